@@ -1,0 +1,44 @@
+# Everything runs in one virtual environment, made from the lock file when there is none.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+STAMP := $(VENV)/.installed
+
+.PHONY: .venv demo test check bench lock graph clean
+
+$(VENV): $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keywatch needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+demo: $(VENV)
+	$(BIN)/keywatch demo
+
+test: $(VENV)
+	$(BIN)/python -m pytest
+
+check: $(VENV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/import_graph.py --check
+
+bench: $(VENV)
+	$(BIN)/python bench/run.py
+
+# The lock names no index: whoever installs decides where from.
+lock:
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 --extra kafka --extra postgres --extra redis --group dev -o requirements.lock pyproject.toml
+
+graph: $(VENV)
+	$(BIN)/python docs/import_graph.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

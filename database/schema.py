@@ -1,0 +1,229 @@
+"""Every table of the one database, for SQLite and PostgreSQL alike.
+
+Times are epoch seconds (REAL) unless a name ends in `_ms`. Secrets are in no column: keys are
+known by their hashes.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # SHA-256 of the full key, hex; for imported low-entropy keys an HMAC under `pepper_id`.
+    Column("hash", Text, nullable=False, unique=True),
+    Column("pepper_id", Text, nullable=False, server_default=""),
+    Column("public_id", Text, nullable=False, server_default="", index=True),
+    Column("prefix", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("publishable", Boolean, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=True, index=True),
+    Column("key_class", Text, nullable=False, server_default=""),
+    Column("tz", Text, nullable=False, server_default=""),
+    Column("scopes", JSON, nullable=False),
+    # active, deprecated, revoked or expired
+    Column("state", Text, nullable=False),
+    Column("previous_state", Text, nullable=False, server_default=""),
+    Column("leak_proven", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=True),
+    Column("grace_until", Float, nullable=True),
+    Column("rotated_from", Text, nullable=True),
+    Column("rotated_to", Text, nullable=True),
+    # overlays: reversible, beside the state
+    Column("throttle_per_min", Integer, nullable=True),
+    Column("throttle_until", Float, nullable=True),
+    Column("suspended", Boolean, nullable=False),
+    Column("suspended_until", Float, nullable=True),
+    Column("last_used_at", Float, nullable=True),
+    # sequence number of the last change of this key in `changes`
+    Column("change_seq", BigInteger, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    # assigned inside the writing transaction, in commit order
+    Column("seq", _Serial, primary_key=True, autoincrement=False),
+    Column("key_id", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("subject", Text, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("previous_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("position", JSON, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    Column("position", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    # the raw bytes, redacted
+    Column("raw", LargeBinary, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    # the batch after which this row was written
+    Column("as_of", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+profile_deltas = Table(
+    "profile_deltas",
+    metadata,
+    Column("batch", _Serial, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+side_inputs = Table(
+    "side_inputs",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("subject", Text, nullable=False, index=True),
+    # open, acknowledged, contained, resolved or false
+    Column("state", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("opened_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("incident_id", Text, ForeignKey("incidents.id"), nullable=True, index=True),
+    Column("ts", Float, nullable=False, index=True),
+    Column("subject", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    # the alert as its JSON contract says
+    Column("body", JSON, nullable=False),
+    # "", acknowledged, false or confirmed
+    Column("feedback", Text, nullable=False, server_default=""),
+    Column("recorded_at", Float, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("idempotency_key", Text, nullable=False, unique=True),
+    Column("alert_id", Text, nullable=False, index=True),
+    # effects on one subject are carried out in the order of their ids
+    Column("subject", Text, nullable=False, index=True),
+    # throttle, suspend, rotate, revoke, restore or notify
+    Column("effect", Text, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    # waiting, leased, done, dead, dry_run or undone
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("lease_owner", Text, nullable=False, server_default=""),
+    Column("lease_until", Float, nullable=False, server_default="0"),
+    Column("created_at", Float, nullable=False),
+    Column("done_at", Float, nullable=True),
+    # what the effect reported, and what undoes it
+    Column("result", JSON, nullable=True),
+    Column("error", Text, nullable=False, server_default=""),
+    Index("ix_outbox_due", "state", "not_before"),
+)
+
+repo_events = Table(
+    "repo_events",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("delivery", Text, nullable=False, unique=True),
+    Column("body", JSON, nullable=False),
+    # waiting, done or dead
+    Column("state", Text, nullable=False, index=True),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("received_at", Float, nullable=False),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("key_id", Text, nullable=False, server_default="", index=True),
+    # the finding as its JSON contract says, redacted
+    Column("body", JSON, nullable=False),
+    Column("first_seen_at", Float, nullable=False),
+    Column("last_seen_at", Float, nullable=False),
+)

@@ -1,0 +1,51 @@
+"""The console script, and `python -m keywatch`."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+ROOMS = (
+    "vocabulary database keystore scanner detectors streams actions gateway keywatch rules".split()
+)
+HERE = Path(__file__).resolve().parent.parent
+
+
+def _leave_current_directory() -> None:
+    """Take out of the import path what `python -m` put first: the current directory.
+
+    It may be a hostile checkout that is about to be scanned. Where it is our own root, an
+    installed keywatch finds itself without it; one that is not installed needs it.
+    """
+    if sys.flags.safe_path or not sys.path:
+        return
+    first = Path(sys.path[0] or ".").resolve()
+    if first == Path.cwd().resolve() and first not in (HERE, Path(sys.executable).parent):
+        del sys.path[0]
+
+
+def shadowed() -> str:
+    """Say which room another package stands in for; empty when all are ours."""
+    for room in ROOMS:
+        spec = importlib.util.find_spec(room)
+        places = list(spec.submodule_search_locations or [spec.origin or ""]) if spec else []
+        if not any(Path(place).resolve() == HERE / room for place in places):
+            found = places[0] if places else "nothing"
+            return f"keywatch's own package `{room}` is hidden by {found}"
+    return ""
+
+
+def main() -> None:
+    """Run the command line."""
+    _leave_current_directory()
+    if said := shadowed():
+        sys.stderr.write(
+            f"keywatch: {said} (install keywatch into an environment of its own, as pipx does)\n"
+        )
+        sys.exit(3)
+    from keywatch.cli import run  # noqa: PLC0415  (only once the import path is known to be good)
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

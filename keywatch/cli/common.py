@@ -1,0 +1,60 @@
+"""What the commands share: settings, the database, tables for people and JSON for programs."""
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from keywatch.config import Settings
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def settings(ctx: click.Context) -> "Settings":
+    """Return the effective configuration of this run."""
+    root = ctx.find_root().obj
+    from keywatch.config import load
+
+    return load(root["config_file"], flags=root["flags"]).settings
+
+
+def engine(ctx: click.Context, *, create: bool = True) -> "Engine":
+    """Open the configured database."""
+    from database.transaction import open_database
+
+    return open_database(settings(ctx).database, create=create)
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table that fits the terminal; cells are text, never markup."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console().print(table)
+
+
+def printable(cell: object) -> str:
+    """Return the cell as text without control characters: logs and paths are hostile."""
+    said = "" if cell is None else str(cell)
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in said)
+
+
+@cache
+def console() -> Any:  # noqa: ANN401
+    """Return the terminal, as rich sees it."""
+    from rich.console import Console
+
+    return Console(highlight=False, emoji=False, markup=False, soft_wrap=False)

@@ -1,0 +1,36 @@
+"""What can be done to a key, and what was decided."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ActionKind(StrEnum):
+    """Effects on a key, from the mildest to the strongest."""
+
+    NONE = "none"
+    THROTTLE = "throttle"
+    SUSPEND = "suspend"
+    ROTATE = "rotate"
+    REVOKE = "revoke"
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What the policy made of an alert.
+
+    Attributes:
+        line: the policy's entry that decided, such as `policy.toml:12`.
+        guard: what a guard changed, for a person; empty when nothing.
+        dry_run: True when the action is recorded but not carried out.
+        notify: names of the notifiers to tell.
+        rate_per_min: for a throttle.
+        duration_s: after which a throttle or a suspension ends; 0 for never.
+    """
+
+    action: ActionKind
+    line: str
+    dry_run: bool
+    notify: tuple[str, ...] = ()
+    guard: str = ""
+    rate_per_min: int = 0
+    duration_s: float = 0.0
