@@ -71,3 +71,23 @@ class KnownKey(msgspec.Struct, frozen=True):
 
 Lookup = Callable[[Sequence[Credential]], Sequence[KnownKey | None]]
 """Credentials → what the key store knows of each, in the same order."""
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """A secret that stood in clear in a log line, before the line was redacted.
+
+    Attributes:
+        line: index of the line within the lines that were cleaned.
+        rule: id of the rule that found it.
+    """
+
+    line: int
+    rule: str
+    credential: Credential
+
+
+Cleaner = Callable[[Sequence[bytes]], tuple[Sequence[bytes], Sequence[Exposure]]]
+"""Lines → the same lines with every secret replaced by its credential's token, and what was found.
+
+Where no line holds a secret the very same sequence comes back.
+"""
