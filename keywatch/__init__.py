@@ -1,5 +1,5 @@
-"""The application
+"""The application: wiring of the rooms, configuration, command line.
 
-May import  wiring of the rooms, configuration, command line.:every room; nothing imports it.
+May import every room; nothing imports it.
 Importing it has no side effect and starts nothing.
 """

@@ -4,9 +4,18 @@ import importlib.util
 import sys
 from pathlib import Path
 
-ROOMS = (
-    "vocabulary database keystore scanner detectors streams actions gateway keywatch rules".split()
-)
+ROOMS = [
+    "vocabulary",
+    "database",
+    "keystore",
+    "scanner",
+    "detectors",
+    "streams",
+    "actions",
+    "gateway",
+    "keywatch",
+    "rules",
+]
 HERE = Path(__file__).resolve().parent.parent
 
 
