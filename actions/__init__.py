@@ -1,5 +1,5 @@
-"""Alerts in; incidents, decisions and effects out
+"""Alerts in; incidents, decisions and effects out: once each, reversible, recorded.
 
-May import  once each, reversible, recorded.:keystore, database and vocabulary.
+May import keystore, database and vocabulary.
 Importing it has no side effect and starts nothing.
 """

@@ -25,7 +25,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """A table of the file."""
 
 
-class KeySettings(_Table):
+class KeySettings(_Table, frozen=True):
     """What issued keys look like and how long they live."""
 
     prefix: Annotated[str, Meta(description="prefix of secret keys")] = "sk"
@@ -44,7 +44,7 @@ class KeySettings(_Table):
     ] = {}
 
 
-class ScanSettings(_Table):
+class ScanSettings(_Table, frozen=True):
     """How repositories and files are scanned."""
 
     rules: Annotated[
@@ -56,7 +56,7 @@ class ScanSettings(_Table):
     ] = "medium"
 
 
-class SourceSettings(_Table):
+class SourceSettings(_Table, frozen=True):
     """One stream of events."""
 
     type: Annotated[
@@ -74,14 +74,14 @@ class SourceSettings(_Table):
     ] = "access"
 
 
-class GeoipSettings(_Table):
+class GeoipSettings(_Table, frozen=True):
     """Where addresses are; without files a built-in table of countries serves."""
 
     city: Annotated[str, Meta(description="MaxMind or DB-IP city or country file (.mmdb)")] = ""
     asn: Annotated[str, Meta(description="MaxMind or DB-IP ASN file (.mmdb)")] = ""
 
 
-class ActionSettings(_Table):
+class ActionSettings(_Table, frozen=True):
     """What keywatch may do by itself."""
 
     enabled: Annotated[
@@ -91,7 +91,7 @@ class ActionSettings(_Table):
     policy: Annotated[str, Meta(description="policy file; empty for the built-in one")] = ""
 
 
-class NotifierSettings(_Table):
+class NotifierSettings(_Table, frozen=True):
     """Somebody who is told."""
 
     name: Annotated[str, Meta(description="how the policy calls it")] = "security"
@@ -102,7 +102,7 @@ class NotifierSettings(_Table):
     ] = ""
 
 
-class GatewaySettings(_Table):
+class GatewaySettings(_Table, frozen=True):
     """The enforcement point."""
 
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
@@ -115,7 +115,7 @@ class GatewaySettings(_Table):
     access_log: Annotated[str, Meta(description="file to write; empty for none")] = ""
 
 
-class RepositorySettings(_Table):
+class RepositorySettings(_Table, frozen=True):
     """Events of repositories."""
 
     github_secret: Annotated[
@@ -127,7 +127,7 @@ class RepositorySettings(_Table):
     ] = ()
 
 
-class Settings(_Table):
+class Settings(_Table, frozen=True):
     """The whole configuration."""
 
     database: Annotated[str, Meta(description="URL of the one database")] = "sqlite:///keywatch.db"
@@ -201,7 +201,7 @@ def leaves(kind: type[msgspec.Struct] = Settings, above: tuple[str, ...] = ()) -
             meta = _meta(field.type)
             extra = (meta.extra or {}) if meta else {}
             default = (
-                field.default if field.default is not msgspec.NODEFAULT else field.default_factory()  # type: ignore[operator]
+                field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
             )
             yield Leaf(
                 (*above, field.name),

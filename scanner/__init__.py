@@ -1,5 +1,5 @@
-"""Bytes in, findings out
+"""Bytes in, findings out: rules, matching, decoding, attribution, reports, redaction.
 
-May import  rules, matching, decoding, confirmation, attribution, reports, redaction.:keystore, database and vocabulary.
+May import keystore, database and vocabulary.
 Importing it has no side effect and starts nothing.
 """

@@ -1,5 +1,5 @@
-"""The outside world in, batches with their positions out
+"""The outside world in, batches with their positions out: formats, sources, webhooks.
 
-May import  log formats, sources, webhooks, queues.:keystore, database and vocabulary.
+May import keystore, database and vocabulary.
 Importing it has no side effect and starts nothing.
 """
