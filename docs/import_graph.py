@@ -59,8 +59,8 @@ def svg(found: Counter[tuple[str, str]]) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
         "<title>The rooms of keywatch and the imports between them</title>",
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"',
-        ' orient="auto"><path d="M0 0L8 4L0 8z" fill="#7a8599"/></marker></defs>',
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7"',
+        ' markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="#7a8599"/></marker></defs>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fbfbfd"/>',
     ]
     for (here, there), _ in sorted(found.items()):
