@@ -1,0 +1,62 @@
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vocabulary import toml
+from vocabulary.errors import ConfigError
+
+
+class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    colour: str = "red"
+    weight: int = 1
+
+
+class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str = ""
+    inner: Inner = Inner()
+    rows: tuple[Inner, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('nam = "x"', "f.toml:1: there is no entry `nam` (did you mean `name`?)"),
+        (
+            '\n[inner]\ncolor = "x"',
+            "f.toml:3: there is no entry `inner.color` (did you mean `colour`?)",
+        ),
+        (
+            '[[rows]]\n[[rows]]\n\nweight = "heavy"',
+            "f.toml:4: `rows[1].weight`: expected `int`, got `str`",
+        ),
+        (
+            "[inner]\nzzz = 1",
+            "f.toml:2: there is no entry `inner.zzz` (valid here: colour, weight)",
+        ),
+        ("name = 1", "f.toml:1: `name`: expected `str`, got `int`"),
+    ],
+)
+def test_a_wrong_entry_is_refused_with_its_line_and_the_nearest_name(text, said):
+    with pytest.raises(ConfigError) as refused:
+        toml.parse(text, Outer, "f.toml")
+    assert str(refused.value) == said
+
+
+def test_text_that_is_not_toml_is_refused_with_its_line():
+    with pytest.raises(ConfigError, match=r"^f\.toml:2: this is not TOML"):
+        toml.parse('name = "x"\n= 3\n', Outer, "f.toml")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: no such file"):
+        toml.read(tmp_path / "nowhere.toml", Outer)
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused_and_never_anything_else(text):
+    try:
+        where = f"f:{toml.parse(text, Outer, 'f').name}"
+    except ConfigError as refused:
+        where = refused.where
+    assert where.startswith("f:")
