@@ -185,12 +185,13 @@ outbox = Table(
     Column("id", _Serial, primary_key=True, autoincrement=True),
     Column("idempotency_key", Text, nullable=False, unique=True),
     Column("alert_id", Text, nullable=False, index=True),
-    # effects on one subject are carried out in the order of their ids
-    Column("subject", Text, nullable=False, index=True),
+    Column("subject", Text, nullable=False),
+    # "effect", or the name of who is notified: rows of one subject and lane go in order of id
+    Column("lane", Text, nullable=False),
     # throttle, suspend, rotate, revoke, restore or notify
     Column("effect", Text, nullable=False),
     Column("arguments", JSON, nullable=False),
-    # waiting, leased, done, dead, dry_run or undone
+    # waiting, leased, held (needs a person), done, dead, dry_run, undone or rejected
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("not_before", Float, nullable=False),
@@ -202,6 +203,8 @@ outbox = Table(
     Column("result", JSON, nullable=True),
     Column("error", Text, nullable=False, server_default=""),
     Index("ix_outbox_due", "state", "not_before"),
+    Index("ix_outbox_order", "subject", "lane", "state", "id"),
+    Index("ix_outbox_recent", "lane", "created_at"),
 )
 
 repo_events = Table(

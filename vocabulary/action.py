@@ -22,6 +22,8 @@ class Decision(msgspec.Struct, frozen=True):
         line: the policy's entry that decided, such as `policy.toml:12`.
         guard: what a guard changed, for a person; empty when nothing.
         dry_run: True when the action is recorded but not carried out.
+        held: True when the action waits until a person approves it.
+        policy: digest of the policy that decided.
         notify: names of the notifiers to tell.
         rate_per_min: for a throttle.
         duration_s: after which a throttle or a suspension ends; 0 for never.
@@ -30,6 +32,8 @@ class Decision(msgspec.Struct, frozen=True):
     action: ActionKind
     line: str
     dry_run: bool
+    held: bool = False
+    policy: str = ""
     notify: tuple[str, ...] = ()
     guard: str = ""
     rate_per_min: int = 0

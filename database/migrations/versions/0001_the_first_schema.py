@@ -106,6 +106,7 @@ def upgrade() -> None:
         sa.Column("idempotency_key", sa.Text(), nullable=False),
         sa.Column("alert_id", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("effect", sa.Text(), nullable=False),
         sa.Column("arguments", sa.JSON(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -123,7 +124,8 @@ def upgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_outbox_alert_id"), ["alert_id"], unique=False)
         batch_op.create_index("ix_outbox_due", ["state", "not_before"], unique=False)
-        batch_op.create_index(batch_op.f("ix_outbox_subject"), ["subject"], unique=False)
+        batch_op.create_index("ix_outbox_order", ["subject", "lane", "state", "id"], unique=False)
+        batch_op.create_index("ix_outbox_recent", ["lane", "created_at"], unique=False)
 
     op.create_table(
         "positions",
@@ -262,7 +264,8 @@ def downgrade() -> None:
     op.drop_table("profile_deltas")
     op.drop_table("positions")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_outbox_subject"))
+        batch_op.drop_index("ix_outbox_recent")
+        batch_op.drop_index("ix_outbox_order")
         batch_op.drop_index("ix_outbox_due")
         batch_op.drop_index(batch_op.f("ix_outbox_alert_id"))
 
