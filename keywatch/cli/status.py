@@ -1,0 +1,28 @@
+"""`keywatch status`: events, alerts, outbox and lag."""
+
+import click
+
+from keywatch.cli.common import engine, json_option, print_json, print_table
+
+
+@click.command()
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Show what the pipeline has done and how far behind it is."""
+    from keywatch.status import status
+
+    figures = status(engine(ctx, create=False))
+    if as_json:
+        print_json(figures)
+        return
+    rows = [
+        (f"{group}.{name}" if isinstance(value, dict) else group, value[name] if name else value)
+        for group, value in figures.items()
+        for name in (value if isinstance(value, dict) else [""])
+        if group != "sources"
+    ]
+    rows += [
+        (name, f"committed {state['age_s']} s ago") for name, state in figures["sources"].items()
+    ]
+    print_table(("figure", "value"), rows)

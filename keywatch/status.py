@@ -1,0 +1,58 @@
+"""What the pipeline has done and how far behind it is, read from the database."""
+
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, func, select
+
+from database import counters
+from database.schema import alerts, dead_letters, keys, outbox, positions, repo_events
+from database.transaction import reading
+
+WAITING = ("waiting", "leased")
+
+
+def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
+    """Return the figures of `keywatch status --json`.
+
+    `events` counts lines read, events committed, dead letters and late events since the database
+    was made; `lag_s` is how old the newest event of the last batch was when it was committed.
+    """
+    now = time.time() if now is None else now
+    with reading(engine) as connection:
+        totals = counters.all_of(connection)
+        by_state = select(outbox.c.state, func.count()).group_by(outbox.c.state)
+        states = {str(state): int(n) for state, n in connection.execute(by_state).tuples()}
+        pushed = connection.scalar(
+            select(func.count()).select_from(repo_events).where(repo_events.c.state == "waiting")
+        )
+        sources = connection.execute(select(positions)).mappings().all()
+        return {
+            "events": {
+                "read": totals.get("events_read", 0),
+                "committed": totals.get("events_committed", 0),
+                "dead": _rows(connection, dead_letters),
+                "late": totals.get("events_late", 0),
+            },
+            "keys": _rows(connection, keys),
+            "alerts": _rows(connection, alerts),
+            "outbox": {
+                "waiting": sum(states.get(state, 0) for state in WAITING),
+                "done": states.get("done", 0),
+                "dead": states.get("dead", 0),
+                "dry_run": states.get("dry_run", 0),
+            },
+            "repositories": {"waiting": pushed or 0},
+            "sources": {
+                row["source"]: {
+                    "position": row["position"],
+                    "age_s": round(now - row["updated_at"], 3),
+                }
+                for row in sources
+            },
+            "lag_s": totals.get("lag_ms", 0) / 1000,
+        }
+
+
+def _rows(connection: Connection, table: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(table)) or 0
