@@ -1,0 +1,66 @@
+"""Private keys in armor: whether what stands between the dashes can be a key at all."""
+
+import re
+
+from scanner.encodings import base64_bytes, crc24
+
+_ESCAPES = re.compile(r"\\+[nrt]")
+_NOISE = re.compile(r"[^0-9A-Za-z+/=]")
+_BODY = re.compile(r"-----BEGIN[^-]{1,40}-----(.{1,20000}?)-----END", re.DOTALL)
+_HEADER = re.compile(r"(?m)^[\s\"'#*]{0,40}[A-Za-z-]{1,30}: .{0,200}$")
+_SEQUENCE, _LONG_FORM = 0x30, 0x80
+_MIN_KEY = 32
+_CIPHER_BLOCK = 8
+
+
+def _body(armored: str) -> str:
+    found = _BODY.search(_ESCAPES.sub("\n", armored))
+    return found[1] if found else ""
+
+
+def pem(secret: str) -> bool:
+    r"""Say whether a PEM block holds a DER sequence of the right length, or an OpenSSH key.
+
+    Line ends may be written as `\n`, lines may be quoted or indented. A key encrypted the old way
+    (`Proc-Type: 4,ENCRYPTED`) is proven by its whole number of cipher blocks only.
+
+    References:
+        https://www.rfc-editor.org/rfc/rfc7468
+        https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key
+    """
+    body = _body(secret)
+    raw = base64_bytes(_NOISE.sub("", _HEADER.sub("", body)))
+    if "ENCRYPTED" in body:
+        return len(raw) >= _MIN_KEY and len(raw) % _CIPHER_BLOCK == 0
+    return raw.startswith(b"openssh-key-v1\0") or _is_sequence(raw)
+
+
+def _is_sequence(raw: bytes) -> bool:
+    """Say whether `raw` is one DER SEQUENCE, whole (X.690)."""
+    if len(raw) < _MIN_KEY or raw[0] != _SEQUENCE:
+        return False
+    first = raw[1]
+    if first < _LONG_FORM:
+        return len(raw) == 2 + first
+    width = first - _LONG_FORM
+    return len(raw) == 2 + width + int.from_bytes(raw[2 : 2 + width])
+
+
+def pgp(secret: str) -> bool:
+    """Say whether an OpenPGP armor holds packets and, where it has a CRC-24, the right one."""
+    lines = [line.strip(" \"'\t,+") for line in _body(secret).split("\n")]
+    lines = [line for line in lines if line and ": " not in line]
+    ending = lines.pop() if lines and re.fullmatch(r"=[0-9A-Za-z+/]{4}", lines[-1]) else ""
+    raw = base64_bytes("".join(lines))
+    is_packet = len(raw) >= _MIN_KEY and raw[0] & 0x80 != 0
+    return is_packet and (not ending or base64_bytes(ending[1:]) == crc24(raw).to_bytes(3))
+
+
+def ppk(secret: str) -> bool:
+    """Say whether a PuTTY key file has a public part that names the algorithm of its head."""
+    text = _ESCAPES.sub("\n", secret)
+    head = re.search(r"PuTTY-User-Key-File-[123]: ([\w-]{3,40})", text)
+    public = re.search(r"Public-Lines: \d{1,3}\s+([0-9A-Za-z+/=]{16,80})", text)
+    if not head or not public:
+        return False
+    return head[1].encode() in base64_bytes(public[1][: len(public[1]) // 4 * 4])
