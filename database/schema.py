@@ -43,7 +43,8 @@ keys = Table(
     "keys",
     metadata,
     Column("id", Text, primary_key=True),
-    # SHA-256 of the full key, hex; for imported low-entropy keys an HMAC under `pepper_id`.
+    # hex; what of is said by `pepper_id`: "" for the SHA-256 of the full key, "public-id" for
+    # one of the public id alone, else the HMAC of an imported low-entropy key under that pepper
     Column("hash", Text, nullable=False, unique=True),
     Column("pepper_id", Text, nullable=False, server_default=""),
     Column("public_id", Text, nullable=False, server_default="", index=True),
@@ -56,7 +57,7 @@ keys = Table(
     Column("key_class", Text, nullable=False, server_default=""),
     Column("tz", Text, nullable=False, server_default=""),
     Column("scopes", JSON, nullable=False),
-    # active, deprecated, revoked or expired
+    # active, deprecated or revoked; expiry and the end of a grace follow from their times
     Column("state", Text, nullable=False),
     Column("previous_state", Text, nullable=False, server_default=""),
     Column("leak_proven", Boolean, nullable=False),
@@ -73,6 +74,7 @@ keys = Table(
     Column("last_used_at", Float, nullable=True),
     # sequence number of the last change of this key in `changes`
     Column("change_seq", BigInteger, nullable=False),
+    Index("ix_keys_newest", "created_at", "id"),
 )
 
 changes = Table(
@@ -174,6 +176,8 @@ alerts = Table(
     Column("severity", Text, nullable=False),
     # the alert as its JSON contract says
     Column("body", JSON, nullable=False),
+    # what was decided, by which line of the policy, and what a guard changed
+    Column("decision", JSON, nullable=False),
     # "", acknowledged, false or confirmed
     Column("feedback", Text, nullable=False, server_default=""),
     Column("recorded_at", Float, nullable=False),

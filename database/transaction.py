@@ -15,6 +15,8 @@ HEAD = "0001"
 
 BUSY_TIMEOUT_S = 5.0
 
+_WRITERS = int.from_bytes(b"keywatch", "big")
+
 
 def open_database(url: str, *, create: bool = True) -> Engine:
     """Open the database at `url` and bring it to the newest schema.
@@ -89,6 +91,17 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection that sees one snapshot and writes nothing."""
     with _told(engine.url.render_as_string(hide_password=True)), engine.connect() as connection:
         yield connection
+
+
+def in_commit_order(connection: Connection) -> None:
+    """Let no other writer that calls this commit before the caller's transaction has ended.
+
+    Numbers given out afterwards are in the order in which they become visible. SQLite's write
+    lock has seen to that already. Call it before rows are touched, or two writers may deadlock.
+    """
+    assert connection.get_execution_options().get("write"), "open it with transaction()"
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
 
 def _engine(url: str, *, create: bool) -> Engine:
