@@ -1,0 +1,149 @@
+"""The audit log: who did what to which key, when and why; every row seals the rows before it."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+
+from database.schema import audit
+from database.transaction import in_commit_order
+
+START = "0" * 64
+"""What the first row names as the hash before it."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What is to be written down.
+
+    Attributes:
+        at: epoch seconds.
+        subject: the id of what was changed.
+        details: JSON values; never anything secret.
+    """
+
+    at: float
+    actor: str
+    verb: str
+    subject: str
+    reason: str
+    details: Mapping[str, Any] = {}
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """A row of the log."""
+
+    seq: int
+    at: float
+    actor: str
+    verb: str
+    subject: str
+    reason: str
+    details: dict[str, Any]
+    previous_hash: str
+    hash: str
+
+    def recomputed(self) -> str:
+        """Return the hash that the row should have."""
+        entry = Entry(self.at, self.actor, self.verb, self.subject, self.reason, self.details)
+        return seal(self.seq, entry, self.previous_hash)
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What a walk through the log showed.
+
+    Attributes:
+        rows: rows that are proven.
+        head: hash of the last proven row; noted elsewhere, it also proves that none was cut off.
+        broken_at: number of the first row that is wrong or missing; 0 when all is well.
+        why: what is wrong with it.
+    """
+
+    rows: int
+    head: str
+    broken_at: int = 0
+    why: str = ""
+
+
+def append(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Write the entries down, in the caller's transaction."""
+    in_commit_order(connection)
+    newest = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+    last = connection.execute(newest).first()
+    seq, previous = (last.seq, last.hash) if last else (0, START)
+    rows = []
+    for raw in entries:
+        entry = _storable(raw)
+        seq += 1
+        sealed = seal(seq, entry, previous)
+        rows.append(
+            msgspec.structs.asdict(entry) | {"seq": seq, "previous_hash": previous, "hash": sealed}
+        )
+        previous = sealed
+    if rows:
+        connection.execute(insert(audit), rows)
+
+
+def seal(seq: int, entry: Entry, previous: str) -> str:
+    """Return the SHA-256 over the entry, its number and the hash before it."""
+    fields = [seq, *msgspec.structs.astuple(entry), previous]
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return sha256(text.encode()).hexdigest()
+
+
+def rows_since(connection: Connection, seq: int = 0) -> Iterator[Sealed]:
+    """Yield the rows after number `seq`, the oldest first."""
+    query = select(audit).where(audit.c.seq > seq).order_by(audit.c.seq)
+    with connection.execute(query, execution_options={"yield_per": 1000}) as result:
+        for row in result.mappings():
+            yield Sealed(**row)
+
+
+def verify(connection: Connection, noted: Mapping[int, str] | None = None) -> Verification:
+    """Walk through the whole log and prove every row.
+
+    Args:
+        connection: any.
+        noted: number → hash of rows that were noted down earlier, outside of the database; only
+            so a log that was cut off or rewritten from its start can be told.
+    """
+    owed = dict(noted or {})
+    seq, previous = 0, START
+    for row in rows_since(connection):
+        wrong = _wrong(row, seq + 1, previous, owed.pop(row.seq, row.hash))
+        if wrong:
+            return Verification(seq, previous, seq + 1, wrong)
+        seq, previous = row.seq, row.hash
+    if owed:
+        return Verification(seq, previous, seq + 1, f"the log ends before row {min(owed)}")
+    return Verification(seq, previous)
+
+
+def _wrong(row: Sealed, seq: int, previous: str, noted: str) -> str:
+    if row.seq != seq:
+        return "the row is missing"
+    if row.previous_hash != previous:
+        return "the row does not follow from the one before it"
+    if row.recomputed() != row.hash:
+        return "the row was changed after it was written"
+    if row.hash != noted:
+        return "the row is not the one whose hash was noted"
+    return ""
+
+
+def _storable(entry: Entry) -> Entry:
+    """Return the entry as every database will give it back: hostile text must not stop a revoke."""
+    return msgspec.structs.replace(
+        entry,
+        at=float(entry.at),
+        actor=storable(entry.actor),
+        reason=storable(entry.reason),
+        details=dict(entry.details),
+    )
+
+
+def storable(text: str) -> str:
+    """Write NUL and lone surrogates, which databases refuse, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

@@ -1,0 +1,59 @@
+"""The change feed: which keys changed, numbered in the order in which that was committed."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, func, insert, select
+
+from database.schema import changes
+from database.transaction import in_commit_order
+
+EVERYTHING = ""
+"""Key id of a change after which any key may be another: the database came from a backup."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One change of one key; `at` is epoch seconds."""
+
+    seq: int
+    key_id: str
+    at: float
+
+
+def record(connection: Connection, key_ids: Sequence[str], now: float, beyond: int = 0) -> range:
+    """Number one change for each of the keys, in the caller's transaction.
+
+    A follower that has seen number n will never be shown a smaller one later: writers are put
+    in order before they take a number. Rows may be pruned, but never the last one.
+
+    Args:
+        connection: a write transaction.
+        key_ids: the keys that changed, in order.
+        now: epoch seconds.
+        beyond: the numbers are greater than this one.
+    """
+    in_commit_order(connection)
+    first = max(head(connection), beyond) + 1
+    rows = [
+        {"seq": seq, "key_id": key_id, "at": now} for seq, key_id in enumerate(key_ids, start=first)
+    ]
+    if rows:
+        connection.execute(insert(changes), rows)
+    return range(first, first + len(rows))
+
+
+def changes_since(connection: Connection, seq: int, limit: int = 1000) -> list[Change]:
+    """Return at most `limit` changes after number `seq`, the oldest first."""
+    query = (
+        select(changes.c.seq, changes.c.key_id, changes.c.at)
+        .where(changes.c.seq > seq)
+        .order_by(changes.c.seq)
+        .limit(limit)
+    )
+    return [Change(*row) for row in connection.execute(query)]
+
+
+def head(connection: Connection) -> int:
+    """Return the number of the newest change, 0 when there was none."""
+    newest: int | None = connection.execute(select(func.max(changes.c.seq))).scalar_one()
+    return newest or 0

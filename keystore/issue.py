@@ -1,0 +1,206 @@
+"""Making keys: by the thousand, with their secret shown once, or taken over from elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from zoneinfo import available_timezones
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+
+from database.schema import accounts, keys
+from keystore import audit, feed
+from keystore.keys import DEFAULT_SCHEME, Key, KeyScheme, hash_of, new_key_id
+from vocabulary.errors import KeyStoreError, UsageError
+
+KEY_CLASSES = ("human", "service", "cron", "mobile", "ai")
+
+
+class KeyOrder(msgspec.Struct, frozen=True):
+    """What is asked for in a new key.
+
+    Attributes:
+        environment: empty for the scheme's first one.
+        publishable: whether it may stand in public code.
+        owner: who is told when something happens to it.
+        account: id of the account it belongs to; made when there is none.
+        key_class: human, service, cron, mobile or ai; empty when not said.
+        tz: IANA time zone of the owner; empty when not said.
+        life_s: seconds until it expires; 0 for no end, None for the scheme's default.
+    """
+
+    environment: str = ""
+    publishable: bool = False
+    name: str = ""
+    owner: str = ""
+    account: str = ""
+    key_class: str = ""
+    tz: str = ""
+    scopes: tuple[str, ...] = ()
+    life_s: float | None = None
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """How a key that was made elsewhere is recognised; see `Key.pepper_id` and `Key.hash`."""
+
+    hash: str
+    pepper_id: str = ""
+    public_id: str = ""
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new key and its secret, which exists nowhere else: show it once and forget it."""
+
+    key: Key
+    secret: str = field(repr=False)
+
+
+def create_many(
+    connection: Connection,
+    orders: Sequence[KeyOrder],
+    *,
+    actor: str,
+    reason: str,
+    now: float,
+    scheme: KeyScheme = DEFAULT_SCHEME,
+) -> list[Issued]:
+    """Make a key for each order.
+
+    Raises:
+        UsageError: when an order asks for what the scheme does not have.
+    """
+    made = []
+    for order in orders:
+        asked = _complete(order, scheme)
+        secret = scheme.generate(asked.environment, publishable=asked.publishable)
+        prefix = scheme.publishable_prefix if asked.publishable else scheme.prefix
+        origin = Origin(hash_of(secret), prefix=prefix)
+        made.append(Issued(_key(asked, origin, now), secret))
+    numbered = _insert(connection, [issued.key for issued in made], "create", actor, reason)
+    return [Issued(key, issued.secret) for key, issued in zip(numbered, made, strict=True)]
+
+
+def adopt(
+    connection: Connection,
+    order: KeyOrder,
+    origin: Origin,
+    *,
+    actor: str,
+    reason: str,
+    now: float,
+    scheme: KeyScheme = DEFAULT_SCHEME,
+) -> Key:
+    """Take over a key that was made elsewhere, by its hash.
+
+    Raises:
+        KeyStoreError: when the store has it already.
+        UsageError: when the order asks for what the scheme does not have.
+    """
+    known = connection.execute(select(keys.c.id).where(keys.c.hash == origin.hash)).scalar()
+    if known:
+        raise KeyStoreError(f"the key is in the store already, as {known}")
+    key = _key(_complete(order, scheme), origin, now)
+    return _insert(connection, [key], "adopt", actor, reason)[0]
+
+
+def successor(
+    connection: Connection, old: Key, *, actor: str, reason: str, now: float, scheme: KeyScheme
+) -> Issued:
+    """Make a key with the grants of `old`, and a life as long as its was."""
+    life = 0.0 if old.expires_at is None else old.expires_at - old.created_at
+    if scheme.max_life_s and not 0 < life <= scheme.max_life_s:
+        life = scheme.max_life_s
+    secret = scheme.generate(old.environment, publishable=old.publishable)
+    prefix = scheme.publishable_prefix if old.publishable else scheme.prefix
+    key = Key(
+        id=new_key_id(),
+        hash=hash_of(secret),
+        prefix=prefix,
+        created_at=now,
+        expires_at=now + life if life else None,
+        rotated_from=old.id,
+        **{name: getattr(old, name) for name in _GRANTS},
+    )
+    return Issued(_insert(connection, [key], "create", actor, reason)[0], secret)
+
+
+_GRANTS = (
+    "environment", "publishable", "name", "owner", "account_id", "key_class", "tz", "scopes",
+)  # fmt: skip
+
+
+def _complete(order: KeyOrder, scheme: KeyScheme) -> KeyOrder:
+    """Fill in the scheme's defaults and refuse what it does not have."""
+    environment = order.environment or scheme.environments[0]
+    life = scheme.life_s if order.life_s is None else order.life_s
+    if environment not in scheme.environments:
+        known = ", ".join(scheme.environments)
+        raise UsageError(f"there is no environment {environment!r}", remedy=f"one of {known}")
+    if order.key_class and order.key_class not in KEY_CLASSES:
+        known = ", ".join(KEY_CLASSES)
+        raise UsageError(f"there is no class {order.key_class!r}", remedy=f"one of {known}")
+    if order.tz and order.tz not in available_timezones():
+        raise UsageError(f"there is no time zone {order.tz!r}", remedy="such as Europe/Paris")
+    _check_life(life, scheme)
+    return msgspec.structs.replace(order, environment=environment, life_s=life)
+
+
+def _check_life(life: float, scheme: KeyScheme) -> None:
+    if life < 0:
+        raise UsageError("the key would expire before it is made", remedy="name a later time")
+    if scheme.max_life_s and not 0 < life <= scheme.max_life_s:
+        raise UsageError(
+            f"keys live at most {scheme.max_life_s / 86_400:g} days",
+            remedy="ask for less, or raise keys.max_expiry_days in the configuration",
+        )
+
+
+def _key(order: KeyOrder, origin: Origin, now: float) -> Key:
+    return Key(
+        id=new_key_id(),
+        hash=origin.hash,
+        pepper_id=origin.pepper_id,
+        public_id=origin.public_id,
+        prefix=origin.prefix,
+        environment=order.environment,
+        publishable=order.publishable,
+        name=audit.storable(order.name),
+        owner=audit.storable(order.owner),
+        account_id=audit.storable(order.account) or None,
+        key_class=order.key_class,
+        tz=order.tz,
+        scopes=tuple(order.scopes),
+        created_at=now,
+        expires_at=now + order.life_s if order.life_s else None,
+    )
+
+
+def _insert(
+    connection: Connection, made: Sequence[Key], verb: str, actor: str, reason: str
+) -> list[Key]:
+    """Write the keys, their changes and their audit rows."""
+    if not made:
+        return []
+    now = made[0].created_at
+    seqs = feed.record(connection, [key.id for key in made], now)
+    _open_accounts(connection, {key.account_id for key in made if key.account_id}, now)
+    rows = [asdict(key) | {"change_seq": seq} for key, seq in zip(made, seqs, strict=True)]
+    connection.execute(insert(keys), rows)
+    entries = [audit.Entry(now, actor, verb, key.id, reason, _details(key)) for key in made]
+    audit.append(connection, entries)
+    return [Key(**row) for row in rows]
+
+
+def _details(key: Key) -> dict[str, object]:
+    names = ("environment", "publishable", "owner", "account_id", "expires_at", "rotated_from")
+    values = {name: getattr(key, name) for name in names} | {"scopes": list(key.scopes)}
+    return {name: value for name, value in values.items() if value}
+
+
+def _open_accounts(connection: Connection, wanted: set[str], now: float) -> None:
+    query = select(accounts.c.id).where(accounts.c.id.in_(wanted))
+    missing = wanted - set(connection.execute(query).scalars()) if wanted else set()
+    if missing:
+        rows = [{"id": name, "name": name, "created_at": now} for name in sorted(missing)]
+        connection.execute(insert(accounts), rows)

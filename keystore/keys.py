@@ -1,0 +1,258 @@
+"""Keys: what their strings look like, how they are hashed, and the row that the store keeps."""
+
+import re
+import secrets
+import string
+import zlib
+from base64 import b32encode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+
+import msgspec
+
+from vocabulary.credential import KnownKey
+from vocabulary.errors import ConfigError
+
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+CHECKSUM_WIDTH = 6
+DAY_S = 86_400.0
+
+SHA256 = ""
+"""Origin (`pepper_id`) of a key that is known by the SHA-256 of its secret."""
+PUBLIC_ID = "public-id"
+"""Origin of a key whose secret we never had: its public id alone identifies it."""
+
+_SECRET_BYTES, _SECRET_WIDTH = 32, 43
+_PUBLISHABLE_BYTES, _PUBLISHABLE_WIDTH = 24, 33
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_HARMLESS = frozenset({"test", "sandbox", "dev", "development", "staging", "local", "ci"})
+
+
+class KeyState(StrEnum):
+    """Where a key stands in its life."""
+
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What can be told from a key's string alone; `checksum` is valid, invalid or none."""
+
+    prefix: str
+    environment: str
+    publishable: bool
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyScheme:
+    """What issued keys look like and how long they live.
+
+    Attributes:
+        prefix: of secret keys; lower-case words joined by `_`.
+        publishable_prefix: of keys that may stand in public code.
+        environments: names that may follow the prefix.
+        checksum: whether six digits prove offline that a string is one of ours.
+        life_s: seconds that a new key lives unless it is said; 0 for no end.
+        max_life_s: the longest life in seconds that may be asked for; 0 for no end.
+        grace_s: seconds that a rotated key goes on working.
+
+    Raises:
+        ConfigError: when a prefix or an environment could not be told apart in a key.
+    """
+
+    prefix: str = "sk"
+    publishable_prefix: str = "pk"
+    environments: tuple[str, ...] = ("live", "test")
+    checksum: bool = True
+    life_s: float = 90 * DAY_S
+    max_life_s: float = 90 * DAY_S
+    grace_s: float = 30 * DAY_S
+
+    def __post_init__(self) -> None:
+        """Refuse names that would make keys ambiguous."""
+        for name in (self.prefix, self.publishable_prefix, *self.environments):
+            if not _NAME.fullmatch(name):
+                raise ConfigError(
+                    f"`{name}` cannot stand in a key",
+                    where="keys",
+                    remedy="take lower-case letters and digits, beginning with a letter",
+                )
+        starts = [start for start, _ in self._starts()]
+        if len(set(starts)) != len(starts) or not starts:
+            raise ConfigError("prefixes and environments must differ", where="keys")
+
+    def generate(
+        self,
+        environment: str,
+        *,
+        publishable: bool = False,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> str:
+        """Return a new key in full: `prefix_environment_body`, and its checksum."""
+        prefix = self.publishable_prefix if publishable else self.prefix
+        size, width = _size(publishable=publishable)
+        body = base62(int.from_bytes(random(size), "big"), width)
+        text = f"{prefix}_{environment}_{body}"
+        return text + checksum(text) if self.checksum else text
+
+    def parse(self, text: str) -> Shape | None:
+        """Tell what `text` claims to be; None when it has not the form of one of our keys."""
+        for start, shape in self._starts():
+            if text.startswith(start):
+                width = _size(publishable=shape.publishable)[1]
+                rest = text[len(start) :]
+                if len(rest) in (width, width + CHECKSUM_WIDTH) and set(rest) <= _DIGITS:
+                    return msgspec.structs.replace(shape, checksum=_proof(text, len(rest) > width))
+        return None
+
+    def _starts(self) -> Iterator[tuple[str, Shape]]:
+        for prefix, publishable in ((self.prefix, False), (self.publishable_prefix, True)):
+            for environment in self.environments:
+                yield f"{prefix}_{environment}_", Shape(prefix, environment, publishable, "none")
+
+
+DEFAULT_SCHEME = KeyScheme()
+_DIGITS = frozenset(BASE62)
+
+
+def _size(*, publishable: bool) -> tuple[int, int]:
+    if publishable:
+        return _PUBLISHABLE_BYTES, _PUBLISHABLE_WIDTH
+    return _SECRET_BYTES, _SECRET_WIDTH
+
+
+def _proof(text: str, has_checksum: bool) -> str:  # noqa: FBT001  (private, one caller)
+    if not has_checksum:
+        return "none"
+    proven = checksum(text[:-CHECKSUM_WIDTH]) == text[-CHECKSUM_WIDTH:]
+    return "valid" if proven else "invalid"
+
+
+def base62(number: int, width: int) -> str:
+    """Write `number` in base 62 (0-9A-Za-z), big-endian, padded with zeros to `width`."""
+    digits = []
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        digits.append(BASE62[digit])
+    return "".join(reversed(digits))
+
+
+def checksum(text: str) -> str:
+    """Return six base-62 digits of the CRC-32 of `text`: a typing error shows without a store."""
+    return base62(zlib.crc32(text.encode()), CHECKSUM_WIDTH)
+
+
+def hash_of(secret: str) -> str:
+    """Return the SHA-256 of the full key, hex: all that is stored of it."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def new_key_id(random: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """Return a key id: 80 random bits in base 32 (RFC 4648), unrelated to the secret."""
+    return "key_" + b32encode(random(10)).decode().lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A row of the key store; fields are its columns, times are epoch seconds.
+
+    Attributes:
+        pepper_id: what `hash` is: the SHA-256 of the secret (""), its HMAC under the pepper of
+            this name, or, for "public-id", nothing that says anything of the secret.
+        state: active, deprecated or revoked, as it was last written. Ends that come by
+            themselves (expiry, end of grace) are in `effective_state`.
+        suspended: see `is_suspended` for whether it still holds.
+        change_seq: number of the key's last change in the feed.
+    """
+
+    id: str
+    hash: str = field(repr=False)
+    pepper_id: str = SHA256
+    public_id: str = ""
+    prefix: str
+    environment: str
+    publishable: bool = False
+    name: str = ""
+    owner: str = ""
+    account_id: str | None = None
+    key_class: str = ""
+    tz: str = ""
+    scopes: tuple[str, ...] = ()
+    state: str = KeyState.ACTIVE.value
+    previous_state: str = ""
+    leak_proven: bool = False
+    created_at: float
+    expires_at: float | None = None
+    grace_until: float | None = None
+    rotated_from: str | None = None
+    rotated_to: str | None = None
+    throttle_per_min: int | None = None
+    throttle_until: float | None = None
+    suspended: bool = False
+    suspended_until: float | None = None
+    last_used_at: float | None = None
+    change_seq: int = 0
+
+    def effective_state(self, now: float) -> KeyState:
+        """Return the state at `now`: a key expires, and its grace ends, without being written."""
+        if self.state == KeyState.REVOKED:
+            return KeyState.REVOKED
+        if self.expires_at is not None and self.expires_at <= now:
+            return KeyState.EXPIRED
+        if self.state == KeyState.DEPRECATED:
+            over = self.grace_until is not None and self.grace_until <= now
+            return KeyState.REVOKED if over else KeyState.DEPRECATED
+        return KeyState.ACTIVE
+
+    def is_throttled(self, now: float) -> bool:
+        """Whether a throttle holds at `now`."""
+        return self.throttle_per_min is not None and _holds(self.throttle_until, now)
+
+    def is_suspended(self, now: float) -> bool:
+        """Whether a suspension holds at `now`."""
+        return self.suspended and _holds(self.suspended_until, now)
+
+    def verdict(self, now: float) -> str:
+        """Return what the key is worth to a finder: live, test, or why it is worth less.
+
+        An environment that is not known to be harmless by its name counts as live.
+        """
+        state = self.effective_state(now)
+        if state in (KeyState.REVOKED, KeyState.EXPIRED):
+            return state.value
+        if self.is_suspended(now):
+            return "suspended"
+        if state == KeyState.DEPRECATED:
+            return state.value
+        return "test" if self.environment in _HARMLESS else "live"
+
+    def known(self, now: float) -> KnownKey:
+        """Return what other rooms are told of the key."""
+        return KnownKey(
+            key_id=self.id,
+            state=self.effective_state(now).value,
+            verdict=self.verdict(now),
+            environment=self.environment,
+            owner=self.owner,
+            key_class=self.key_class,
+            publishable=self.publishable,
+            created_at=self.created_at,
+            tz=self.tz,
+        )
+
+
+def _holds(until: float | None, now: float) -> bool:
+    return until is None or now < until
+
+
+def key_of(row: Mapping[str, object]) -> Key:
+    """Read a row of the table `keys`."""
+    columns = dict(row)
+    scopes = columns.pop("scopes")
+    assert isinstance(scopes, list)
+    return Key(**columns, scopes=tuple(scopes))  # type: ignore[arg-type]

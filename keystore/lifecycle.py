@@ -1,0 +1,253 @@
+"""A key's life: every change in the caller's transaction, with its audit row and its feed number.
+
+    created ─► active ──────► revoked ◄─ restore goes back to the state before
+                 │ rotate        ▲
+                 └► deprecated ──┘ when its grace ends
+    expiry ends any of them; a throttle or a suspension lies over a state and can be lifted.
+
+Each function changes nothing when the key already is as asked. All take `actor` and `reason` for
+the audit log and `now`, epoch seconds. A connection must come from `transaction`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from database.schema import keys
+from database.transaction import in_commit_order
+from keystore import audit, feed, issue, query
+from keystore.issue import Issued, KeyOrder, adopt, create_many
+from keystore.keys import DEFAULT_SCHEME, Key, KeyScheme, KeyState
+from vocabulary.errors import TransitionError, UsageError
+
+__all__ = [
+    "adopt",
+    "create",
+    "create_many",
+    "mark_leak_proven",
+    "restore",
+    "resume",
+    "revoke",
+    "rotate",
+    "suspend",
+    "throttle",
+    "unthrottle",
+]
+
+
+def create(
+    connection: Connection,
+    order: KeyOrder,
+    *,
+    actor: str,
+    reason: str,
+    now: float,
+    scheme: KeyScheme = DEFAULT_SCHEME,
+) -> Issued:
+    """Make a key.
+
+    Raises:
+        UsageError: when the order asks for what the scheme does not have.
+    """
+    made = create_many(connection, [order], actor=actor, reason=reason, now=now, scheme=scheme)
+    return made[0]
+
+
+def rotate(
+    connection: Connection,
+    key_id: str,
+    *,
+    actor: str,
+    reason: str,
+    now: float,
+    grace_s: float | None = None,
+    scheme: KeyScheme = DEFAULT_SCHEME,
+) -> Issued:
+    """Make a successor with the same grants; the old key goes on working for a grace.
+
+    Args:
+        connection: a write transaction.
+        key_id: the key to replace.
+        actor: who does it.
+        reason: why.
+        now: epoch seconds.
+        grace_s: seconds that the old key has left; 0 revokes it at once (an emergency), None
+            for the scheme's.
+        scheme: what the new key looks like.
+
+    Raises:
+        TransitionError: when the key no longer works or was rotated before.
+    """
+    key = _locked(connection, key_id)
+    _must_work(key, now, "rotated")
+    if key.rotated_to:
+        raise TransitionError(
+            f"{key_id} was rotated already, to {key.rotated_to}",
+            remedy="rotate that one, or revoke this one",
+        )
+    grace = scheme.grace_s if grace_s is None else grace_s
+    if grace < 0:
+        raise UsageError("a grace cannot be negative", remedy="0 ends the old key at once")
+    new = issue.successor(connection, key, actor=actor, reason=reason, now=now, scheme=scheme)
+    ended = {"state": KeyState.REVOKED.value, "previous_state": key.state}
+    kept = {"state": KeyState.DEPRECATED.value, "grace_until": now + grace}
+    values = (kept if grace else ended) | {"rotated_to": new.key.id}
+    _write(connection, key, values, "rotate", (actor, reason, now), {"grace_s": grace})
+    return new
+
+
+def throttle(
+    connection: Connection,
+    key_id: str,
+    *,
+    per_min: int,
+    until: float | None,
+    actor: str,
+    reason: str,
+    now: float,
+) -> Key:
+    """Let at most `per_min` requests a minute through, until `until` (None: until lifted).
+
+    Raises:
+        TransitionError: when the key no longer works.
+    """
+    if per_min < 1:
+        raise UsageError("a throttle lets at least 1 request a minute through", remedy="suspend it")
+    _must_be_later(until, now)
+    key = _locked(connection, key_id)
+    _must_work(key, now, "throttled")
+    values = {"throttle_per_min": per_min, "throttle_until": until}
+    return _write(connection, key, values, "throttle", (actor, reason, now))
+
+
+def unthrottle(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
+    """Lift the throttle."""
+    key = _locked(connection, key_id)
+    return _write(connection, key, _UNTHROTTLED, "unthrottle", (actor, reason, now))
+
+
+def suspend(
+    connection: Connection,
+    key_id: str,
+    *,
+    until: float | None,
+    actor: str,
+    reason: str,
+    now: float,
+) -> Key:
+    """Let nothing through, until `until` (None: until lifted).
+
+    Raises:
+        TransitionError: when the key no longer works.
+    """
+    _must_be_later(until, now)
+    key = _locked(connection, key_id)
+    _must_work(key, now, "suspended")
+    values = {"suspended": True, "suspended_until": until}
+    return _write(connection, key, values, "suspend", (actor, reason, now))
+
+
+def resume(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
+    """Lift the suspension."""
+    key = _locked(connection, key_id)
+    return _write(connection, key, _RESUMED, "resume", (actor, reason, now))
+
+
+def revoke(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
+    """End the key; `restore` takes it back."""
+    key = _locked(connection, key_id)
+    if key.state == KeyState.REVOKED:
+        return key
+    values = {"state": KeyState.REVOKED.value, "previous_state": key.state}
+    return _write(connection, key, values, "revoke", (actor, reason, now))
+
+
+def restore(
+    connection: Connection,
+    key_id: str,
+    *,
+    actor: str,
+    reason: str,
+    now: float,
+    force: bool = False,
+) -> Key:
+    """Bring a revoked key back to the state before; lift throttle and suspension of any other.
+
+    A throttle or suspension that was on the key when it was revoked is on it again.
+
+    Raises:
+        TransitionError: when its leak is proven and `force` is not given, or when it ended by
+            itself.
+    """
+    key = _locked(connection, key_id)
+    if key.state != KeyState.REVOKED:
+        _must_work(key, now, "restored")
+        values = _UNTHROTTLED | _RESUMED
+        return _write(connection, key, values, "restore", (actor, reason, now))
+    if key.leak_proven and not force:
+        raise TransitionError(
+            f"the leak of {key_id} is proven: whoever found it could use it again",
+            remedy="create a new key, or restore it with --force",
+        )
+    values = {"state": key.previous_state, "previous_state": ""}
+    return _write(connection, key, values, "restore", (actor, reason, now), {"force": force})
+
+
+def mark_leak_proven(
+    connection: Connection, key_id: str, *, actor: str, reason: str, now: float
+) -> Key:
+    """Note that the key is known to strangers: it is not restored without force."""
+    key = _locked(connection, key_id)
+    return _write(connection, key, {"leak_proven": True}, "mark_leak_proven", (actor, reason, now))
+
+
+_UNTHROTTLED: dict[str, Any] = {"throttle_per_min": None, "throttle_until": None}
+_RESUMED: dict[str, Any] = {"suspended": False, "suspended_until": None}
+_ENDED = {
+    KeyState.REVOKED: "restore it first, or create a new key",
+    KeyState.EXPIRED: "create a new key",
+}
+
+
+def _locked(connection: Connection, key_id: str) -> Key:
+    """Read the key when no other writer can come between."""
+    in_commit_order(connection)
+    return query.get(connection, key_id)
+
+
+def _must_work(key: Key, now: float, done: str) -> None:
+    state = key.effective_state(now)
+    if state in _ENDED:
+        by_itself = state == KeyState.REVOKED and key.state != KeyState.REVOKED
+        what = "revoked, its grace is over" if by_itself else state.value
+        remedy = _ENDED[KeyState.EXPIRED if by_itself else state]
+        raise TransitionError(f"{key.id} is {what} and cannot be {done}", remedy=remedy)
+
+
+def _must_be_later(until: float | None, now: float) -> None:
+    if until is not None and until <= now:
+        raise UsageError("the end lies in the past", remedy="name a later time")
+
+
+def _write(
+    connection: Connection,
+    key: Key,
+    values: Mapping[str, Any],
+    verb: str,
+    act: tuple[str, str, float],
+    details: Mapping[str, Any] | None = None,
+) -> Key:
+    """Write what differs, number the change and seal it in the audit log."""
+    changed = {name: value for name, value in values.items() if getattr(key, name) != value}
+    if not changed:
+        return key
+    actor, reason, now = act
+    said: dict[str, Any] = {"was": {name: getattr(key, name) for name in changed}, "is": changed}
+    changed_seq = feed.record(connection, [key.id], now)[0]
+    numbered = changed | {"change_seq": changed_seq}
+    connection.execute(update(keys).where(keys.c.id == key.id).values(numbered))
+    entry = audit.Entry(now, actor, verb, key.id, reason, {**said, **(details or {})})
+    audit.append(connection, [entry])
+    return replace(key, **numbered)

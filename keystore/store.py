@@ -1,0 +1,143 @@
+"""The key store as one object: each verb in a transaction of its own."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+
+from database.transaction import reading, transaction
+from keystore import lifecycle, query
+from keystore.issue import Issued, KeyOrder, Origin
+from keystore.keys import DEFAULT_SCHEME, PUBLIC_ID, SHA256, Key, KeyScheme
+from vocabulary.credential import Credential, KnownKey, credential_of
+from vocabulary.errors import ConfigError
+
+T = TypeVar("T")
+
+
+class KeyStore:
+    """Keys in the database behind `engine`.
+
+    Args:
+        engine: from `open_database`.
+        clock: epoch seconds.
+        scheme: what new keys look like and how long they live.
+        peppers: pepper id → pepper, for imported low-entropy keys.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Callable[[], float] = time.time,
+        scheme: KeyScheme = DEFAULT_SCHEME,
+        peppers: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self.engine, self.clock, self.scheme = engine, clock, scheme
+        self.peppers = dict(peppers or {})
+        for reserved in {SHA256, PUBLIC_ID} & self.peppers.keys():
+            raise ConfigError(f"no pepper may be called {reserved!r}", where="keys.peppers")
+
+    def create(self, order: KeyOrder, *, actor: str, reason: str = "") -> Issued:
+        """Make a key; its secret is in what is returned and nowhere else."""
+        return self._write(lifecycle.create, order, actor=actor, reason=reason, scheme=self.scheme)
+
+    def create_many(
+        self, orders: Sequence[KeyOrder], *, actor: str, reason: str = ""
+    ) -> list[Issued]:
+        """Make many keys in one transaction."""
+        return self._write(
+            lifecycle.create_many, orders, actor=actor, reason=reason, scheme=self.scheme
+        )
+
+    def adopt(self, order: KeyOrder, origin: Origin, *, actor: str, reason: str = "") -> Key:
+        """Take over a key that was made elsewhere."""
+        return self._write(
+            lifecycle.adopt, order, origin, actor=actor, reason=reason, scheme=self.scheme
+        )
+
+    def rotate(
+        self, key_id: str, *, actor: str, reason: str = "", grace_s: float | None = None
+    ) -> Issued:
+        """Replace a key; see `lifecycle.rotate`."""
+        return self._write(
+            lifecycle.rotate,
+            key_id,
+            actor=actor,
+            reason=reason,
+            grace_s=grace_s,
+            scheme=self.scheme,
+        )
+
+    def throttle(
+        self, key_id: str, *, per_min: int, until: float | None = None, actor: str, reason: str = ""
+    ) -> Key:
+        """Slow a key down."""
+        return self._write(
+            lifecycle.throttle, key_id, per_min=per_min, until=until, actor=actor, reason=reason
+        )
+
+    def unthrottle(self, key_id: str, *, actor: str, reason: str = "") -> Key:
+        """Lift the throttle."""
+        return self._write(lifecycle.unthrottle, key_id, actor=actor, reason=reason)
+
+    def suspend(
+        self, key_id: str, *, until: float | None = None, actor: str, reason: str = ""
+    ) -> Key:
+        """Stop a key for a while."""
+        return self._write(lifecycle.suspend, key_id, until=until, actor=actor, reason=reason)
+
+    def resume(self, key_id: str, *, actor: str, reason: str = "") -> Key:
+        """Lift the suspension."""
+        return self._write(lifecycle.resume, key_id, actor=actor, reason=reason)
+
+    def revoke(self, key_id: str, *, actor: str, reason: str = "") -> Key:
+        """End a key."""
+        return self._write(lifecycle.revoke, key_id, actor=actor, reason=reason)
+
+    def restore(self, key_id: str, *, actor: str, reason: str = "", force: bool = False) -> Key:
+        """Bring a key back; see `lifecycle.restore`."""
+        return self._write(lifecycle.restore, key_id, actor=actor, reason=reason, force=force)
+
+    def mark_leak_proven(self, key_id: str, *, actor: str, reason: str = "") -> Key:
+        """Note that strangers know the key."""
+        return self._write(lifecycle.mark_leak_proven, key_id, actor=actor, reason=reason)
+
+    def get(self, key_id: str) -> Key:
+        """Return a key.
+
+        Raises:
+            KeyNotFoundError: when there is none of this id.
+        """
+        with reading(self.engine) as connection:
+            return query.get(connection, key_id)
+
+    def get_many(self, key_ids: Iterable[str]) -> dict[str, Key]:
+        """Return those of the keys that exist, by id."""
+        with reading(self.engine) as connection:
+            return query.by_ids(connection, key_ids)
+
+    def list(
+        self,
+        wanted: query.Filter = query.Filter(),  # noqa: B008  (frozen)
+        limit: int | None = 100,
+    ) -> list[Key]:
+        """Return keys, the newest first."""
+        with reading(self.engine) as connection:
+            return query.newest(connection, self.clock(), wanted, limit)
+
+    def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
+        """Return what is known of each credential; a `vocabulary.credential.Lookup`."""
+        with reading(self.engine) as connection:
+            found = query.find(connection, credentials)
+        now = self.clock()
+        return [key.known(now) if key else None for key in found]
+
+    def credential(self, secret: str) -> Credential:
+        """Hash a secret in every way by which this store may know it."""
+        return credential_of(secret, peppers=self.peppers)
+
+    def _write(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> T:  # noqa: ANN401
+        """Call `verb` in a transaction; each caller's own signature is the checked one."""
+        with transaction(self.engine) as connection:
+            return verb(connection, *args, now=self.clock(), **kwargs)
