@@ -26,8 +26,9 @@ from scanner.encodings import (
 from vocabulary.errors import ConfigError
 
 _GITHUB_BODY = 30
-_ACCOUNT_LIMIT = 10**12
-_DISCORD_EPOCH_DIGITS = range(17, 21)
+_SCALAR = 32
+_ACCOUNT_BYTES, _ACCOUNT_LIMIT = 6, 10**12
+_SNOWFLAKE_DIGITS = range(17, 21)
 
 
 def check(name: str, secret: str) -> bool:
@@ -132,7 +133,7 @@ def _json_with(*names: str) -> Callable[[str], bool]:
 
 
 def _jwt(secret: str) -> bool:
-    """Header is JSON with `alg`, and the claims are JSON where they are not encrypted (RFC 7519)."""
+    """The header is JSON with `alg`; so are the claims, where they are not encrypted (RFC 7519)."""
     header, *rest = secret.split(".")
     known = _json_of(header)
     if not isinstance(known, dict) or not isinstance(known.get("alg"), str):
@@ -147,8 +148,8 @@ def _aws(secret: str) -> bool:
         https://summitroute.com/blog/2018/06/20/aws_security_credential_formats/
     """
     raw = base32_bytes(secret[4:])
-    account = (int.from_bytes(raw[:6]) & 0x7FFFFFFFFF80) >> 7
-    return len(raw) >= 6 and account < _ACCOUNT_LIMIT
+    account = (int.from_bytes(raw[:_ACCOUNT_BYTES]) & 0x7FFFFFFFFF80) >> 7
+    return len(raw) > _ACCOUNT_BYTES and account < _ACCOUNT_LIMIT
 
 
 def _discord(secret: str) -> bool:
@@ -158,7 +159,7 @@ def _discord(secret: str) -> bool:
         https://discord.com/developers/docs/reference#snowflakes
     """
     user = base64_bytes(secret.partition(".")[0])
-    return user.isdigit() and len(user) in _DISCORD_EPOCH_DIGITS
+    return user.isdigit() and len(user) in _SNOWFLAKE_DIGITS
 
 
 def _telegram(secret: str) -> bool:
@@ -187,7 +188,7 @@ def _bytes_of(*lengths: int) -> Callable[[str], bool]:
 
 def _base58check(secret: str) -> bool:
     raw = base58_bytes(secret)
-    return len(raw) > 4 and double_sha256(raw[:-4]) == raw[-4:]
+    return bool(raw) and double_sha256(raw[:-4]) == raw[-4:]
 
 
 def _checked_base32(secret: str) -> bool:
@@ -198,7 +199,7 @@ def _checked_base32(secret: str) -> bool:
         https://developers.stellar.org/docs/learn/fundamentals/contract-development/types/strkey
     """
     raw = base32_bytes(secret)
-    return len(raw) > 2 and crc16(raw[:-2]).to_bytes(2, "little") == raw[-2:]
+    return bool(raw) and crc16(raw[:-2]).to_bytes(2, "little") == raw[-2:]
 
 
 def _bech32(secret: str) -> bool:
@@ -211,7 +212,7 @@ def _bech32(secret: str) -> bool:
 def _wireguard(secret: str) -> bool:
     """A Curve25519 scalar is clamped: three low bits are 0, the two high bits are 01 (RFC 7748)."""
     raw = base64_bytes(secret)
-    return len(raw) == 32 and raw[0] & 7 == 0 and raw[31] & 0xC0 == 0x40
+    return len(raw) == _SCALAR and raw[0] & 7 == 0 and raw[-1] >> 6 == 1
 
 
 def _sentry(secret: str) -> bool:
