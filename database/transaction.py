@@ -1,19 +1,27 @@
 """Opening the database, bringing it up to date, and writing to it in one piece."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
+from sqlalchemy import Connection, Engine, inspect, text
 
+from database.engine import BUSY_TIMEOUT_S, engine_of, shown, told
 from vocabulary.errors import DatabaseError
+
+__all__ = [
+    "BUSY_TIMEOUT_S",
+    "HEAD",
+    "in_commit_order",
+    "open_database",
+    "reading",
+    "revision",
+    "shown",
+    "transaction",
+    "upgrade",
+]
 
 HEAD = "0001"
 """The newest revision in migrations/versions; a test holds it to that."""
-
-BUSY_TIMEOUT_S = 5.0
 
 _WRITERS = int.from_bytes(b"keywatch", "big")
 
@@ -22,49 +30,58 @@ def open_database(url: str, *, create: bool = True) -> Engine:
     """Open the database at `url` and bring it to the newest schema.
 
     Args:
-        url: an SQLAlchemy URL (`sqlite:///keywatch.db`, `postgresql+psycopg://…`).
+        url: an SQLAlchemy URL (`sqlite:///keywatch.db`, `postgresql://…`).
         create: whether a missing SQLite file is made.
 
     Raises:
         DatabaseError: when it cannot be opened, read or upgraded.
     """
-    place = shown(url)
-    with _told(place):
-        engine = _engine(url, create=create)
-        upgrade(engine, place)
-    return engine
-
-
-def shown(url: str) -> str:
-    """Return the URL without its password."""
+    engine = engine_of(url, create=create)
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except exc.ArgumentError as error:
-        raise DatabaseError(
-            "this is no database URL",
-            where=url.rsplit("@", maxsplit=1)[-1],
-            remedy="write it like sqlite:///keywatch.db",
-        ) from error
+        with told(shown(url)):
+            upgrade(engine, shown(url))
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
 
 
 def upgrade(engine: Engine, place: str) -> None:
     """Run the migrations that the database has not seen.
 
     Raises:
-        DatabaseError: when it was written by a newer keywatch.
+        DatabaseError: when it was written by a newer keywatch or is another program's.
     """
-    found = _revision(engine)
+    found = revision(engine, place)
     if found == HEAD:
         return
+    from database.migrate import run  # noqa: PLC0415  (alembic is slow to import)
+
+    run(engine)
+
+
+def revision(engine: Engine, place: str) -> str:
+    """Return the revision of the database's schema, "" for an empty one.
+
+    Raises:
+        DatabaseError: when it is newer than `HEAD`, or of another program.
+    """
+    with engine.connect() as connection:
+        if engine.dialect.has_table(connection, "alembic_version"):
+            row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
+            found = str(row[0]) if row else ""
+        else:
+            found = ""
+            _refuse_foreign(connection, place)
+    if found and not (found.isdigit() and len(found) == len(HEAD)):
+        raise _foreign(place)
     if found > HEAD:
         raise DatabaseError(
             f"the database is of schema {found}, this keywatch knows {HEAD}",
             where=place,
             remedy="install the keywatch that wrote it, or a newer one",
         )
-    from database.migrate import run  # noqa: PLC0415  (alembic is slow to import)
-
-    run(engine)
+    return found
 
 
 @contextmanager
@@ -77,9 +94,8 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseError: when the database is locked, full, read-only or gone.
     """
-    place = engine.url.render_as_string(hide_password=True)
     with (
-        _told(place),
+        told(_place(engine)),
         engine.connect().execution_options(write=True) as connection,
         connection.begin(),
     ):
@@ -88,8 +104,16 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection that sees one snapshot and writes nothing."""
-    with _told(engine.url.render_as_string(hide_password=True)), engine.connect() as connection:
+    """Yield a connection that sees one snapshot and writes nothing.
+
+    Raises:
+        DatabaseError: when the database cannot be read.
+    """
+    with told(_place(engine)), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
         yield connection
 
 
@@ -104,56 +128,16 @@ def in_commit_order(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
 
-def _engine(url: str, *, create: bool) -> Engine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
-    path = parsed.database or ""
-    if path and path != ":memory:" and not create and not Path(path).exists():
-        raise DatabaseError(
-            "there is no database", where=path, remedy="create a key first, or correct the URL"
-        )
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
-    return engine
+def _place(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)
 
 
-def _configure(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401
-    # The driver would begin transactions late and of the wrong kind: `_begin` does it instead.
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+def _refuse_foreign(connection: Connection, place: str) -> None:
+    if inspect(connection).get_table_names():
+        raise _foreign(place)
 
 
-def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _revision(engine: Engine) -> str:
-    with engine.connect() as connection:
-        if not engine.dialect.has_table(connection, "alembic_version"):
-            return ""
-        row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
-        return str(row[0]) if row else ""
-
-
-_REMEDIES = {
-    "locked": "another keywatch is writing to it; stop it or wait",
-    "readonly": "give write access to the file and its folder",
-    "full": "free some space; nothing was half written",
-    "unable to open": "check that the folder exists and is yours",
-    "not a database": "name another file; this one is left as it is",
-    "malformed": "restore it from a backup",
-}
-
-
-@contextmanager
-def _told(place: str) -> Iterator[None]:
-    try:
-        yield
-    except (exc.DBAPIError, sqlite3.Error) as error:
-        what = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        remedy = next((said for word, said in _REMEDIES.items() if word in what), "")
-        raise DatabaseError(what, where=place, remedy=remedy) from error
+def _foreign(place: str) -> DatabaseError:
+    return DatabaseError(
+        "the database belongs to another program", where=place, remedy="name an empty one"
+    )

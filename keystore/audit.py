@@ -14,6 +14,8 @@ from database.transaction import in_commit_order
 START = "0" * 64
 """What the first row names as the hash before it."""
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
 
 class Entry(msgspec.Struct, frozen=True):
     """What is to be written down.
@@ -89,8 +91,7 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
 def seal(seq: int, entry: Entry, previous: str) -> str:
     """Return the SHA-256 over the entry, its number and the hash before it."""
     fields = [seq, *msgspec.structs.astuple(entry), previous]
-    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return sha256(text.encode()).hexdigest()
+    return sha256(_CANONICAL.encode(fields).encode()).hexdigest()
 
 
 def rows_since(connection: Connection, seq: int = 0) -> Iterator[Sealed]:

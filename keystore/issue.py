@@ -1,7 +1,8 @@
 """Making keys: by the thousand, with their secret shown once, or taken over from elsewhere."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import available_timezones
 
 import msgspec
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from database.schema import accounts, keys
 from keystore import audit, feed
-from keystore.keys import DEFAULT_SCHEME, Key, KeyScheme, hash_of, new_key_id
+from keystore.keys import DEFAULT_SCHEME, Key, KeyScheme, hash_of, new_key_id, row_of
 from vocabulary.errors import KeyStoreError, UsageError
 
 KEY_CLASSES = ("human", "service", "cron", "mobile", "ai")
@@ -185,7 +186,9 @@ def _insert(
     now = made[0].created_at
     seqs = feed.record(connection, [key.id for key in made], now)
     _open_accounts(connection, {key.account_id for key in made if key.account_id}, now)
-    rows = [asdict(key) | {"change_seq": seq} for key, seq in zip(made, seqs, strict=True)]
+    rows: list[dict[str, Any]] = [
+        row_of(key) | {"change_seq": seq} for key, seq in zip(made, seqs, strict=True)
+    ]
     connection.execute(insert(keys), rows)
     entries = [audit.Entry(now, actor, verb, key.id, reason, _details(key)) for key in made]
     audit.append(connection, entries)

@@ -6,7 +6,7 @@ import string
 import zlib
 from base64 import b32encode
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from hashlib import sha256
 
@@ -256,3 +256,11 @@ def key_of(row: Mapping[str, object]) -> Key:
     scopes = columns.pop("scopes")
     assert isinstance(scopes, list)
     return Key(**columns, scopes=tuple(scopes))  # type: ignore[arg-type]
+
+
+_FIELDS = tuple(each.name for each in fields(Key))
+
+
+def row_of(key: Key) -> dict[str, object]:
+    """Return the key as a row of the table `keys`."""
+    return {name: getattr(key, name) for name in _FIELDS}

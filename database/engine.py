@@ -1,0 +1,139 @@
+"""Reaching a database: its URL, its dialect's settings, and its errors in words."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+
+from vocabulary.errors import DatabaseError
+
+BUSY_TIMEOUT_S = 5.0
+_OWNER_ONLY = 0o600
+
+_REMEDIES = {
+    "locked": "another keywatch is writing to it; stop it or wait",
+    "readonly": "give write access to the file and its folder",
+    "read-only": "give the database's user write access",
+    "full": "free some space; nothing was half written",
+    "no space left": "free some space; nothing was half written",
+    "i/o error": "free some space, or look for a broken disk; nothing was half written",
+    "unable to open": "check that the folder exists and that you may write to it",
+    "not a database": "name another file; this one is left as it is",
+    "malformed": "restore it from a backup",
+    "refused": "start the server, or correct the address",
+    "authentication failed": "correct user and password",
+    "does not exist": "make it first: createdb",
+    "closed the connection": "start the server again",
+    "shutting down": "start the server again",
+}
+
+
+def engine_of(url: str, *, create: bool = True) -> Engine:
+    """Make an engine for `url` without looking at what the database holds.
+
+    Args:
+        url: an SQLAlchemy URL; a plain `postgresql://` means psycopg 3.
+        create: whether a missing SQLite file is made.
+
+    Raises:
+        DatabaseError: when there is no such file, driver or kind of database.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, create=create)
+    if parsed.get_backend_name() != "postgresql":
+        raise DatabaseError(
+            f"keywatch does not know {parsed.get_backend_name()}",
+            where=shown(url),
+            remedy="take sqlite:///keywatch.db or postgresql://…",
+        )
+    return _postgresql(parsed)
+
+
+def shown(url: str) -> str:
+    """Return the URL without its password."""
+    return _parsed(url).render_as_string(hide_password=True)
+
+
+def sqlite_file(engine: Engine) -> Path | None:
+    """Return the file of an SQLite database; None for a server or a database in memory."""
+    name = engine.url.database or ""
+    if engine.dialect.name != "sqlite" or name in ("", ":memory:"):
+        return None
+    return Path(name.removeprefix("file:"))
+
+
+@contextmanager
+def told(place: str) -> Iterator[None]:
+    """Turn what a driver raises into one line: what, where, what to do.
+
+    Raises:
+        DatabaseError: instead.
+    """
+    try:
+        yield
+    except (exc.SQLAlchemyError, sqlite3.Error) as error:
+        said = str(getattr(error, "orig", None) or error).strip()
+        what = said.splitlines()[0] if said else type(error).__name__
+        remedy = next((cure for word, cure in _REMEDIES.items() if word in what.lower()), "")
+        raise DatabaseError(what, where=place, remedy=remedy) from error
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (exc.ArgumentError, ValueError) as error:
+        raise DatabaseError(
+            "this is no database URL",
+            where=url.rsplit("@", maxsplit=1)[-1],
+            remedy="write it like sqlite:///keywatch.db",
+        ) from error
+    plain = parsed.drivername == "postgresql"
+    return parsed.set(drivername="postgresql+psycopg") if plain else parsed
+
+
+def _sqlite(url: URL, *, create: bool) -> Engine:
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
+    path = sqlite_file(engine)
+    if path and not path.exists():
+        if not create:
+            raise DatabaseError(
+                "there is no database",
+                where=str(path),
+                remedy="create a key first, or correct the URL",
+            )
+        # What goes wrong here, SQLite says better when it opens the file.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        return create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, isolation_level="READ COMMITTED"
+        )
+    except (ModuleNotFoundError, exc.NoSuchModuleError) as error:
+        raise DatabaseError(
+            "the driver for PostgreSQL is not installed",
+            where=url.render_as_string(hide_password=True),
+            remedy="install keywatch[postgres]",
+        ) from error
+
+
+def _configure(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401
+    # The driver would begin transactions late and of the wrong kind: `_begin` does it instead.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
