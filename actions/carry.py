@@ -1,0 +1,68 @@
+"""Carrying out effects: the key and the outbox row change in one transaction, so exactly once."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, exc
+
+from actions import queue, trail
+from actions.effects import Effect, Order
+from actions.retry import EFFECT_ATTEMPTS, delay_s
+from vocabulary.errors import KeyStoreError, KeywatchError, ServiceError, UsageError
+
+ACTOR = "keywatch"
+"""Who does what the policy decides, in the audit log."""
+
+_FOR_GOOD = (KeyStoreError, UsageError)
+
+
+def carry_out(
+    connection: Connection,
+    row: Row[Any],
+    effects: Mapping[str, Effect],
+    now: float,
+    random: Callable[[], float],
+) -> None:
+    """Carry out one effect, or note why it could not be.
+
+    A key that is gone or in no state for it is given up at once; anything else is tried again.
+
+    Args:
+        connection: a write transaction, which the caller commits.
+        row: of the outbox, due.
+        effects: name → effect.
+        now: epoch seconds.
+        random: in [0, 1), for the jitter of retries.
+    """
+    queue.lease(connection, [row.id], ACTOR, now)
+    try:
+        with connection.begin_nested():
+            result = _apply(connection, row, effects, now)
+    except exc.OperationalError:
+        raise  # the database is away, full or locked: that is no failure of this row
+    except KeywatchError as error:
+        final = isinstance(error, _FOR_GOOD) or row.attempts + 1 >= EFFECT_ATTEMPTS
+        again_at = None if final else now + delay_s(row.attempts + 1, random)
+        queue.failed(connection, row.id, ACTOR, str(error), again_at)
+    else:
+        queue.done(connection, row.id, ACTOR, now, result)
+        queue.contained(connection, row.alert_id)
+
+
+def _apply(
+    connection: Connection, row: Row[Any], effects: Mapping[str, Effect], now: float
+) -> dict[str, Any]:
+    effect = effects.get(row.effect)
+    if effect is None:
+        raise UsageError(f"there is no effect `{row.effect}`")
+    reason = f"{row.arguments.get('reason', '')} [alert {row.alert_id}]".strip()
+    order = Order(row.subject, ACTOR, reason, now, row.arguments)
+    before = trail.head(connection, row.subject)
+    try:
+        was = effect.apply(connection, order)
+    except (KeywatchError, exc.OperationalError):
+        raise
+    except Exception as error:
+        # A defect of one effect must not stop the others.
+        raise ServiceError(f"the effect failed: {type(error).__name__}") from error
+    return {"was": was, "audit": [before, trail.head(connection, row.subject)]}

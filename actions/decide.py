@@ -1,0 +1,32 @@
+"""An alert, a key and a policy → what is to be done. Pure: nothing is read or written."""
+
+from actions import guards
+from actions.policy import Policy, seconds_of
+from vocabulary.action import Decision
+from vocabulary.alert import Alert
+from vocabulary.credential import KnownKey
+
+ALL = frozenset({"throttle", "suspend", "rotate", "revoke"})
+"""Every action that can be enabled."""
+
+
+def decide(alert: Alert, key: KnownKey | None, policy: Policy, enabled: frozenset[str]) -> Decision:
+    """Decide what is to be done about an alert.
+
+    Args:
+        alert: what happened.
+        key: what the key store knows of the alert's key; None when it knows nothing.
+        policy: which case leads to which action.
+        enabled: actions that may be carried out; the others are decided all the same, in dry run.
+    """
+    case, line = policy.case_for(alert, key)
+    wanted = Decision(
+        action=case.action,
+        line=line,
+        dry_run=True,
+        policy=policy.digest,
+        notify=case.notify,
+        rate_per_min=case.rate_per_min,
+        duration_s=seconds_of(case.duration),
+    )
+    return guards.guarded(wanted, alert, key, policy.guards, enabled)

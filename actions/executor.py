@@ -1,0 +1,121 @@
+"""Working off the outbox: effects exactly once, notifications at least once."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row
+
+from actions import effects as own
+from actions import notify, queue
+from actions.carry import carry_out
+from actions.deliver import Outcomes, deliver
+from actions.retry import NOTIFICATION_ATTEMPTS, delay_s
+from database.transaction import reading, transaction
+from vocabulary.errors import UsageError
+
+LEASE_S = 60.0
+"""How long a message belongs to one executor: longer than a round can take."""
+
+_BATCH = 64
+
+
+class Executor:
+    """Works off the outbox of one database; several may run at once.
+
+    `run_effects` and `run_notifications` may run in threads of their own, so that a receiver
+    that answers slowly holds up no revocation; see `actions.background`.
+
+    Args:
+        engine: from `open_database`.
+        effects: name → effect; None for those of our own store.
+        notifiers: name → notifier, `log` among them; None for the log alone.
+        clock: epoch seconds, of the machine and not of events.
+        owner: name of this executor in leases; different for any two that run at once.
+        random: in [0, 1), for the jitter of retries.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        effects: Mapping[str, own.Effect] | None = None,
+        notifiers: Mapping[str, notify.Notifier] | None = None,
+        clock: Callable[[], float] = time.time,
+        owner: str = "",
+        random: Callable[[], float] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._effects = own.effects() if effects is None else effects
+        self._notifiers = notify.notifiers([]) | dict(notifiers or {})
+        self._clock = clock
+        self._owner = owner or f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._random = random or Random().random  # noqa: S311  (jitter, no secret)
+
+    def run_once(self) -> int:
+        """Carry out all that is due, effects first; return how many rows were handled.
+
+        Raises:
+            DatabaseError: when the database is away. Nothing is lost; call again.
+        """
+        return self.run_effects() + self.run_notifications()
+
+    def run_effects(self) -> int:
+        """Carry out the effects that are due; return how many were done, put off or given up.
+
+        Raises:
+            DatabaseError: as for `run_once`.
+        """
+        handled = 0
+        while self._due(effects=True) and (carried := self._next_effect()):
+            handled += carried
+        return handled
+
+    def run_notifications(self) -> int:
+        """Send the messages that are due; return how many attempts were made.
+
+        Raises:
+            DatabaseError: as for `run_once`; what was sent is sent again, under the same id.
+        """
+        handled = 0
+        while self._due(effects=False) and (leased := self._lease()):
+            outcomes = deliver(leased, self._notifiers, self._clock())
+            with transaction(self._engine) as connection:
+                for row in leased:
+                    self._settle(connection, row, outcomes)
+            handled += len(outcomes)
+        return handled
+
+    def _due(self, *, effects: bool) -> bool:
+        # A look without the write lock: nearly always there is nothing to do.
+        with reading(self._engine) as connection:
+            return bool(queue.due(connection, self._clock(), 1, effects=effects))
+
+    def _next_effect(self) -> int:
+        now = self._clock()
+        with transaction(self._engine) as connection:
+            rows = queue.due(connection, now, 1, effects=True, lock=True)
+            for row in rows:
+                carry_out(connection, row, self._effects, now, self._random)
+        return len(rows)
+
+    def _lease(self) -> Sequence[Row[Any]]:
+        now = self._clock()
+        with transaction(self._engine) as connection:
+            rows = queue.due(connection, now, _BATCH, effects=False, lock=True)
+            queue.lease(connection, [row.id for row in rows], self._owner, now + LEASE_S)
+        return rows
+
+    def _settle(self, connection: Connection, row: Row[Any], outcomes: Outcomes) -> None:
+        if row.id not in outcomes:
+            queue.release(connection, row.id, self._owner)
+            return
+        now, error, attempt = self._clock(), outcomes[row.id], row.attempts + 1
+        if error is None:
+            queue.done(connection, row.id, self._owner, now, {})
+            return
+        final = isinstance(error, UsageError) or attempt >= NOTIFICATION_ATTEMPTS
+        again_at = None if final else now + delay_s(attempt, self._random)
+        queue.failed(connection, row.id, self._owner, str(error), again_at)

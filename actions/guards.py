@@ -1,0 +1,72 @@
+"""What may not happen whatever the policy says; decided from the alert and the key alone."""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from actions.policy import Guards
+from vocabulary.action import ActionKind, Decision
+from vocabulary.alert import Alert
+from vocabulary.credential import KnownKey
+
+LEARNING = "learning"
+"""Kind of an alert, or name of a piece of evidence, that says: this baseline is not mature."""
+
+_STRENGTH = {kind: rank for rank, kind in enumerate(ActionKind)}
+_GONE = ("revoked", "expired")
+
+
+def strength(action: ActionKind | str) -> int:
+    """Return how strong an action is: 0 for none, the largest for revoke."""
+    return _STRENGTH[ActionKind(action)]
+
+
+def guarded(
+    wanted: Decision, alert: Alert, key: KnownKey | None, guards: Guards, enabled: frozenset[str]
+) -> Decision:
+    """Return what is left of a decision once every guard has looked at it.
+
+    Args:
+        wanted: what the policy says.
+        alert: the alert it was made for.
+        key: what the key store knows of the alert's key; None when it knows nothing.
+        guards: the policy's guards.
+        enabled: actions that may be carried out; every other one is shown only.
+    """
+    if wanted.action is ActionKind.NONE:
+        return replace(wanted, dry_run=not enabled)
+    if reason := next(_objections(wanted.action, alert, key, guards), ""):
+        stopped = f"{wanted.action} not done: {reason}"
+        return replace(
+            wanted,
+            action=ActionKind.NONE,
+            dry_run=not enabled,
+            guard=stopped,
+            rate_per_min=0,
+            duration_s=0.0,
+        )
+    if wanted.action.value in enabled:
+        return replace(wanted, dry_run=False)
+    shown = f"dry run: `{wanted.action}` is not among the enabled actions"
+    return replace(wanted, dry_run=True, guard=shown)
+
+
+def _objections(
+    action: ActionKind, alert: Alert, key: KnownKey | None, guards: Guards
+) -> Iterator[str]:
+    if not alert.key:
+        yield "the alert is about an address, not about a key"
+    if key is None:
+        yield "the key store does not know the key"
+        return
+    if key.verdict in _GONE:
+        yield f"the key is {key.verdict} already"
+    if action is ActionKind.REVOKE and _is_learning(alert):
+        yield "what is usual for this key is still being learned"
+    for name in (key.key_id, key.owner):
+        if name and name in guards.protected:
+            yield f"`{name}` is protected"
+
+
+def _is_learning(alert: Alert) -> bool:
+    return alert.kind == LEARNING or any(e.detector == LEARNING for e in alert.evidence)

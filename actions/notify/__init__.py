@@ -1,0 +1,52 @@
+"""Notifiers: who is told, one file a way, found by being in this folder.
+
+A file `name.py` holds `make(options)`, which returns a notifier or refuses with a ConfigError.
+A message never contains a secret; what attackers wrote into it stays text.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from vocabulary.errors import ConfigError
+
+Notifier = Callable[[Mapping[str, Any], str, float], None]
+"""Send a message: (message, idempotency key, now in epoch seconds).
+
+Raises ServiceError when it may work later, ConfigError when it never will.
+"""
+
+
+def ways() -> list[str]:
+    """Return the ways of notifying that are in this folder."""
+    return sorted(module.name for module in iter_modules(__path__))
+
+
+def notifiers(configured: Iterable[Mapping[str, Any]]) -> dict[str, Notifier]:
+    """Return each configured notifier by the name that the policy calls it.
+
+    `log` is always among them; names that nobody configured are told by it.
+
+    Args:
+        configured: tables with `name`, `type` and what that type needs.
+
+    Raises:
+        ConfigError: when one of them cannot be made.
+    """
+    made: dict[str, Notifier] = {"log": make("log", {})}
+    for options in configured:
+        made[options["name"]] = make(options["type"], options)
+    return made
+
+
+def make(way: str, options: Mapping[str, Any]) -> Notifier:
+    """Return a notifier of the given type."""
+    if way not in ways():
+        raise ConfigError(
+            f"there is no notifier of type `{way}`",
+            where=f"notify.{options.get('name', '')}",
+            remedy=f"there are {', '.join(ways())}",
+        )
+    notifier: Notifier = import_module(f"{__name__}.{way}").make(options)
+    return notifier

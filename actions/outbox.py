@@ -1,0 +1,162 @@
+"""The outbox: what is to be done, written down in the transaction of the alert that asks for it."""
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import Connection, insert, select
+
+from actions.guards import strength
+from actions.incident import WINDOW_S, Incident, join, subject_of
+from actions.leaks import epoch_s
+from actions.message import decided, message_of, storable
+from actions.queue import EFFECT, NOTIFICATIONS
+from database.schema import alerts, outbox
+from vocabulary.action import ActionKind, Decision
+from vocabulary.alert import Alert, alert_json
+from vocabulary.credential import KnownKey
+
+_REASON_LENGTH = 300
+
+
+def record(
+    connection: Connection,
+    alert: Alert,
+    decision: Decision,
+    key: KnownKey | None,
+    now: float,
+    *,
+    incident_window_s: float = WINDOW_S,
+) -> bool:
+    """Write an alert, its incident, the effect and the notifications that it asks for.
+
+    An effect is written only when it is stronger than what the incident has led to so far, and
+    notifications only when the incident opens or grows.
+
+    Args:
+        connection: in the caller's transaction.
+        alert: what happened; recording the same one again changes nothing.
+        decision: what was decided about it.
+        key: what the key store knows of the key.
+        now: epoch seconds.
+        incident_window_s: alerts of one key not further apart than this are one incident.
+
+    Returns:
+        False when the alert was recorded before.
+    """
+    known = select(alerts.c.id).where(alerts.c.id == alert.id)
+    if connection.execute(known).first() is not None:
+        return False
+    alert = storable(replace(alert, action=decision.action.value, dry_run=decision.dry_run))
+    incident = join(connection, alert, now, incident_window_s)
+    _write_alert(connection, alert, decision, incident, now)
+    acts = decision.action is not ActionKind.NONE and not _in_force(
+        connection, incident, decision, now, incident_window_s
+    )
+    if acts:
+        _write_effect(connection, alert, decision, now)
+    if acts or incident.grown:
+        message = message_of(alert, decision, key, incident, now)
+        _write_notifications(connection, alert, decision, message, now)
+    return True
+
+
+def idempotency_key(kind: str, *cause: str) -> str:
+    """Return a name that the same cause always leads to; safe as a `webhook-id` (no dots)."""
+    return f"{kind}_" + sha256("\n".join(cause).encode()).hexdigest()[:32]
+
+
+def _write_alert(
+    connection: Connection, alert: Alert, decision: Decision, incident: Incident, now: float
+) -> None:
+    connection.execute(
+        insert(alerts).values(
+            id=alert.id,
+            incident_id=incident.id,
+            ts=epoch_s(alert.ts),
+            subject=subject_of(alert),
+            kind=alert.kind,
+            severity=alert.severity,
+            body=msgspec.json.decode(alert_json(alert)),
+            decision=decided(decision),
+            recorded_at=now,
+        )
+    )
+
+
+def _write_effect(connection: Connection, alert: Alert, decision: Decision, now: float) -> None:
+    arguments = {
+        "reason": alert.summary[:_REASON_LENGTH],
+        "kind": alert.kind,
+        "rate_per_min": decision.rate_per_min,
+        "duration_s": decision.duration_s,
+        "line": decision.line,
+        "policy": decision.policy,
+    }
+    state = "dry_run" if decision.dry_run else "held" if decision.held else "waiting"
+    _write(
+        connection,
+        idempotency_key=idempotency_key("act", alert.id, decision.action),
+        alert_id=alert.id,
+        subject=subject_of(alert),
+        lane=EFFECT,
+        effect=decision.action.value,
+        arguments=arguments,
+        state=state,
+        error=decision.guard,
+        not_before=0.0,
+        created_at=now,
+    )
+
+
+def _write_notifications(
+    connection: Connection, alert: Alert, decision: Decision, message: dict[str, Any], now: float
+) -> None:
+    for name in dict.fromkeys(decision.notify):
+        _write(
+            connection,
+            idempotency_key=idempotency_key("msg", alert.id, name),
+            alert_id=alert.id,
+            subject=subject_of(alert),
+            lane=NOTIFICATIONS + name,
+            effect="notify",
+            arguments=message,
+            state="waiting",
+            error="",
+            not_before=0.0,
+            created_at=now,
+        )
+
+
+def _write(connection: Connection, **row: object) -> None:
+    connection.execute(insert(outbox).values(attempts=0, **row))
+
+
+def _in_force(
+    connection: Connection, incident: Incident, decision: Decision, now: float, window_s: float
+) -> bool:
+    """Say whether the incident has led to as much already, so that nothing is repeated.
+
+    What a person undid counts for the incident's window: the person has decided. A throttle or a
+    suspension that has run out does not, and neither does one that was only shown.
+    """
+    earlier = connection.execute(
+        select(outbox)
+        .join(alerts, alerts.c.id == outbox.c.alert_id)
+        .where(
+            alerts.c.incident_id == incident.id,
+            outbox.c.lane == EFFECT,
+            outbox.c.state != "dead",
+            outbox.c.effect != "restore",
+        )
+    )
+    for row in earlier:
+        lasts_s = row.arguments.get("duration_s") or 0.0
+        if row.state in ("undone", "rejected"):
+            lasts_s = window_s
+        over = bool(lasts_s) and (row.done_at or row.created_at) + lasts_s <= now
+        counts = row.state != "dry_run" or decision.dry_run
+        if counts and not over and strength(row.effect) >= strength(decision.action):
+            return True
+    return False

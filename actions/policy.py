@@ -1,0 +1,201 @@
+"""The policy: which alert leads to which action, as a person wrote it down in TOML."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from vocabulary import toml
+from vocabulary.action import ActionKind
+from vocabulary.alert import Alert, Severity
+from vocabulary.credential import KnownKey
+from vocabulary.errors import ConfigError
+
+BUILT_IN = Path(__file__).with_name("policy.toml")
+
+_DURATION = re.compile(r"(\d+)\s*([smhd])")
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_WORDS = (*(severity.word for severity in Severity), *ActionKind)
+_WITH_DURATION = (ActionKind.THROTTLE, ActionKind.SUSPEND, ActionKind.ROTATE)
+
+Word = Literal["low", "medium", "high", "critical"]
+Family = Literal["network", "time", "volume", "behaviour", "leak"]
+Duration = Annotated[str, msgspec.Meta(pattern=rf"^({_DURATION.pattern})?$")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+
+
+class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One line of the policy: what must be so, and what is done then."""
+
+    name: str = ""
+    severity: tuple[Word, ...] = ()
+    kind: tuple[str, ...] = ()
+    family: tuple[Family, ...] = ()
+    environment: tuple[str, ...] = ()
+    key_class: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
+    publishable: bool | None = None
+    action: ActionKind = ActionKind.NONE
+    rate_per_min: Count = 0
+    duration: Duration = ""
+    notify: tuple[str, ...] = ("log",)
+
+    def fits(self, alert: Alert, key: KnownKey | None) -> bool:
+        """Say whether everything that the case names is so; without a key, nothing of it is."""
+        about_alert = (
+            (self.severity, alert.severity),
+            (self.kind, alert.kind),
+            (self.family, alert.family),
+        )
+        about_key = (
+            (self.environment, key and key.environment),
+            (self.key_class, key and key.key_class),
+            (self.owner, key and key.owner),
+            (() if self.publishable is None else (self.publishable,), key and key.publishable),
+        )
+        return all(not named or found in named for named, found in about_alert + about_key)
+
+    def covers(self, other: "Case") -> bool:
+        """Say whether whatever fits `other` fits this one too."""
+        lists = ("severity", "kind", "family", "environment", "key_class", "owner")
+        wide = (not getattr(self, name) or _within(other, self, name) for name in lists)
+        return all(wide) and self.publishable in (None, other.publishable)
+
+
+class Guards(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What holds the policy back, whatever it says."""
+
+    protected: tuple[str, ...] = ()
+    revocations_per_hour: Count = 20
+    breaker_keys: Count = 10
+    breaker_share: Share = 0.1
+    breaker_window: Duration = "10m"
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    incident_window: Duration = "24h"
+    guards: Guards = Guards()
+    case: tuple[Case, ...] = ()
+    """For the names that are valid; each one is converted by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy that was read and found sound.
+
+    Attributes:
+        cases: in order; the first that fits decides.
+        lines: of each case, where it stands: `policy.toml:12`.
+        digest: of the text, so that a decision can name what made it.
+        incident_window_s: alerts of one key that are not further apart are one incident.
+    """
+
+    cases: tuple[Case, ...]
+    lines: tuple[str, ...]
+    guards: Guards
+    digest: str
+    incident_window_s: float
+
+    def case_for(self, alert: Alert, key: KnownKey | None) -> tuple[Case, str]:
+        """Return the case that decides, and where it stands."""
+        for case, line in zip(self.cases, self.lines, strict=True):
+            if case.fits(alert, key):
+                return case, line
+        return Case(), "no case of the policy fits"
+
+
+def load(path: Path | str | None = None) -> Policy:
+    """Read a policy.
+
+    Args:
+        path: a TOML file; None for the built-in policy.
+
+    Raises:
+        ConfigError: for any entry that is unknown, wrong, contradictory or never reached, with
+            file, line and the nearest valid name.
+    """
+    file = Path(path) if path else BUILT_IN
+    return parse(toml.text_of(file), str(path) if path else file.name)
+
+
+def parse(text: str, name: str) -> Policy:
+    """Read a policy from its text; `name` is what the user calls it.
+
+    Raises:
+        ConfigError: as for `load`.
+    """
+    lines = toml.lines_of(text)
+    tree = toml.tree_of(text, name)
+    raw = tree.pop("case", [])
+    if not isinstance(raw, list):
+        place = f"{name}:{toml.nearest_line(lines, ('case',))}"
+        raise ConfigError("cases are an array of tables", where=place, remedy="write [[case]]")
+    try:
+        head = msgspec.convert(tree, _File)
+    except msgspec.ValidationError as error:
+        raise toml.refusal(error, _File, name, lines) from None
+    places = [f"{name}:{lines.get(('case', index), 1)}" for index in range(len(raw))]
+    cases = tuple(_case(entry, index, name, lines) for index, entry in enumerate(raw))
+    for problem, index in _contradictions(cases):
+        raise ConfigError(problem, where=places[index])
+    digest = sha256(text.encode()).hexdigest()[:12]
+    window_s = seconds_of(head.incident_window)
+    return Policy(cases, tuple(places), head.guards, digest, window_s)
+
+
+def seconds_of(duration: str) -> float:
+    """Return the seconds of a duration such as "30m"; 0 for none."""
+    found = _DURATION.fullmatch(duration)
+    return float(int(found[1]) * _UNITS_S[found[2]]) if found else 0.0
+
+
+def _case(entry: object, index: int, name: str, lines: Mapping[toml.Address, int]) -> Case:
+    """Convert one case by itself, since msgspec does not tell which of an array was wrong."""
+    inside: dict[toml.Address, int] = {
+        address[2:]: line for address, line in lines.items() if address[:2] == ("case", index)
+    }
+    try:
+        return msgspec.convert(entry, Case)
+    except msgspec.ValidationError as error:
+        refused = toml.refusal(error, Case, name, inside)
+        remedy = refused.remedy or _nearest_word(str(error))
+        raise ConfigError(refused.what, where=refused.where, remedy=remedy) from None
+
+
+def _nearest_word(refusal: str) -> str:
+    found = re.search(r"nvalid enum value '([^']*)'", refusal)
+    near = get_close_matches(found[1], [str(word) for word in _WORDS], 1, 0.5) if found else []
+    return f"did you mean `{near[0]}`?" if near else ""
+
+
+def _contradictions(cases: tuple[Case, ...]) -> Iterator[tuple[str, int]]:
+    for index, case in enumerate(cases):
+        if problem := _contradiction(case):
+            yield problem, index
+        before = next((i for i, earlier in enumerate(cases[:index]) if earlier.covers(case)), None)
+        if before is not None:
+            earlier = cases[before].name or f"number {before + 1}"
+            yield f"this case is never reached: the case `{earlier}` before it fits first", index
+
+
+def _contradiction(case: Case) -> str:
+    if case.action is ActionKind.THROTTLE and not case.rate_per_min:
+        return "a throttle needs `rate_per_min`"
+    if case.action is not ActionKind.THROTTLE and case.rate_per_min:
+        return "`rate_per_min` belongs to a throttle"
+    if case.action is ActionKind.ROTATE and not case.duration:
+        return "a rotation needs a `duration`: the grace of the old key"
+    if case.action not in _WITH_DURATION and case.duration:
+        return f"`duration` means nothing to the action `{case.action}`"
+    return ""
+
+
+def _within(small: Case, large: Case, name: str) -> bool:
+    named: Any = getattr(small, name)
+    return bool(named) and set(named) <= set(getattr(large, name))

@@ -1,0 +1,106 @@
+"""Rows of the outbox on their way: which are due, who has them, how they ended."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, exists, select, update
+
+from database.schema import alerts, incidents, outbox
+
+EFFECT = "effect"
+"""The lane of effects on keys."""
+
+NOTIFICATIONS = "notify:"
+"""Beginning of every other lane; the name of who is notified follows."""
+
+_ON_THE_WAY = ("waiting", "leased")
+
+
+def due(
+    connection: Connection, now: float, limit: int, *, effects: bool, lock: bool = False
+) -> Sequence[Row[Any]]:
+    """Return rows that may be taken up now, the oldest first.
+
+    A row is not due while an earlier one of the same subject and lane is on its way: effects on
+    a key, and messages about it to one receiver, keep their order.
+
+    Args:
+        connection: any; for `lock` a write transaction.
+        now: epoch seconds.
+        limit: at most so many.
+        effects: effects on keys, or else notifications.
+        lock: keep others from taking them up meanwhile.
+    """
+    earlier = outbox.alias()
+    in_the_way = exists().where(
+        earlier.c.subject == outbox.c.subject,
+        earlier.c.lane == outbox.c.lane,
+        earlier.c.state.in_(_ON_THE_WAY),
+        earlier.c.id < outbox.c.id,
+    )
+    query = (
+        select(outbox)
+        .where(
+            outbox.c.state.in_(_ON_THE_WAY),
+            outbox.c.lane == EFFECT if effects else outbox.c.lane != EFFECT,
+            outbox.c.not_before <= now,
+            outbox.c.lease_until <= now,
+            ~in_the_way,
+        )
+        .order_by(outbox.c.id)
+        .limit(limit)
+    )
+    return connection.execute(query.with_for_update(skip_locked=True) if lock else query).all()
+
+
+def lease(connection: Connection, ids: Sequence[int], owner: str, until: float) -> None:
+    """Give rows to one executor for a time; the attempt counts even if it is never heard of."""
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id.in_(ids))
+        .values(
+            state="leased",
+            lease_owner=owner,
+            lease_until=until,
+            attempts=outbox.c.attempts + 1,
+        )
+    )
+
+
+def release(connection: Connection, row_id: int, owner: str) -> None:
+    """Give back a row that was leased and not begun."""
+    _end_lease(connection, row_id, owner, state="waiting", attempts=outbox.c.attempts - 1)
+
+
+def done(
+    connection: Connection, row_id: int, owner: str, now: float, result: Mapping[str, Any]
+) -> None:
+    """Note that a row was carried out; `result` says what was before."""
+    _end_lease(connection, row_id, owner, state="done", done_at=now, error="", result=result)
+
+
+def failed(
+    connection: Connection, row_id: int, owner: str, error: str, again_at: float | None
+) -> None:
+    """Note that an attempt failed; without a time for the next one the row is dead."""
+    state = "dead" if again_at is None else "waiting"
+    _end_lease(connection, row_id, owner, state=state, error=error, not_before=again_at or 0.0)
+
+
+def contained(connection: Connection, alert_id: str) -> None:
+    """Note that something was done about the incident of the alert."""
+    incident = select(alerts.c.incident_id).where(alerts.c.id == alert_id).scalar_subquery()
+    connection.execute(
+        update(incidents)
+        .where(incidents.c.id == incident, incidents.c.state == "open")
+        .values(state="contained")
+    )
+
+
+def _end_lease(connection: Connection, row_id: int, owner: str, **values: object) -> None:
+    """Write how a row fared, unless its lease has run out and another executor has it now."""
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id == row_id, outbox.c.lease_owner == owner)
+        .values(lease_owner="", lease_until=0.0, **values)
+    )

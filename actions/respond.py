@@ -1,0 +1,40 @@
+"""From an alert to what is written down about it, in one call and one transaction."""
+
+from msgspec.structs import replace
+from sqlalchemy import Connection
+
+from actions.brakes import braked
+from actions.decide import decide
+from actions.incident import subject_of, weighed
+from actions.outbox import record
+from actions.policy import Policy
+from vocabulary.alert import Alert
+from vocabulary.credential import KnownKey
+
+
+def respond(
+    connection: Connection,
+    alert: Alert,
+    key: KnownKey | None,
+    policy: Policy,
+    enabled: frozenset[str],
+    now: float,
+) -> Alert:
+    """Weigh an alert against what came before, decide, brake, and record.
+
+    Args:
+        connection: in the transaction that also holds what led to the alert.
+        alert: what a detector or the scanner says.
+        key: what the key store knows of the alert's key; None when it knows nothing.
+        policy: which case leads to which action.
+        enabled: actions that may be carried out; the others are recorded as dry run.
+        now: epoch seconds, of the machine's clock.
+
+    Returns:
+        The alert with its weight and with what was decided.
+    """
+    alert = weighed(connection, alert)
+    decision = decide(alert, key, policy, enabled)
+    decision = braked(connection, decision, subject_of(alert), policy.guards, now)
+    record(connection, alert, decision, key, now, incident_window_s=policy.incident_window_s or 1.0)
+    return replace(alert, action=decision.action.value, dry_run=decision.dry_run)
