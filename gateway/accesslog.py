@@ -1,0 +1,166 @@
+"""The gateway's own access log: lines of the format nginx-json, written by a thread.
+
+The file may be renamed or removed at any time; the next lines go to a new one of its name.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+
+import msgspec
+
+from vocabulary.credential import Cleaner
+from vocabulary.errors import TargetError
+
+_log = logging.getLogger(__name__)
+
+_MAX_PENDING_BYTES = 16 * 1024 * 1024
+
+
+class Access(msgspec.Struct, frozen=True, gc=False):
+    """One request and its answer.
+
+    Attributes:
+        at: epoch seconds at which it came.
+        ip: the client's address.
+        target: path and query, keys in the query already replaced.
+        version: HTTP version such as 1.1.
+        size: bytes of the answer's body.
+        agent: the User-Agent header.
+        key_id: of the key that was shown, whether it was let in or not; empty when unknown.
+    """
+
+    at: float
+    ip: str
+    method: str
+    target: bytes
+    version: str
+    status: int
+    size: int
+    agent: bytes
+    request_id: str
+    key_id: str
+
+
+Sink = Callable[[Access], None]
+"""Where accesses go; must neither wait nor fail."""
+
+
+class _Line(msgspec.Struct, frozen=True, gc=False):
+    time_iso8601: str
+    remote_addr: str
+    request: str
+    status: int
+    body_bytes_sent: int
+    http_user_agent: str
+    request_id: str
+    api_key_id: str
+
+
+def line_of(access: Access) -> bytes:
+    """Return the access as one JSON object, without a line feed."""
+    target = access.target.decode("latin-1")
+    return msgspec.json.encode(
+        _Line(
+            datetime.fromtimestamp(access.at, UTC).isoformat(timespec="milliseconds"),
+            access.ip,
+            f"{access.method} {target} HTTP/{access.version}",
+            access.status,
+            access.size,
+            access.agent.decode("latin-1"),
+            access.request_id,
+            access.key_id,
+        )
+    )
+
+
+class AccessLog:
+    """A sink that appends to a file, a few times each tenth of a second.
+
+    Args:
+        path: the file; made when missing.
+        clean: replaces secrets in lines; None leaves them as they are.
+        every_s: seconds between two writes.
+
+    Raises:
+        TargetError: when the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, clean: Cleaner | None = None, every_s: float = 0.05) -> None:
+        self._path, self._clean, self._every_s = path, clean, every_s
+        self._waiting: list[Access] = []
+        self._pending = b""
+        self._lost = 0
+        self._failing = False
+        self._closed = Event()
+        try:
+            self._file = self._open()
+        except OSError as error:
+            raise TargetError(
+                f"the access log cannot be written: {error.strerror}", where=str(path)
+            ) from None
+        self._thread = Thread(target=self._run, name="access log", daemon=True)
+        self._thread.start()
+
+    def __call__(self, access: Access) -> None:
+        """Take one access; it is in the file a moment later."""
+        self._waiting.append(access)
+
+    def close(self) -> None:
+        """Write what is left and end."""
+        self._closed.set()
+        self._thread.join()
+        self._flush()
+        os.close(self._file)
+
+    def _run(self) -> None:
+        while not self._closed.wait(self._every_s):
+            self._flush()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting and not self._pending:
+            return
+        lines: list[bytes] = [line_of(access) for access in waiting]
+        if self._clean is not None:
+            lines = list(self._clean(lines)[0])
+        if len(self._pending) > _MAX_PENDING_BYTES:
+            self._lost += len(lines)
+        else:
+            self._pending += b"".join(line + b"\n" for line in lines)
+        try:
+            self._follow_rotation()
+            self._write()
+        except OSError as error:
+            self._failed(error)
+
+    def _write(self) -> None:
+        """Write what is pending; a half-written line is completed by the next write."""
+        while self._pending:
+            written = os.write(self._file, self._pending)
+            self._pending = self._pending[written:]
+        if self._failing:
+            _log.warning("access log: written again; %d lines were lost", self._lost)
+            self._failing, self._lost = False, 0
+
+    def _failed(self, error: OSError) -> None:
+        if not self._failing:
+            _log.error("access log %s: %s; lines are kept in memory", self._path, error.strerror)
+            self._failing = True
+
+    def _follow_rotation(self) -> None:
+        ours = os.fstat(self._file)
+        with suppress(FileNotFoundError):
+            named = os.stat(self._path)  # noqa: PTH116  (called twenty times a second)
+            if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino):
+                return
+        fresh = self._open()
+        os.close(self._file)
+        self._file = fresh
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)

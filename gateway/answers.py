@@ -1,0 +1,69 @@
+"""What a refused request is told: a status, a code that programs can read, a sentence."""
+
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from gateway.extract import Header
+from gateway.limits import Allowance, headers_of
+
+_JSON: Header = (b"content-type", b"application/json")
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """An answer that is given in place of the application's."""
+
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes
+
+
+_SENTENCES = {
+    "missing_api_key": (401, "No API key was sent."),
+    "ambiguous_credentials": (401, "The request carries credentials that differ."),
+    "malformed_credentials": (401, "What was sent cannot be an API key."),
+    "api_key_not_found": (401, "The API key is not known."),
+    "api_key_revoked": (401, "The API key was revoked."),
+    "api_key_expired": (401, "The API key has expired."),
+    # 403: the key is genuine and may come back; another key is not what the client should try.
+    "api_key_suspended": (403, "The API key is suspended."),
+    "headers_too_large": (431, "The request's headers are too large."),
+    "key_store_unavailable": (503, "API keys cannot be checked right now."),
+}
+
+
+def _body(code: str, message: str, **more: Any) -> bytes:  # noqa: ANN401
+    return msgspec.json.encode({"error": {"code": code, "message": message, **more}})
+
+
+def _refusal(code: str, status: int, message: str) -> Refusal:
+    body = _body(code, message)
+    headers = [_JSON, (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    if status == 401:  # noqa: PLR2004  (RFC 9110, 15.5.2: it must name a scheme)
+        headers.append((b"www-authenticate", b"Bearer"))
+    if status == 503:  # noqa: PLR2004
+        headers.append((b"retry-after", b"1"))
+    return Refusal(status, tuple(headers), body)
+
+
+REFUSALS = MappingProxyType({code: _refusal(code, *answer) for code, answer in _SENTENCES.items()})
+"""Code → the answer; made once, since refusing must be as cheap as letting through."""
+
+
+def throttled(allowance: Allowance, now: float) -> Refusal:
+    """Return the 429 of a limit that is used up.
+
+    Args:
+        allowance: what the limit said.
+        now: epoch seconds.
+    """
+    details = {
+        "limit": allowance.limit.amount,
+        "window": allowance.limit.window_s,
+        "reset_at": round(now + allowance.reset_s, 3),
+    }
+    message = "Too many requests with this API key."
+    body = _body("rate_limit_exceeded", message, details=details)
+    length = (b"content-length", b"%d" % len(body))
+    return Refusal(429, (_JSON, length, *headers_of(allowance, now)), body)

@@ -1,0 +1,198 @@
+"""The credential of a request, from its headers and query: a pure function of both.
+
+Order: `Authorization` (Bearer, ApiKey, Basic's user name), `X-API-Key`, the configured headers,
+the query if that is configured. All that are there are read: two that differ are refused, since
+a proxy in between may have meant the other one.
+"""
+
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+Header = tuple[bytes, bytes]
+
+QUERY_NAMES = frozenset({b"api_key", b"apikey", b"key"})
+"""Names of query parameters that carry keys, lower case."""
+
+SECRET_NAMES = QUERY_NAMES | {
+    *(b"api-key", b"token", b"access_token", b"client_secret", b"password", b"secret"),
+}
+"""Names of query parameters whose values no log may hold, lower case."""
+
+REDACTED = b"REDACTED"
+
+MAX_KEY_BYTES = 512
+MAX_HEADER_BYTES = 64 * 1024
+"""Names and values of all headers together; servers in the field take 8 to 64 KiB."""
+
+_OWN_PREFIX = b"x-keywatch-"
+_IDENTITY = frozenset({b"x-api-key-id", b"x-api-key-environment", b"x-key-status"})
+_NOTED = frozenset({b"user-agent", b"x-forwarded-for", b"x-request-id"})
+_IGNORED, _STRIPPED, _AUTHORIZATION, _KEY, _NOTE = range(5)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Extracted:
+    """What a request says about who sends it.
+
+    Attributes:
+        secret: the API key in full, empty when there is none.
+        headers: the headers that go on, without those that only the gateway may set.
+        noted: what the access log tells of: user-agent, x-forwarded-for, x-request-id; the
+            values of a repeated header are joined by commas.
+        fault: empty, or the code of the refusal.
+        from_query: whether the key stood in the query.
+    """
+
+    secret: bytes
+    headers: list[Header]
+    noted: dict[bytes, bytes]
+    fault: str = ""
+    from_query: bool = False
+
+    def __repr__(self) -> str:
+        """Show nothing of the secret, nor of headers, which hold it."""
+        return f"Extracted(fault={self.fault!r}, from_query={self.from_query})"
+
+
+Extractor = Callable[[Iterable[Header], bytes], Extracted]
+
+
+def extractor(custom_headers: Iterable[str] = (), *, query_keys: bool = False) -> Extractor:
+    """Return the function that reads headers and a query string.
+
+    Args:
+        custom_headers: further headers whose value is a key.
+        query_keys: whether the query may carry a key.
+    """
+    role_of = _roles(custom_headers)
+
+    def extract(headers: Iterable[Header], query: bytes) -> Extracted:
+        kept: list[Header] = []
+        noted: dict[bytes, bytes] = {}
+        found: list[bytes | None] = []
+        size = 0
+        for header in headers:
+            name, value = header
+            size += len(name) + len(value)
+            role = role_of(name) if len(name) <= MAX_KEY_BYTES else _IGNORED
+            if role == _STRIPPED:
+                continue
+            kept.append(header)
+            if role == _KEY:
+                found.append(_checked(value.strip()))
+            elif role == _AUTHORIZATION:
+                found += _of_authorization(value)
+            elif role == _NOTE:
+                noted[name] = noted[name] + b", " + value if name in noted else value
+        if size > MAX_HEADER_BYTES:
+            return Extracted(b"", [], {}, "headers_too_large")
+        in_headers = len(found)
+        if query_keys and query:
+            found += (_checked(value) for value in _of_query(query))
+        secret, fault = _settled(found)
+        return Extracted(secret, kept, noted, fault, from_query=bool(found) and not in_headers)
+
+    return extract
+
+
+def without_secrets(
+    query: bytes,
+    names: Set[bytes] = SECRET_NAMES,
+    replacement: Callable[[bytes], bytes] = lambda _: REDACTED,
+) -> bytes:
+    """Return the query string with the values of some parameters replaced.
+
+    Args:
+        query: as it stands in the URL, without `?`.
+        names: of the parameters, lower case.
+        replacement: decoded value → what takes its place, safe in a URL.
+    """
+    parts = query.split(b"&")
+    for index, part in enumerate(parts):
+        name, equals, value = part.partition(b"=")
+        if value and _plain_name(name) in names:
+            parts[index] = name + equals + replacement(unquote_to_bytes(value))
+    return b"&".join(parts)
+
+
+def _roles(custom_headers: Iterable[str]) -> Callable[[bytes], int]:
+    roles = {b"authorization": _AUTHORIZATION, b"x-api-key": _KEY}
+    roles |= dict.fromkeys(_NOTED, _NOTE)
+    roles |= {_plain(name.encode("ascii", "replace")): _KEY for name in custom_headers}
+
+    @lru_cache(maxsize=512)
+    def role_of(name: bytes) -> int:
+        plain = _plain(name)
+        if plain in _IDENTITY or plain.startswith(_OWN_PREFIX):
+            return _STRIPPED
+        # Only the exact spelling counts: servers behind us fold `_` into `-`, and would see a
+        # second credential that we did not check.
+        role = roles.get(plain, _IGNORED)
+        return _STRIPPED if role and plain != name.lower() else role
+
+    return role_of
+
+
+def _plain(name: bytes) -> bytes:
+    return name.lower().replace(b"_", b"-")
+
+
+def _settled(found: list[bytes | None]) -> tuple[bytes, str]:
+    """Return the one key that was found and no fault, or no key and why."""
+    if not found:
+        return b"", "missing_api_key"
+    first = found[0]
+    if any(other != first for other in found):
+        return b"", "ambiguous_credentials"
+    return (b"", "malformed_credentials") if first is None else (first, "")
+
+
+def _checked(value: bytes) -> bytes | None:
+    """Return the key, or None for what no key can be: empty, huge, not visible ASCII."""
+    if not value or len(value) > MAX_KEY_BYTES:
+        return None
+    visible = value.isascii() and value.decode("ascii").isprintable() and b" " not in value
+    return value if visible else None
+
+
+def _of_authorization(value: bytes) -> list[bytes | None]:
+    """Return the key of one Authorization value; nothing where the scheme is not ours."""
+    scheme, _, rest = value.strip().partition(b" ")
+    rest = rest.strip()
+    match scheme.lower():
+        case b"bearer":
+            return [] if _is_jwt(rest) else [_checked(rest)]
+        case b"apikey":
+            return [_checked(rest)]
+        case b"basic":
+            return [_user_of_basic(rest)]
+        case _:
+            return []
+
+
+def _user_of_basic(encoded: bytes) -> bytes | None:
+    """Return the user name of Basic credentials (RFC 7617); padding is not optional there."""
+    if len(encoded) > 2 * MAX_KEY_BYTES:
+        return None
+    try:
+        user, colon, _ = b64decode(encoded, validate=True).partition(b":")
+    except ValueError:
+        return None
+    return _checked(user) if colon else None
+
+
+def _is_jwt(token: bytes) -> bool:
+    """Tell a JSON Web Token (`{"` in base64url, three parts) from a key: it is no key."""
+    return token.startswith(b"eyJ") and token.count(b".") == 2  # noqa: PLR2004  (RFC 7515 3.1)
+
+
+def _of_query(query: bytes) -> list[bytes]:
+    pairs = (part.partition(b"=") for part in query.split(b"&"))
+    return [unquote_to_bytes(value) for name, _, value in pairs if _plain_name(name) in QUERY_NAMES]
+
+
+def _plain_name(name: bytes) -> bytes:
+    return (unquote_to_bytes(name) if b"%" in name else name).lower()

@@ -1,0 +1,156 @@
+"""Rate limits: the generic cell rate algorithm, exact, in integers.
+
+GCRA is a token bucket that remembers one number a bucket: the theoretical arrival time (TAT) of
+the next request that would find the bucket full (ITU-T I.371, annex A). Times are multiplied by
+the number of requests a window allows, so that no division and no rounding occurs.
+"""
+
+from collections.abc import Sequence
+from math import ceil
+
+import msgspec
+
+_SECOND = 1_000_000_000
+_SWEEP_AT = 100_000
+
+
+class Limit(msgspec.Struct, frozen=True, gc=False):
+    """At most `amount` requests in `window_s` seconds, `burst` of them at once.
+
+    Attributes:
+        name: the policy's name in the RateLimit headers.
+        amount: requests a window; 0 refuses all.
+        window_s: seconds, whole.
+        burst: requests that may come at once; 0 for a window's worth.
+    """
+
+    name: str
+    amount: int
+    window_s: int = 60
+    burst: int = 0
+
+    @property
+    def depth(self) -> int:
+        """Return the tokens that the full bucket holds."""
+        return self.burst or self.amount
+
+
+class Allowance(msgspec.Struct, frozen=True, gc=False):
+    """What the tightest of the limits says after a request.
+
+    Attributes:
+        allowed: whether the request may pass.
+        limit: the limit that is nearest to its end, or that refused.
+        remaining: requests that may still come at once.
+        reset_s: seconds until the bucket is full again.
+        retry_s: seconds until the next request may pass; 0 when this one did.
+    """
+
+    allowed: bool
+    limit: Limit
+    remaining: int
+    reset_s: float
+    retry_s: float
+
+
+class Buckets:
+    """The buckets of all subjects; one thread.
+
+    Args:
+        sweep_at: number of buckets at which those that are full again are forgotten, which
+            changes nothing: a bucket that is not there is full.
+    """
+
+    def __init__(self, sweep_at: int = _SWEEP_AT) -> None:
+        self._tat: dict[tuple[Limit, str], int] = {}
+        self._sweep_at = self._floor = sweep_at
+
+    def __len__(self) -> int:
+        return len(self._tat)
+
+    def take(self, subject: str, limits: Sequence[Limit], now_ns: int) -> Allowance | None:
+        """Take one token from each of the subject's buckets, or none from any.
+
+        Args:
+            subject: whose buckets, such as a key's id.
+            limits: all must have a token.
+            now_ns: nanoseconds of a clock that never goes back.
+
+        Returns:
+            None without limits, else the word of the tightest of them.
+        """
+        tightest: Allowance | None = None
+        taken = []
+        for limit in limits:
+            cell = (limit, subject)
+            tat, allowance = _next(limit, self._tat.get(cell, 0), now_ns)
+            if not allowance.allowed:
+                if tightest is None or tightest.allowed or allowance.retry_s > tightest.retry_s:
+                    tightest = allowance
+            elif tightest is None or (
+                tightest.allowed and allowance.remaining < tightest.remaining
+            ):
+                tightest = allowance
+            taken.append((cell, tat))
+        if tightest is not None and tightest.allowed:
+            self._tat.update(taken)
+            if len(self._tat) > self._sweep_at:
+                self._sweep(now_ns)
+        return tightest
+
+    def _sweep(self, now_ns: int) -> None:
+        self._tat = {c: tat for c, tat in self._tat.items() if tat > now_ns * c[0].amount}
+        # Twice what is left: the cost of a sweep is paid by as many new buckets.
+        self._sweep_at = max(self._floor, 2 * len(self._tat))
+
+
+def _next(limit: Limit, tat: int, now_ns: int) -> tuple[int, Allowance]:
+    """Return the new TAT if the request passes, and what the limit says of it."""
+    amount, step = limit.amount, limit.window_s * _SECOND
+    if amount <= 0:
+        return tat, Allowance(
+            allowed=False, limit=limit, remaining=0, reset_s=limit.window_s, retry_s=limit.window_s
+        )
+    now = now_ns * amount
+    depth = limit.depth * step
+    after = max(tat, now) + step
+    if after - now > depth:
+        wait_s = (after - depth - now) / (amount * _SECOND)
+        full_s = (tat - now) / (amount * _SECOND)
+        return tat, Allowance(
+            allowed=False, limit=limit, remaining=0, reset_s=full_s, retry_s=wait_s
+        )
+    return after, Allowance(
+        allowed=True,
+        limit=limit,
+        remaining=(depth - (after - now)) // step,
+        reset_s=(after - now) / (amount * _SECOND),
+        retry_s=0.0,
+    )
+
+
+def headers_of(allowance: Allowance, now: float) -> list[tuple[bytes, bytes]]:
+    """Return the headers that tell a client its limit.
+
+    `X-RateLimit-*` as GitHub and others send them (reset in epoch seconds), `RateLimit` and
+    `RateLimit-Policy` after draft-ietf-httpapi-ratelimit-headers-10, `Retry-After` (RFC 9110)
+    on a refusal.
+
+    Args:
+        allowance: what the limit said.
+        now: epoch seconds.
+    """
+    limit, reset_s = allowance.limit, ceil(allowance.reset_s)
+    said = [
+        (b"x-ratelimit-limit", b"%d" % limit.amount),
+        (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
+        (b"x-ratelimit-reset", b"%d" % ceil(now + allowance.reset_s)),
+        (b"ratelimit", b'"%s";r=%d;t=%d' % (limit.name.encode(), allowance.remaining, reset_s)),
+        (
+            b"ratelimit-policy",
+            b'"%s";q=%d;w=%d' % (limit.name.encode(), limit.amount, limit.window_s),
+        ),
+    ]
+    if not allowance.allowed:
+        said.append((b"retry-after", b"%d" % max(1, ceil(allowance.retry_s))))
+    return said

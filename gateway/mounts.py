@@ -1,0 +1,30 @@
+"""Several ASGI applications on one server, told apart by path."""
+
+from collections.abc import Mapping
+
+from gateway.app import App, Receive, Scope, Send
+
+
+def mounts(default: App, by_path: Mapping[str, App]) -> App:
+    """Return an application that hands each request to the one mounted on its path.
+
+    A path is taken exactly as it is written; what begins with it followed by `/` is taken, too.
+    Lifespan goes to `default`, which thereby starts and stops what needs it.
+
+    Args:
+        default: whatever no path is mounted for.
+        by_path: path such as `/hooks/github` → application.
+    """
+    longest_first = sorted(by_path.items(), key=lambda item: -len(item[0]))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        chosen = default
+        if scope["type"] != "lifespan":
+            path = scope["path"]
+            for place, mounted in longest_first:
+                if path == place or path.startswith(place + "/"):
+                    chosen = mounted
+                    break
+        await chosen(scope, receive, send)
+
+    return app

@@ -1,0 +1,40 @@
+"""What an operator can choose of the gateway."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from gateway.limits import Limit
+
+Clock = Callable[[], float]
+"""Epoch seconds."""
+
+Ticks = Callable[[], int]
+"""Nanoseconds that never go back, whatever happens to the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The gateway's choices; the defaults suit one gateway before one application.
+
+    Attributes:
+        headers: further headers whose value is a key.
+        query_keys: whether `?api_key=`, `?apiKey=` or `?key=` may carry one.
+        trusted_proxies: networks (CIDR) whose X-Forwarded-For and X-Request-Id are believed.
+        limits: what every key may do, beside the throttle that the key store set on it.
+        cached_keys: keys held in memory.
+        cached_unknown: unknown credentials held in memory; apart, so that random ones cannot
+            push known keys out.
+        cached_s: seconds after which a key is read again, even if the feed said nothing.
+        silence_s: seconds without word from the key store after which nobody is let in.
+        peppers: pepper id → pepper, for imported keys.
+    """
+
+    headers: tuple[str, ...] = ()
+    query_keys: bool = False
+    trusted_proxies: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    cached_keys: int = 200_000
+    cached_unknown: int = 50_000
+    cached_s: float = 60.0
+    silence_s: float = 1.0
+    peppers: Mapping[str, bytes] = field(default_factory=dict, repr=False)

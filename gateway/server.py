@@ -1,0 +1,131 @@
+"""An HTTP server (uvicorn) for an ASGI application: tells its address, ends on SIGTERM."""
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.app import App
+from vocabulary.errors import ServiceError
+
+MAX_HEAD_BYTES = 128 * 1024
+"""Bytes of one request's line and headers; a longer one is cut off before it fills memory."""
+
+_GRACE_S = 5
+
+
+def serve(app: App, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished first.
+
+    Args:
+        app: ASGI, with lifespan.
+        host: address to listen on.
+        port: 0 for a free one.
+        announce: called with the URL once it listens.
+
+    Raises:
+        ServiceError: when the address cannot be had.
+    """
+    listener = _listener(host, port)
+    config = uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        # Whom to believe about the client is the gateway's own choice.
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    _Server(config, lambda: announce(_url(listener))).run([listener])
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP, with an end to the length of headers, which it and llhttp leave open."""
+
+    _head_bytes = 0
+    _in_head = True
+
+    def data_received(self, data: bytes) -> None:
+        """Count what arrives until the headers are complete."""
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES + _READ_BYTES:
+                self._refuse()
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Stop counting: bodies have their own flow control."""
+        self._in_head, self._head_bytes = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Count again: what follows is the next request's head."""
+        super().on_message_complete()
+        self._in_head, self._head_bytes = True, 0
+
+    def _refuse(self) -> None:
+        self.transport.write(
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+            b"content-length: 0\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.close()
+
+
+# One read may hold the end of a body and the beginning of the next head.
+_READ_BYTES = 256 * 1024
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._listening()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take a signal as the order to end; uvicorn would die of it again afterwards."""
+        before = {name: signal.signal(name, self.handle_exit) for name in _SIGNALS}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ServiceError(
+            f"cannot listen: {error.strerror or error}",
+            where=f"{host}:{port}",
+            remedy="choose another --port, or stop what uses this one",
+        ) from None
+
+
+def _url(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+__all__: list[Any] = ["MAX_HEAD_BYTES", "BoundedProtocol", "serve"]

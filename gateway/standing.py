@@ -1,0 +1,119 @@
+"""What the gateway holds of a key: the answer it gets, and until when that is true.
+
+Which state a key is in is told by `keystore.keys` alone; here it becomes status and headers.
+"""
+
+from datetime import UTC, datetime
+from email.utils import formatdate
+from sys import intern
+
+import msgspec
+
+from gateway.extract import Header
+from gateway.limits import Limit
+from keystore.keys import DAY_S, Key, KeyState
+
+NOTICE_S = 30 * DAY_S
+"""From so long before its end on, a key is announced as deprecated."""
+
+_FAULTS = {KeyState.REVOKED: "api_key_revoked", KeyState.EXPIRED: "api_key_expired"}
+
+_THROTTLE_BURST_S = 10
+"""A throttled key may use so many seconds' worth at once: a minute's worth would let a thief go
+on unhindered at first."""
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """How a key stands.
+
+    Attributes:
+        key_id: empty for a credential that is not known.
+        fault: empty, or the code of the refusal.
+        headers: what every answer to this key carries.
+        until: epoch seconds at which this must be found out anew.
+        throttle: the limit that the key store set.
+        environment: the key's.
+    """
+
+    key_id: str
+    fault: str
+    headers: tuple[Header, ...] = ()
+    until: float = 0.0
+    throttle: Limit | None = None
+    environment: str = ""
+
+
+UNKNOWN = Standing("", "api_key_not_found")
+UNAVAILABLE = Standing("", "key_store_unavailable")
+
+
+def standing_of(key: Key, now: float, cached_s: float) -> Standing:
+    """Tell how `key` stands at `now`.
+
+    Args:
+        key: as the key store has it.
+        now: epoch seconds.
+        cached_s: the longest time that this may be held.
+    """
+    state = key.effective_state(now)
+    suspended = key.is_suspended(now)
+    return Standing(
+        key_id=key.id,
+        fault=_FAULTS.get(state, "api_key_suspended" if suspended else ""),
+        headers=_headers(key, state, now),
+        until=_until(key, now, cached_s),
+        throttle=_throttle(key) if key.is_throttled(now) else None,
+        environment=intern(key.environment),
+    )
+
+
+def _throttle(key: Key) -> Limit:
+    amount = key.throttle_per_min or 0
+    return Limit("throttle", amount, 60, max(1, amount * _THROTTLE_BURST_S // 60))
+
+
+def _until(key: Key, now: float, cached_s: float) -> float:
+    """Return the first moment after `now` at which the key may stand otherwise by itself."""
+    ends = [key.expires_at, key.grace_until, key.throttle_until, key.suspended_until]
+    if key.expires_at is not None:
+        ends.append(key.expires_at - NOTICE_S)
+    return min([now + cached_s, *(end for end in ends if end is not None and end > now)])
+
+
+_STATUS = {state: ((b"x-key-status", state.value.encode()),) for state in KeyState}
+_LIVING = frozenset({KeyState.ACTIVE, KeyState.DEPRECATED})
+
+
+def _headers(key: Key, state: KeyState, now: float) -> tuple[Header, ...]:
+    """Return the key's status and, when it will end soon, when.
+
+    `Deprecation` after RFC 9745, `Sunset` after RFC 8594.
+    """
+    end = _announced_end(key, state, now)
+    if end is None:
+        return _STATUS[state]
+    return (
+        *_STATUS[KeyState.DEPRECATED],
+        (b"x-key-expires-at", datetime.fromtimestamp(end, UTC).isoformat().encode()),
+        (b"deprecation", b"@%d" % _deprecated_since(key, end, now)),
+        (b"sunset", formatdate(end, usegmt=True).encode()),
+    )
+
+
+def _announced_end(key: Key, state: KeyState, now: float) -> float | None:
+    if state not in _LIVING:
+        return None
+    ends = [key.expires_at] if key.expires_at is not None else []
+    if state == KeyState.DEPRECATED and key.grace_until is not None:
+        ends.append(key.grace_until)
+    end = min(ends, default=None)
+    soon = end is not None and (state == KeyState.DEPRECATED or end - now <= NOTICE_S)
+    return end if soon else None
+
+
+def _deprecated_since(key: Key, end: float, now: float) -> float:
+    """Return the moment of deprecation, which the store does not keep.
+
+    Exact for an end that was announced `NOTICE_S` before, as both expiry and the usual grace are.
+    """
+    return max(key.created_at, min(now, end - NOTICE_S))

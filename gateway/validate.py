@@ -1,0 +1,150 @@
+"""From a secret to how its key stands: the cache, and one look-up for all who wait for it."""
+
+import asyncio
+from contextlib import suppress
+from hashlib import sha256
+from hmac import digest as hmac_digest
+
+from gateway.cache import Generations
+from gateway.options import Clock, Options, Ticks
+from gateway.reader import News, Question, Reader
+from gateway.standing import UNAVAILABLE, UNKNOWN, Standing, standing_of
+from keystore.keys import PUBLIC_ID, SHA256, Key
+from vocabulary.credential import credential_of
+
+_MAX_FLIGHTS = 10_000
+
+
+class Validator:
+    """What the gateway knows of keys; lives on one event loop.
+
+    Args:
+        reader: reads the key store.
+        options: the operator's.
+        clock: epoch seconds; keys expire by it.
+        ticks: nanoseconds; the reader's silence is measured by them.
+    """
+
+    def __init__(self, reader: Reader, options: Options, clock: Clock, ticks: Ticks) -> None:
+        self._reader, self._clock, self._ticks = reader, clock, ticks
+        self._peppers = options.peppers
+        self._cached_s = options.cached_s
+        self._silence_s = options.silence_s
+        self._silence_ns = int(options.silence_s * 1e9)
+        self._known: Generations[Standing] = Generations(options.cached_keys)
+        self._unknown: Generations[float] = Generations(options.cached_unknown)
+        self._flights: dict[bytes, asyncio.Future[Standing]] = {}
+        self._heard_ns: int | None = None
+        self._ready: asyncio.Event | None = None
+
+    def start(self) -> None:
+        """Begin to follow the key store, on the running loop."""
+        loop = asyncio.get_running_loop()
+        self._ready = asyncio.Event()
+
+        def deliver(news: News) -> None:
+            with suppress(RuntimeError):  # the loop was closed without telling us
+                loop.call_soon_threadsafe(self._take, news)
+
+        self._reader.start(deliver)
+
+    async def ready(self) -> None:
+        """Wait for the first word from the key store, for as long as silence is borne."""
+        assert self._ready is not None
+        try:
+            await asyncio.wait_for(self._ready.wait(), self._silence_s)
+        except TimeoutError:
+            return
+
+    def is_current(self) -> bool:
+        """Whether the key store was heard of lately, so that what is cached is true."""
+        heard_ns = self._heard_ns
+        return heard_ns is not None and self._ticks() - heard_ns <= self._silence_ns
+
+    def cached(self, secret: bytes, now: float) -> Standing | None:
+        """Return how the key stands without waiting, None when that must be looked up."""
+        if not self.is_current():
+            return UNAVAILABLE
+        digest = sha256(secret).digest()
+        standing = self._known.get(digest)
+        if standing is None and self._peppers:
+            standing = self._peppered(secret)
+        if standing is not None:
+            return standing if now < standing.until else None
+        until = self._unknown.get(digest)
+        return UNKNOWN if until is not None and now < until else None
+
+    async def look_up(self, secret: bytes) -> Standing:
+        """Ask the key store; those who ask for the same key at once share one answer."""
+        digest = sha256(secret).digest()
+        flight = self._flights.get(digest)
+        if flight is None:
+            if len(self._flights) >= _MAX_FLIGHTS:
+                return UNAVAILABLE
+            flight = self._flights[digest] = asyncio.get_running_loop().create_future()
+            credential = credential_of(secret.decode(), peppers=self._peppers)
+            self._reader.ask(Question(digest, credential))
+        try:
+            return await asyncio.wait_for(asyncio.shield(flight), self._silence_s)
+        except TimeoutError:
+            self._flights.pop(digest, None)
+            return UNAVAILABLE
+
+    def stop(self) -> None:
+        """End the reader's thread."""
+        self._reader.stop()
+
+    def _peppered(self, secret: bytes) -> Standing | None:
+        for pepper in self._peppers.values():
+            standing = self._known.get(hmac_digest(pepper, secret, "sha256"))
+            if standing is not None:
+                return standing
+        return None
+
+    def _take(self, news: News) -> None:
+        """Bring what is held up to date; changes first, then the look-ups made after them."""
+        for digest in news.unanswered:
+            self._land(digest, UNAVAILABLE)
+        if news.away:
+            return
+        now = self._clock()
+        if news.everything:
+            self._known.clear()
+            self._unknown.clear()
+        for key in news.changed:
+            self._change(key, now)
+        for digest, found in news.answers:
+            self._land(digest, self._fill(digest, found, now))
+        self._heard_ns = news.heard_ns
+        if self._ready is not None:
+            self._ready.set()
+
+    def _change(self, key: Key, now: float) -> None:
+        if key.pepper_id != SHA256:
+            # Unknown credentials are held by their SHA-256, which this key does not tell.
+            self._unknown.clear()
+        place = _place(key)
+        if place is None:
+            return
+        self._unknown.drop(place)
+        if place in self._known:
+            self._known.put(place, standing_of(key, now, self._cached_s))
+
+    def _fill(self, digest: bytes, key: Key | None, now: float) -> Standing:
+        place = _place(key) if key is not None else None
+        if key is None or place is None:
+            self._unknown.put(digest, now + self._cached_s)
+            return UNKNOWN
+        standing = standing_of(key, now, self._cached_s)
+        self._known.put(place, standing)
+        return standing
+
+    def _land(self, digest: bytes, standing: Standing) -> None:
+        flight = self._flights.pop(digest, None)
+        if flight is not None and not flight.done():
+            flight.set_result(standing)
+
+
+def _place(key: Key) -> bytes | None:
+    """Return under which bytes a key is held: its hash. None for keys without a secret."""
+    return None if key.pepper_id == PUBLIC_ID else bytes.fromhex(key.hash)

@@ -1,0 +1,59 @@
+"""`keywatch serve`: run the gateway."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from keywatch.cli.common import engine, settings
+
+if TYPE_CHECKING:
+    from gateway.options import Options
+    from keywatch.config import Settings
+
+
+@click.command()
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 for a free one.")
+@click.option("--access-log", metavar="FILE", help="Write accesses here, as nginx-json.")
+@click.pass_context
+def command(ctx: click.Context, host: str | None, port: int | None, access_log: str | None) -> None:
+    """Run the gateway: let requests through, throttle or deny them by their API key.
+
+    It answers reverse proxies on /auth (nginx) and /verify (Traefik, Caddy, Envoy), and tells
+    on /healthz whether keys can be checked.
+    """
+    from pathlib import Path
+
+    from gateway.accesslog import AccessLog
+    from gateway.app import ignore
+    from gateway.reader import Reader
+    from gateway.server import serve
+    from gateway.standalone import standalone
+
+    chosen = settings(ctx)
+    reader = Reader(engine(ctx, create=False))
+    path = access_log or chosen.gateway.access_log
+    log = AccessLog(Path(path)) if path else None
+    app = standalone(reader, _options(chosen), sink=log or ignore)
+    try:
+        serve(
+            app,
+            chosen.gateway.host if host is None else host,
+            chosen.gateway.port if port is None else port,
+            lambda url: click.echo(f"keywatch gateway listening on {url}"),
+        )
+    finally:
+        if log is not None:
+            log.close()
+
+
+def _options(chosen: "Settings") -> "Options":
+    from gateway.options import Options
+
+    gateway = chosen.gateway
+    return Options(
+        headers=gateway.headers,
+        query_keys=gateway.query_keys,
+        trusted_proxies=gateway.trusted_proxies,
+        peppers={name: pepper.encode() for name, pepper in chosen.keys.peppers.items()},
+    )
