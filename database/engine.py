@@ -99,16 +99,14 @@ def _parsed(url: str) -> URL:
 def _sqlite(url: URL, *, create: bool) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
     path = sqlite_file(engine)
-    if path and not path.exists():
-        if not create:
-            raise DatabaseError(
-                "there is no database",
-                where=str(path),
-                remedy="create a key first, or correct the URL",
-            )
-        # What goes wrong here, SQLite says better when it opens the file.
-        with suppress(OSError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+    if path and not create and not path.exists():
+        raise DatabaseError(
+            "there is no database",
+            where=str(path),
+            remedy="create a key first, or correct the URL",
+        )
+    if path:
+        event.listen(engine, "do_connect", lambda *_: _make_private(path))
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
@@ -125,6 +123,12 @@ def _postgresql(url: URL) -> Engine:
             where=url.render_as_string(hide_password=True),
             remedy="install keywatch[postgres]",
         ) from error
+
+
+def _make_private(path: Path) -> None:
+    # What goes wrong here, SQLite says better when it opens the file.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
 
 
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401

@@ -102,6 +102,13 @@ def rows_since(connection: Connection, seq: int = 0) -> Iterator[Sealed]:
             yield Sealed(**row)
 
 
+def rows_of(connection: Connection, subject: str, limit: int = 100) -> list[Sealed]:
+    """Return the newest `limit` rows about `subject`, the oldest of them first."""
+    query = select(audit).where(audit.c.subject == subject).order_by(audit.c.seq.desc())
+    rows = connection.execute(query.limit(limit)).mappings().all()
+    return [Sealed(**row) for row in reversed(rows)]
+
+
 def verify(connection: Connection, noted: Mapping[int, str] | None = None) -> Verification:
     """Walk through the whole log and prove every row.
 

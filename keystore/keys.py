@@ -62,7 +62,8 @@ class KeyScheme:
         grace_s: seconds that a rotated key goes on working.
 
     Raises:
-        ConfigError: when a prefix or an environment could not be told apart in a key.
+        ConfigError: when a prefix or an environment could not be told apart in a key, or `life_s`
+            is beyond `max_life_s`.
     """
 
     prefix: str = "sk"
@@ -74,7 +75,13 @@ class KeyScheme:
     grace_s: float = 30 * DAY_S
 
     def __post_init__(self) -> None:
-        """Refuse names that would make keys ambiguous."""
+        """Refuse names that would make keys ambiguous, and a default that may not be asked for."""
+        if self.max_life_s and not 0 < self.life_s <= self.max_life_s:
+            raise ConfigError(
+                "new keys would live longer than any key may",
+                where="keys.expiry_days",
+                remedy="lower it, or raise keys.max_expiry_days",
+            )
         for name in (self.prefix, self.publishable_prefix, *self.environments):
             if not _NAME.fullmatch(name):
                 raise ConfigError(

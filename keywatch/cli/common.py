@@ -30,6 +30,17 @@ def engine(ctx: click.Context, *, create: bool = True) -> "Engine":
     return open_database(settings(ctx).database, create=create)
 
 
+def person(named: str = "") -> str:
+    """Return who acts, for the audit log: `named`, or else the user of the operating system."""
+    import getpass
+    import os
+
+    try:
+        return named or getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def print_json(value: Any) -> None:  # noqa: ANN401
     """Print one JSON document."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
@@ -40,7 +51,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        # the first one names the row: people copy it, so it stays in one piece
+        table.add_column(column, no_wrap=column == columns[0], overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     console().print(table)

@@ -1,0 +1,97 @@
+"""Copies of an SQLite database while it is in use; a server has tools of its own for that."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from database.engine import BUSY_TIMEOUT_S, sqlite_file, told
+from database.transaction import reading
+from vocabulary.errors import DatabaseError, UsageError
+
+
+def backup(engine: Engine, file: Path) -> None:
+    """Write the database, as it is at one moment, to a new `file` that only the owner can read.
+
+    Raises:
+        UsageError: when the database is no SQLite file, or `file` is there already.
+        DatabaseError: when it cannot be read or written; no half-written file is left.
+    """
+    source = file_of(engine)
+    if file.exists():
+        raise UsageError("the file is there already", where=str(file), remedy="name another")
+    with unfinished(file) as part:
+        copy(source, part)
+        with told(str(part)), closing(_connect(part)) as connection:
+            # one file, without a log beside it
+            connection.execute("PRAGMA journal_mode=DELETE")
+        part.replace(file)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Make `target` hold what `source` holds, at once, whoever has them open.
+
+    Raises:
+        DatabaseError: when either cannot be used; then `target` is as it was.
+    """
+    with told(str(source)), closing(_connect(source, "ro")) as origin:
+        origin.execute("SELECT count(*) FROM sqlite_master")
+        with told(str(target)), closing(_connect(target)) as destination:
+            origin.backup(destination)
+
+
+@contextmanager
+def unfinished(file: Path) -> Iterator[Path]:
+    """Yield an empty file beside `file`, for its owner alone; it is gone afterwards.
+
+    Raises:
+        DatabaseError: when it cannot be made.
+    """
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield part
+    except OSError as error:
+        reason = (error.strerror or "cannot be written").lower()
+        raise DatabaseError(reason, where=str(file), remedy="name a file elsewhere") from error
+    finally:
+        for ending in ("", "-wal", "-shm", "-journal"):
+            part.with_name(part.name + ending).unlink(missing_ok=True)
+
+
+def file_of(engine: Engine) -> Path:
+    """Return the database's file.
+
+    Raises:
+        UsageError: when it has none.
+    """
+    file = sqlite_file(engine)
+    if file is None:
+        raise UsageError(
+            "only an SQLite file can be copied so",
+            where=engine.url.render_as_string(hide_password=True),
+            remedy="for PostgreSQL use pg_dump and pg_restore",
+        )
+    return file
+
+
+def problems(engine: Engine) -> list[str]:
+    """Return what SQLite finds wrong with the file's structure and references, at most 10 things.
+
+    A server looks after its own files: for it the list is empty.
+    """
+    if engine.dialect.name != "sqlite":
+        return []
+    with reading(engine) as connection:
+        said = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
+        dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    wrong = [str(line) for line in said if line != "ok"]
+    return (wrong + [f"a row of {row[0]} refers to no row of {row[2]}" for row in dangling])[:10]
+
+
+def _connect(file: Path, mode: str = "rw") -> sqlite3.Connection:
+    uri = f"{file.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)

@@ -1,0 +1,113 @@
+"""`keywatch db`: look after the one database."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from keywatch.cli.common import json_option, person, print_json, print_table, settings
+from vocabulary.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+@click.group()
+def command() -> None:
+    """Check, upgrade, back up and restore the database."""
+
+
+@command.command()
+@json_option
+@click.pass_context
+def check(ctx: click.Context, as_json: bool) -> int:
+    """Say whether the database is whole and up to date, and prove its audit log."""
+    from database.backup import problems
+    from database.engine import shown, told
+    from database.transaction import HEAD, revision
+
+    url = settings(ctx).database
+    engine = _existing(ctx)
+    with told(shown(url)):
+        found = revision(engine, shown(url))
+    wrong = problems(engine)
+    if found != HEAD:
+        wrong.append(f"the schema is {found or 'missing'}: run `keywatch db upgrade`")
+    if not wrong:
+        wrong += _broken_audit(engine)
+    result = {"database": shown(url), "schema": found, "newest": HEAD, "problems": wrong}
+    if as_json:
+        print_json(result)
+    else:
+        rows = [(name, value) for name, value in result.items() if name != "problems"]
+        print_table(("what", "is"), [*rows, *(("problem", each) for each in wrong)])
+        click.echo("the database is not as it should be" if wrong else "all is well")
+    return ExitCode.INCOMPLETE if wrong else ExitCode.OK
+
+
+@command.command()
+@click.pass_context
+def upgrade(ctx: click.Context) -> None:
+    """Bring the database to the schema of this keywatch."""
+    from database.engine import shown, told
+    from database.transaction import HEAD, revision
+    from database.transaction import upgrade as bring_up
+
+    url = settings(ctx).database
+    engine = _existing(ctx)
+    with told(shown(url)):
+        before = revision(engine, shown(url))
+        bring_up(engine, shown(url))
+    said = "was up to date" if before == HEAD else f"was {before or 'empty'}, is {HEAD}"
+    click.echo(f"{shown(url)}: schema {said}")
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_context
+def backup(ctx: click.Context, file: Path) -> None:
+    """Write a copy to a new FILE, while keywatch may be running."""
+    from database.backup import backup as write
+
+    write(_existing(ctx), file)
+    click.echo(f"wrote {file}")
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace a database that is there.")
+@click.option("--actor", default="", help="Who, for the audit log. Default: you.")
+@click.option("--reason", default="asked for on the command line", help="Why.")
+@click.pass_context
+def restore(ctx: click.Context, file: Path, force: bool, actor: str, reason: str) -> None:
+    """Put the backup FILE in the place of the database."""
+    import time
+
+    from database.engine import engine_of, shown, sqlite_file
+    from keystore.recovery import restore_backup
+
+    url = settings(ctx).database
+    engine = engine_of(url)
+    target = sqlite_file(engine)
+    if target and target.exists() and target.stat().st_size and not force:
+        raise UsageError(
+            "there is a database already", where=shown(url), remedy="replace it with --force"
+        )
+    who = person(actor)
+    restore_backup(engine, file, actor=who, reason=reason, now=time.time())
+    click.echo(f"{shown(url)} is as {file} was")
+
+
+def _existing(ctx: click.Context) -> "Engine":
+    from database.engine import engine_of
+
+    return engine_of(settings(ctx).database, create=False)
+
+
+def _broken_audit(engine: "Engine") -> list[str]:
+    from database.transaction import reading
+    from keystore.audit import verify
+
+    with reading(engine) as connection:
+        proven = verify(connection)
+    return [f"audit row {proven.broken_at}: {proven.why}"] if proven.broken_at else []

@@ -1,0 +1,43 @@
+"""Times and durations as people write them: `30d`, `2026-03-01T12:00:00Z`."""
+
+import re
+from datetime import UTC, datetime
+
+from vocabulary.errors import UsageError
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([smhdw])")
+_UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+def rfc3339(at: float) -> str:
+    """Return epoch seconds as an RFC 3339 time in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def seconds_of(duration: str) -> float:
+    """Return the seconds of a duration such as `15m`, `12h` or `30d`.
+
+    Raises:
+        UsageError: when it is none.
+    """
+    found = _DURATION.fullmatch(duration.strip().lower())
+    if found is None:
+        raise UsageError(f"{duration!r} is no duration", remedy="write it like 15m, 12h or 30d")
+    return float(found[1]) * _UNIT_S[found[2]]
+
+
+def moment_of(text: str, now: float) -> float:
+    """Return epoch seconds of an RFC 3339 time, or of a duration from `now` on.
+
+    Raises:
+        UsageError: when it is neither, or a time without its offset from UTC.
+    """
+    if _DURATION.fullmatch(text.strip().lower()):
+        return now + seconds_of(text)
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise UsageError(f"{text!r} is no time", remedy="write it like 30d or 2026-03-01T12:00:00Z")
+    return moment.timestamp()
