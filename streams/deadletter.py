@@ -64,9 +64,7 @@ def count(connection: Connection, source: str | None = None) -> int:
     return connection.execute(query).scalar_one()
 
 
-def newest(
-    connection: Connection, limit: int = 100, source: str | None = None
-) -> list[DeadLetter]:
+def newest(connection: Connection, limit: int = 100, source: str | None = None) -> list[DeadLetter]:
     """Return the lines that were kept last, the newest first."""
     query = select(dead_letters).order_by(dead_letters.c.id.desc()).limit(limit)
     if source is not None:

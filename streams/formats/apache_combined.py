@@ -26,7 +26,7 @@ LogFormat "%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" \"%{X-Fo
 CustomLog /var/log/apache2/api.log keywatch""".strip(),  # noqa: E501  (httpd wants it on one line)
     samples=(
         (
-            b'203.0.113.9 - jo [03/Nov/2025:09:12:44 +0000] "GET /reports/7.pdf HTTP/1.1" 200 90121 '
+            b'203.0.113.9 - jo [03/Nov/2025:09:12:44 +0000] "GET /files/7.pdf HTTP/1.1" 200 90121 '
             b'"https://shop.example/" "Mozilla/5.0 (X11; Linux x86_64) \\"quoted\\""'
         ),
         b'2001:db8::7 - - [03/Nov/2025:09:12:44 +0000] "-" 408 - "-" "-"',

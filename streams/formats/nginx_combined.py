@@ -31,7 +31,7 @@ access_log /var/log/nginx/api.log keywatch;""",
             b'"-" "invoicer/4.2"'
         ),
         (
-            b'10.0.0.2 - - [03/Nov/2025:09:12:45 +0100] "GET /v1/invoices?page=2 HTTP/2.0" 200 8190 '
+            b'10.0.0.2 - - [03/Nov/2025:09:12:45 +0100] "GET /v1/bills?page=2 HTTP/2.0" 200 8190 '
             b'"-" "invoicer/4.2" "198.51.100.23" "key_abcdefgh234567ab"'
         ),
     ),

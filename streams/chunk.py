@@ -1,0 +1,62 @@
+"""What a source of log lines gives, and what is asked of one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from streams.checkpoint import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines in order of arrival, and where to go on behind them.
+
+    Attributes:
+        source: name of the source.
+        lines: without their line feeds.
+        offsets: where each line stands: the byte of a file, the offset in a partition, or the
+            number of a line of standard input.
+        position: for `open`, once these lines are dealt with.
+        origin: what all lines have in common, such as the file's name.
+        partitions: of each line, for a topic.
+    """
+
+    source: str
+    lines: Sequence[bytes]
+    offsets: Sequence[int]
+    position: Position
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    partitions: Sequence[int] = ()
+
+    def place(self, line: int) -> dict[str, Any]:
+        """Return where a line stands, for a dead letter."""
+        where = {**self.origin, "offset": self.offsets[line]}
+        return {**where, "partition": self.partitions[line]} if self.partitions else where
+
+
+class Source(Protocol):
+    """Where log lines come from; a context manager that closes itself."""
+
+    name: str
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will ever come."""
+        ...
+
+    def open(self, position: Position | None) -> None:
+        """Go on at a position, or begin.
+
+        Raises:
+            TargetError: when what should be read cannot be.
+            ServiceError: when a service is away.
+        """
+        ...
+
+    def read(self, max_lines: int, timeout_s: float) -> Chunk | None:
+        """Return what there is, or None when nothing came in time or nothing is left."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

@@ -1,0 +1,258 @@
+"""One log file, plain or gzip, read from any offset of its uncompressed bytes."""
+
+import os
+import stat
+import zlib
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from vocabulary.errors import TargetError
+
+BLOCK = 256 * 1024
+_GZIP = b"\x1f\x8b"
+_ANY_GZIP_WINDOW = 31
+_UNREADABLE = {
+    _GZIP: "zcat",
+    b"BZh": "bzcat",
+    b"\xfd7zXZ": "xzcat",
+    b"\x28\xb5\x2f\xfd": "zstdcat",
+    b"PK\x03\x04": "unzip -p",
+    b"\xff\xfe": "iconv -f UTF-16",
+    b"\xfe\xff": "iconv -f UTF-16",
+}
+_LOOKED_AT = 8192
+
+
+class LogFile(Protocol):
+    """An open file; `inode`, `size` and `mtime_ns` are those of the file as it is stored."""
+
+    path: Path
+    compressed: bool
+
+    def status(self) -> os.stat_result:
+        """Return what the file system says of the open file."""
+        ...
+
+    def seek(self, offset: int) -> None:
+        """Go on reading at this offset of the uncompressed bytes."""
+        ...
+
+    def read(self) -> bytes:
+        """Return some bytes, none at the end.
+
+        Raises:
+            TargetError: when a compressed file is cut off or damaged.
+        """
+        ...
+
+    def head(self, length: int) -> bytes:
+        """Return the first bytes as they are now, wherever the reading is."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
+
+
+def open_log(path: Path) -> LogFile:
+    """Open a log file.
+
+    Raises:
+        TargetError: when it cannot be read, or holds no lines of text.
+    """
+    file = _opened(path)
+    try:
+        _refuse_special(path, file)
+        compressed = os.pread(file.fileno(), 2, 0) == _GZIP
+        log: LogFile = GzipLog(path, file) if compressed else PlainLog(path, file)
+        refuse_binary(path, log.head(_LOOKED_AT))
+    except BaseException:
+        file.close()
+        raise
+    return log
+
+
+def refuse_binary(path: Path | str, head: bytes) -> None:
+    """Refuse what holds no lines of text.
+
+    A run of zero bytes at the start is let pass: it is what is left of a file that was truncated
+    under a writer that did not append.
+
+    Raises:
+        TargetError: and what to do about it.
+    """
+    for magic, command in _UNREADABLE.items():
+        if head.startswith(magic):
+            remedy = f"pipe it through {command}, and name -"
+            raise TargetError("not plain text", where=str(path), remedy=remedy)
+    if b"\0" in head.lstrip(b"\0"):
+        raise TargetError("a binary file, no log", where=str(path), remedy="name a text log")
+
+
+class PlainLog:
+    """A file of text, which may grow while it is read."""
+
+    compressed = False
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path = path
+        self._file = file
+
+    def status(self) -> os.stat_result:
+        """Return what the file system says of the open file."""
+        return os.fstat(self._file.fileno())
+
+    def seek(self, offset: int) -> None:
+        """Go on reading at this offset."""
+        self._file.seek(offset)
+
+    def read(self) -> bytes:
+        """Return some bytes, none at the end."""
+        with _told(self.path):
+            return self._file.read(BLOCK)
+
+    def head(self, length: int) -> bytes:
+        """Return the first bytes as they are now."""
+        with _told(self.path):
+            return os.pread(self._file.fileno(), length, 0)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+class GzipLog:
+    """A gzip file (RFC 1952) of one or more members; memory is bounded whatever it unpacks to."""
+
+    compressed = True
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path = path
+        self._file = file
+        self._restart()
+
+    def status(self) -> os.stat_result:
+        """Return what the file system says of the open file."""
+        return os.fstat(self._file.fileno())
+
+    def seek(self, offset: int) -> None:
+        """Unpack from the start up to this offset."""
+        self._restart()
+        self._skip = offset
+
+    def read(self) -> bytes:
+        """Return some bytes, none at the end.
+
+        Raises:
+            TargetError: when the file is cut off or damaged; what was readable came before.
+        """
+        while True:
+            block = self._unpacked()
+            if not block or self._skip < len(block):
+                block, self._skip = block[self._skip :], 0
+                return block
+            self._skip -= len(block)
+
+    def head(self, length: int) -> bytes:
+        """Return the first bytes, unpacked."""
+        with _told(self.path):
+            packed = os.pread(self._file.fileno(), BLOCK, 0)
+        try:
+            return zlib.decompressobj(_ANY_GZIP_WINDOW).decompress(packed, length)
+        except zlib.error:
+            return b""
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _restart(self) -> None:
+        self._file.seek(0)
+        self._member = zlib.decompressobj(_ANY_GZIP_WINDOW)
+        self._packed = b""
+        self._at = 0
+        self._skip = 0
+
+    def _unpacked(self) -> bytes:
+        while True:
+            if not self._packed:
+                with _told(self.path):
+                    self._packed = self._file.read(BLOCK)
+                if not self._packed:
+                    return self._end()
+            block = self._step()
+            if block:
+                return block
+
+    def _step(self) -> bytes:
+        if self._member.eof:
+            # Zero bytes may pad the space between and behind the members.
+            padded = len(self._packed)
+            self._packed = self._packed.lstrip(b"\0")
+            self._at += padded - len(self._packed)
+            if not self._packed:
+                return b""
+            self._member = zlib.decompressobj(_ANY_GZIP_WINDOW)
+        before = len(self._packed)
+        try:
+            block = self._member.decompress(self._packed, BLOCK)
+        except zlib.error as error:
+            raise self._broken("gzip data is damaged") from error
+        self._packed = self._member.unused_data or self._member.unconsumed_tail
+        self._at += before - len(self._packed)
+        return block
+
+    def _end(self) -> bytes:
+        if self._member.eof:
+            return b""
+        rest = self._member.decompress(b"", BLOCK)
+        if not rest:
+            raise self._broken("gzip data ends too early")
+        return rest
+
+    def _broken(self, what: str) -> TargetError:
+        return TargetError(
+            what,
+            where=f"{self.path}: byte {self._at}",
+            remedy="the lines before it were read; get the file again",
+        )
+
+
+class _told:  # noqa: N801  (reads as a word of the `with` statement)
+    """Turns an error of the operating system into one for the user."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Translate the error, if there is one of the operating system."""
+        if isinstance(error, OSError):
+            raise TargetError(
+                error.strerror or "unreadable", where=str(self._path), remedy="check the disk"
+            ) from error
+
+
+def _refuse_special(path: Path, file: BinaryIO) -> None:
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise TargetError("not a regular file", where=str(path), remedy="pipe it in, and name -")
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        # Not blocking: a named pipe without a writer would hold us up for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise TargetError("no such file", where=str(path), remedy="check the path") from error
+    except OSError as error:
+        remedy = "give read access to it" if isinstance(error, PermissionError) else ""
+        what = (error.strerror or "unreadable").lower()
+        raise TargetError(what, where=str(path), remedy=remedy) from error
+    try:
+        return os.fdopen(descriptor, "rb", buffering=0)
+    except OSError as error:  # a folder
+        os.close(descriptor)
+        what = (error.strerror or "unreadable").lower()
+        raise TargetError(what, where=str(path), remedy="name a file") from error

@@ -1,0 +1,1 @@
+"""Sources: one file each. A source gives chunks of lines with the position behind them."""

@@ -1,0 +1,262 @@
+"""A log file, read once or followed across rotation, truncation and restarts."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+from streams.checkpoint import Position
+from streams.chunk import Chunk
+from streams.lines import LineCutter
+from streams.logfile import LogFile, open_log
+from streams.rotation import HEAD, Segment, current, fingerprint, locate, rotated
+from vocabulary.errors import TargetError
+
+POLL_S = 0.05
+LINGER_S = 1.0
+"""Seconds that a rotated file must be quiet before the new one is read: until all its writers
+have opened the new one, some still write to the old."""
+
+MAX_CHUNK = 8 * 1024 * 1024
+"""Bytes of lines in a chunk, about; the memory that hostile lines can take."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class FileSource:
+    """Lines of a log file; each is given once, whatever happens to the file between restarts.
+
+    Args:
+        path: of the log.
+        follow: wait for more at the end, as `tail -F` does, instead of being done.
+        linger_s: see LINGER_S.
+        tell: called with what a person should know, such as lines that were lost.
+        clock: epoch seconds.
+        wait: sleeps for some seconds.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        follow: bool,
+        linger_s: float = LINGER_S,
+        tell: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100  (symbolic links stay what they are)
+        self.name = f"file:{self.path}"
+        self._follow, self._linger_s = follow, linger_s
+        self._tell, self._clock, self._wait = tell, clock, wait
+        self._known: frozenset[int] = frozenset()
+        self._position: Position | None = None
+        self._segments: list[Segment] = []
+        self._seen: object = None
+        self._log: LogFile | None = None
+        self._cutter = LineCutter()
+        self._head = b""
+        self._changed = self._finished = False
+        self._lines: list[bytes] = []
+        self._offsets: list[int] = []
+        self._error: TargetError | None = None
+        self._done = False
+
+    def __enter__(self) -> Self:
+        """Return the source itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    @property
+    def done(self) -> bool:
+        """Whether the file is read once and for all."""
+        return self._done and not self._lines and self._error is None
+
+    def open(self, position: Position | None) -> None:
+        """Go on where the position says, even if the file was rotated meanwhile.
+
+        Raises:
+            TargetError: when the file is missing, unreadable or no log.
+        """
+        self._position = position
+        if position is None:
+            self._check()
+            self._known = frozenset(one.inode for one in rotated(self.path))
+        self._seen = self._listing()
+        self._segments, found = locate(self.path, position, self._known)
+        if not found:
+            self._tell(f"{self.path}: the file that was read last is gone; lines may be lost")
+        if not self._segments and not self._follow:
+            self._check()
+        self._next()
+
+    def read(self, max_lines: int, timeout_s: float) -> Chunk | None:
+        """Return the lines that there are, or None when none came within the time.
+
+        Raises:
+            TargetError: when the file cannot be read further; all lines before were given.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self._gather(max_lines)
+            if self._lines:
+                return self._taken(max_lines)
+            if self._error is not None:
+                raise self._error
+            left_s = deadline - time.monotonic()
+            if self._done or left_s <= 0:
+                return None
+            self._wait(min(POLL_S, left_s))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def _gather(self, max_lines: int) -> None:
+        """Collect lines of one file until there are enough, or no more for now."""
+        size = sum(map(len, self._lines))
+        while len(self._lines) < max_lines and size < MAX_CHUNK and not self._done:
+            try:
+                block = self._block()
+            except TargetError as error:
+                if self._lines or not self._passed_over(error):
+                    return
+                continue
+            if block:
+                size += len(block)
+                self._keep(self._cutter.feed(block))
+            elif self._lines or not self._moved_on():
+                return
+
+    def _block(self) -> bytes:
+        """Read on; nothing when the file has no more, or is no longer what it was."""
+        if self._log is None or self._finished:
+            return b""
+        block = self._log.read()
+        if not self._follow or self._log.compressed:
+            return self._first(block)
+        if self._log.head(len(self._head)) != self._head:
+            self._changed = True
+            return b""
+        if block and not self._head and self._listing() != self._seen:
+            # Before the first line of a file: an older one may have come beside it, unread.
+            self._changed = True
+            return b""
+        return self._first(block)
+
+    def _passed_over(self, error: TargetError) -> bool:
+        """Keep the error, unless newer files wait behind the broken one."""
+        if not self._segments:
+            self._error, self._done = error, True
+            return False
+        self._tell(str(error))
+        self._next()
+        return True
+
+    def _first(self, block: bytes) -> bytes:
+        if len(self._head) < HEAD:
+            self._head = (self._head + block)[:HEAD]
+        return block
+
+    def _keep(self, cut: tuple[list[bytes], list[int]]) -> None:
+        lines, offsets = cut
+        if lines and offsets[0] == 0:
+            lines[0] = lines[0].removeprefix(_BOM)
+        self._lines += lines
+        self._offsets += offsets
+
+    def _taken(self, max_lines: int) -> Chunk:
+        lines, self._lines = self._lines[:max_lines], self._lines[max_lines:]
+        offsets, self._offsets = self._offsets[:max_lines], self._offsets[max_lines:]
+        assert self._log is not None
+        self._position = self._position_at(self._offsets[0] if self._lines else self._cutter.offset)
+        origin = {"file": str(self._log.path)}
+        return Chunk(self.name, lines, offsets, self._position, origin)
+
+    def _position_at(self, offset: int) -> Position:
+        assert self._log is not None
+        status = self._log.status()
+        head = self._head[:offset]
+        return {
+            "inode": status.st_ino,
+            "offset": offset,
+            "head": len(head),
+            "fingerprint": fingerprint(head),
+            "mtime_ns": status.st_mtime_ns,
+        }
+
+    # --- moving on -------------------------------------------------------------------------
+
+    def _moved_on(self) -> bool:
+        """At the end of a file with all its lines given: whether there is more to read now."""
+        if self._changed:
+            return self._go_on()
+        if self._log is None:
+            return current(self.path) is not None and self._go_on(tell=False)
+        if not self._follow:
+            return self._ended()
+        if self._segments or self._replaced(self._log):
+            return self._quiet() and self._ended()
+        return self._log.status().st_size < self._cutter.offset and self._go_on()
+
+    def _replaced(self, log: LogFile) -> bool:
+        """Whether another file stands at the path, and is written to."""
+        now = current(self.path)
+        return now is not None and now.inode != log.status().st_ino and now.size > 0
+
+    def _ended(self) -> bool:
+        """Give the last line, even without a line feed; then go to the next file."""
+        self._finished = True
+        self._keep(self._cutter.finish())
+        if self._lines:
+            return False
+        if self._follow and not self._segments:
+            return self._go_on(tell=False)
+        self._next()
+        self._done = self._log is None and not self._follow
+        return self._log is not None
+
+    def _go_on(self, *, tell: bool = True) -> bool:
+        """Look again where the reading stands, as after a restart."""
+        self._seen = self._listing()
+        self._segments, found = locate(self.path, self._position, self._known)
+        if tell and not found:
+            self._tell(f"{self.path}: truncated; lines that were not read yet may be lost")
+        self._next()
+        return self._log is not None
+
+    def _listing(self) -> Sequence[tuple[str, int]]:
+        return [(str(one.path), one.inode) for one in rotated(self.path)]
+
+    def _next(self) -> None:
+        self.close()
+        self._head, self._changed, self._finished = b"", False, False
+        if self._segments:
+            segment = self._segments.pop(0)
+            self._log = open_log(segment.path)
+            self._log.seek(segment.offset)
+            self._head = self._log.head(min(segment.offset, HEAD))
+            self._cutter = LineCutter(segment.offset)
+
+    def _quiet(self) -> bool:
+        assert self._log is not None
+        age_s = self._clock() - self._log.status().st_mtime
+        # A time far in the future is a wrong clock's, and would make us wait for ever.
+        return abs(age_s) >= self._linger_s
+
+    def _check(self) -> None:
+        """Refuse what cannot be read."""
+        log = open_log(self.path)
+        log.close()
+        if log.compressed and self._follow:
+            raise TargetError(
+                "a packed file cannot be followed", where=str(self.path), remedy="read it once"
+            )

@@ -1,0 +1,287 @@
+import gzip
+import shutil
+from pathlib import Path
+
+import pytest
+
+from streams.sources.file import FileSource
+from vocabulary.errors import TargetError
+
+
+OPEN = []
+
+
+@pytest.fixture(autouse=True)
+def _close_all():
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
+def opened(path, **options):
+    OPEN.append(FileSource(path, wait=lambda _: None, **options))
+    return OPEN[-1]
+
+
+def drain(source, position=None, *, rounds=8):
+    """Read until nothing comes; return the lines and the position behind them."""
+    source.open(position)
+    return more(source, position, rounds=rounds)
+
+
+def more(source, position=None, *, rounds=8):
+    lines = []
+    for _ in range(rounds):
+        chunk = source.read(3, 0.0)
+        while chunk is not None:
+            lines += chunk.lines
+            position = chunk.position
+            chunk = source.read(3, 0.0)
+    return lines, position
+
+
+def following(path, told=None):
+    tell = told.append if told is not None else lambda _: None
+    return opened(path, follow=True, linger_s=0.0, tell=tell)
+
+
+def once(path):
+    return opened(path, follow=False)
+
+
+def write(path, *lines, mode="ab"):
+    with path.open(mode) as file:
+        file.write(b"".join(line + b"\n" for line in lines))
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "access.log"
+    write(path, b"one", b"two")
+    return path
+
+
+def test_reads_a_file_once(log):
+    with once(log) as source:
+        assert drain(source)[0] == [b"one", b"two"]
+        assert source.done
+
+
+def test_tells_where_each_line_stands(log):
+    source = once(log)
+    source.open(None)
+    chunk = source.read(10, 0.0)
+    assert chunk.place(1) == {"file": str(log), "offset": 4}
+    assert chunk.source == f"file:{log}"
+
+
+def test_gives_the_last_line_without_a_line_feed_when_reading_once(log):
+    log.write_bytes(b"one\ntw")
+    assert drain(once(log))[0] == [b"one", b"tw"]
+
+
+def test_waits_for_the_rest_of_a_half_line_when_following(log):
+    source = following(log)
+    log.write_bytes(b"one\ntw")
+    assert drain(source)[0] == [b"one"]
+    with log.open("ab") as file:
+        file.write(b"o\nthree\n")
+    assert more(source)[0] == [b"two", b"three"]
+
+
+def test_goes_on_where_it_stopped(log):
+    _, position = drain(once(log))
+    write(log, b"three")
+    assert drain(once(log), position)[0] == [b"three"]
+
+
+def test_follows_across_rotation_by_rename(log):
+    source = following(log)
+    drain(source)
+    old = log.rename(log.with_name("access.log.1"))
+    write(old, b"three")
+    log.touch()
+    write(old, b"four")
+    assert more(source)[0] == [b"three", b"four"]
+    write(log, b"five")
+    assert more(source)[0] == [b"five"]
+
+
+def test_reads_on_in_the_rotated_file_while_it_is_still_written_to(log):
+    now = [log.stat().st_mtime]
+    source = opened(log, follow=True, linger_s=1.0, clock=lambda: now[0])
+    drain(source)
+    old = log.rename(log.with_name("access.log.1"))
+    write(log, b"new")
+    assert more(source)[0] == []
+    write(old, b"late")
+    assert more(source)[0] == [b"late"]
+    now[0] += 60
+    assert more(source)[0] == [b"new"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_finds_its_file_after_two_rotations_while_it_was_down(log, packed):
+    _, position = drain(once(log))
+    write(log, b"three")
+    second = log.rename(log.with_name("access.log.2"))
+    if packed:
+        second.with_name("access.log.2.gz").write_bytes(gzip.compress(second.read_bytes()))
+        second.unlink()
+    write(log, b"four")
+    log.rename(log.with_name("access.log.1"))
+    write(log, b"five")
+    assert drain(once(log), position)[0] == [b"three", b"four", b"five"]
+    assert drain(following(log), position)[0] == [b"three", b"four", b"five"]
+
+
+def test_follows_across_copytruncate(log):
+    source = following(log)
+    drain(source)
+    write(log, b"three")
+    copytruncate(log)
+    write(log, b"four")
+    assert more(source)[0] == [b"three", b"four"]
+
+
+def copytruncate(log):
+    shutil.copyfile(log, log.with_name("access.log.1"))
+    with log.open("r+b") as file:
+        file.truncate(0)
+
+
+def test_finds_the_copy_after_copytruncate_while_it_was_down(log):
+    _, position = drain(once(log))
+    write(log, b"three")
+    copytruncate(log)
+    write(log, b"four", b"a long line, so that the file is longer than it was before")
+    assert drain(following(log), position)[0][:2] == [b"three", b"four"]
+
+
+def test_says_that_lines_may_be_lost_when_its_file_is_gone(log):
+    told = []
+    _, position = drain(once(log))
+    log.unlink()
+    write(log, b"other")
+    assert drain(following(log, told), position)[0] == [b"other"]
+    assert "lost" in told[0]
+
+
+def test_reads_from_the_start_after_truncation(log):
+    told = []
+    source = following(log, told)
+    drain(source)
+    log.write_bytes(b"new\n")
+    assert more(source)[0] == [b"new"]
+    assert "truncated" in told[0]
+
+
+def test_waits_for_a_file_that_is_away_between_two_rotations(log):
+    _, position = drain(once(log))
+    log.rename(log.with_name("access.log.1"))
+    source = following(log)
+    assert drain(source, position)[0] == []
+    write(log, b"three")
+    assert more(source)[0] == [b"three"]
+
+
+def test_knows_dated_generations_by_their_names(log):
+    _, position = drain(once(log))
+    log.rename(log.with_name("access-20251102.log"))
+    write(log, b"three")
+    log.rename(log.with_name("access-20251103.log"))
+    write(log, b"four")
+    write(log.with_name("access-other.log"), b"not mine")
+    assert drain(once(log), position)[0] == [b"three", b"four"]
+
+
+def test_reads_gzip_of_several_members(tmp_path):
+    path = tmp_path / "log.gz"
+    path.write_bytes(gzip.compress(b"one\ntw") + gzip.compress(b"o\n") + b"\0" * 99)
+    source = once(path)
+    assert drain(source)[0] == [b"one", b"two"]
+    assert source.done
+
+
+def test_delivers_what_is_readable_of_a_truncated_gzip_and_then_says_where_it_ends(tmp_path):
+    path = tmp_path / "log.gz"
+    text = b"".join(b"line %d\n" % number for number in range(50_000))
+    packed = gzip.compress(text)
+    path.write_bytes(packed[: len(packed) // 2])
+    source = once(path)
+    lines = []
+    with pytest.raises(TargetError, match=r"log\.gz: byte \d+: gzip data ends too early"):
+        lines += drain_until_error(source, lines)
+    assert len(lines) > 10_000
+    assert b"\n".join(lines) + b"\n" == text[: sum(map(len, lines)) + len(lines)]
+
+
+def drain_until_error(source, lines):
+    source.open(None)
+    while True:
+        lines += source.read(1000, 0.0).lines
+
+
+def test_says_where_a_gzip_is_damaged(tmp_path):
+    path = tmp_path / "log.gz"
+    packed = bytearray(gzip.compress(b"".join(b"line %d\n" % n for n in range(50_000))))
+    packed[-8] ^= 1  # the checksum
+    path.write_bytes(packed)
+    lines = []
+    with pytest.raises(TargetError, match=r"byte \d+: gzip data is damaged"):
+        drain_until_error(once(path), lines)
+
+
+def test_goes_on_in_the_middle_of_a_gzip(tmp_path):
+    path = tmp_path / "log.gz"
+    path.write_bytes(gzip.compress(b"one\ntwo\nthree\n"))
+    source = once(path)
+    source.open(None)
+    position = source.read(2, 0.0).position
+    assert drain(once(path), position)[0] == [b"three"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x7fELF\0\0\0\1", "binary"),
+        ("GET /\n".encode("utf-16"), "iconv"),
+        (b"BZh91AY", "bzcat"),
+    ],
+)
+def test_refuses_what_is_no_text(tmp_path, content, message):
+    path = tmp_path / "access.log"
+    path.write_bytes(content)
+    with pytest.raises(TargetError, match=message):
+        once(path).open(None)
+
+
+def test_refuses_what_is_missing_a_folder_or_not_regular(tmp_path):
+    for path in (tmp_path / "missing", tmp_path, Path("/dev/null")):
+        with pytest.raises(TargetError, match=str(path)):
+            once(path).open(None)
+
+
+def test_refuses_to_follow_what_is_packed(tmp_path):
+    path = tmp_path / "log.gz"
+    path.write_bytes(gzip.compress(b"one\n"))
+    with pytest.raises(TargetError, match="cannot be followed"):
+        following(path).open(None)
+
+
+def test_leaves_out_the_byte_order_mark(tmp_path):
+    path = tmp_path / "access.log"
+    path.write_bytes(b"\xef\xbb\xbfone\n")
+    assert drain(once(path))[0] == [b"one"]
+
+
+def test_cuts_a_line_of_ten_megabytes_and_goes_on_behind_it(tmp_path):
+    path = tmp_path / "access.log"
+    path.write_bytes(b"one\n" + b"x" * 10_000_000 + b"\ntwo\n")
+    source = once(path)
+    source.open(None)
+    assert source.read(10, 0.0).lines == [b"one"]
+    chunk = source.read(10, 0.0)
+    assert [len(line) for line in chunk.lines] == [1_048_577, 3]
+    assert chunk.offsets == [4, 10_000_005]
+    assert chunk.position["offset"] == 10_000_009
