@@ -10,8 +10,8 @@ from actions.effects import Effect, Order
 from actions.retry import EFFECT_ATTEMPTS, delay_s
 from vocabulary.errors import KeyStoreError, KeywatchError, ServiceError, UsageError
 
-ACTOR = "keywatch"
-"""Who does what the policy decides, in the audit log."""
+ACTOR = "keywatch:policy"
+"""Who does what the policy decides, in the audit log; no person is called so."""
 
 _FOR_GOOD = (KeyStoreError, UsageError)
 

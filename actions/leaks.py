@@ -1,11 +1,12 @@
 """A finding of the scanner → an alert."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 
 from vocabulary.alert import Alert, Evidence, Severity, Span
 from vocabulary.credential import KnownKey
 from vocabulary.finding import Finding, Place
+from vocabulary.moments import rfc3339
 
 _PROVEN = {
     "live": Severity.CRITICAL,
@@ -53,11 +54,6 @@ def alert_of(finding: Finding, now: float, key: KnownKey | None = None) -> Alert
         events=Span(finding.date or when, when, finding.count),
         key=finding.key_id or finding.credential.token,
     )
-
-
-def rfc3339(at: float) -> str:
-    """Return epoch seconds as RFC 3339 text, UTC, to the millisecond."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def epoch_s(at: str) -> float:

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from actions.incident import Incident
-from actions.leaks import rfc3339
 from keystore import audit
 from vocabulary.action import Decision
 from vocabulary.alert import Alert, alert_json
 from vocabulary.credential import KnownKey
+from vocabulary.moments import rfc3339
 
 _LONGEST = 2000
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from vocabulary import toml
+from vocabulary import moments, toml
 from vocabulary.action import ActionKind
 from vocabulary.alert import Alert, Severity
 from vocabulary.credential import KnownKey
@@ -18,14 +18,12 @@ from vocabulary.errors import ConfigError
 
 BUILT_IN = Path(__file__).with_name("policy.toml")
 
-_DURATION = re.compile(r"(\d+)\s*([smhd])")
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _WORDS = (*(severity.word for severity in Severity), *ActionKind)
 _WITH_DURATION = (ActionKind.THROTTLE, ActionKind.SUSPEND, ActionKind.ROTATE)
 
 Word = Literal["low", "medium", "high", "critical"]
 Family = Literal["network", "time", "volume", "behaviour", "leak"]
-Duration = Annotated[str, msgspec.Meta(pattern=rf"^({_DURATION.pattern})?$")]
+Duration = Annotated[str, msgspec.Meta(pattern=r"^([0-9]+ ?[smhdw])?$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
@@ -150,9 +148,8 @@ def parse(text: str, name: str) -> Policy:
 
 
 def seconds_of(duration: str) -> float:
-    """Return the seconds of a duration such as "30m"; 0 for none."""
-    found = _DURATION.fullmatch(duration)
-    return float(int(found[1]) * _UNITS_S[found[2]]) if found else 0.0
+    """Return the seconds of a duration of the policy; 0 where none is given."""
+    return moments.seconds_of(duration) if duration else 0.0
 
 
 def _case(entry: object, index: int, name: str, lines: Mapping[toml.Address, int]) -> Case:

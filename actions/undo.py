@@ -77,6 +77,18 @@ def undo(
     return Undone(row.id, row.effect, row.subject, changed=span[0] != span[1])
 
 
+def done_since(connection: Connection, since: float) -> list[int]:
+    """Return the numbers of what was done to keys, or is about to be, since `since`."""
+    states = (*_NOT_BEGUN, "done")
+    query = select(outbox.c.id).where(
+        outbox.c.lane == EFFECT,
+        outbox.c.effect != "restore",
+        outbox.c.created_at >= since,
+        outbox.c.state.in_(states),
+    )
+    return list(connection.execute(query).scalars())
+
+
 def action(connection: Connection, outbox_id: int) -> Row[Any]:
     """Return the outbox row of an effect on a key.
 

@@ -1,0 +1,112 @@
+"""What people say: of an alert, of an action that is held, of one that was given up."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from actions.ledger import find_alert
+from database.schema import alerts, incidents, outbox
+from keystore import audit
+from vocabulary.errors import UsageError
+
+ACKNOWLEDGED, FALSE, CONFIRMED = "acknowledged", "false", "confirmed"
+
+_GO_ON: Mapping[str, Any] = {"state": "waiting", "error": ""}
+_INCIDENT = {ACKNOWLEDGED: "acknowledged", FALSE: "false"}
+
+
+def judge(connection: Connection, alert_id: str, verdict: str, *, actor: str, now: float) -> str:
+    """Note what a person thinks of an alert; return its full id.
+
+    An incident is acknowledged with any of its alerts, and false once all of them are.
+
+    Args:
+        connection: a write transaction.
+        alert_id: the id or the beginning of it.
+        verdict: acknowledged, false or confirmed.
+        actor: who says so.
+        now: epoch seconds.
+
+    Raises:
+        UsageError: when there is no such alert.
+    """
+    row = find_alert(connection, alert_id)
+    if row.feedback == verdict:
+        return str(row.id)
+    connection.execute(update(alerts).where(alerts.c.id == row.id).values(feedback=verdict))
+    others = select(func.count()).where(
+        alerts.c.incident_id == row.incident_id, alerts.c.feedback != verdict
+    )
+    if verdict == ACKNOWLEDGED or (
+        verdict == FALSE and not connection.execute(others).scalar_one()
+    ):
+        _close(connection, row.incident_id, _INCIDENT[verdict], now)
+    said = {"was": row.feedback, "is": verdict}
+    audit.append(connection, [audit.Entry(now, actor, "judge", row.id, "", said)])
+    return str(row.id)
+
+
+def approve(connection: Connection, ids: Sequence[int], *, actor: str, now: float) -> list[int]:
+    """Let actions that are held be carried out; return those that were still held.
+
+    Raises:
+        UsageError: when one of them does not exist.
+    """
+    return _move(
+        connection, ids, ("held",), {"state": "waiting", "error": ""}, "approve", actor, now
+    )
+
+
+def reject(connection: Connection, ids: Sequence[int], *, actor: str, now: float) -> list[int]:
+    """Call off actions that are held; return those that were still held.
+
+    Raises:
+        UsageError: when one of them does not exist.
+    """
+    return _move(connection, ids, ("held",), {"state": "rejected"}, ("reject", actor, now))
+
+
+def retry(connection: Connection, ids: Sequence[int], *, actor: str, now: float) -> list[int]:
+    """Try again what was given up or is waiting for its next attempt; return which.
+
+    Raises:
+        UsageError: when one of them does not exist.
+    """
+    anew = {**_GO_ON, "attempts": 0, "not_before": 0.0}
+    return _move(connection, ids, ("dead", "waiting"), anew, ("retry", actor, now))
+
+
+def held(connection: Connection) -> list[int]:
+    """Return the numbers of all actions that wait for a person."""
+    query = select(outbox.c.id).where(outbox.c.state == "held").order_by(outbox.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def _close(connection: Connection, incident_id: str, state: str, now: float) -> None:
+    connection.execute(
+        update(incidents).where(incidents.c.id == incident_id).values(state=state, updated_at=now)
+    )
+
+
+def _move(
+    connection: Connection,
+    ids: Sequence[int],
+    states: Sequence[str],
+    values: Mapping[str, Any],
+    act: tuple[str, str, float],
+) -> list[int]:
+    verb, actor, now = act
+    rows = connection.execute(select(outbox).where(outbox.c.id.in_(ids))).all()
+    if missing := set(ids) - {row.id for row in rows}:
+        raise UsageError(f"there is no action {min(missing)}", remedy="see `keywatch actions list`")
+    moved = [row for row in rows if row.state in states]
+    connection.execute(
+        update(outbox).where(outbox.c.id.in_([row.id for row in moved])).values(**values)
+    )
+    entries = [
+        audit.Entry(now, actor, verb, row.alert_id, "", {"action": row.id, "effect": row.effect})
+        for row in moved
+    ]
+    audit.append(connection, entries)
+    return [row.id for row in moved]
