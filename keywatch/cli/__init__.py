@@ -13,7 +13,7 @@ import click
 from vocabulary.errors import ExitCode, KeywatchError
 
 _HERE = Path(__file__).parent
-_NO_COMMANDS = {"__init__", "common"}
+_NO_COMMANDS = {"__init__", "common", "progress"}
 
 
 class Commands(click.Group):

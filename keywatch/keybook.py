@@ -1,0 +1,85 @@
+"""What the key store knows of the keys that pass by, kept in memory and true to the change feed."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine
+
+from database.transaction import reading
+from detectors.facts import KeyFacts
+from keystore import feed, query
+from keywatch.config import KeySettings
+from keywatch.keystores import key_store
+from vocabulary.credential import Credential, KnownKey
+
+if TYPE_CHECKING:
+    from keystore.keys import Key
+
+MOST = 500_000
+"""Keys that are remembered; then the book starts anew."""
+
+_MISSING = object()
+
+
+class KeyBook:
+    """Answers for whole batches of keys with few queries.
+
+    A store without any key means that keywatch is used to watch alone: then every key whose
+    request was accepted is watched. Else only keys of the store are.
+
+    Args:
+        engine: from `open_database`.
+        settings: how keys are hashed.
+    """
+
+    def __init__(self, engine: Engine, settings: KeySettings) -> None:
+        self._engine = engine
+        self._store = key_store(engine, settings)
+        self._keys: dict[str, Key | None] = {}
+        self._seq = -1
+
+    def look_up(self, key_ids: Sequence[str]) -> None:
+        """Bring the book up to date for these keys; call once a batch."""
+        with reading(self._engine) as connection:
+            self._follow(connection)
+            if self._seq > 0:
+                self._fetch(connection, key_ids)
+
+    def known(self, key_ids: Sequence[str]) -> Sequence[bool]:
+        """Say of each key whether its events may be learned from."""
+        if self._seq <= 0:
+            return [True] * len(key_ids)
+        return [self._keys.get(key_id) is not None for key_id in key_ids]
+
+    def facts(self, key_ids: Sequence[str]) -> Mapping[str, KeyFacts]:
+        """Return what the detectors may know of these keys."""
+        rows = ((key_id, self._keys.get(key_id)) for key_id in key_ids) if self._keys else ()
+        return {
+            key_id: KeyFacts(key.key_class, key.created_at, key.tz, key.environment)
+            for key_id, key in rows
+            if key is not None
+        }
+
+    def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
+        """Return what the store knows of each credential."""
+        return self._store.find(credentials)
+
+    def known_key(self, connection: Connection, key_id: str) -> KnownKey | None:
+        """Return what the store knows of a key right now, in the caller's transaction."""
+        key = query.by_ids(connection, [key_id]).get(key_id)
+        return key.known(time.time()) if key else None
+
+    def _follow(self, connection: Connection) -> None:
+        if self._seq < 0 or len(self._keys) > MOST:
+            self._keys.clear()
+            self._seq = feed.head(connection)
+        while changes := feed.changes_since(connection, self._seq):
+            for change in changes:
+                self._keys.pop(change.key_id, None)
+            self._seq = changes[-1].seq
+
+    def _fetch(self, connection: Connection, key_ids: Sequence[str]) -> None:
+        missing = [key_id for key_id in key_ids if self._keys.get(key_id, _MISSING) is _MISSING]
+        found = query.by_ids(connection, missing) if missing else {}
+        self._keys.update((key_id, found.get(key_id)) for key_id in missing)

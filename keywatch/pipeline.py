@@ -1,0 +1,122 @@
+"""The way of access events: chunk → batch → alerts → one transaction. Live and replay alike."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+
+from database import counters
+from database.transaction import transaction
+from detectors.facts import KeyFacts
+from detectors.watcher import Step, Watcher
+from keywatch import exposure
+from streams import checkpoint, deadletter
+from streams.chunk import Chunk
+from streams.columns import batch_of
+from streams.parsed import Format, Parsed
+from vocabulary.alert import Alert
+from vocabulary.credential import Cleaner, Credential, Exposure, KnownKey
+
+Clock = Callable[[], float]
+Respond = Callable[[Connection, Alert], Alert]
+"""Decide on an alert and record what follows from it, in the given transaction."""
+
+
+class Keys(Protocol):
+    """What is known of keys: the key store's book, or a file of a replay."""
+
+    def look_up(self, key_ids: Sequence[str]) -> None:
+        """Prepare for questions about these keys."""
+
+    def known(self, key_ids: Sequence[str]) -> Sequence[bool]:
+        """Say of each key whether its events may be learned from."""
+
+    def facts(self, key_ids: Sequence[str]) -> Mapping[str, KeyFacts]:
+        """Return what the detectors may know of these keys."""
+
+    def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
+        """Return what is known of each credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a chunk came to."""
+
+    lines: int = 0
+    events: int = 0
+    late: int = 0
+    reasons: tuple[str, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    told: tuple[str, ...] = field(default=())
+
+
+class Pipeline:
+    """Turns chunks into committed state.
+
+    After an error the watcher may be ahead of the database: throw the pipeline away and make a
+    new one, which goes on from the last commit.
+
+    Args:
+        engine: the database that everything commits to.
+        watcher: the detectors.
+        clean: replaces secrets in lines.
+        keys: what is known of keys.
+        respond: from alert to outbox.
+        clock: epoch seconds.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        watcher: Watcher,
+        clean: Cleaner,
+        keys: Keys,
+        respond: Respond,
+        clock: Clock,
+    ) -> None:
+        self._engine, self._watcher, self._clean = engine, watcher, clean
+        self._keys, self._respond, self._clock = keys, respond, clock
+
+    def absorb(self, chunk: Chunk, log_format: Format) -> Outcome:
+        """Take in a chunk: everything it leads to is committed when this returns.
+
+        Raises:
+            DatabaseError: nothing of the chunk is committed.
+        """
+        lines, exposures = self._clean(chunk.lines)
+        parsed = log_format.parse(lines)
+        known = self._recognized(exposures)
+        parsed = exposure.named(parsed, known)
+        step, newest_ms = self._score(parsed)
+        now = self._clock()
+        alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))
+        with transaction(self._engine) as connection:
+            letters = [(chunk.place(line), reason, lines[line]) for line, reason in parsed.rejected]
+            deadletter.keep(connection, chunk.source, letters, now)
+            step.write(connection, now)
+            decided = tuple(self._respond(connection, alert) for alert in alerts)
+            counters.add(connection, _totals(len(lines), step))
+            if newest_ms:
+                counters.put(connection, {"lag_ms": max(0, int(now * 1000) - newest_ms)})
+            checkpoint.save(connection, chunk.source, chunk.position, now)
+        reasons = tuple(reason for _, reason in parsed.rejected)
+        return Outcome(len(lines), step.events, step.late, reasons, decided, step.told)
+
+    def _recognized(self, exposures: Sequence[Exposure]) -> dict[str, KnownKey]:
+        found = exposure.credentials(exposures)
+        if not found:
+            return {}
+        answers = self._keys.find(found)
+        return {c.token: key for c, key in zip(found, answers, strict=True) if key}
+
+    def _score(self, parsed: Parsed) -> tuple[Step, int]:
+        names = list(set(parsed.key))
+        self._keys.look_up(names)
+        batch = batch_of(parsed, self._keys.known)
+        newest_ms = int(batch.ts_ms.max()) if len(batch) else 0
+        return self._watcher.step(batch, self._keys.facts(names)), newest_ms
+
+
+def _totals(lines: int, step: Step) -> dict[str, int]:
+    return {"events_read": lines, "events_committed": step.events, "events_late": step.late}

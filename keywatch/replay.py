@@ -1,0 +1,223 @@
+"""`keywatch replay`: files through the live pipeline, in event time, on throw-away state."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, event
+
+from actions.decide import ALL
+from actions.policy import Policy
+from database.transaction import open_database
+from detectors.facts import KeyFacts
+from detectors.geoip import GeoReader
+from detectors.watcher import Watcher
+from keywatch import wiring
+from keywatch.pipeline import Outcome, Pipeline
+from keywatch.sources import Stream, refuse_foreign
+from streams.parsed import Format
+from streams.sources.file import FileSource
+from vocabulary.alert import Alert
+from vocabulary.credential import Cleaner, Credential, KnownKey
+from vocabulary.errors import ConfigError, TargetError
+from vocabulary.moments import moment_of
+
+CHUNK_LINES = 50_000
+
+
+class ListedKey(msgspec.Struct, frozen=True):
+    """A line of --keys: what a key store would tell of the key."""
+
+    key: str
+    key_class: str = msgspec.field(default="", name="class")
+    owner: str = ""
+    environment: str = "live"
+    created_at: str = ""
+    tz: str = ""
+
+
+class KeyList:
+    """The keys of a file, in the place of a key store; unknown ones are watched all the same."""
+
+    def __init__(self, listed: Sequence[ListedKey] = ()) -> None:
+        self._listed = {one.key: one for one in listed}
+
+    def look_up(self, key_ids: Sequence[str]) -> None:
+        """There is nothing to prepare."""
+
+    def known(self, key_ids: Sequence[str]) -> Sequence[bool]:
+        """Every key is watched."""
+        return [True] * len(key_ids)
+
+    def facts(self, key_ids: Sequence[str]) -> Mapping[str, KeyFacts]:
+        """Return what the file tells of these keys."""
+        rows = ((key_id, self._listed[key_id]) for key_id in key_ids if key_id in self._listed)
+        return {key_id: _facts(one) for key_id, one in rows} if self._listed else {}
+
+    def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
+        """No credential is known: a list of keys holds no hashes."""
+        return [None] * len(credentials)
+
+    def known_key(self, _connection: Connection, key_id: str) -> KnownKey:
+        """Return the key as a live one of the store, so that a policy can decide about it."""
+        one = self._listed.get(key_id, ListedKey(key_id))
+        return KnownKey(
+            key_id=key_id,
+            state="active",
+            verdict="live",
+            environment=one.environment,
+            owner=one.owner,
+            key_class=one.key_class,
+            tz=one.tz,
+        )
+
+
+def read_keys(file: Path) -> list[ListedKey]:
+    """Read a file of keys, one JSON object a line.
+
+    Raises:
+        TargetError: when it cannot be read.
+        ConfigError: for a line that is no such object, with its number.
+    """
+    decode = msgspec.json.Decoder(ListedKey).decode
+    listed = []
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise TargetError(str(error.strerror).lower(), where=str(file)) from error
+    for number, line in enumerate(lines, 1):
+        try:
+            listed.append(decode(line))
+        except msgspec.MsgspecError as error:
+            raise ConfigError(str(error), where=f"{file}:{number}") from error
+    return listed
+
+
+def _facts(one: ListedKey) -> KeyFacts:
+    created = moment_of(one.created_at, 0.0) if one.created_at else 0.0
+    return KeyFacts(one.key_class, created, one.tz, one.environment)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a replay came to; `rejected` is reason → number of lines."""
+
+    lines: int = 0
+    events: int = 0
+    late: int = 0
+    alerts: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    broken: list[TargetError] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Add a chunk."""
+        self.lines += outcome.lines
+        self.events += outcome.events
+        self.late += outcome.late
+        self.alerts += len(outcome.alerts)
+        for reason in outcome.reasons:
+            self.rejected[reason] = self.rejected.get(reason, 0) + 1
+
+    def public(self) -> dict[str, Any]:
+        """Return the JSON contract of a replay's summary."""
+        return {
+            "lines": self.lines,
+            "events": self.events,
+            "late": self.late,
+            "alerts": self.alerts,
+            "rejected": self.rejected,
+            "broken": [str(error) for error in self.broken],
+        }
+
+    def sentence(self) -> str:
+        """Say it to a person, with the reasons of lines that were no events."""
+        said = [f"{self.events} of {self.lines} lines are events, {self.alerts} alerts"]
+        said += [f"{count} lines: {reason}" for reason, count in sorted(self.rejected.items())]
+        return "\n".join(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What to run the files through.
+
+    Attributes:
+        alert: is given every alert, with what would have been done.
+        advance: is given the number of bytes of the log that were read, and so far events.
+        tell: is given sentences for a person.
+    """
+
+    format: Format
+    clean: Cleaner
+    geo: GeoReader
+    policy: Policy
+    keys: KeyList
+    alert: Callable[[Alert], None]
+    advance: Callable[[int], None]
+    tell: Callable[[str], None]
+
+    def run(self, logs: Sequence[Path]) -> Tally:
+        """Replay the logs in the order given.
+
+        A log that breaks off is replayed up to there; the tally names it.
+
+        Raises:
+            FormatError: when a log holds no event of the format.
+            TargetError: when a log cannot be opened.
+        """
+        tally = Tally()
+        with _throw_away() as engine:
+            pipeline = self._pipeline(engine)
+            for log in logs:
+                self._one(log, pipeline, tally)
+        return tally
+
+    def _pipeline(self, engine: Engine) -> Pipeline:
+        respond = wiring.responder(
+            self.policy, ALL, self.keys.known_key, lambda alert: moment_of(alert.ts, 0.0)
+        )
+        watcher = Watcher(engine, self.geo, clock=time.time)
+        return Pipeline(engine, watcher, self.clean, self.keys, respond, time.time)
+
+    def _one(self, log: Path, pipeline: Pipeline, tally: Tally) -> None:
+        with FileSource(log, follow=False, tell=self.tell) as source:
+            source.open(None)
+            stream = Stream(source, self.format)
+            while not source.done:
+                try:
+                    chunk = source.read(CHUNK_LINES, 0.0)
+                except TargetError as error:
+                    tally.broken.append(error)
+                    break
+                if chunk is None:
+                    continue
+                outcome = pipeline.absorb(chunk, self.format)
+                stream.note(outcome)
+                tally.add(outcome)
+                for sentence in outcome.told:
+                    self.tell(sentence)
+                for alert in outcome.alerts:
+                    self.alert(msgspec.structs.replace(alert, dry_run=True))
+                self.advance(sum(map(len, chunk.lines)) + len(chunk.lines))
+            refuse_foreign(stream)
+
+
+@contextmanager
+def _throw_away() -> Iterator[Engine]:
+    """Yield a database that is gone afterwards, and need not survive a crash."""
+    with tempfile.TemporaryDirectory(prefix="keywatch-replay-") as folder:
+        engine = open_database(f"sqlite:///{folder}/replay.db")
+        engine.dispose()
+        event.listen(engine, "connect", _hurried)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def _hurried(connection: Any, _record: Any) -> None:  # noqa: ANN401  (the driver's)
+    connection.execute("PRAGMA synchronous=OFF")

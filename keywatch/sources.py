@@ -1,0 +1,105 @@
+"""From settings to open streams: a source, and the format of its lines."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from database.transaction import reading
+from keywatch.config import SourceSettings
+from keywatch.pipeline import Outcome
+from streams import checkpoint, formats
+from streams.chunk import Source
+from streams.parsed import Format
+from vocabulary.errors import ConfigError, FormatError
+
+
+@dataclass(slots=True)
+class Stream:
+    """An open source, how its lines are read, and how that went so far."""
+
+    source: Source
+    format: Format
+    lines: int = 0
+    events: int = 0
+    reason: str = ""
+
+    def note(self, outcome: Outcome) -> None:
+        """Add what a chunk came to."""
+        self.lines += outcome.lines
+        self.events += outcome.events
+        self.reason = self.reason or (outcome.reasons[0] if outcome.reasons else "")
+
+    @property
+    def foreign(self) -> str:
+        """Why the lines are of another format, when not one of them was an event; else empty."""
+        if not self.lines or self.events or not self.reason:
+            return ""
+        return f"none of {self.lines} lines is {self.format.name}: {self.reason}"
+
+
+def refuse_foreign(stream: Stream) -> None:
+    """Refuse a source that was read to its end and held no event.
+
+    Raises:
+        FormatError: when its lines are of another format.
+    """
+    if stream.foreign:
+        raise FormatError(
+            stream.foreign,
+            where=stream.source.name,
+            remedy="name another --format; `keywatch doctor --access-log FILE` finds it",
+        )
+
+
+@contextmanager
+def opened(
+    engine: Engine, settings: Sequence[SourceSettings], *, once: bool, tell: Callable[[str], None]
+) -> Iterator[list[Stream]]:
+    """Open every access-log source where its last commit left it; close them in the end.
+
+    Raises:
+        ConfigError: when an entry lacks what its type needs.
+        TargetError: when a file cannot be read.
+    """
+    with ExitStack() as stack:
+        streams = []
+        for number, one in enumerate(settings):
+            source = source_of(one, once=once, tell=tell, where=f"sources[{number}]")
+            stack.callback(source.close)
+            reopen(engine, source)
+            streams.append(Stream(source, formats.find(one.format)))
+        yield streams
+
+
+def reopen(engine: Engine, source: Source) -> None:
+    """Open a source where its last commit left it."""
+    with reading(engine) as connection:
+        position = checkpoint.load(connection, source.name)
+    source.open(position)
+
+
+def source_of(
+    one: SourceSettings, *, once: bool, tell: Callable[[str], None], where: str
+) -> Source:
+    """Make the source that an entry describes; it is not open yet.
+
+    Raises:
+        ConfigError: when the entry lacks what its type needs.
+    """
+    if one.type == "stdin":
+        from streams.sources.stdin import StdinSource  # noqa: PLC0415  (only what is used)
+
+        return StdinSource()
+    if one.type == "kafka":
+        from streams.sources.kafka import KafkaSource  # noqa: PLC0415  (an optional package)
+
+        if not one.topic or not one.brokers:
+            raise ConfigError("a Kafka source needs `topic` and `brokers`", where=where)
+        return KafkaSource(one.topic, brokers=one.brokers, group=one.group, once=once, tell=tell)
+    from streams.sources.file import FileSource  # noqa: PLC0415  (only what is used)
+
+    if not one.path:
+        raise ConfigError("a file source needs `path`", where=where)
+    return FileSource(one.path, follow=not once, tell=tell)

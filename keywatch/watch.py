@@ -1,0 +1,141 @@
+"""`keywatch watch`: sources in, pipeline, actions; until they are done or it is told to stop."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+
+from sqlalchemy import Engine
+
+from actions.background import Background, running
+from detectors.watcher import Watcher
+from keywatch import wiring
+from keywatch.config import Settings
+from keywatch.keybook import KeyBook
+from keywatch.pipeline import Outcome, Pipeline
+from keywatch.sources import Stream, opened, refuse_foreign, reopen
+from vocabulary.alert import Alert
+from vocabulary.errors import DatabaseError, TargetError
+
+CHUNK_LINES = 50_000
+IDLE_S = 0.02
+"""How long to rest when no source had anything new."""
+
+_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Where a watch speaks: sentences for the operator, and alerts."""
+
+    tell: Callable[[str], None]
+    alert: Callable[[Alert], None]
+
+
+class Watch:
+    """Runs every configured source through one pipeline.
+
+    Args:
+        settings: the configuration.
+        engine: the database.
+        once: read what there is and end, instead of following.
+        stop: set it to end after the chunk in hand.
+        voice: where to speak.
+    """
+
+    def __init__(
+        self, settings: Settings, engine: Engine, *, once: bool, stop: Event, voice: Voice
+    ) -> None:
+        self._settings, self._engine, self._once = settings, engine, once
+        self._stop, self._voice = stop, voice
+        self._policy, self._enabled = wiring.policy(settings), wiring.enabled(settings)
+        self._clean = wiring.cleaner(settings.scan, wiring.peppers(settings))
+        self._geo = wiring.geo(settings.geoip)
+        self._pipeline = self._fresh()
+        self._failed: TargetError | None = None
+
+    def run(self) -> None:
+        """Watch until `stop` is set or, with `once`, until everything is read and done.
+
+        Raises:
+            TargetError: with `once`, when a source could not be read to its end; the others were.
+            FormatError: with `once`, when a source held no event.
+            DatabaseError: with `once`; otherwise the watch waits for the database.
+        """
+        if self._geo.missing:
+            self._voice.tell(self._geo.missing)
+        executor = wiring.executor(self._settings, self._engine)
+        access = [one for one in self._settings.sources if one.events == "access"]
+        with opened(self._engine, access, once=self._once, tell=self._voice.tell) as streams:
+            with running(executor, self._voice.tell) as background:
+                self._loop(list(streams), background)
+            if self._once:
+                executor.run_once()
+        if self._failed:
+            raise self._failed
+
+    def _loop(self, streams: list[Stream], background: Background) -> None:
+        # Without a source there is still the outbox to work off, and pushes to scan.
+        while not self._stop.is_set() and (streams or not self._once):
+            moved = [self._turn(stream, streams, background) for stream in list(streams)]
+            if not any(moved):
+                self._stop.wait(IDLE_S)
+
+    def _turn(self, stream: Stream, streams: list[Stream], background: Background) -> bool:
+        """Take one chunk of a stream, if there is one; drop the stream when it is at its end."""
+        try:
+            moved = self._advance(stream, background)
+        except TargetError as error:
+            self._voice.tell(str(error))
+            self._failed = error
+            streams.remove(stream)
+            return True
+        except DatabaseError as error:
+            self._start_over(stream, error)
+            return False
+        if stream.source.done:
+            streams.remove(stream)
+            refuse_foreign(stream)
+        return moved
+
+    def _advance(self, stream: Stream, background: Background) -> bool:
+        chunk = stream.source.read(CHUNK_LINES, 0.0)
+        if chunk is None:
+            return False
+        self._report(stream, self._pipeline.absorb(chunk, stream.format))
+        background.wake()
+        return True
+
+    def _start_over(self, stream: Stream, error: DatabaseError) -> None:
+        """Forget what was not committed, and go on from the last commit.
+
+        Raises:
+            DatabaseError: with `once`.
+        """
+        self._pipeline = self._fresh()
+        if self._once:
+            raise error
+        self._voice.tell(str(error))
+        self._stop.wait(_RETRY_S)
+        try:
+            reopen(self._engine, stream.source)
+        except DatabaseError:
+            return  # still away: the next read fails on a closed source no worse than this one
+
+    def _fresh(self) -> Pipeline:
+        book = KeyBook(self._engine, self._settings.keys)
+        respond = wiring.responder(
+            self._policy, self._enabled, book.known_key, lambda _: time.time()
+        )
+        watcher = Watcher(self._engine, self._geo)
+        return Pipeline(self._engine, watcher, self._clean, book, respond, time.time)
+
+    def _report(self, stream: Stream, outcome: Outcome) -> None:
+        for sentence in outcome.told:
+            self._voice.tell(sentence)
+        for alert in outcome.alerts:
+            self._voice.alert(alert)
+        was_foreign = bool(stream.foreign)
+        stream.note(outcome)
+        if stream.foreign and not was_foreign and not self._once:
+            self._voice.tell(f"{stream.source.name}: {stream.foreign}")

@@ -1,0 +1,105 @@
+"""From settings to the parts they configure."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vocabulary.credential import Cleaner
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from actions.executor import Executor
+    from actions.policy import Policy
+    from detectors.geoip import GeoReader
+    from keywatch.config import GeoipSettings, ScanSettings, Settings
+    from scanner.rules import RuleSet
+    from vocabulary.alert import Alert
+    from vocabulary.credential import KnownKey
+
+# Each function imports what it builds: a command pays only for the rooms it enters.
+# ruff: noqa: PLC0415
+
+
+def rules(scan: "ScanSettings") -> "RuleSet":
+    """Read the shipped rules and the user's."""
+    from scanner.rules import load_rules
+
+    return load_rules([Path(file) for file in scan.rules], scan.disabled)
+
+
+def cleaner(scan: "ScanSettings", peppers: Mapping[str, bytes]) -> Cleaner:
+    """Return what replaces secrets in log lines."""
+    from scanner.redact import Redactor
+
+    return Redactor(rules(scan), peppers).clean
+
+
+def geo(settings: "GeoipSettings") -> "GeoReader":
+    """Open the configured databases of places."""
+    from detectors.geoip import GeoReader
+
+    return GeoReader(
+        [settings.city] if settings.city else [], [settings.asn] if settings.asn else []
+    )
+
+
+def policy(settings: "Settings") -> "Policy":
+    """Read the configured policy, or the built-in one."""
+    from actions import policy as policies
+
+    return policies.load(settings.actions.policy or None)
+
+
+def enabled(settings: "Settings") -> frozenset[str]:
+    """Return the actions that may be carried out.
+
+    Raises:
+        ConfigError: for a name that is no action.
+    """
+    from actions.decide import ALL
+    from vocabulary.errors import ConfigError
+
+    if wrong := sorted(set(settings.actions.enabled) - ALL):
+        raise ConfigError(
+            f"`{wrong[0]}` is no action",
+            where="actions.enabled",
+            remedy=f"there are {', '.join(sorted(ALL))}",
+        )
+    return frozenset(settings.actions.enabled)
+
+
+def executor(settings: "Settings", engine: "Engine") -> "Executor":
+    """Return what carries out the outbox."""
+    from actions.executor import Executor
+    from actions.notify import notifiers
+
+    told = notifiers(
+        {"name": one.name, "type": one.type, "url": one.url, "secret": one.secret}
+        for one in settings.notify
+    )
+    return Executor(engine, notifiers=told)
+
+
+def responder(
+    policy: "Policy",
+    enabled: frozenset[str],
+    known: "Callable[[Connection, str], KnownKey | None]",
+    now_of: "Callable[[Alert], float]",
+) -> "Callable[[Connection, Alert], Alert]":
+    """Return what decides on alerts and records what follows.
+
+    `now_of` is the time at which an alert is answered: of the machine, or in a replay its own.
+    """
+    from actions.respond import respond
+
+    def answer(connection: "Connection", alert: "Alert") -> "Alert":
+        key = known(connection, alert.key) if alert.key else None
+        return respond(connection, alert, key, policy, enabled, now_of(alert))
+
+    return answer
+
+
+def peppers(settings: "Settings") -> dict[str, bytes]:
+    """Return the configured peppers as bytes."""
+    return {name: pepper.encode() for name, pepper in settings.keys.peppers.items()}
