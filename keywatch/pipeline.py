@@ -41,12 +41,12 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a chunk came to."""
+    """What a chunk came to; `rejected` is (index of the line, reason)."""
 
     lines: int = 0
     events: int = 0
     late: int = 0
-    reasons: tuple[str, ...] = ()
+    rejected: Sequence[tuple[int, str]] = ()
     alerts: tuple[Alert, ...] = ()
     told: tuple[str, ...] = field(default=())
 
@@ -100,8 +100,7 @@ class Pipeline:
             if newest_ms:
                 counters.put(connection, {"lag_ms": max(0, int(now * 1000) - newest_ms)})
             checkpoint.save(connection, chunk.source, chunk.position, now)
-        reasons = tuple(reason for _, reason in parsed.rejected)
-        return Outcome(len(lines), step.events, step.late, reasons, decided, step.told)
+        return Outcome(len(lines), step.events, step.late, parsed.rejected, decided, step.told)
 
     def _recognized(self, exposures: Sequence[Exposure]) -> dict[str, KnownKey]:
         found = exposure.credentials(exposures)

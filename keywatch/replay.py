@@ -28,6 +28,7 @@ from vocabulary.errors import ConfigError, TargetError
 from vocabulary.moments import moment_of
 
 CHUNK_LINES = 50_000
+_SHOWN = 10
 
 
 class ListedKey(msgspec.Struct, frozen=True):
@@ -105,23 +106,23 @@ def _facts(one: ListedKey) -> KeyFacts:
 
 @dataclass(slots=True)
 class Tally:
-    """What a replay came to; `rejected` is reason → number of lines."""
+    """What a replay came to; `rejected` is reason → where such lines stand: `log:line`."""
 
     lines: int = 0
     events: int = 0
     late: int = 0
     alerts: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, list[str]] = field(default_factory=dict)
     broken: list[TargetError] = field(default_factory=list)
 
-    def add(self, outcome: Outcome) -> None:
-        """Add a chunk."""
+    def add(self, outcome: Outcome, log: str, before: int) -> None:
+        """Add a chunk of a log of which so many lines came before."""
+        for line, reason in outcome.rejected:
+            self.rejected.setdefault(reason, []).append(f"{log}:{before + line + 1}")
         self.lines += outcome.lines
         self.events += outcome.events
         self.late += outcome.late
         self.alerts += len(outcome.alerts)
-        for reason in outcome.reasons:
-            self.rejected[reason] = self.rejected.get(reason, 0) + 1
 
     def public(self) -> dict[str, Any]:
         """Return the JSON contract of a replay's summary."""
@@ -137,7 +138,9 @@ class Tally:
     def sentence(self) -> str:
         """Say it to a person, with the reasons of lines that were no events."""
         said = [f"{self.events} of {self.lines} lines are events, {self.alerts} alerts"]
-        said += [f"{count} lines: {reason}" for reason, count in sorted(self.rejected.items())]
+        for reason, places in sorted(self.rejected.items()):
+            more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+            said.append(f"{len(places)} lines, {reason}: {', '.join(places[:_SHOWN])}{more}")
         return "\n".join(said)
 
 
@@ -196,8 +199,8 @@ class Replay:
                 if chunk is None:
                     continue
                 outcome = pipeline.absorb(chunk, self.format)
+                tally.add(outcome, str(log), stream.lines)
                 stream.note(outcome)
-                tally.add(outcome)
                 for sentence in outcome.told:
                     self.tell(sentence)
                 for alert in outcome.alerts:

@@ -29,7 +29,7 @@ class Stream:
         """Add what a chunk came to."""
         self.lines += outcome.lines
         self.events += outcome.events
-        self.reason = self.reason or (outcome.reasons[0] if outcome.reasons else "")
+        self.reason = self.reason or (outcome.rejected[0][1] if outcome.rejected else "")
 
     @property
     def foreign(self) -> str:
