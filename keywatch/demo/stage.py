@@ -46,15 +46,26 @@ class Stage:
         Raises:
             ServiceError: when it ends with an exit code that is not expected.
         """
-        done = subprocess.run(
-            self._command(words), env=_environ(), cwd=self.folder, capture_output=True, check=False
+        return self.ended(self.begin(*words), words, expect)
+
+    def begin(self, *words: str) -> "subprocess.Popen[bytes]":
+        """Start a command; what it prints is kept for `ended`."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            self._command(words), env=_environ(), cwd=self.folder, stdout=pipe, stderr=pipe
         )
-        if done.returncode not in expect:
+
+    def ended(
+        self, process: "subprocess.Popen[bytes]", words: tuple[str, ...], expect: tuple[int, ...]
+    ) -> str:
+        """Wait for the end of a command and return what it printed; raises as `run` does."""
+        out, err = process.communicate()
+        if process.returncode not in expect:
             raise ServiceError(
-                f"`keywatch {' '.join(words)}` ended with {done.returncode}: "
-                f"{done.stderr.decode(errors='replace').strip()[-500:]}"
+                f"`keywatch {' '.join(words)}` ended with {process.returncode}: "
+                f"{err.decode(errors='replace').strip()[-500:]}"
             )
-        return done.stdout.decode()
+        return out.decode()
 
     def json(self, *words: str, expect: tuple[int, ...] = (0,)) -> Any:  # noqa: ANN401
         """Run a command with --json and return what it says."""
