@@ -6,7 +6,7 @@ a proxy in between may have meant the other one.
 """
 
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
@@ -100,7 +100,7 @@ def extractor(custom_headers: Iterable[str] = (), *, query_keys: bool = False) -
 
 def without_secrets(
     query: bytes,
-    names: Set[bytes] = SECRET_NAMES,
+    names: frozenset[bytes] = SECRET_NAMES,
     replacement: Callable[[bytes], bytes] = lambda _: REDACTED,
 ) -> bytes:
     """Return the query string with the values of some parameters replaced.

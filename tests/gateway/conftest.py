@@ -1,0 +1,151 @@
+"""A key store in a real file, a gateway in a process of its own, a client that hides nothing."""
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from database.transaction import open_database
+from keystore.issue import KeyOrder
+from keystore.store import KeyStore
+
+PATIENCE_S = 20.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Place:
+    """A folder with a database, and what runs on it."""
+
+    def __init__(self, folder: Path, config: str = "") -> None:
+        self.folder, self.database = folder, folder / "keys.db"
+        self.log = folder / "access.log"
+        self.url = f"sqlite:///{self.database}"
+        (folder / "keywatch.toml").write_text(config)
+        self.store = KeyStore(open_database(self.url))
+
+    def issue(self, **order):
+        return self.store.create(KeyOrder(**order), actor="test")
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run the command line in another process."""
+        command = [sys.executable, "-m", "keywatch", *map(str, arguments)]
+        return subprocess.run(
+            command, env=self.environ, cwd=self.folder, capture_output=True, text=True, check=False
+        )
+
+    @property
+    def environ(self):
+        return {**os.environ, "KEYWATCH_DATABASE": self.url}
+
+    @contextmanager
+    def serving(self) -> Iterator["Served"]:
+        """Run `keywatch serve` on a free port."""
+        command = [sys.executable, "-m", "keywatch", "serve", "--port", "0"]
+        with (self.folder / "stderr").open("w") as errors:
+            process = subprocess.Popen(
+                [*command, "--access-log", str(self.log)],
+                env=self.environ,
+                cwd=self.folder,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+            try:
+                line = process.stdout.readline()
+                assert "http://" in line, (self.folder / "stderr").read_text()
+                host, _, port = line.strip().rpartition("http://")[2].partition(":")
+                yield Served(process, host, int(port))
+            finally:
+                process.terminate()
+                process.wait(PATIENCE_S)
+                process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running `keywatch serve`."""
+
+    process: subprocess.Popen
+    host: str
+    port: int
+
+    def get(self, secret=None, path="/", headers=None) -> Answer:
+        sent = dict(headers or {})
+        if secret is not None:
+            sent["X-API-Key"] = secret
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", path, headers=sent)
+            response = connection.getresponse()
+            told = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, told, response.read())
+        finally:
+            connection.close()
+
+
+def until(condition: Callable[[], object], patience_s: float = PATIENCE_S):
+    """Wait until the condition holds, and return what it gave."""
+    end = time.monotonic() + patience_s
+    while not (found := condition()):
+        if time.monotonic() > end:
+            pytest.fail("waited in vain")
+        time.sleep(0.002)
+    return found
+
+
+@pytest.fixture
+def eventually():
+    return until
+
+
+@pytest.fixture
+def make_place(tmp_path):
+    """Return a maker of folders of their own; all are cleaned up."""
+    made = []
+
+    def make(config: str = "") -> Place:
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        made.append(Place(folder, config))
+        return made[-1]
+
+    yield make
+    for place in made:
+        place.store.engine.dispose()
+
+
+@pytest.fixture
+def place(make_place):
+    return make_place()
+
+
+CONFIG = """
+[gateway]
+query_keys = true
+headers = ["X-Custom-Key"]
+trusted_proxies = ["127.0.0.1/32"]
+[keys.peppers]
+old = "salt-and-pepper"
+"""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """A place with one server for all tests of a module; each test takes keys of its own."""
+    place = Place(tmp_path_factory.mktemp("running"), CONFIG)
+    with place.serving() as served:
+        yield place, served
+    place.store.engine.dispose()

@@ -1,0 +1,110 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.limits import Buckets, Limit, headers_of
+
+S = 1_000_000_000
+
+
+class SlowBucket:
+    """A token bucket as textbooks draw it, in exact fractions."""
+
+    def __init__(self, limit):
+        self.depth = Fraction(limit.depth)
+        self.rate = Fraction(limit.amount, limit.window_s * S)
+        self.tokens, self.at = self.depth, 0
+
+    def fill(self, now):
+        self.tokens = min(self.depth, self.tokens + (now - self.at) * self.rate)
+        self.at = now
+
+
+def slow_take(buckets, now):
+    for bucket in buckets:
+        bucket.fill(now)
+    if any(bucket.tokens < 1 for bucket in buckets):
+        return False
+    for bucket in buckets:
+        bucket.tokens -= 1
+    return True
+
+
+limits = st.builds(
+    Limit,
+    st.just("l"),
+    st.integers(1, 50),
+    st.sampled_from([1, 7, 60, 3600]),
+    st.integers(0, 20),
+)
+gaps = st.lists(
+    st.one_of(st.integers(0, 3), st.integers(0, 5 * S), st.integers(0, 200 * S)), max_size=60
+)
+
+
+@given(st.lists(limits, min_size=1, max_size=3, unique=True), gaps)
+def test_decides_as_a_slow_and_obviously_right_model_does(chosen, gaps):
+    buckets, model = Buckets(), [SlowBucket(limit) for limit in chosen]
+    now = 0
+    for gap in gaps:
+        now += gap
+        allowance = buckets.take("k", chosen, now)
+        assert allowance.allowed == slow_take(model, now)
+        if allowance.allowed:
+            assert allowance.remaining == min(int(bucket.tokens) for bucket in model)
+
+
+@given(limits, gaps)
+def test_who_waits_as_long_as_told_is_let_through(limit, gaps):
+    buckets, now = Buckets(), 0
+    for gap in gaps:
+        now += gap
+        allowance = buckets.take("k", [limit], now)
+        if not allowance.allowed:
+            assert allowance.retry_s > 0
+            now += int(allowance.retry_s * S) + 1_000
+            assert buckets.take("k", [limit], now).allowed
+
+
+def test_a_refused_request_takes_nothing_from_any_bucket():
+    wide, narrow = Limit("wide", 10), Limit("narrow", 1)
+    buckets = Buckets()
+    for _ in range(5):
+        buckets.take("k", [wide, narrow], 0)
+    assert buckets.take("k", [wide], 0).remaining == 8
+
+
+def test_subjects_do_not_share_buckets():
+    limit, buckets = Limit("l", 1), Buckets()
+    assert [buckets.take(who, [limit], 0).allowed for who in "aabb"] == [True, False, True, False]
+
+
+def test_an_amount_of_zero_refuses_all_and_no_limit_none():
+    buckets = Buckets()
+    assert not buckets.take("k", [Limit("l", 0)], 0).allowed
+    assert buckets.take("k", [], 0) is None
+
+
+def test_full_buckets_are_forgotten_which_changes_nothing():
+    limit, buckets = Limit("l", 60), Buckets(sweep_at=100)
+    for number in range(1000):
+        buckets.take(str(number), [limit], number * S)
+    assert len(buckets) <= 101
+    assert buckets.take("0", [limit], 1000 * S).remaining == 59
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_headers_tell_limit_rest_and_reset(allowed):
+    limit, buckets = Limit("default", 60, 60, 2), Buckets()
+    buckets.take("k", [limit], 0)
+    if not allowed:
+        buckets.take("k", [limit], 0)
+    told = dict(headers_of(buckets.take("k", [limit], 0), 1_000_000.0))
+    assert told[b"x-ratelimit-limit"] == b"60"
+    assert told[b"x-ratelimit-remaining"] == b"0"
+    assert told[b"x-ratelimit-reset"] == b"1000002"
+    assert told[b"ratelimit"] == b'"default";r=0;t=2'
+    assert told[b"ratelimit-policy"] == b'"default";q=60;w=60'
+    assert told.get(b"retry-after") == (None if allowed else b"1")
