@@ -5,6 +5,7 @@ import re
 from scanner.encodings import base64_bytes, crc24
 
 _ESCAPES = re.compile(r"\\+[nrt]")
+_JOIN = re.compile(r"[\"'][ \t]{0,20}[+.&,][ \t]{0,20}(?=[\r\n]|$)")
 _NOISE = re.compile(r"[^0-9A-Za-z+/=]")
 _BODY = re.compile(r"-----BEGIN[^-]{1,40}-----(.{1,20000}?)-----END", re.DOTALL)
 _HEADER = re.compile(r"(?m)^[\s\"'#*]{0,40}[A-Za-z-]{1,30}: .{0,200}$")
@@ -15,7 +16,7 @@ _CIPHER_BLOCK = 8
 
 def _body(armored: str) -> str:
     found = _BODY.search(_ESCAPES.sub("\n", armored))
-    return found[1] if found else ""
+    return _JOIN.sub("", found[1]) if found else ""
 
 
 def pem(secret: str) -> bool:
@@ -48,7 +49,7 @@ def _is_sequence(raw: bytes) -> bool:
 
 def pgp(secret: str) -> bool:
     """Say whether an OpenPGP armor holds packets and, where it has a CRC-24, the right one."""
-    lines = [line.strip(" \"'\t,+") for line in _body(secret).split("\n")]
+    lines = [line.strip(" \"'\t,") for line in _body(secret).split("\n")]
     lines = [line for line in lines if line and ": " not in line]
     ending = lines.pop() if lines and re.fullmatch(r"=[0-9A-Za-z+/]{4}", lines[-1]) else ""
     raw = base64_bytes("".join(lines))
