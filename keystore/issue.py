@@ -10,9 +10,10 @@ from sqlalchemy import Connection, insert, select
 
 from database.schema import accounts, keys
 from keystore import audit, feed
-from keystore.keys import DEFAULT_SCHEME, Key, KeyScheme, hash_of, new_key_id, row_of
+from keystore.keys import DAY_S, DEFAULT_SCHEME, Key, KeyScheme, hash_of, new_key_id, row_of
 from vocabulary.errors import KeyStoreError, UsageError
 
+_LONGEST_S = 1000 * 365 * DAY_S
 KEY_CLASSES = ("human", "service", "cron", "mobile", "ai")
 
 
@@ -148,11 +149,11 @@ def _complete(order: KeyOrder, scheme: KeyScheme) -> KeyOrder:
 
 
 def _check_life(life: float, scheme: KeyScheme) -> None:
-    if life < 0:
-        raise UsageError("the key would expire before it is made", remedy="name a later time")
+    if not 0 <= life <= _LONGEST_S:
+        raise UsageError("a key cannot live so long", remedy="name an end that lies ahead")
     if scheme.max_life_s and not 0 < life <= scheme.max_life_s:
         raise UsageError(
-            f"keys live at most {scheme.max_life_s / 86_400:g} days",
+            f"keys live at most {scheme.max_life_s / DAY_S:g} days",
             remedy="ask for less, or raise keys.max_expiry_days in the configuration",
         )
 

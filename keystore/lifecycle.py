@@ -21,6 +21,7 @@ from keystore import audit, feed, issue, query
 from keystore.issue import Issued, KeyOrder, adopt, create_many
 from keystore.keys import DEFAULT_SCHEME, Key, KeyScheme, KeyState
 from vocabulary.errors import TransitionError, UsageError
+from vocabulary.moments import LATEST
 
 __all__ = [
     "adopt",
@@ -88,8 +89,8 @@ def rotate(
             remedy="rotate that one, or revoke this one",
         )
     grace = scheme.grace_s if grace_s is None else grace_s
-    if grace < 0:
-        raise UsageError("a grace cannot be negative", remedy="0 ends the old key at once")
+    if not 0 <= grace <= LATEST - now:
+        raise UsageError("a grace cannot be so long", remedy="0 ends the old key at once")
     new = issue.successor(connection, key, actor=actor, reason=reason, now=now, scheme=scheme)
     ended = {"state": KeyState.REVOKED.value, "previous_state": key.state}
     kept = {"state": KeyState.DEPRECATED.value, "grace_until": now + grace}
@@ -113,8 +114,11 @@ def throttle(
     Raises:
         TransitionError: when the key no longer works.
     """
-    if per_min < 1:
-        raise UsageError("a throttle lets at least 1 request a minute through", remedy="suspend it")
+    if not 1 <= per_min <= _MOST_PER_MIN:
+        raise UsageError(
+            f"a throttle lets 1 to {_MOST_PER_MIN:,} requests a minute through",
+            remedy="suspend the key, or leave it as it is",
+        )
     _must_be_later(until, now)
     key = _locked(connection, key_id)
     _must_work(key, now, "throttled")
@@ -203,6 +207,7 @@ def mark_leak_proven(
     return _write(connection, key, {"leak_proven": True}, "mark_leak_proven", (actor, reason, now))
 
 
+_MOST_PER_MIN = 1_000_000_000
 _UNTHROTTLED: dict[str, Any] = {"throttle_per_min": None, "throttle_until": None}
 _RESUMED: dict[str, Any] = {"suspended": False, "suspended_until": None}
 _ENDED = {
@@ -227,8 +232,8 @@ def _must_work(key: Key, now: float, done: str) -> None:
 
 
 def _must_be_later(until: float | None, now: float) -> None:
-    if until is not None and until <= now:
-        raise UsageError("the end lies in the past", remedy="name a later time")
+    if until is not None and not now < until <= LATEST:
+        raise UsageError("the end does not lie in the future", remedy="name a later time")
 
 
 def _write(

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, case, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, select
 
 from database.schema import keys
+from keystore.audit import storable
 from keystore.keys import PUBLIC_ID, SHA256, Key, KeyState, key_of
 from vocabulary.credential import Credential
 from vocabulary.errors import KeyNotFoundError
@@ -30,10 +31,10 @@ def get(connection: Connection, key_id: str) -> Key:
     Raises:
         KeyNotFoundError: when there is none of this id.
     """
-    row = connection.execute(select(keys).where(keys.c.id == key_id)).mappings().first()
-    if row is None:
+    found = by_ids(connection, [key_id])
+    if not found:
         raise KeyNotFoundError(f"no key is called {key_id!r}", remedy="see `keywatch keys list`")
-    return key_of(row)  # type: ignore[arg-type]
+    return found[key_id]
 
 
 def by_ids(connection: Connection, key_ids: Iterable[str]) -> dict[str, Key]:
@@ -76,6 +77,8 @@ def _wanted(credentials: Sequence[Credential]) -> dict[str, dict[str, list[int]]
     for place, credential in enumerate(credentials):
         wanted[SHA256].setdefault(credential.sha256, []).append(place)
         for pepper_id, mac in credential.hmacs.items():
+            if pepper_id in (SHA256, PUBLIC_ID):
+                continue  # no pepper is called so: see KeyStore
             wanted.setdefault(pepper_id, {}).setdefault(mac, []).append(place)
         if credential.public_id:
             public.setdefault(credential.public_id, []).append(place)
@@ -88,7 +91,8 @@ def _where_in(
     values: Iterable[str],
     *conditions: ColumnElement[bool],
 ) -> Iterator[Key]:
-    rest = iter(values)
+    # what no database can hold (NUL, lone surrogates: logs are hostile) is nobody's id
+    rest = (value for value in values if storable(value) == value)
     while chunk := list(islice(rest, _CHUNK)):
         query = select(keys).where(column.in_(chunk), *conditions)
         for row in connection.execute(query).mappings():
@@ -104,16 +108,15 @@ def _conditions(wanted: Filter, now: float) -> Iterator[ColumnElement[bool]]:
     }
     for name, column in columns.items():
         if value := getattr(wanted, name):
-            yield column == value
+            yield column == storable(value)
 
 
 def _effective_state(now: float) -> ColumnElement[str]:
     """Return `Key.effective_state` as SQL; a test holds the two equal."""
     deprecated = keys.c.state == KeyState.DEPRECATED.value
-    over = and_(deprecated, keys.c.grace_until <= now)
     return case(
         (keys.c.state == KeyState.REVOKED.value, KeyState.REVOKED.value),
         (keys.c.expires_at <= now, KeyState.EXPIRED.value),
-        (or_(over), KeyState.REVOKED.value),
+        (and_(deprecated, keys.c.grace_until <= now), KeyState.REVOKED.value),
         else_=keys.c.state,
     )

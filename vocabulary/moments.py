@@ -8,6 +8,9 @@ from vocabulary.errors import UsageError
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([smhdw])")
 _UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
+LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""The last moment that can be written down, epoch seconds."""
+
 
 def rfc3339(at: float) -> str:
     """Return epoch seconds as an RFC 3339 time in UTC, to the millisecond."""

@@ -1,0 +1,76 @@
+"""Empty databases of both kinds, already of the newest schema."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from database.transaction import open_database
+
+_SCRIPT = Path(__file__).parent / "services" / "postgres.sh"
+_TEMPLATE = "keywatch_template"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """Yield the URL of a server that is ours alone, with a template database in it."""
+    _need_postgresql()
+    folder = Path(tempfile.mkdtemp(prefix="keywatch-pg-", dir="/var/tmp"))
+    folder.chmod(0o755)  # the server's own user must be able to enter
+    try:
+        url = _service("start", folder).strip()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+        open_database(_named(url, _TEMPLATE)).dispose()
+        yield url
+    finally:
+        _service("stop", folder)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """Yield the URL of a database of this test alone."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    yield _named(postgresql_server, name)
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database, once of each kind."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+        assert isinstance(url, str)
+        return url
+    return f"sqlite:///{tmp_path / 'keywatch.db'}"
+
+
+def _named(url: str, database: str) -> str:
+    return f"{url.rsplit('/', 1)[0]}/{database}"
+
+
+def _service(what: str, folder: Path) -> str:
+    return subprocess.run(
+        [str(_SCRIPT), what, str(folder)], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def _need_postgresql() -> None:
+    debian = list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if debian or shutil.which("initdb"):
+        return
+    missing = "PostgreSQL is not installed (apt-get install postgresql): not tested with it"
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)

@@ -1,0 +1,40 @@
+"""A key store on each database, and a clock that a test moves."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from database.transaction import open_database
+from keystore.store import KeyStore
+
+START = 1_750_000_000.0
+
+
+class Clock:
+    """Epoch seconds that stand still until they are moved."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(database_url: str, clock: Clock) -> Iterator[KeyStore]:
+    engine = open_database(database_url)
+    yield KeyStore(engine, clock, peppers={"old": b"a pepper"})
+    engine.dispose()
+
+
+@pytest.fixture
+def local(tmp_path, clock: Clock) -> Iterator[KeyStore]:
+    """A store where it does not matter which database it is on."""
+    engine = open_database(f"sqlite:///{tmp_path / 'keywatch.db'}")
+    yield KeyStore(engine, clock, peppers={"old": b"a pepper"})
+    engine.dispose()
