@@ -21,9 +21,13 @@ _NUMBER = re.compile(r"[._-]([0-9]{1,5})")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A file, and the offset from which its lines are still to be read."""
+    """A file, and the offset from which its lines are still to be read.
+
+    Its inode tells whether the path still leads to it when its turn comes.
+    """
 
     path: Path
+    inode: int
     offset: int
 
 
@@ -99,13 +103,17 @@ def locate(
         if _holds(candidate, position):
             rest = old[old.index(candidate) + 1 :] if candidate in old else []
             later = [*_no_copies(rest, now), *here] if candidate in old else []
-            return [Segment(candidate.path, position["offset"]), *_unread(later)], True
+            return [_segment(candidate, position["offset"]), *_unread(later)], True
     newer = [one for one in old if one.mtime_ns > position["mtime_ns"]]
     return _unread([*_no_copies(newer, now), *here]), False
 
 
 def _unread(generations: Sequence[Generation]) -> list[Segment]:
-    return [Segment(one.path, 0) for one in generations]
+    return [_segment(one, 0) for one in generations]
+
+
+def _segment(one: Generation, offset: int) -> Segment:
+    return Segment(one.path, one.inode, offset)
 
 
 def _candidates(here: list[Generation], old: list[Generation], inode: object) -> list[Generation]:

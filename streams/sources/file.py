@@ -54,6 +54,7 @@ class FileSource:
         self._position: Position | None = None
         self._segments: list[Segment] = []
         self._seen: object = None
+        self._around: object = None
         self._log: LogFile | None = None
         self._cutter = LineCutter()
         self._head = b""
@@ -203,14 +204,32 @@ class FileSource:
             return current(self.path) is not None and self._go_on(tell=False)
         if not self._follow:
             return self._ended()
-        if self._segments or self._replaced(self._log):
-            return self._quiet() and self._ended()
+        self._look_behind(self._log.status().st_ino)
+        if self._segments:
+            return self._waiting() and self._ended()
         return self._log.status().st_size < self._cutter.offset and self._go_on()
 
-    def _replaced(self, log: LogFile) -> bool:
-        """Whether another file stands at the path, and is written to."""
-        now = current(self.path)
-        return now is not None and now.inode != log.status().st_ino and now.size > 0
+    def _look_behind(self, inode: int) -> None:
+        """Find the files that are newer than the open one, if it was moved away."""
+        now, listing = current(self.path), self._listing()
+        if (now is not None and now.inode == inode) or (now, listing) == self._around:
+            return
+        segments, found = locate(self.path, self._position, self._known)
+        inodes = [segment.inode for segment in segments]
+        copied = found and self._position is not None and len(segments) > 1
+        mine = inodes.index(inode) + 1 if inode in inodes else int(copied)
+        self._segments, self._seen, self._around = segments[mine:], listing, (now, listing)
+
+    def _waiting(self) -> bool:
+        """Whether newer lines wait, and the open file will get no more.
+
+        An empty new log is no reason to leave the old one, which may still be written to.
+        """
+        if self._segments[0].path == self.path:
+            now = current(self.path)
+            if now is None or now.size == 0:
+                return False
+        return self._quiet()
 
     def _ended(self) -> bool:
         """Give the last line, even without a line feed; then go to the next file."""
@@ -218,8 +237,6 @@ class FileSource:
         self._keep(self._cutter.finish())
         if self._lines:
             return False
-        if self._follow and not self._segments:
-            return self._go_on(tell=False)
         self._next()
         self._done = self._log is None and not self._follow
         return self._log is not None
@@ -237,11 +254,15 @@ class FileSource:
         return [(str(one.path), one.inode) for one in rotated(self.path)]
 
     def _next(self) -> None:
+        """Open the next file; one that was rotated on since it was seen is looked for again."""
         self.close()
         self._head, self._changed, self._finished = b"", False, False
-        if self._segments:
+        while self._log is None and self._segments:
             segment = self._segments.pop(0)
-            self._log = open_log(segment.path)
+            self._log = _opened(segment)
+            if self._log is None:
+                self._segments, _ = locate(self.path, self._position, self._known)
+                continue
             self._log.seek(segment.offset)
             self._head = self._log.head(min(segment.offset, HEAD))
             self._cutter = LineCutter(segment.offset)
@@ -260,3 +281,17 @@ class FileSource:
             raise TargetError(
                 "a packed file cannot be followed", where=str(self.path), remedy="read it once"
             )
+
+
+def _opened(segment: Segment) -> LogFile | None:
+    """Open the file, unless something else stands at its path by now."""
+    try:
+        log = open_log(segment.path)
+    except TargetError:
+        if current(segment.path) is not None:
+            raise
+        return None
+    if log.status().st_ino == segment.inode:
+        return log
+    log.close()
+    return None

@@ -7,7 +7,6 @@ import pytest
 from streams.sources.file import FileSource
 from vocabulary.errors import TargetError
 
-
 OPEN = []
 
 
