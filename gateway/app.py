@@ -71,7 +71,7 @@ class Gateway:
         self._limits = options.limits
         self._buckets = Buckets()
         self._validator = Validator(reader, options, clock, ticks)
-        self._started = False
+        self._started = self._ready = False
         self._run_id = os.urandom(10).hex()
         self._numbers = count()
 
@@ -80,7 +80,7 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
             return
-        if not self._started:
+        if not self._ready:
             await self._start()
         now = self._clock()
         extracted = self._read(scope)
@@ -101,9 +101,11 @@ class Gateway:
         return self._validator.is_current()
 
     async def _start(self) -> None:
-        self._started = True
-        self._validator.start()
+        if not self._started:
+            self._started = True
+            self._validator.start()
         await self._validator.ready()
+        self._ready = True
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start before the application and stop after it."""
@@ -117,7 +119,7 @@ class Gateway:
             await self._inner(scope, receive, started)
         finally:
             if self._started:
-                self._started = False
+                self._started = self._ready = False
                 self._validator.stop()
 
     def _read(self, scope: Scope) -> Extracted:

@@ -1,0 +1,97 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.accesslog import Access, AccessLog, line_of
+from vocabulary.errors import TargetError
+
+ACCESS = Access(1_700_000_000.25, "192.0.2.1", "GET", b"/a?b=1", "1.1", 200, 12, b"curl", "r", "k")
+
+
+def test_a_line_has_the_fields_of_nginx_json():
+    assert json.loads(line_of(ACCESS)) == {
+        "time_iso8601": "2023-11-14T22:13:20.250+00:00",
+        "remote_addr": "192.0.2.1",
+        "request": "GET /a?b=1 HTTP/1.1",
+        "status": 200,
+        "body_bytes_sent": 12,
+        "http_user_agent": "curl",
+        "request_id": "r",
+        "api_key_id": "k",
+    }
+
+
+@given(st.binary(), st.binary())
+def test_whatever_a_client_sends_stays_one_line(target, agent):
+    line = line_of(Access(0.0, "", "GET", target, "1.1", 200, 0, agent, "", ""))
+    assert b"\n" not in line
+    assert json.loads(line)["http_user_agent"] == agent.decode("latin-1")
+
+
+@pytest.fixture
+def log(tmp_path):
+    opened = AccessLog(tmp_path / "a.log")
+    yield opened
+    opened.close()
+
+
+def lines(path):
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_lines_appear_by_themselves(log, tmp_path, eventually):
+    log(ACCESS)
+    eventually(lambda: len(lines(tmp_path / "a.log")) == 1)
+
+
+def test_goes_on_in_a_new_file_when_the_old_one_is_renamed(log, tmp_path, eventually):
+    path, old = tmp_path / "a.log", tmp_path / "a.log.1"
+    log(ACCESS)
+    eventually(lambda: lines(path))
+    path.rename(old)
+    log(ACCESS)
+    eventually(lambda: len(lines(path)) == 1)
+    assert len(lines(old)) == 1
+
+
+def test_nothing_is_lost_or_doubled_however_often_it_is_rotated(tmp_path, eventually):
+    path = tmp_path / "a.log"
+    log = AccessLog(path, every_s=0.001)
+    for number in range(2000):
+        log(Access(0.0, "", "GET", b"/%d" % number, "1.1", 200, 0, b"", "", ""))
+        if number % 100 == 0:
+            eventually(path.exists)
+            path.rename(tmp_path / f"a.log.{number:04d}")
+    log.close()
+    files = [*sorted(tmp_path.glob("a.log.*")), path]
+    seen = [json.loads(line)["request"].split()[1] for file in files for line in lines(file)]
+    assert seen == [f"/{number}" for number in range(2000)]
+
+
+def test_secrets_are_cleaned_before_they_are_written(tmp_path):
+    def clean(waiting):
+        return [line.replace(b"hush", b"[REDACTED]") for line in waiting], []
+
+    log = AccessLog(tmp_path / "a.log", clean)
+    log(Access(0.0, "", "GET", b"/hush", "1.1", 200, 0, b"hush", "", ""))
+    log.close()
+    assert "hush" not in (tmp_path / "a.log").read_text()
+
+
+def test_a_full_disk_loses_nothing_that_fits_in_memory(log, tmp_path, eventually, monkeypatch):
+    path = tmp_path / "a.log"
+    full = open("/dev/full", "ab")  # noqa: SIM115, PTH123
+    real, log._file = log._file, full.fileno()
+    monkeypatch.setattr(log, "_follow_rotation", lambda: None)
+    log(ACCESS)
+    eventually(lambda: log._failing)
+    log._file = real
+    full.close()
+    eventually(lambda: len(lines(path)) == 1)
+
+
+def test_says_what_cannot_be_written(tmp_path):
+    with pytest.raises(TargetError, match="access log cannot be written"):
+        AccessLog(tmp_path / "missing" / "a.log")

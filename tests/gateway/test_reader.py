@@ -1,0 +1,104 @@
+"""What the reader delivers, on a real database that others write to meanwhile."""
+
+import random
+import threading
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from database.transaction import transaction
+from gateway.reader import Question, Reader
+from keystore import feed
+from vocabulary.credential import credential_of
+from vocabulary.errors import TransitionError
+
+
+@contextmanager
+def following(place, deliver):
+    reader = Reader(place.store.engine, poll_s=0.001)
+    reader.start(deliver)
+    try:
+        yield reader
+    finally:
+        reader.stop()
+
+
+def question(secret):
+    credential = credential_of(secret)
+    return Question(bytes.fromhex(credential.sha256), credential)
+
+
+def test_tells_to_forget_all_at_first_and_then_what_changed(place, eventually):
+    issued, news = place.issue(), []
+    with following(place, news.append):
+        eventually(lambda: news)
+        assert news[0].everything
+        place.store.revoke(issued.key.id, actor="test")
+        eventually(lambda: any(n.changed for n in news))
+    changed = [key for n in news for key in n.changed]
+    assert [(key.id, key.state) for key in changed] == [(issued.key.id, "revoked")]
+    assert not any(n.everything for n in news[1:])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        lambda connection, ids: feed.record(connection, [feed.EVERYTHING], 0.0),
+        lambda connection, ids: feed.record(connection, ids * 1000, 0.0),
+        lambda connection, ids: feed.record(connection, ids, 0.0, feed.head(connection) + 5),
+        lambda connection, ids: feed.record(connection, ["key_that_is_not_there"], 0.0),
+    ],
+    ids=["everything changed", "too many to tell", "a gap in the numbers", "a key that is gone"],
+)
+def test_tells_to_forget_all_when_it_cannot_tell_what_changed(place, eventually, record):
+    ids, news = [place.issue().key.id], []
+    with following(place, news.append):
+        eventually(lambda: news)
+        with transaction(place.store.engine) as connection:
+            record(connection, ids)
+        eventually(lambda: any(n.everything for n in news[1:]))
+        place.store.revoke(ids[0], actor="test")
+        eventually(lambda: any(n.changed for n in news))
+
+
+def test_a_look_up_never_arrives_after_a_change_that_it_did_not_see(place, eventually):
+    """A cache that does what it is told always ends up with the truth."""
+    issued = [place.issue() for _ in range(5)]
+    held, lock = {}, threading.Lock()
+
+    def deliver(news):
+        with lock:
+            if news.everything:
+                held.clear()
+            for key in news.changed:
+                if key.id in held:
+                    held[key.id] = key
+            for _, key in news.answers:
+                held[key.id] = key
+
+    chance = random.Random(7)
+    with following(place, deliver) as reader:
+        for _ in range(60):
+            key = chance.choice(issued)
+            reader.ask(question(key.secret))
+            verb = chance.choice([place.store.revoke, place.store.restore, place.store.suspend])
+            with suppress(TransitionError):
+                verb(key.key.id, actor="test", reason="test")
+            reader.ask(question(chance.choice(issued).secret))
+        for key in issued:
+            reader.ask(question(key.secret))
+
+        def is_true():
+            with lock:
+                return all(held.get(key.key.id) == place.store.get(key.key.id) for key in issued)
+
+        eventually(is_true)
+
+
+def test_unknown_credentials_are_answered_with_nothing(place, eventually):
+    news = []
+    with following(place, news.append) as reader:
+        for number in range(200):
+            reader.ask(question(f"random-{number}"))
+        eventually(lambda: sum(len(n.answers) for n in news) == 200)
+    assert all(key is None for n in news for _, key in n.answers)
