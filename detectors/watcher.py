@@ -3,13 +3,22 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import msgspec
+import numpy as np
 from sqlalchemy import Connection, Engine
 
-from detectors.facts import KeyFacts
+from detectors import alarm, behaviour, calibration, clocks, hours, network, rate, terms
+from detectors.arena import Arena
+from detectors.facts import UNKNOWN, KeyFacts
+from detectors.fuse import fuse
 from detectors.geoip import GeoReader
-from vocabulary.access import EventBatch
+from detectors.profile import DAY_MS, Rows
+from detectors.round import Evidence, Round, strongest
+from vocabulary.access import EventBatch, Ints
 from vocabulary.alert import Alert
 
 Clock = Callable[[], float]
@@ -21,10 +30,14 @@ class WatchSettings(msgspec.Struct, frozen=True):
     Attributes:
         lateness_s: an event older than this behind its key's clock is late.
         future_s: how far ahead of our own clock an event's time is believed.
+        learning_days, learning_events, learning_active_days: until then a key is still learned.
     """
 
     lateness_s: float = 600.0
     future_s: float = 300.0
+    learning_days: int = 14
+    learning_events: int = 50
+    learning_active_days: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,8 @@ class Watcher:
     Args:
         engine: where profiles are kept; None keeps them in memory only.
         geo: where addresses are.
-        clock: epoch seconds; events from the future are clamped to it. For a replay: `infinite`.
+        clock: epoch seconds; events from the future are clamped to it. For a replay give one that
+            returns infinity.
     """
 
     def __init__(
@@ -73,6 +87,7 @@ class Watcher:
         self._geo = geo or GeoReader()
         self._settings = settings
         self._clock = clock
+        self._arena = Arena()
 
     def step(self, batch: EventBatch, facts: Mapping[str, KeyFacts]) -> Step:
         """Score the batch against the profiles of its keys, in each key's order of arrival.
@@ -81,4 +96,156 @@ class Watcher:
             batch: events, sorted by key and arrival.
             facts: what the key store knows of the batch's keys; keys may be missing.
         """
-        return Step((), len(batch), 0)
+        events = self._columns(batch, facts)
+        alerts: list[Alert] = []
+        if len(events.t):
+            order, edges = rounds(events.row, events.t // DAY_MS)
+            for begin, end in zip(edges[:-1], edges[1:], strict=True):
+                alerts += self._round(events, order[begin:end])
+        late = int(events.late.sum())
+        return Step(tuple(sorted(alerts, key=lambda one: (one.ts, one.id))), len(batch), late)
+
+    def _columns(self, batch: EventBatch, facts: Mapping[str, KeyFacts]) -> "_Events":
+        """Take the events that count for a key, on their keys' clocks."""
+        counts = np.flatnonzero(
+            batch.accepted & (np.array([bool(k) for k in batch.keys] or [False])[batch.key])
+        )
+        used, row = np.unique(batch.key[counts], return_inverse=True)
+        names = [batch.keys[i] for i in used.tolist()]
+        slots = self._arena.slots(names)
+        now_ms = (self._clock() + self._settings.future_s) * 1000.0
+        clocked = clocks.effective(
+            row,
+            batch.ts_ms[counts],
+            self._arena.rows["clock"][slots],
+            now_ms=now_ms,
+            lateness_ms=int(self._settings.lateness_s * 1000),
+        )
+        endpoint, number, thing = terms.endpoints(batch)
+        place = self._geo.places(batch.ips, batch.ip, batch.ts_ms)[counts]
+        known = [facts.get(name, UNKNOWN) for name in names]
+        return _Events(
+            names=names, slots=slots, facts=known, row=row, t=clocked.t, late=clocked.late,
+            place=place, agent=terms.clients(batch)[counts], endpoint=endpoint[counts],
+            number=number[counts], thing=thing[counts], status=batch.status[counts],
+        )  # fmt: skip
+
+    def _round(self, events: "_Events", which: Ints) -> list[Alert]:
+        used, row = np.unique(events.row[which], return_inverse=True)
+        slots = events.slots[used]
+        rows = self._arena.rows[slots]
+        t = events.t[which]
+        starts = np.flatnonzero(np.concatenate(([True], row[1:] != row[:-1])))
+        today = t[starts] // DAY_MS
+        zones = [events.facts[i].tz for i in used.tolist()]
+        offset = offsets(zones, today)
+        self._open(rows, today, offset, t[starts])
+        place = events.place[which]
+        day = Round(
+            rows=rows, row=row, t=t, late=events.late[which], offset_ms=offset, place=place,
+            network=networks(place), agent=events.agent[which], endpoint=events.endpoint[which],
+            number=events.number[which], thing=events.thing[which], status=events.status[which],
+            crowd=np.ones(len(t)), mature=self._mature(rows, t[starts]),
+        )  # fmt: skip
+        found = score(day)
+        fused = fuse(day, found)
+        names = [events.names[i] for i in used.tolist()]
+        alerts = alarm.raise_alerts(day, fused, found, names, self._geo.operators)
+        last = np.append(starts[1:], len(row)) - 1
+        rows["clock"] = t[last]
+        rows["events"] += np.bincount(row, minlength=len(rows)).astype(np.uint32)
+        rows["late"] += np.bincount(row, weights=day.late, minlength=len(rows)).astype(np.uint32)
+        self._arena.rows[slots] = rows
+        return alerts
+
+    def _open(self, rows: Rows, today: Ints, offset: Ints, t: Ints) -> None:
+        """Close the days that have passed, learn from them, and open today's."""
+        closing = np.flatnonzero((rows["day"] >= 0) & (rows["day"] != today))
+        if len(closing):
+            past = rows[closing]
+            elapsed = (today[closing] - past["day"]).astype(np.float64)
+            calibration.learn(past, elapsed)
+            rate.learn(past, offset[closing], elapsed)
+            hours.learn(past, offset[closing], elapsed)
+            network.learn(past, elapsed)
+            past["days"] += 1
+            rows[closing] = past
+        rows["first"] = np.where(rows["day"] < 0, t, rows["first"])
+        rows["day"] = today
+
+    def _mature(self, rows: Rows, t: Ints) -> np.ndarray:
+        settings = self._settings
+        return np.asarray(
+            (t - rows["first"] >= settings.learning_days * DAY_MS)
+            & (rows["events"] >= settings.learning_events)
+            & (rows["days"] >= settings.learning_active_days)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Events:
+    """The events of a batch that count for a key, as columns; see Round."""
+
+    names: list[str]
+    slots: Ints
+    facts: list[KeyFacts]
+    row: Ints
+    t: Ints
+    late: np.ndarray
+    place: np.ndarray
+    agent: np.ndarray
+    endpoint: np.ndarray
+    number: Ints
+    thing: np.ndarray
+    status: np.ndarray
+
+
+def score(day: Round) -> tuple[Evidence, ...]:
+    """Ask every detector; return the evidence of the families in the order of FAMILIES."""
+    places, new = network.score(day)
+    behaved = behaviour.score(day, new)
+    silent = behaviour.silence(day)
+    return (places, strongest(hours.score(day), silent), rate.score(day), behaved)
+
+
+def rounds(row: Ints, day: Ints) -> tuple[Ints, list[int]]:
+    """Divide events into rounds: the first day of every key, then the second, and so on.
+
+    Returns:
+        The events ordered by round, and the edges of the rounds in that order.
+    """
+    starts = np.concatenate(([True], row[1:] != row[:-1]))
+    turns = (np.concatenate(([False], day[1:] != day[:-1])) & ~starts).astype(np.int64)
+    total = np.cumsum(turns)
+    begin = np.flatnonzero(starts)
+    number = total - np.repeat(total[begin], np.diff(np.append(begin, len(row))))
+    order = np.argsort(number, kind="stable")
+    return order, [0, *np.cumsum(np.bincount(number)).tolist()]
+
+
+def networks(place: np.ndarray) -> np.ndarray:
+    """Return the AS number, or for lack of one the prefix around the address (/16, or /48)."""
+    wide = np.where(place["prefix"] >> 31, place["prefix"], place["prefix"] >> 8 | 1 << 31)
+    known = place["prefix"] != 0
+    return np.where(place["asn"] != 0, place["asn"], np.where(known, wide, 0)).astype(np.uint32)
+
+
+def offsets(zones: list[str], today: Ints) -> Ints:
+    """Return by how many milliseconds each zone is ahead of UTC on its day."""
+    return np.array(
+        [
+            _offset_ms(zone, day) if zone else 0
+            for zone, day in zip(zones, today.tolist(), strict=True)
+        ],
+        np.int64,
+    )
+
+
+@lru_cache(maxsize=65536)
+def _offset_ms(zone: str, day: int) -> int:
+    try:
+        noon = datetime(1970, 1, 1, 12, tzinfo=UTC) + timedelta(days=day)
+        ahead = noon.astimezone(ZoneInfo(zone)).utcoffset()
+    except (OSError, ValueError, OverflowError):
+        return 0
+    return int(ahead.total_seconds() * 1000) if ahead else 0

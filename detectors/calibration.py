@@ -1,0 +1,81 @@
+"""How surprising a day's highest score is for this very key: Student's t over its past days.
+
+Of each scale a profile keeps the decayed number, sum and sum of squares of its daily maxima.
+A prior stands for the days that a young key has not lived yet.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.chance import Floats, student
+from detectors.profile import SCALES, Rows
+
+HALF_LIFE_DAYS = 45.0
+WINSOR = 3.0
+"""A day teaches at most this many deviations above the mean: a flood must not make floods usual."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is believed of a scale before a key has shown itself: so many days of so much."""
+
+    days: float
+    mean: float
+    deviation: float
+
+
+PRIORS = {
+    "rate_10s": Prior(4.0, 3.0, 1.2),
+    "rate_10min": Prior(4.0, 3.0, 1.2),
+    "rate_1h": Prior(4.0, 2.5, 1.2),
+    "rate_1d": Prior(4.0, 1.0, 1.0),
+    "hours": Prior(4.0, 0.8, 0.8),
+    "sequence": Prior(4.0, 1.0, 1.0),
+    "denied": Prior(4.0, 0.5, 0.8),
+    "objects": Prior(4.0, 0.0, 0.5),
+}
+MOST_FREEDOM = 12.0
+"""Daily maxima have fatter tails than a normal distribution, however many days are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The predictive distribution of a scale, shape (k,) each."""
+
+    mean: Floats
+    spread: Floats
+    freedom: Floats
+
+    def surprise(self, row: np.ndarray, score: Floats) -> Floats:
+        """Return −log10 of the chance that a day of the key reaches the score."""
+        t = (score - self.mean[row]) / self.spread[row]
+        return np.asarray(np.maximum(student(t, self.freedom[row]) - _HALF, 0.0))
+
+
+_HALF = float(student(0.0, MOST_FREEDOM))
+
+
+def scale(rows: Rows, name: str) -> Scale:
+    """Return what is predicted of a scale of each profile."""
+    prior, past = PRIORS[name], rows["calibration"][:, SCALES.index(name)].astype(np.float64)
+    n, total, squares = (np.ascontiguousarray(past[:, i]) for i in range(3))
+    days = n + prior.days
+    mean = (total + prior.days * prior.mean) / days
+    second = squares + prior.days * (prior.deviation**2 + prior.mean**2)
+    variance = np.maximum(second / days - mean * mean, 0.01)
+    return Scale(mean, np.sqrt(variance * (1.0 + 1.0 / days)), np.minimum(days, MOST_FREEDOM))
+
+
+def learn(rows: Rows, elapsed_days: Floats) -> None:
+    """Take the closed day's highest scores into the calibration."""
+    keep = 0.5 ** (elapsed_days / HALF_LIFE_DAYS)
+    for i, name in enumerate(SCALES):
+        now = scale(rows, name)
+        top = rows["highest"][:, i].astype(np.float64)
+        value = np.minimum(top, now.mean + WINSOR * now.spread)
+        past = rows["calibration"]
+        past[:, i, 0] = past[:, i, 0] * keep + 1.0
+        past[:, i, 1] = past[:, i, 1] * keep + value
+        past[:, i, 2] = past[:, i, 2] * keep + value * value
+    rows["highest"] = 0.0

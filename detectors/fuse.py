@@ -1,0 +1,93 @@
+"""From evidence to severity: the largest within a family, summed across families, fading.
+
+Evidence fades with a half-life of half an hour. In the logarithm to base 2 fading is a
+subtraction of time, so that the strongest evidence that still counts is a running maximum: one
+pass over whole numbers, and the same for any batches.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.chance import CAP, Floats
+from detectors.clocks import running_index, running_maximum
+from detectors.profile import FAMILIES
+from detectors.round import Evidence, Round
+from vocabulary.access import Ints
+from vocabulary.alert import Severity
+
+HALF_LIFE_MS = 30 * 60_000
+UNIT = float(1 << 20)
+FLOOR = 0.7
+"""Evidence weaker than this adds nothing: every day has its small surprises."""
+THRESHOLDS = {Severity.LOW: 2.0, Severity.MEDIUM: 3.0, Severity.HIGH: 5.0, Severity.CRITICAL: 7.0}
+NETWORK_AT_LEAST = 2.0
+"""A key is revoked only if the network says so too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """What all detectors together say.
+
+    Attributes:
+        severity: shape (n,), 0 for nothing.
+        total: shape (n,).
+        share: per family, shape (n,): the evidence that still counts.
+        level: per family, shape (n,): the same as it is remembered.
+        since: per family, shape (n,): the event of this round that gave it, −1 for one before.
+    """
+
+    severity: Ints
+    total: Floats
+    share: tuple[Floats, ...]
+    level: tuple[Ints, ...]
+    since: tuple[Ints, ...]
+
+
+def fuse(day: Round, families: Sequence[Evidence]) -> Fused:
+    """Fuse the evidence of the families, in the order of FAMILIES."""
+    shares, levels, origins = [], [], []
+    for i, one in enumerate(families):
+        share, level, since = fading(day, one.e, day.rows["evidence"][:, i])
+        shares.append(share)
+        levels.append(level)
+        origins.append(since)
+    total, strong = np.zeros(len(day.t)), np.zeros(len(day.t), np.int64)
+    for share in shares:
+        total += np.where(share >= FLOOR, share, 0.0)
+        strong += share >= 1.0
+    return Fused(
+        severities(day, total, strong, shares), total, tuple(shares), tuple(levels), tuple(origins)
+    )
+
+
+def fading(day: Round, e: Floats, before: Ints) -> tuple[Floats, Ints, Ints]:
+    """Return the strongest evidence so far, faded, and the event that it comes from."""
+    age = day.t / HALF_LIFE_MS
+    level = np.where(e > 0, np.rint((np.log2(np.maximum(e, 1e-6)) + age) * UNIT), 0).astype(
+        np.int64
+    )
+    starts = np.flatnonzero(np.concatenate(([True], day.row[1:] != day.row[:-1])))
+    lifted = level.copy()
+    lifted[starts] = np.maximum(level[starts], before[day.row[starts]])
+    highest = running_maximum(day.row, lifted)
+    earlier = np.concatenate(([0], highest[:-1]))
+    earlier[starts] = before[day.row[starts]]
+    since = running_index(day.row, highest > earlier)
+    share = np.where(highest > 0, np.exp2(np.minimum(highest / UNIT - age, 3.0)), 0.0)
+    return share, highest, since
+
+
+def severities(day: Round, total: Floats, strong: Ints, shares: Sequence[Floats]) -> Ints:
+    """Return the severity of each event."""
+    network, volume = (shares[FAMILIES.index(name)] for name in ("network", "volume"))
+    mature = day.mature[day.row]
+    severity = np.zeros(len(total), np.int64)
+    severity[total >= THRESHOLDS[Severity.LOW]] = Severity.LOW
+    severity[total >= THRESHOLDS[Severity.MEDIUM]] = Severity.MEDIUM
+    high = (total >= THRESHOLDS[Severity.HIGH]) & ((strong >= 2) | (volume > CAP))
+    severity[high & mature] = Severity.HIGH
+    critical = (total >= THRESHOLDS[Severity.CRITICAL]) & (network >= NETWORK_AT_LEAST)
+    severity[critical & (strong >= 2) & mature] = Severity.CRITICAL
+    return severity

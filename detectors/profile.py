@@ -1,0 +1,114 @@
+"""What is remembered of a key: one packed row of fixed size, whatever the key does.
+
+A row has a hot part, which every event changes, and a learned part, which changes when a day of
+the key's own clock has passed. Every detector scores against the learned part and writes into
+the hot one: nothing is learned before it was scored.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+VERSION = 1
+"""Goes up whenever PROFILE changes; rows of another version are not read."""
+
+Rows = NDArray[np.void]
+
+TEN_MS = 600_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+PREFIXES, ASNS, COUNTRIES, AGENTS, ENDPOINTS = 16, 12, 8, 8, 64
+"""How many values of each kind a key is known by."""
+NEW_PREFIXES, NEW_ASNS, NEW_COUNTRIES, NEW_AGENTS, NEW_ENDPOINTS = 12, 16, 6, 6, 32
+"""How many unknown values of a day are kept apart."""
+
+SECONDS, MINUTES, HOURS, TENS = 10, 60, 24, 6
+"""Lengths of the rings of counts: per second, minute, hour and ten minutes."""
+
+FAMILIES = ("network", "time", "volume", "behaviour")
+
+SCALES = ("rate_10s", "rate_10min", "rate_1h", "rate_1d", "hours", "sequence", "denied", "objects")
+"""What is calibrated against the key's own past days."""
+
+
+def _table(name: str, size: int, new: int) -> list[tuple[object, ...]]:
+    # A value, the last day and the number of days on which it was seen; then today's new ones.
+    return [
+        (name, "u4", (size,)),
+        (f"{name}_last", "u2", (size,)),
+        (f"{name}_days", "u2", (size,)),
+        (f"{name}_new", "u4", (new,)),
+        (f"{name}_count", "u2"),
+    ]
+
+
+PROFILE = np.dtype(
+    [
+        # clocks, in effective milliseconds, and the open day since 1970 (-1 for none)
+        ("clock", "i8"),
+        ("first", "i8"),
+        ("day", "i4"),
+        ("events", "u4"),
+        ("late", "u4"),
+        ("days", "u4"),
+        # counts of the last seconds, minutes and hours, newest first, up to `clock`
+        ("seconds", "u4", (SECONDS,)),
+        ("minutes", "u4", (MINUTES,)),
+        ("hours", "u4", (HOURS,)),
+        # per ten minutes: refused (403), failed (5xx), steps to the next id
+        ("refused", "u2", (TENS,)),
+        ("failed", "u2", (TENS,)),
+        ("steps", "u2", (TENS,)),
+        ("fresh", "u2", (TENS,)),
+        ("gap_h", "f4"),
+        # the last request's object, place and network
+        ("object", "i8"),
+        ("lat", "f4"),
+        ("lon", "f4"),
+        ("strange", "u1"),
+        ("switched", "i8"),
+        ("kinds", "u1"),
+        ("kinds_new", "u1"),
+        ("distinct", "u1", (64,)),
+        ("unusual", "u2", (2 * HOURS,)),
+        ("highest", "f4", (len(SCALES),)),
+        ("peaks", "u4", (4,)),
+        # fusion: per family the strongest evidence that still counts, and what it was
+        ("evidence", "i8", (len(FAMILIES),)),
+        ("reason", "u1", (len(FAMILIES),)),
+        ("observed", "f4", (len(FAMILIES),)),
+        ("expected", "f4", (len(FAMILIES),)),
+        ("severity", "u1"),
+        ("alarmed", "u1"),
+        ("families", "u1"),
+        ("alerted", "i8"),
+        # suspicious events: the first and the last of the running series, and their number
+        ("suspect", "i8"),
+        ("suspected", "i8"),
+        ("suspects", "u4"),
+        # learned: requests an hour by kind of day and hour, active hours of the week
+        ("requests", "f4", (2 * HOURS,)),
+        ("exposure", "f4", (2,)),
+        ("active", "f4", (7 * HOURS,)),
+        ("level", "f4", (3,)),
+        ("weight", "f4", (3,)),
+        ("busiest", "f4", (4,)),
+        ("calibration", "f4", (len(SCALES), 3)),
+        ("longest_gap_h", "f4"),
+        ("mature_days", "f4"),
+        ("novelties", "f4", (5,)),
+        *_table("prefix", PREFIXES, NEW_PREFIXES),
+        *_table("asn", ASNS, NEW_ASNS),
+        *_table("country", COUNTRIES, NEW_COUNTRIES),
+        *_table("agent", AGENTS, NEW_AGENTS),
+        *_table("endpoint", ENDPOINTS, NEW_ENDPOINTS),
+    ]
+)
+
+
+def blank(count: int) -> Rows:
+    """Return rows of keys that were never seen."""
+    rows = np.zeros(count, PROFILE)
+    rows["day"] = -1
+    rows["lat"] = rows["lon"] = np.nan
+    return rows

@@ -1,0 +1,149 @@
+"""Volume: more requests in ten seconds, ten minutes, an hour or a day than this key makes.
+
+The mean is what the key usually makes at this hour of a weekday or weekend, shrunk towards its
+day's mean; the excess over it is judged by the excesses of the key's own past days, so that a
+key of bursts is allowed its bursts.
+"""
+
+import numpy as np
+
+from detectors import calibration, windows
+from detectors.chance import CAP, Floats, excess
+from detectors.profile import DAY_MS, HOUR_MS, TEN_MS, Rows
+from detectors.round import Evidence, Round, evidence, largest, strongest
+from detectors.words import Reason
+from vocabulary.access import Flags, Ints
+
+HALF_LIFE_DAYS = 21.0
+SHRINK_DAYS = 2.0
+"""So many days of the day's mean are mixed into each hour's."""
+SHAPE = 8.0
+"""Shape of the negative binomial around the mean: levels wander by about a third."""
+LEAST_PER_DAY = 4.0
+LONGEST_GAP_DAYS = 4
+TENFOLD = 10.0
+"""So many times the mean, and rare beyond doubt, says one more than any other evidence."""
+EXPLAINED = 1.9
+"""The most that volume says within a storm of retries."""
+
+WINDOWS_H = (10 / 3600, 1 / 6, 1.0, 24.0)
+REASONS = (Reason.RATE_10S, Reason.RATE_10MIN, Reason.RATE_1H, Reason.RATE_1D)
+
+
+def score(day: Round) -> Evidence:
+    """Return the evidence of volume, and count the events."""
+    counts = count(day)
+    mean_per_h, mean_per_day = expected(day)
+    failing = explained(day, counts[2])
+    found: Evidence | None = None
+    for i, (window_h, n) in enumerate(zip(WINDOWS_H, counts, strict=True)):
+        per_window = mean_per_h * window_h if window_h < WINDOWS_H[-1] else mean_per_day
+        z = excess(n, per_window * day.crowd + 0.5, SHAPE)
+        z = np.where(day.late, 0.0, z)
+        e = calibration.scale(day.rows, f"rate_{_NAMES[i]}").surprise(day.row, z)
+        e = np.minimum(e, CAP) + ((e >= CAP) & (n >= TENFOLD * (per_window + 0.5)))
+        e = np.where(failing, np.minimum(e, EXPLAINED), e)
+        _remember(day, i, z, n)
+        usual = np.maximum(day.rows["busiest"][:, i].astype(np.float64)[day.row], 0.0)
+        one = evidence(e, REASONS[i], n.astype(np.float64), usual)
+        found = one if found is None else strongest(found, one)
+    assert found is not None
+    return found
+
+
+_NAMES = ("10s", "10min", "1h", "1d")
+
+
+def count(day: Round) -> tuple[Ints, ...]:
+    """Return the requests in the four windows up to each event, and roll the rings on."""
+    weight = (~day.late).astype(np.int64)
+    clock = day.rows["clock"].copy()
+    found: list[Ints] = []
+    for ring, length_ms, widths in (
+        ("seconds", 1000, (10,)),
+        ("minutes", 60_000, (10, 60)),
+        ("hours", HOUR_MS, (24,)),
+    ):
+        counted = windows.count(
+            day.row, day.t // length_ms, weight, day.rows[ring], clock // length_ms, widths
+        )
+        day.rows[ring] = np.minimum(counted.ring, np.iinfo(np.uint32).max)
+        found.extend(counted.counts)
+    return tuple(found)
+
+
+def expected(day: Round) -> tuple[Floats, Floats]:
+    """Return how many requests an hour and a day are usual at each event's local time."""
+    slot = day.slots()
+    weekend = (slot >= 120).astype(np.int64)
+    an_hour, a_day = usual(day.rows)
+    hour = weekend * 24 + slot % 24
+    return an_hour[day.row, hour], a_day[day.row]
+
+
+def usual(rows: Rows) -> tuple[Floats, Floats]:
+    """Return the mean requests of each hour of weekday and weekend (k, 48), and of a day (k,)."""
+    requests = rows["requests"].astype(np.float64).reshape(-1, 2, 24)
+    exposure = rows["exposure"].astype(np.float64)
+    total = requests[:, :, 0].copy()
+    for hour in range(1, 24):
+        total += requests[:, :, hour]
+    days = exposure[:, 0] + exposure[:, 1]
+    a_day = (total[:, 0] + total[:, 1] + LEAST_PER_DAY) / (days + 1.0)
+    shrink = SHRINK_DAYS * a_day / 24.0
+    smooth = 0.5 * requests + 0.25 * (np.roll(requests, 1, axis=2) + np.roll(requests, -1, axis=2))
+    an_hour = (smooth + shrink[:, None, None]) / (exposure[:, :, None] + SHRINK_DAYS)
+    return an_hour.reshape(-1, 48), a_day
+
+
+def explained(day: Round, in_an_hour: Ints) -> Flags:
+    """Return which events stand in a storm of retries: many of the hour's answers were 5xx."""
+    failed = ((day.status >= 500) & ~day.late).astype(np.int64)
+    clock = day.rows["clock"] // TEN_MS
+    counted = windows.count(day.row, day.t // TEN_MS, failed, day.rows["failed"], clock, (6,))
+    day.rows["failed"] = np.minimum(counted.ring, np.iinfo(np.uint16).max)
+    return counted.counts[0] >= np.maximum(5, in_an_hour // 5)
+
+
+def learn(rows: Rows, offset_ms: Ints, elapsed_days: Floats) -> None:
+    """Take the closed day into the levels."""
+    keep = 0.5 ** (elapsed_days / HALF_LIFE_DAYS)
+    counts = day_counts(rows).astype(np.float64)
+    an_hour, _ = usual(rows)
+    day_start = rows["day"].astype(np.int64) * DAY_MS
+    trusted = rows["exposure"].sum(axis=1) >= 5
+    slots = ((day_start + offset_ms)[:, None] // HOUR_MS + np.arange(24) + 72) % 168
+    where = (slots >= 120) * 24 + slots % 24
+    k = np.arange(len(rows))
+    most = 3.0 * np.take_along_axis(an_hour, where, axis=1) + 10.0
+    counts = np.where(trusted[:, None], np.minimum(counts, most), counts)
+    requests = rows["requests"] * keep[:, None]
+    exposure = rows["exposure"] * keep[:, None]
+    for hour in range(24):
+        requests[k, where[:, hour]] += counts[:, hour]
+        exposure[k, (slots[:, hour] >= 120).astype(np.int64)] += 1.0 / 24.0
+    for away in range(1, LONGEST_GAP_DAYS + 1):
+        # Days without a request teach that there was none; a long absence teaches no more.
+        weekend = (slots[:, 12] // 24 + away) % 7 >= 5
+        exposure[k, weekend.astype(np.int64)] += away < elapsed_days
+    rows["requests"], rows["exposure"] = requests, exposure
+    fade = 0.5 ** (elapsed_days / 90.0)
+    rows["busiest"] = np.maximum(rows["busiest"] * fade[:, None], rows["peaks"])
+    rows["peaks"] = 0
+
+
+def day_counts(rows: Rows) -> Ints:
+    """Return the requests in each hour (UTC) of the open day, from the ring of hours."""
+    head = rows["clock"] // HOUR_MS
+    hour = rows["day"].astype(np.int64)[:, None] * 24 + np.arange(24)
+    age = head[:, None] - hour
+    inside = (age >= 0) & (age < 24)
+    counts = np.take_along_axis(rows["hours"], np.clip(age, 0, 23), axis=1)
+    return np.where(inside, counts, 0).astype(np.int64)
+
+
+def _remember(day: Round, scale: int, z: Floats, n: Ints) -> None:
+    k = len(day.rows)
+    highest, peaks = day.rows["highest"], day.rows["peaks"]
+    highest[:, scale] = np.maximum(highest[:, scale], largest(day.row, z, k))
+    peaks[:, scale] = np.maximum(peaks[:, scale], largest(day.row, n, k))

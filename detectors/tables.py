@@ -1,0 +1,114 @@
+"""Bounded tables of what a key is known by: networks, countries, clients, endpoints.
+
+A value that is not known waits in a list of the day; when the day has passed it is learned, and
+trusted once it was seen on three days.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.profile import Rows
+from vocabulary.access import Codes, Flags, Ints
+
+TRUSTED_DAYS = 3
+"""Distinct days on which a value must have been seen before it explains anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the tables say of each event's value.
+
+    Attributes:
+        days: shape (n,), distinct days on which it was seen before today.
+        fresh: shape (n,), True for the first event of the day with a value never seen before.
+        count: shape (n,), how many such values the day has had so far, this one included.
+    """
+
+    days: Ints
+    fresh: Flags
+    count: Ints
+
+
+def look_up(rows: Rows, name: str, row: Codes, value: np.ndarray, today: Ints) -> Seen:
+    """Find values in the tables, touch those that are known, and remember those that are new.
+
+    Args:
+        rows: profiles, changed in place.
+        name: the table.
+        row: shape (n,), index of each event's profile, never decreasing.
+        value: shape (n,), 0 for an event that has none: it counts as known.
+        today: shape (k,), the open day of each profile.
+    """
+    head = np.flatnonzero(
+        np.concatenate(([True], (row[1:] != row[:-1]) | (value[1:] != value[:-1])))
+    )
+    pair = row[head].astype(np.int64) << 32 | value[head]
+    distinct, first, back = np.unique(pair, return_index=True, return_inverse=True)
+    owner, item = (distinct >> 32).astype(np.int64), (distinct & 0xFFFFFFFF).astype(np.uint32)
+    days, pending = _known(rows, name, owner, item, today)
+    new = (days == 0) & ~pending & (item != 0)
+    days[item == 0] = np.iinfo(np.uint16).max
+    began = head[first[new]]
+    order = np.argsort(began)
+    fresh, count = _remember(rows, name, owner[new][order], item[new][order], row, began[order])
+    run = np.repeat(np.arange(len(head)), np.diff(np.append(head, len(row))))
+    return Seen(days[back][run], fresh, count)
+
+
+def _known(rows: Rows, name: str, owner: Ints, item: np.ndarray, today: Ints) -> tuple[Ints, Flags]:
+    table = rows[name][owner]
+    match = table == item[:, None]
+    place = match.argmax(axis=1)
+    known = match[np.arange(len(owner)), place] & (item != 0)
+    last, days = rows[f"{name}_last"], rows[f"{name}_days"]
+    found = days[owner, place].astype(np.int64)
+    # Days before today: an entry touched earlier today has had its day counted already.
+    touched = last[owner, place] == today[owner]
+    earlier = np.where(known, found - touched, 0)
+    at = known & ~touched
+    last[owner[at], place[at]] = today[owner[at]]
+    days[owner[at], place[at]] = np.minimum(found[at] + 1, np.iinfo(np.uint16).max)
+    pending = (rows[f"{name}_new"][owner] == item[:, None]).any(axis=1) & ~known
+    return np.where(known, np.maximum(earlier, 1), 0), pending
+
+
+def _remember(
+    rows: Rows, name: str, owner: Ints, item: np.ndarray, row: Codes, began: Ints
+) -> tuple[Flags, Ints]:
+    """Append to the lists of the day, in order of arrival; a full list takes no more."""
+    waiting, count = rows[f"{name}_new"], rows[f"{name}_count"]
+    before = count.astype(np.int64)
+    fresh = np.zeros(len(row), bool)
+    if len(owner):
+        start = np.concatenate(([True], owner[1:] != owner[:-1]))
+        rank = np.arange(len(owner)) - np.flatnonzero(start)[np.cumsum(start) - 1]
+        place = before[owner] + rank
+        fits = place < waiting.shape[1]
+        waiting[owner[fits], place[fits]] = item[fits]
+        count[:] = before + np.bincount(owner[fits], minlength=len(rows))
+        fresh[began[fits]] = True
+    total = np.cumsum(fresh)
+    starts = np.concatenate(([True], row[1:] != row[:-1]))
+    base = (total - fresh)[np.flatnonzero(starts)][np.cumsum(starts) - 1]
+    return fresh, before[row] + total - base
+
+
+def learn(rows: Rows, name: str) -> None:
+    """Take the day's new values into the tables; the longest unseen give way."""
+    which = np.flatnonzero(rows[f"{name}_count"])
+    if not len(which):
+        return
+    new = rows[f"{name}_new"][which]
+    today = np.broadcast_to(rows["day"][which][:, None], new.shape)
+    values = np.concatenate((rows[name][which], new), axis=1)
+    last = np.concatenate((rows[f"{name}_last"][which], today), axis=1)
+    days = np.concatenate((rows[f"{name}_days"][which], np.ones_like(new)), axis=1)
+    # A value lives a week longer for every day on which it was seen, up to half a year.
+    worth = np.where(values != 0, last.astype(np.int64) + 7 * np.minimum(days, 26), -1)
+    best = np.argsort(-worth, axis=1, kind="stable")[:, : rows[name].shape[1]]
+    rows[name][which] = np.take_along_axis(values, best, axis=1)
+    rows[f"{name}_last"][which] = np.take_along_axis(last, best, axis=1)
+    rows[f"{name}_days"][which] = np.take_along_axis(days, best, axis=1)
+    rows[f"{name}_new"][which] = 0
+    rows[f"{name}_count"][which] = 0

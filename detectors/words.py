@@ -1,0 +1,148 @@
+"""What the detectors saw, for a person."""
+
+from collections.abc import Callable
+from enum import IntEnum
+
+import numpy as np
+
+from detectors.geoip import country_of, prefix_text
+from detectors.hosting import Kind, kind_of
+from detectors.profile import Rows
+
+
+class Reason(IntEnum):
+    """What a piece of evidence is about; stored in profiles, so numbers never change meaning."""
+
+    NONE = 0
+    NEW_NETWORK = 1
+    YOUNG_NETWORK = 2
+    NEW_CLIENT = 3
+    SWARM = 4
+    OFF_HOURS = 10
+    SILENCE = 11
+    RATE_10S = 20
+    RATE_10MIN = 21
+    RATE_1H = 22
+    RATE_1D = 23
+    NEW_ENDPOINTS = 30
+    REFUSED = 31
+    SEQUENCE = 32
+    OBJECTS = 33
+
+
+DETECTORS = {
+    Reason.NEW_NETWORK: "geography",
+    Reason.YOUNG_NETWORK: "geography",
+    Reason.NEW_CLIENT: "client",
+    Reason.SWARM: "geography",
+    Reason.OFF_HOURS: "hours",
+    Reason.SILENCE: "silence",
+    Reason.RATE_10S: "rate",
+    Reason.RATE_10MIN: "rate",
+    Reason.RATE_1H: "rate",
+    Reason.RATE_1D: "rate",
+    Reason.NEW_ENDPOINTS: "endpoints",
+    Reason.REFUSED: "answers",
+    Reason.SEQUENCE: "sequence",
+    Reason.OBJECTS: "objects",
+}
+
+_WINDOW = {
+    Reason.RATE_10S: "10 s",
+    Reason.RATE_10MIN: "10 min",
+    Reason.RATE_1H: "1 h",
+    Reason.RATE_1D: "24 h",
+}
+Operators = dict[int, str]
+
+
+def observed(reason: Reason, seen: float, expected: float, operators: Operators) -> str:
+    """Say what was seen."""
+    n = round(seen)
+    if reason in _WINDOW:
+        return f"{_many(n, 'request')} in {_WINDOW[reason]}"
+    if reason in (Reason.NEW_NETWORK, Reason.YOUNG_NETWORK):
+        return f"use from {network(n, operators)}{_in(expected)}"
+    return {
+        Reason.NEW_CLIENT: "a client that this key never used",
+        Reason.SWARM: f"{n} networks new to this key within an hour",
+        Reason.OFF_HOURS: f"use at {n:02d}:00 local time",
+        Reason.SILENCE: f"use after {n} days of silence",
+        Reason.NEW_ENDPOINTS: f"{_many(n, 'endpoint')} never used before, today",
+        Reason.REFUSED: f"{_many(n, 'request')} refused (403) within an hour",
+        Reason.SEQUENCE: f"{_many(n, 'id')} one after the other within an hour",
+        Reason.OBJECTS: f"{n} distinct objects in a day",
+    }.get(reason, "something unusual")
+
+
+def expected(reason: Reason, value: float, row: Rows, operators: Operators) -> str:
+    """Say what this key usually does."""
+    since = f"in {_many(int(row['days']) or 1, 'day')} of use"
+    if reason in _WINDOW:
+        if value < 1:
+            return f"nothing is known of this key's busiest {_WINDOW[reason]} yet"
+        return f"this key's busiest {_WINDOW[reason]} {since} had {round(value)}"
+    if reason in (Reason.NEW_NETWORK, Reason.YOUNG_NETWORK, Reason.SWARM):
+        return f"{since}: {usual_networks(row, operators)}"
+    return {
+        Reason.NEW_CLIENT: f"{since}: {_many(int((row['agent'] != 0).sum()), 'client')}",
+        Reason.OFF_HOURS: f"active hours {since}: {active_hours(row)}",
+        Reason.SILENCE: f"longest silence before: {round(value)} days",
+        Reason.NEW_ENDPOINTS: f"about {value:.2g} a day {since}",
+        Reason.REFUSED: f"hardly any {since}",
+        Reason.SEQUENCE: f"no such run {since}",
+        Reason.OBJECTS: f"about {round(value)} a day",
+    }.get(reason, "")
+
+
+def network(number: int, operators: Operators) -> str:
+    """Name a network by its AS, or by its prefix where the AS is not known."""
+    if number >> 31:
+        return f"{(number >> 8) & 255}.{number & 255}.0.0/16"
+    name = operators.get(number, "")
+    sort = {Kind.HOSTING: ", hosting", Kind.VPN: ", VPN"}.get(kind_of(number, name), "")
+    return f"AS{number}{f' {name}' if name else ''}{sort}"
+
+
+def usual_networks(row: Rows, operators: Operators) -> str:
+    """Name the networks and countries that a key is known by, the most used first."""
+    if not row["asn"].any():
+        return "no network is known yet"
+    best = np.argsort(-row["asn_days"].astype(int), kind="stable")
+    names = [network(int(row["asn"][i]), operators) for i in best[:3] if row["asn"][i]]
+    places = [country_of(int(code)) for code in row["country"] if code]
+    more = int((row["asn"] != 0).sum()) - len(names)
+    return " and ".join(filter(None, [", ".join(names), f"{more} more" if more > 0 else ""])) + (
+        f" ({', '.join(places[:4])})" if places else ""
+    )
+
+
+def active_hours(row: Rows) -> str:
+    """Name the hours of the day within which nine tenths of the key's use fall."""
+    by_hour = row["active"].reshape(7, 24).sum(axis=0)
+    total = by_hour.sum()
+    if total <= 0:
+        return "none known"
+    best = min(
+        (
+            (length, start)
+            for start in range(24)
+            for length in range(1, 25)
+            if by_hour.take(range(start, start + length), mode="wrap").sum() >= 0.9 * total
+        ),
+    )
+    length, start = best
+    return "all day" if length > 20 else f"mostly {start:02d}:00–{(start + length) % 24:02d}:00"
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _in(code: float) -> str:
+    country = country_of(int(code))
+    return f" in {country}" if country else ""
+
+
+Namer = Callable[[int], str]
+__all__ = ["DETECTORS", "Reason", "expected", "observed", "prefix_text"]
