@@ -47,7 +47,7 @@ def _lane(
         if time.monotonic() > end:
             return
         name = row.lane.removeprefix(NOTIFICATIONS)
-        yield row.id, _send(notifiers.get(name) or notifiers["log"], row, now)
+        yield row.id, _send(notifiers.get(name, notifiers["log"]), row, now)
 
 
 def _send(notifier: Notifier, row: Row[Any], now: float) -> KeywatchError | None:

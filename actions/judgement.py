@@ -53,9 +53,7 @@ def approve(connection: Connection, ids: Sequence[int], *, actor: str, now: floa
     Raises:
         UsageError: when one of them does not exist.
     """
-    return _move(
-        connection, ids, ("held",), {"state": "waiting", "error": ""}, "approve", actor, now
-    )
+    return _move(connection, ids, ("held",), _GO_ON, ("approve", actor, now))
 
 
 def reject(connection: Connection, ids: Sequence[int], *, actor: str, now: float) -> list[int]:

@@ -1,0 +1,123 @@
+import pytest
+
+from actions import judgement
+from actions.brakes import breaker_is_open
+from actions.executor import Executor
+from actions.policy import parse
+from actions.undo import done_since, undo
+from database.transaction import reading, transaction
+from tests.actions.desk import alert_about
+
+
+def policy(guards):
+    lines = ["[guards]", guards, "[[case]]", 'severity = ["critical"]', 'action = "revoke"']
+    rest = ["[[case]]", 'action = "throttle"', "rate_per_min = 9"]
+    return parse("\n".join(lines + rest), "p.toml")
+
+
+def storm(desk, keys, severity="critical"):
+    for key in keys:
+        desk.answer(alert_about(key, number=key, severity=severity))
+        Executor(desk.engine, clock=desk.clock).run_effects()
+    return [desk.store.get(key).state for key in keys].count("revoked")
+
+
+def judged(desk, verb):
+    with transaction(desk.engine) as connection:
+        verb(connection, judgement.held(connection), actor="bob", now=desk.now)
+    Executor(desk.engine, clock=desk.clock).run_effects()
+
+
+def held(desk):
+    return [row.subject for row in desk.rows(state="held")]
+
+
+def test_revocations_beyond_the_cap_are_held_and_throttles_are_not(desk):
+    desk.policy = policy("revocations_per_hour = 3\nbreaker_keys = 100\nbreaker_share = 1.0")
+    keys = [desk.key() for _ in range(6)]
+    assert storm(desk, keys) == 3
+    assert held(desk) == keys[3:]
+    assert "cap" in desk.rows(state="held")[0].error
+    another = desk.key()
+    storm(desk, [another], "high")
+    assert desk.store.get(another).throttle_per_min == 9
+
+
+def test_the_cap_counts_one_hour(desk):
+    desk.policy = policy("revocations_per_hour = 1\nbreaker_keys = 100\nbreaker_share = 1.0")
+    assert storm(desk, [desk.key(), desk.key()]) == 1
+    desk.now += 3601
+    assert storm(desk, [desk.key()]) == 1
+
+
+def test_a_cap_of_none_holds_every_revocation(desk):
+    desk.policy = policy("revocations_per_hour = 0")
+    assert storm(desk, [desk.key()]) == 0
+    assert len(held(desk)) == 1
+
+
+def test_the_breaker_opens_on_too_many_keys_and_stays_open_until_a_person_decides(desk):
+    desk.policy = policy("breaker_keys = 2\nrevocations_per_hour = 100")
+    keys = [desk.key() for _ in range(4)]
+    assert storm(desk, keys, "high") == 0
+    assert held(desk) == keys[2:]
+    desk.now += 10_000
+    late = desk.key()
+    assert storm(desk, [late]) == 0
+    with reading(desk.engine) as connection:
+        assert breaker_is_open(connection)
+    judged(desk, judgement.reject)
+    with reading(desk.engine) as connection:
+        assert not breaker_is_open(connection)
+    assert desk.store.get(late).state == "active"
+    assert storm(desk, [desk.key()]) == 1
+
+
+def test_what_is_approved_is_carried_out(desk):
+    desk.policy = policy("breaker_keys = 1")
+    keys = [desk.key() for _ in range(3)]
+    assert storm(desk, keys) == 1
+    judged(desk, judgement.approve)
+    assert [desk.store.get(key).state for key in keys] == ["revoked"] * 3
+
+
+@pytest.mark.parametrize(("share", "through"), [(0.1, 5), (0.5, 8)])
+def test_the_breaker_opens_on_a_share_of_the_working_keys(desk, share, through):
+    # Of 16 keys: a tenth is less than five, from which on shares are looked at; a half is eight,
+    # and each revocation leaves one working key less.
+    desk.policy = policy(f"breaker_keys = 100\nbreaker_share = {share}")
+    keys = [desk.key() for _ in range(24)]
+    for key in keys[:8]:
+        desk.store.revoke(key, actor="ann")
+    assert storm(desk, keys[8:], "high") == 0
+    touched = [key for key in keys if desk.store.get(key).throttle_per_min]
+    assert len(touched) == through
+
+
+def test_a_key_that_was_touched_already_does_not_count_twice(desk):
+    desk.policy = policy("breaker_keys = 1")
+    key = desk.key()
+    assert storm(desk, [key], "high") == 0
+    desk.answer(alert_about(key, number="worse", severity="critical"))
+    assert held(desk) == []
+
+
+def test_dry_runs_are_not_counted(desk):
+    desk.policy = policy("revocations_per_hour = 1")
+    for number in range(5):
+        shown = alert_about(desk.key(), number=number, severity="critical")
+        desk.answer(shown, enabled=frozenset())
+    assert storm(desk, [desk.key()]) == 1
+
+
+def test_a_fault_that_would_revoke_every_tenth_key_is_stopped_and_taken_back(desk):
+    keys = [desk.key() for _ in range(300)]
+    struck = keys[::10]
+    assert storm(desk, struck) <= 10
+    with reading(desk.engine) as connection:
+        numbers = done_since(connection, desk.now - 600)
+    for number in sorted(numbers, reverse=True):
+        with transaction(desk.engine) as connection:
+            undo(connection, number, actor="bob", now=desk.now)
+    Executor(desk.engine, clock=desk.clock).run_once()
+    assert {desk.store.get(key).state for key in keys} == {"active"}

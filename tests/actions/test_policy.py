@@ -1,0 +1,63 @@
+import pytest
+
+from actions.policy import BUILT_IN, load, parse
+from vocabulary.errors import ConfigError
+
+REFUSED = {
+    "unknown entry of a case": ('[[case]]\nseverty = ["high"]', "p.toml:2", "severity"),
+    "the second of two cases": (
+        '[[case]]\nkind = ["a"]\n\n[[case]]\nacton = "none"',
+        "p.toml:5",
+        "action",
+    ),
+    "unknown guard": ("[guards]\nrevocations_per_our = 3", "p.toml:2", "revocations_per_hour"),
+    "unknown table": ("[guard]\n", "p.toml:1", "guards"),
+    "unknown action": ('[[case]]\naction = "revok"', "p.toml:2", "revoke"),
+    "unknown severity": ('[[case]]\nseverity = ["hihg"]', "p.toml:2", "high"),
+    "no array of tables": ('[case]\naction = "none"', "p.toml:1", "[[case]]"),
+    "not TOML": ("[[case]]\naction = none", "p.toml:2", "not TOML"),
+    "throttle without a rate": ('[[case]]\naction = "throttle"', "p.toml:1", "rate_per_min"),
+    "rate without a throttle": (
+        '[[case]]\naction = "revoke"\nrate_per_min = 3',
+        "p.toml:1",
+        "throttle",
+    ),
+    "rotation without a grace": ('[[case]]\naction = "rotate"', "p.toml:1", "grace"),
+    "revocation for a time": ('[[case]]\naction = "revoke"\nduration = "1h"', "p.toml:1", "revoke"),
+    "no duration": ('[[case]]\naction = "suspend"\nduration = "soon"', "p.toml:3", "duration"),
+    "never reached": ('[[case]]\nname = "all"\n\n[[case]]\nkind = ["leak"]', "p.toml:4", "`all`"),
+    "a share above 1": ("[guards]\nbreaker_share = 3", "p.toml:2", "breaker_share"),
+    "a negative cap": ("[guards]\nrevocations_per_hour = -1", "p.toml:2", ">= 0"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrong_policy_is_refused_with_line_and_remedy(name):
+    text, where, said = REFUSED[name]
+    with pytest.raises(ConfigError) as refusal:
+        parse(text, "p.toml")
+    assert refusal.value.where == where
+    assert said in str(refusal.value)
+
+
+def test_a_missing_policy_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no such file"):
+        load(tmp_path / "none.toml")
+
+
+def test_the_built_in_policy_is_sound_and_names_its_lines():
+    policy = load()
+    text = BUILT_IN.read_text().splitlines()
+    for line in policy.lines:
+        file, _, number = line.partition(":")
+        assert file == "policy.toml"
+        assert text[int(number) - 1] == "[[case]]"
+
+
+def test_a_policy_of_another_text_has_another_digest():
+    assert parse("", "a").digest != parse("# changed", "a").digest
+    assert parse("", "a").digest == parse("", "b").digest
+
+
+def test_an_empty_policy_does_nothing():
+    assert parse("", "p.toml").cases == ()
