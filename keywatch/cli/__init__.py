@@ -4,6 +4,7 @@ A file `name.py` here holds `command`, a click command or group. It imports clic
 top, and what it needs when it runs, so that help and small scans start fast.
 """
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -47,17 +48,37 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors become one line on stderr."""
     try:
         result = keywatch.main(arguments, prog_name="keywatch", standalone_mode=False)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
     except KeywatchError as error:
-        sys.stderr.write(f"keywatch: {error}\n")
-        return error.exit_code
+        return _said(str(error), error.exit_code)
     except BrokenPipeError:
-        sys.stderr.close()
+        # Who reads our output went away; nothing more can be told it, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _said(f"{place}{(error.strerror or str(error)).lower()}", ExitCode.INCOMPLETE)
+    except Exception as error:  # noqa: BLE001  (a traceback could show a secret)
+        if sys.flags.dev_mode:
+            raise
+        return _said(_fault(error), ExitCode.INCOMPLETE)
     return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _said(line: str, code: ExitCode) -> ExitCode:
+    sys.stderr.write(f"keywatch: {line}\n")
+    return code
+
+
+def _fault(error: Exception) -> str:
+    """Say where a fault of keywatch's own is, without the words of the error."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
+    kind = type(error).__name__
+    return f"a fault of keywatch itself: {kind} at {place} (please report it; python -X dev shows more)"
