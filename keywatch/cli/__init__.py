@@ -53,32 +53,28 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
-    except KeywatchError as error:
-        return _said(str(error), error.exit_code)
     except BrokenPipeError:
         # Who reads our output went away; nothing more can be told it, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return _said(f"{place}{(error.strerror or str(error)).lower()}", ExitCode.INCOMPLETE)
-    except Exception as error:  # noqa: BLE001  (a traceback could show a secret)
-        if sys.flags.dev_mode:
+    except Exception as error:
+        if sys.flags.dev_mode and not isinstance(error, KeywatchError):
             raise
-        return _said(_fault(error), ExitCode.INCOMPLETE)
+        sys.stderr.write(f"keywatch: {_line(error)}\n")
+        return error.exit_code if isinstance(error, KeywatchError) else ExitCode.INCOMPLETE
     return int(result) if isinstance(result, int) else ExitCode.OK
 
 
-def _said(line: str, code: ExitCode) -> ExitCode:
-    sys.stderr.write(f"keywatch: {line}\n")
-    return code
-
-
-def _fault(error: Exception) -> str:
-    """Say where a fault of keywatch's own is, without the words of the error."""
+def _line(error: Exception) -> str:
+    """Say in a line what went wrong; of a fault of our own the place, without the words."""
+    if isinstance(error, KeywatchError):
+        return str(error)
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{(error.strerror or str(error)).lower()}"
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
     place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
-    kind = type(error).__name__
-    return f"a fault of keywatch itself: {kind} at {place} (please report it; python -X dev shows more)"
+    fault = f"{type(error).__name__} at {place}"
+    return f"a fault of keywatch itself: {fault} (please report it; python -X dev shows more)"
