@@ -51,7 +51,7 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        sys.stderr.write(f"keywatch: {_wrong_words(error)}\n")
         return ExitCode.USAGE
     except BrokenPipeError:
         # Who reads our output went away; nothing more can be told it, not even at exit.
@@ -63,6 +63,13 @@ def run(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"keywatch: {_line(error)}\n")
         return error.exit_code if isinstance(error, KeywatchError) else ExitCode.INCOMPLETE
     return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _wrong_words(error: click.ClickException) -> str:
+    said = " ".join(error.format_message().split())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    advice = f" (see `{context.command_path} --help`)" if context else ""
+    return said[:1].lower() + said[1:].rstrip(".") + advice
 
 
 def _line(error: Exception) -> str:

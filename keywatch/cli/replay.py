@@ -8,7 +8,9 @@ from keywatch.cli.common import json_option, print_json, printable, settings
 
 
 @click.command()
-@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@click.argument(
+    "logs", nargs=-1, required=True, metavar="LOG...", type=click.Path(exists=True, dir_okay=False)
+)
 @click.option("--format", "log_format", required=True, metavar="NAME", help="Format of the logs.")
 @click.option(
     "--alerts", "alerts_file", metavar="FILE", help="Write alerts as JSON lines; - for stdout."
