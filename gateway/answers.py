@@ -39,7 +39,13 @@ def _body(code: str, message: str, **more: Any) -> bytes:  # noqa: ANN401
 
 def _refusal(code: str, status: int, message: str) -> Refusal:
     body = _body(code, message)
-    headers = [_JSON, (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    headers = [
+        _JSON,
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        # Beside the body, for proxies that see headers alone.
+        (b"x-keywatch-code", code.encode()),
+    ]
     if status == 401:  # noqa: PLR2004  (RFC 9110, 15.5.2: it must name a scheme)
         headers.append((b"www-authenticate", b"Bearer"))
     if status == 503:  # noqa: PLR2004
@@ -66,4 +72,5 @@ def throttled(allowance: Allowance, now: float) -> Refusal:
     message = "Too many requests with this API key."
     body = _body("rate_limit_exceeded", message, details=details)
     length = (b"content-length", b"%d" % len(body))
-    return Refusal(429, (_JSON, length, *headers_of(allowance, now)), body)
+    code = (b"x-keywatch-code", b"rate_limit_exceeded")
+    return Refusal(429, (_JSON, length, code, *headers_of(allowance, now)), body)

@@ -59,10 +59,8 @@ def for_nginx(inner: App) -> App:
 
 def _narrowed(message: Message) -> Message:
     status = message["status"]
-    if status in _UNDERSTOOD:
-        return message
     headers = [*message["headers"], (b"x-keywatch-status", b"%d" % status)]
-    return {**message, "status": 403, "headers": headers}
+    return {**message, "status": status if status in _UNDERSTOOD else 403, "headers": headers}
 
 
 def _original_of(scope: Scope) -> Scope:

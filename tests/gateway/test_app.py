@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from database.transaction import open_database
 from gateway.app import Gateway
 from gateway.limits import Limit
 from gateway.mounts import mounts
 from gateway.options import Options
 from gateway.reader import Reader
+from keystore.issue import KeyOrder
+from keystore.store import KeyStore
 
 
 async def echo(scope, receive, send):
@@ -260,3 +263,23 @@ def test_paths_are_mounted_by_whole_segments_the_longest_first(place):
 
     found = [asyncio.run(go(path)) for path in ("/", "/a", "/a/x", "/ab", "/a/b/c", "/a/bc")]
     assert found == ["default", "a", "a", "default", "ab", "a"]
+
+
+def test_follows_the_key_store_on_every_database(database_url):
+    engine = open_database(database_url)
+    store = KeyStore(engine)
+    issued = store.create(KeyOrder(), actor="test")
+
+    async def go():
+        app = Gateway(echo, Reader(open_database(database_url)))
+        scope = scope_of(with_key(issued.secret))
+        assert (await ask(app, scope))[0]["status"] == 200
+        store.revoke(issued.key.id, actor="test")
+        async with asyncio.timeout(20):
+            while (await ask(app, scope))[0]["status"] != 401:
+                await asyncio.sleep(0.001)
+        assert (await ask(app, scope_of((b"x-api-key", b"unknown"))))[0]["status"] == 401
+        app._validator.stop()
+
+    asyncio.run(go())
+    engine.dispose()
