@@ -50,6 +50,9 @@ def run(arguments: list[str] | None = None) -> int:
         result = keywatch.main(arguments, prog_name="keywatch", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return ExitCode.USAGE
     except click.ClickException as error:
         sys.stderr.write(f"keywatch: {_wrong_words(error)}\n")
         return ExitCode.USAGE

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keywatch.cli.common import engine, json_option, operator, print_json, print_table
+from keywatch.cli.common import engine, json_option, person, print_json, print_table
 from vocabulary.errors import ExitCode, KeyStoreError, UsageError
 from vocabulary.moments import seconds_of
 
@@ -144,7 +144,7 @@ def _undo(opened: "Engine", number: int, now: float, *, force: bool) -> dict[str
     from database.transaction import transaction
 
     with transaction(opened) as connection:
-        undone = undo(connection, number, actor=operator(""), now=now, force=force)
+        undone = undo(connection, number, actor=person(), now=now, force=force)
     return {
         "id": undone.id,
         "effect": undone.effect,
@@ -168,5 +168,5 @@ def _judge(
         wanted = held(connection) if every else list(actions)
         if not wanted and not every:
             raise UsageError("name actions, or say --held", remedy="see `keywatch actions list`")
-        for number in verb(connection, wanted, actor=operator(""), now=time.time()):
+        for number in verb(connection, wanted, actor=person(), now=time.time()):
             click.echo(f"{number} {said}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from keywatch.cli.common import engine, json_option, operator, print_json, print_table
+from keywatch.cli.common import engine, json_option, person, print_json, print_table
 
 _SEVERITIES = click.Choice(["low", "medium", "high", "critical"])
 
@@ -103,7 +103,7 @@ def _judge(ctx: click.Context, alerts: tuple[str, ...], verdict: str) -> None:
 
     with transaction(engine(ctx, create=False)) as connection:
         for alert in alerts:
-            found = judge(connection, alert, verdict, actor=operator(""), now=time.time())
+            found = judge(connection, alert, verdict, actor=person(), now=time.time())
             click.echo(f"{found} {verdict}")
 
 
