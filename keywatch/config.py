@@ -74,6 +74,14 @@ class SourceSettings(_Table, frozen=True):
     ] = "access"
 
 
+class WatchSettings(_Table, frozen=True):
+    """How logs are watched."""
+
+    chunk_lines: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="lines that are committed together, at most")
+    ] = 50_000
+
+
 class GeoipSettings(_Table, frozen=True):
     """Where addresses are; without files a built-in table of countries serves."""
 
@@ -122,6 +130,10 @@ class RepositorySettings(_Table, frozen=True):
         str, Meta(description="secret of the GitHub webhook", extra={"secret": True})
     ] = ""
     cache: Annotated[str, Meta(description="folder for clones; empty for the user's cache")] = ""
+    host: Annotated[str, Meta(description="address on which `watch` takes in webhooks")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Meta(ge=0, le=65535, description="its port; 0 for none")] = 0
     local_roots: Annotated[
         tuple[str, ...], Meta(description="folders whose repositories may be named by path")
     ] = ()
@@ -134,6 +146,7 @@ class Settings(_Table, frozen=True):
     keys: KeySettings = KeySettings()
     scan: ScanSettings = ScanSettings()
     sources: tuple[SourceSettings, ...] = ()
+    watch: WatchSettings = WatchSettings()
     geoip: GeoipSettings = GeoipSettings()
     actions: ActionSettings = ActionSettings()
     notify: tuple[NotifierSettings, ...] = (NotifierSettings(),)

@@ -17,7 +17,6 @@ from keywatch.sources import Stream, opened, refuse_foreign, reopen
 from vocabulary.alert import Alert
 from vocabulary.errors import DatabaseError, TargetError
 
-CHUNK_LINES = 50_000
 IDLE_S = 0.02
 """How long to rest when no source had anything new."""
 
@@ -99,7 +98,7 @@ class Watch:
         return moved
 
     def _advance(self, stream: Stream, background: Background) -> bool:
-        chunk = stream.source.read(CHUNK_LINES, 0.0)
+        chunk = stream.source.read(self._settings.watch.chunk_lines, 0.0)
         if chunk is None:
             return False
         self._report(stream, self._pipeline.absorb(chunk, stream.format))
