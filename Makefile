@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 STAMP := $(VENV)/.installed
 
-.PHONY: .venv demo test check bench lock graph clean
+.PHONY: .venv demo test check bench lock docs clean
 
 $(VENV): $(STAMP)
 
@@ -28,6 +28,7 @@ check: $(VENV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/import_graph.py --check
+	$(BIN)/python docs/reference.py --check
 
 bench: $(VENV)
 	$(BIN)/python bench/run.py
@@ -37,8 +38,10 @@ lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	  --python-version 3.11 --extra kafka --extra postgres --extra redis --group dev -o requirements.lock pyproject.toml
 
-graph: $(VENV)
+# What the docs say of the code, written from the code.
+docs: $(VENV)
 	$(BIN)/python docs/import_graph.py
+	$(BIN)/python docs/reference.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -91,7 +91,7 @@ def main() -> int:
         PICTURE.parent.mkdir(exist_ok=True)
         PICTURE.write_text(drawn)
     elif not PICTURE.exists() or PICTURE.read_text() != drawn:
-        print("docs/pictures/rooms.svg is no longer true: run `make graph`", file=sys.stderr)
+        print("docs/pictures/rooms.svg is no longer true: run `make docs`", file=sys.stderr)
         return 1
     return 0
 

@@ -1,0 +1,96 @@
+"""Write the reference from the code: command line, configuration, log formats.
+
+python docs/reference.py           write docs/reference/*.md
+python docs/reference.py --check   fail when they are no longer true
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+_WIDTH = 88
+ROOT = Path(__file__).parent.parent
+FOLDER = Path(__file__).parent / "reference"
+
+
+def command_line() -> Iterator[str]:
+    """Yield the help of every command."""
+    from keywatch.cli import keywatch
+
+    yield "# Command line\n"
+    yield "Exit codes: 0 done, 1 findings, 2 wrong usage or configuration, 3 something that was"
+    yield "asked for was not done (it is named), 130 interrupted. Every table has `--json`.\n"
+    yield from _command(
+        keywatch, click.Context(keywatch, info_name="keywatch", terminal_width=_WIDTH)
+    )
+
+
+def _command(command: click.Command, context: click.Context) -> Iterator[str]:
+    yield f"## {context.command_path}\n"
+    yield "```text"
+    yield command.get_help(context)
+    yield "```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from _command(inner, _inner(inner, name, context))
+
+
+def _inner(command: click.Command, name: str, parent: click.Context) -> click.Context:
+    return click.Context(command, info_name=name, parent=parent, terminal_width=_WIDTH)
+
+
+def configuration() -> Iterator[str]:
+    """Yield every entry of the configuration."""
+    from keywatch.config import leaves, tables
+
+    yield "# Configuration\n"
+    yield "`keywatch.toml`, then the environment, then flags: the last one wins."
+    yield "`keywatch config init` writes a commented file, `config show` tells what is in force.\n"
+    yield "| entry | default | environment | what it is |"
+    yield "|---|---|---|---|"
+    for leaf in leaves():
+        struct = tables(leaf.type)
+        name = ".".join(leaf.address)
+        if struct is None:
+            yield f"| `{name}` | `{leaf.default!r}` | `{leaf.variable}` | {leaf.description} |"
+            continue
+        for inner in leaves(struct):
+            entry = f"[[{name}]] {inner.address[-1]}"
+            yield f"| `{entry}` | `{inner.default!r}` | | {inner.description} |"
+
+
+def log_formats() -> Iterator[str]:
+    """Yield every log format, and how to have it log the key."""
+    from streams import formats
+
+    yield "# Log formats\n"
+    for name in formats.names():
+        found = formats.find(name)
+        yield f"## {name}\n\n{found.about}\n\n```text\n{found.log_the_key.strip()}\n```\n"
+
+
+PAGES = {"cli.md": command_line, "configuration.md": configuration, "formats.md": log_formats}
+
+
+def main() -> int:
+    """Write the pages, or with --check compare them with those that are there."""
+    sys.path.insert(0, str(ROOT))
+    FOLDER.mkdir(exist_ok=True)
+    stale = []
+    for name, page in PAGES.items():
+        text = "\n".join(line.rstrip() for line in "\n".join(page()).split("\n")) + "\n"
+        if "--check" not in sys.argv:
+            (FOLDER / name).write_text(text)
+        elif not (FOLDER / name).exists() or (FOLDER / name).read_text() != text:
+            stale.append(name)
+    if stale:
+        print(f"docs/reference: {', '.join(stale)}: run `make docs`", file=sys.stderr)
+    return bool(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
