@@ -7,7 +7,7 @@ events must not get more revocations through than a flood of new ones.
 from math import ceil
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, distinct, func, select
+from sqlalchemy import ColumnElement, Connection, distinct, func, select
 
 from actions.policy import Guards, seconds_of
 from database.schema import keys, outbox
@@ -38,7 +38,10 @@ def braked(
     if decision.action is ActionKind.NONE or decision.dry_run:
         return decision
     reason = _breaker(connection, subject, guards, now) or _cap(connection, decision, guards, now)
-    return replace(decision, held=True, guard=reason) if reason else decision
+    if not reason:
+        return decision
+    told = tuple(dict.fromkeys((*decision.notify, *guards.notify)))
+    return replace(decision, held=True, guard=reason, notify=told)
 
 
 def breaker_is_open(connection: Connection) -> bool:
@@ -52,9 +55,11 @@ def _breaker(connection: Connection, subject: str, guards: Guards, now: float) -
         return f"{BREAKER}: open until the actions that it holds are approved or rejected"
     window_s = seconds_of(guards.breaker_window)
     touched = 1 + _touched(connection, subject, now - window_s)
+    revoked = _touched(connection, subject, now - window_s, outbox.c.effect == "revoke")
     if touched > guards.breaker_keys:
         return f"{BREAKER}: more than {guards.breaker_keys} keys within {guards.breaker_window}"
-    if touched > SHARE_FROM_KEYS and not _keys_reach(connection, touched / guards.breaker_share):
+    whole = touched / guards.breaker_share - revoked
+    if touched > SHARE_FROM_KEYS and not _keys_reach(connection, whole):
         share = f"{guards.breaker_share:.0%}"
         return f"{BREAKER}: more than {share} of all keys within {guards.breaker_window}"
     return ""
@@ -74,20 +79,23 @@ def _cap(connection: Connection, decision: Decision, guards: Guards, now: float)
     return f"cap: {done} revocations within an hour, {cap} are allowed" if done >= cap else ""
 
 
-def _touched(connection: Connection, subject: str, since: float) -> int:
+def _touched(
+    connection: Connection, subject: str, since: float, *conditions: ColumnElement[bool]
+) -> int:
     others = select(func.count(distinct(outbox.c.subject))).where(
         outbox.c.lane == "effect",
         outbox.c.created_at >= since,
         outbox.c.subject != subject,
         outbox.c.effect != "restore",
         outbox.c.state.in_(_COUNTED),
+        *conditions,
     )
     return connection.execute(others).scalar_one()
 
 
 def _keys_reach(connection: Connection, number: float) -> bool:
     """Say whether so many keys work; looks at no more rows than that."""
-    wanted = ceil(number)
+    wanted = max(0, ceil(number))
     working = select(keys.c.id).where(keys.c.state.in_(("active", "deprecated"))).limit(wanted)
     found = connection.execute(select(func.count()).select_from(working.subquery())).scalar_one()
     return found >= wanted

@@ -1,7 +1,7 @@
 """Sending notifications: each receiver's in order, none holding up another."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from operator import attrgetter
@@ -18,36 +18,40 @@ ROUND_S = 15.0
 
 _THREADS = 8
 
-Outcomes = dict[int, KeywatchError | None]
-"""Id of the row → why it failed, None when it was taken; rows that were not begun are missing."""
+Settle = Callable[[Row[Any], KeywatchError | None], None]
+"""Is told how each attempt ended, at once and from any thread: why it failed, or None."""
 
 
-def deliver(rows: Sequence[Row[Any]], notifiers: Mapping[str, Notifier], now: float) -> Outcomes:
+def deliver(
+    rows: Sequence[Row[Any]], notifiers: Mapping[str, Notifier], now: float, settle: Settle
+) -> int:
     """Send what was leased; a name without a notifier is told by `log`.
 
     Args:
         rows: of the outbox.
         notifiers: name → notifier; `log` is among them.
         now: epoch seconds, for signatures.
+        settle: see there.
+
+    Returns:
+        How many were tried; the rest was not begun, for lack of time.
     """
     by_lane = sorted(rows, key=attrgetter("lane", "id"))
     lanes = [list(lane) for _, lane in groupby(by_lane, key=attrgetter("lane"))]
     if not lanes:
-        return {}
+        return 0
     end = time.monotonic() + ROUND_S
+
+    def send_all(lane: Sequence[Row[Any]]) -> int:
+        for tried, row in enumerate(lane):
+            if time.monotonic() > end:
+                return tried
+            name = row.lane.removeprefix(NOTIFICATIONS)
+            settle(row, _send(notifiers.get(name, notifiers["log"]), row, now))
+        return len(lane)
+
     with ThreadPoolExecutor(min(_THREADS, len(lanes)), "notify") as threads:
-        rounds = threads.map(lambda lane: dict(_lane(lane, notifiers, now, end)), lanes)
-        return {row_id: outcome for outcomes in rounds for row_id, outcome in outcomes.items()}
-
-
-def _lane(
-    rows: Sequence[Row[Any]], notifiers: Mapping[str, Notifier], now: float, end: float
-) -> Iterator[tuple[int, KeywatchError | None]]:
-    for row in rows:
-        if time.monotonic() > end:
-            return
-        name = row.lane.removeprefix(NOTIFICATIONS)
-        yield row.id, _send(notifiers.get(name, notifiers["log"]), row, now)
+        return sum(threads.map(send_all, lanes))
 
 
 def _send(notifier: Notifier, row: Row[Any], now: float) -> KeywatchError | None:

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Engine, Row
 
 from actions import effects as own
 from actions import notify, queue
 from actions.carry import carry_out
-from actions.deliver import Outcomes, deliver
+from actions.deliver import deliver
 from actions.retry import NOTIFICATION_ATTEMPTS, delay_s
 from database.transaction import reading, transaction
-from vocabulary.errors import UsageError
+from vocabulary.errors import KeywatchError, UsageError
 
 LEASE_S = 60.0
 """How long a message belongs to one executor: longer than a round can take."""
@@ -81,11 +81,10 @@ class Executor:
         """
         handled = 0
         while self._due(effects=False) and (leased := self._lease()):
-            outcomes = deliver(leased, self._notifiers, self._clock())
-            with transaction(self._engine) as connection:
-                for row in leased:
-                    self._settle(connection, row, outcomes)
-            handled += len(outcomes)
+            tried = deliver(leased, self._notifiers, self._clock(), self._settle)
+            handled += tried
+            if tried < len(leased):
+                self._release(leased)
         return handled
 
     def _due(self, *, effects: bool) -> bool:
@@ -108,14 +107,16 @@ class Executor:
             queue.lease(connection, [row.id for row in rows], self._owner, now + LEASE_S)
         return rows
 
-    def _settle(self, connection: Connection, row: Row[Any], outcomes: Outcomes) -> None:
-        if row.id not in outcomes:
-            queue.release(connection, row.id, self._owner)
-            return
-        now, error, attempt = self._clock(), outcomes[row.id], row.attempts + 1
-        if error is None:
-            queue.done(connection, row.id, self._owner, now, {})
-            return
-        final = isinstance(error, UsageError) or attempt >= NOTIFICATION_ATTEMPTS
-        again_at = None if final else now + delay_s(attempt, self._random)
-        queue.failed(connection, row.id, self._owner, str(error), again_at)
+    def _settle(self, row: Row[Any], error: KeywatchError | None) -> None:
+        now, attempt = self._clock(), row.attempts + 1
+        with transaction(self._engine) as connection:
+            if error is None:
+                queue.done(connection, row.id, self._owner, now, {})
+                return
+            final = isinstance(error, UsageError) or attempt >= NOTIFICATION_ATTEMPTS
+            again_at = None if final else now + delay_s(attempt, self._random)
+            queue.failed(connection, row.id, self._owner, str(error), again_at)
+
+    def _release(self, rows: Sequence[Row[Any]]) -> None:
+        with transaction(self._engine) as connection:
+            queue.release(connection, [row.id for row in rows], self._owner)

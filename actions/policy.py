@@ -74,6 +74,7 @@ class Guards(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     breaker_keys: Count = 10
     breaker_share: Share = 0.1
     breaker_window: Duration = "10m"
+    notify: tuple[str, ...] = ("security",)
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -54,29 +54,33 @@ def due(
 
 
 def lease(connection: Connection, ids: Sequence[int], owner: str, until: float) -> None:
-    """Give rows to one executor for a time; the attempt counts even if it is never heard of."""
+    """Give rows to one executor for a time.
+
+    An attempt counts when its end is known, not here: who is killed in the middle of a batch has
+    tried next to nothing of it.
+    """
     connection.execute(
         update(outbox)
         .where(outbox.c.id.in_(ids))
-        .values(
-            state="leased",
-            lease_owner=owner,
-            lease_until=until,
-            attempts=outbox.c.attempts + 1,
-        )
+        .values(state="leased", lease_owner=owner, lease_until=until)
     )
 
 
-def release(connection: Connection, row_id: int, owner: str) -> None:
-    """Give back a row that was leased and not begun."""
-    _end_lease(connection, row_id, owner, state="waiting", attempts=outbox.c.attempts - 1)
+def release(connection: Connection, ids: Sequence[int], owner: str) -> None:
+    """Give back those of the rows that are still leased: they were not begun."""
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id.in_(ids), outbox.c.lease_owner == owner)
+        .values(state="waiting", lease_owner="", lease_until=0.0)
+    )
 
 
 def done(
     connection: Connection, row_id: int, owner: str, now: float, result: Mapping[str, Any]
 ) -> None:
     """Note that a row was carried out; `result` says what was before."""
-    _end_lease(connection, row_id, owner, state="done", done_at=now, error="", result=result)
+    ended = {"state": "done", "done_at": now, "error": "", "result": result}
+    _end_lease(connection, row_id, owner, attempts=outbox.c.attempts + 1, **ended)
 
 
 def failed(
@@ -84,7 +88,8 @@ def failed(
 ) -> None:
     """Note that an attempt failed; without a time for the next one the row is dead."""
     state = "dead" if again_at is None else "waiting"
-    _end_lease(connection, row_id, owner, state=state, error=error, not_before=again_at or 0.0)
+    ended = {"state": state, "error": error, "not_before": again_at or 0.0}
+    _end_lease(connection, row_id, owner, attempts=outbox.c.attempts + 1, **ended)
 
 
 def contained(connection: Connection, alert_id: str) -> None:

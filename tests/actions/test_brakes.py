@@ -38,6 +38,8 @@ def test_revocations_beyond_the_cap_are_held_and_throttles_are_not(desk):
     assert storm(desk, keys) == 3
     assert held(desk) == keys[3:]
     assert "cap" in desk.rows(state="held")[0].error
+    told = {row.lane for row in desk.rows(effect="notify", subject=keys[-1])}
+    assert "notify:security" in told
     another = desk.key()
     storm(desk, [another], "high")
     assert desk.store.get(another).throttle_per_min == 9
@@ -81,17 +83,16 @@ def test_what_is_approved_is_carried_out(desk):
     assert [desk.store.get(key).state for key in keys] == ["revoked"] * 3
 
 
-@pytest.mark.parametrize(("share", "through"), [(0.1, 5), (0.5, 8)])
-def test_the_breaker_opens_on_a_share_of_the_working_keys(desk, share, through):
-    # Of 16 keys: a tenth is less than five, from which on shares are looked at; a half is eight,
-    # and each revocation leaves one working key less.
+@pytest.mark.parametrize("severity", ["high", "critical"])
+@pytest.mark.parametrize(("share", "through"), [(0.1, 5), (0.5, 8), (1.0, 16)])
+def test_the_breaker_opens_on_a_share_of_the_working_keys(desk, share, through, severity):
+    # Of 16 working keys: a tenth is less than the five below which no share is looked at.
     desk.policy = policy(f"breaker_keys = 100\nbreaker_share = {share}")
     keys = [desk.key() for _ in range(24)]
     for key in keys[:8]:
         desk.store.revoke(key, actor="ann")
-    assert storm(desk, keys[8:], "high") == 0
-    touched = [key for key in keys if desk.store.get(key).throttle_per_min]
-    assert len(touched) == through
+    storm(desk, keys[8:], severity)
+    assert len(desk.rows(lane="effect", state="done")) == through
 
 
 def test_a_key_that_was_touched_already_does_not_count_twice(desk):
