@@ -16,6 +16,7 @@ MAX_HEAD_BYTES = 128 * 1024
 """Bytes of one request's line and headers; a longer one is cut off before it fills memory."""
 
 _GRACE_S = 5
+_BACKLOG = 2048
 
 
 def serve(app: App, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -112,15 +113,24 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _listener(host: str, port: int) -> socket.socket:
+    listener = None
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        family, kind, *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # Named TCP in so many words: asyncio sets TCP_NODELAY on nothing else, and without it an
+        # answer of two writes waits 40 ms for the client's delayed ACK.
+        listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
     except OSError as error:
+        if listener is not None:
+            listener.close()
         raise ServiceError(
             f"cannot listen: {error.strerror or error}",
             where=f"{host}:{port}",
             remedy="choose another --port, or stop what uses this one",
         ) from None
+    return listener
 
 
 def _url(listener: socket.socket) -> str:
