@@ -9,6 +9,7 @@ from typing import BinaryIO, Protocol
 from vocabulary.errors import TargetError
 
 BLOCK = 256 * 1024
+BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _ANY_GZIP_WINDOW = 31
 _UNREADABLE = {

@@ -65,5 +65,8 @@ def texts(lines: Sequence[bytes]) -> list[str]:
             TOO_LONG if len(line) > MAX_LINE else line.decode("utf-8", "backslashreplace")
             for line in lines
         ]
-    # One call for all; no line holds a line feed.
-    return b"\n".join(lines).decode("utf-8", "backslashreplace").split("\n") if lines else []
+    # One call for all; a line that holds a line feed, as a record of a topic may, has to wait.
+    joined = b"\n".join(lines).decode("utf-8", "backslashreplace").split("\n") if lines else []
+    if len(joined) == len(lines):
+        return joined
+    return [line.decode("utf-8", "backslashreplace") for line in lines]

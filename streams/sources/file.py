@@ -9,7 +9,7 @@ from typing import Self
 from streams.checkpoint import Position
 from streams.chunk import Chunk
 from streams.lines import LineCutter
-from streams.logfile import LogFile, open_log
+from streams.logfile import BOM, LogFile, open_log
 from streams.rotation import HEAD, Segment, current, fingerprint, locate, rotated
 from vocabulary.errors import TargetError
 
@@ -20,8 +20,6 @@ have opened the new one, some still write to the old."""
 
 MAX_CHUNK = 8 * 1024 * 1024
 """Bytes of lines in a chunk, about; the memory that hostile lines can take."""
-
-_BOM = b"\xef\xbb\xbf"
 
 
 class FileSource:
@@ -80,10 +78,13 @@ class FileSource:
     def open(self, position: Position | None) -> None:
         """Go on where the position says, even if the file was rotated meanwhile.
 
+        Opened again, it forgets what it gave behind that position.
+
         Raises:
             TargetError: when the file is missing, unreadable or no log.
         """
         self._position = position
+        self._lines, self._offsets, self._error, self._done = [], [], None, False
         if position is None:
             self._check()
             self._known = frozenset(one.inode for one in rotated(self.path))
@@ -170,7 +171,7 @@ class FileSource:
     def _keep(self, cut: tuple[list[bytes], list[int]]) -> None:
         lines, offsets = cut
         if lines and offsets[0] == 0:
-            lines[0] = lines[0].removeprefix(_BOM)
+            lines[0] = lines[0].removeprefix(BOM)
         self._lines += lines
         self._offsets += offsets
 

@@ -3,19 +3,20 @@
 import os
 import select
 import sys
+from secrets import token_hex
 from typing import Self
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
 from streams.lines import LineCutter
-from streams.logfile import BLOCK, refuse_binary
+from streams.logfile import BLOCK, BOM, refuse_binary
 from vocabulary.errors import TargetError
 
 MAX_CHUNK = 8 * 1024 * 1024
 
 
 class StdinSource:
-    """Lines from a descriptor. There is no going back: a position is a count, for people.
+    """Lines from a descriptor. There is no going back but over the chunk that was given last.
 
     Args:
         descriptor: an open pipe, socket, terminal or file; standard input by default.
@@ -28,6 +29,8 @@ class StdinSource:
         self._cutter = LineCutter()
         self._lines: list[bytes] = []
         self._given = 0
+        self._run = token_hex(8)
+        self._last: Chunk | None = None
         self._begun = self._ended = False
 
     def __enter__(self) -> Self:
@@ -43,7 +46,14 @@ class StdinSource:
         return self._ended and not self._lines
 
     def open(self, position: Position | None) -> None:
-        """Begin; what an earlier run read of another stream says nothing of this one."""
+        """Begin, or give the last chunk again when it was not committed.
+
+        What an earlier run read was another stream, and says nothing of this one.
+        """
+        if self._last is not None and position != self._last.position:
+            self._lines = [*self._last.lines, *self._lines]
+            self._given -= len(self._last.lines)
+        self._last = None
 
     def read(self, max_lines: int, timeout_s: float) -> Chunk | None:
         """Return the lines that there are, or None when none came within the time.
@@ -72,15 +82,17 @@ class StdinSource:
         except OSError as error:
             what = (error.strerror or "unreadable").lower()
             raise TargetError(what, where="stdin", remedy="pipe a log into it") from error
+        self._ended = not block
         if not self._begun:
             refuse_binary("stdin", block)
-            self._begun = True
-        self._ended = not block
-        self._lines += self._cutter.feed(block)[0] if block else self._cutter.finish()[0]
+            block, self._begun = block.removeprefix(BOM), True
+        self._lines += self._cutter.finish()[0] if self._ended else self._cutter.feed(block)[0]
         return len(block)
 
     def _taken(self, max_lines: int) -> Chunk:
         lines, self._lines = self._lines[:max_lines], self._lines[max_lines:]
         numbers = list(range(self._given + 1, self._given + len(lines) + 1))
         self._given += len(lines)
-        return Chunk(self.name, lines, numbers, {"lines": self._given})
+        position = {"run": self._run, "lines": self._given}
+        self._last = Chunk(self.name, lines, numbers, position)
+        return self._last

@@ -1,0 +1,108 @@
+"""Real services for tests, started by the tests that need them.
+
+A service that is not installed skips the test, loudly, on a user's machine, and fails it in CI.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_HERE = Path(__file__).parent / "services"
+_JARS = Path(os.environ.get("KAFKA_JARS", _HERE / "lib" / "kafka")) / ".complete"
+_DEBIAN = {
+    "redis": ("redis-server", "redis-server"),
+    "postgresql": ("initdb", "postgresql"),
+    "nginx": ("nginx", "nginx"),
+    "kafka": ("java", "default-jre-headless"),
+}
+_PLACES = os.pathsep.join(
+    [
+        os.environ.get("PATH", ""),
+        "/usr/sbin",
+        *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"))),
+    ]
+)
+
+
+def need(name: str) -> None:
+    """Skip the test, or fail it in CI, when a service is not installed."""
+    program, package = _DEBIAN[name]
+    if not shutil.which(program, path=_PLACES):
+        _lacking(f"{name} is not installed: apt-get install {package}")
+    if name == "kafka" and not _JARS.exists():
+        _lacking("the jars of Kafka are missing: tests/services/kafka/broker.py jars")
+
+
+def _lacking(what: str) -> None:
+    said = f"{what}; tests/services/install.sh installs all that the tests need"
+    if os.environ.get("CI"):
+        pytest.fail(said)
+    pytest.skip(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service in a folder of its own; the same folder is the same port and data again."""
+
+    script: tuple[str, ...]
+    folder: Path
+
+    def start(self, *options: str) -> str:
+        """Start it and return its address."""
+        return self._do("start", *options)
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self._do("stop")
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self._do("kill")
+
+    def _do(self, what: str, *options: str) -> str:
+        command = [*self.script, what, str(self.folder), *options]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def _service(name: str, *script: str) -> Iterator[Service]:
+    need(name)
+    # Not below pytest's own folder: a server that drops its privileges could not enter it.
+    folder = Path(tempfile.mkdtemp(prefix=f"keywatch-{name}-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    service = Service(script, folder)
+    try:
+        yield service
+    finally:
+        service.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kafka_service() -> Iterator[Service]:
+    """Yield a broker that is not started."""
+    yield from _service("kafka", sys.executable, str(_HERE / "kafka" / "broker.py"))
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(kafka_service: Service) -> str:
+    """Return host:port of a Kafka broker; a test that kills it starts it again."""
+    return kafka_service.start()
+
+
+@pytest.fixture(scope="session")
+def redis_service() -> Iterator[Service]:
+    """Yield a Redis that is not started."""
+    yield from _service("redis", str(_HERE / "redis.sh"))
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_service: Service) -> str:
+    """Return the URL of a Redis."""
+    return redis_service.start()

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs what the tests with real services need: Redis, PostgreSQL, nginx, Java, Maven, and the
+# jars of a Kafka broker. Run again it finds everything there and is done at once.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+missing=()
+need() { command -v "$1" >/dev/null 2>&1 || PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || missing+=("$2"); }
+need redis-server redis-server
+need nginx nginx
+need java default-jre-headless
+need git git
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || need initdb postgresql
+[ -f lib/kafka/.complete ] || need mvn maven
+
+if [ ${#missing[@]} -gt 0 ]; then
+  as=(); [ "$(id -u)" = 0 ] || as=(sudo)
+  # The packages would start servers of their own, on all addresses.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as[@]}" tee $policy >/dev/null
+    "${as[@]}" chmod +x $policy
+    trap '"${as[@]}" rm -f $policy' EXIT
+  fi
+  "${as[@]}" apt-get update -qq
+  "${as[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+python3 kafka/broker.py jars
