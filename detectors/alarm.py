@@ -119,9 +119,7 @@ def _summary(told: Sequence[Told], *, learning: bool, row: Rows) -> str:
     more = [one.observed for one in told[2:]]
     text = ". ".join(parts) + (f". Also: {'; '.join(more)}" if more else "")
     if learning:
-        text += (
-            f" (still learning: {int(row['days'])} of 5 days, {int(row['events'])} of 50 events)"
-        )
+        text += f" (still learning, after {words.many(int(row['days']), 'day')} of use)"
     return text
 
 

@@ -98,7 +98,7 @@ class GeoReader:
         if not self._city:
             self._city = [Edition(-(1 << 62), _builtin())]
         self._turns = sorted({one.since_ms for one in (*self._city, *self._asn)})
-        self._by_address: dict[tuple[str, int], Place] = {}
+        self._by_address: dict[tuple[str, int], tuple[object, ...]] = {}
         self._by_prefix: dict[tuple[int, int], Labels] = {}
         self.operators: dict[int, str] = {}
         self.missing = "" if self._asn else _WITHOUT_ASN
@@ -113,22 +113,21 @@ class GeoReader:
         """
         edition = np.searchsorted(np.array(self._turns), ts_ms, side="right")
         pairs, back = np.unique(which.astype(np.int64) << 8 | edition, return_inverse=True)
-        rows = np.zeros(len(pairs), PLACE)
-        for i, pair in enumerate(pairs.tolist()):
-            place = self.place(addresses[pair >> 8], pair & 255)
-            rows[i] = (place.prefix, place.asn, code_of(place.country), place.kind, *place[5:])
-        return rows[back]
+        found = [self._record(addresses[pair >> 8], pair & 255) for pair in pairs.tolist()]
+        return np.array(found, PLACE)[back]
+
+    def _record(self, address: str, edition: int) -> tuple[object, ...]:
+        record = self._by_address.get((address, edition))
+        if record is None:
+            if len(self._by_address) >= CACHED:
+                self._by_address.clear()
+            place = self.place(address, edition)
+            record = (place.prefix, place.asn, code_of(place.country), place.kind, *place[5:])
+            self._by_address[address, edition] = record
+        return record
 
     def place(self, address: str, edition: int = 255) -> Place:
         """Return what is known of an address in the `edition`-th state of the databases."""
-        found = self._by_address.get((address, edition))
-        if found is None:
-            if len(self._by_address) >= CACHED:
-                self._by_address.clear()
-            found = self._by_address[address, edition] = self._look_up(address, edition)
-        return found
-
-    def _look_up(self, address: str, edition: int) -> Place:
         prefix, private = prefix_of(address)
         if private or not prefix:
             return Place(prefix, kind=Kind.PRIVATE if private else Kind.UNKNOWN)

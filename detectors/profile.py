@@ -51,6 +51,7 @@ PROFILE = np.dtype(
         ("events", "u4"),
         ("late", "u4"),
         ("days", "u4"),
+        ("mature", "u1"),
         # counts of the last seconds, minutes and hours, newest first, up to `clock`
         ("seconds", "u4", (SECONDS,)),
         ("minutes", "u4", (MINUTES,)),
@@ -76,8 +77,8 @@ PROFILE = np.dtype(
         # fusion: per family the strongest evidence that still counts, and what it was
         ("evidence", "i8", (len(FAMILIES),)),
         ("reason", "u1", (len(FAMILIES),)),
-        ("observed", "f4", (len(FAMILIES),)),
-        ("expected", "f4", (len(FAMILIES),)),
+        ("observed", "f8", (len(FAMILIES),)),
+        ("expected", "f8", (len(FAMILIES),)),
         ("severity", "u1"),
         ("alarmed", "u1"),
         ("families", "u1"),

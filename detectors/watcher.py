@@ -18,7 +18,8 @@ from detectors.fuse import fuse
 from detectors.geoip import GeoReader
 from detectors.profile import DAY_MS, Rows
 from detectors.round import Evidence, Round, strongest
-from vocabulary.access import EventBatch, Ints
+from detectors.store import Changes, ProfileStore
+from vocabulary.access import EventBatch, Flags, Ints
 from vocabulary.alert import Alert
 
 Clock = Callable[[], float]
@@ -55,11 +56,17 @@ class Step:
     events: int
     late: int
     told: tuple[str, ...] = ()
-    _store: Callable[[Connection, float], None] = field(default=lambda _connection, _now: None)
+    changes: Changes | None = field(default=None, repr=False)
 
-    def write(self, connection: Connection, now: float) -> None:
-        """Write the changes of the profiles; once, in the transaction of the batch."""
-        self._store(connection, now)
+    def write(self, connection: Connection, now: float) -> None:  # noqa: ARG002
+        """Write the changes of the profiles; once, in the transaction of the batch.
+
+        Args:
+            connection: the transaction.
+            now: epoch seconds; profiles live in event time and do not use it.
+        """
+        if self.changes is not None:
+            self.changes.write(connection)
 
 
 class Watcher:
@@ -83,11 +90,12 @@ class Watcher:
         *,
         clock: Clock = time.time,
     ) -> None:
-        self._engine = engine
+        self._store = ProfileStore(engine)
+        self._store.open()
+        self._arena = Arena(self._store.load)
         self._geo = geo or GeoReader()
         self._settings = settings
         self._clock = clock
-        self._arena = Arena()
 
     def step(self, batch: EventBatch, facts: Mapping[str, KeyFacts]) -> Step:
         """Score the batch against the profiles of its keys, in each key's order of arrival.
@@ -97,13 +105,26 @@ class Watcher:
             facts: what the key store knows of the batch's keys; keys may be missing.
         """
         events = self._columns(batch, facts)
+        before = self._arena.rows[events.slots] if self._store.engine else None
         alerts: list[Alert] = []
         if len(events.t):
             order, edges = rounds(events.row, events.t // DAY_MS)
             for begin, end in zip(edges[:-1], edges[1:], strict=True):
                 alerts += self._round(events, order[begin:end])
         late = int(events.late.sum())
-        return Step(tuple(sorted(alerts, key=lambda one: (one.ts, one.id))), len(batch), late)
+        alerts.sort(key=lambda one: (one.ts, one.id))
+        return Step(tuple(alerts), len(batch), late, self._told(), self._changes(events, before))
+
+    def _told(self) -> tuple[str, ...]:
+        told = tuple(self._store.told)
+        self._store.told.clear()
+        return told
+
+    def _changes(self, events: "_Events", before: Rows | None) -> Changes | None:
+        if before is None:
+            return None
+        after = self._arena.rows[events.slots]
+        return self._store.changes(events.names, before, after, len(events.t), {}, self._arena.of)
 
     def _columns(self, batch: EventBatch, facts: Mapping[str, KeyFacts]) -> "_Events":
         """Take the events that count for a key, on their keys' clocks."""
@@ -145,7 +166,7 @@ class Watcher:
             rows=rows, row=row, t=t, late=events.late[which], offset_ms=offset, place=place,
             network=networks(place), agent=events.agent[which], endpoint=events.endpoint[which],
             number=events.number[which], thing=events.thing[which], status=events.status[which],
-            crowd=np.ones(len(t)), mature=self._mature(rows, t[starts]),
+            crowd=np.ones(len(t)), mature=rows["mature"] > 0,
         )  # fmt: skip
         found = score(day)
         fused = fuse(day, found)
@@ -171,12 +192,14 @@ class Watcher:
             past["days"] += 1
             rows[closing] = past
         rows["first"] = np.where(rows["day"] < 0, t, rows["first"])
+        # Decided when a day opens, so that it does not depend on where a batch begins.
+        rows["mature"][closing] = self._mature(rows[closing], today[closing])
         rows["day"] = today
 
-    def _mature(self, rows: Rows, t: Ints) -> np.ndarray:
+    def _mature(self, rows: Rows, today: Ints) -> Flags:
         settings = self._settings
         return np.asarray(
-            (t - rows["first"] >= settings.learning_days * DAY_MS)
+            (today - rows["first"] // DAY_MS >= settings.learning_days)
             & (rows["events"] >= settings.learning_events)
             & (rows["days"] >= settings.learning_active_days)
         )
@@ -225,7 +248,7 @@ def rounds(row: Ints, day: Ints) -> tuple[Ints, list[int]]:
 
 def networks(place: np.ndarray) -> np.ndarray:
     """Return the AS number, or for lack of one the prefix around the address (/16, or /48)."""
-    wide = np.where(place["prefix"] >> 31, place["prefix"], place["prefix"] >> 8 | 1 << 31)
+    wide = np.where(place["prefix"] >> 31, place["prefix"], place["prefix"] >> 8 | 1 << 30)
     known = place["prefix"] != 0
     return np.where(place["asn"] != 0, place["asn"], np.where(known, wide, 0)).astype(np.uint32)
 

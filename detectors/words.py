@@ -60,7 +60,7 @@ def observed(reason: Reason, seen: float, expected: float, operators: Operators)
     """Say what was seen."""
     n = round(seen)
     if reason in _WINDOW:
-        return f"{_many(n, 'request')} in {_WINDOW[reason]}"
+        return f"{many(n, 'request')} in {_WINDOW[reason]}"
     if reason in (Reason.NEW_NETWORK, Reason.YOUNG_NETWORK):
         return f"use from {network(n, operators)}{_in(expected)}"
     return {
@@ -68,16 +68,16 @@ def observed(reason: Reason, seen: float, expected: float, operators: Operators)
         Reason.SWARM: f"{n} networks new to this key within an hour",
         Reason.OFF_HOURS: f"use at {n:02d}:00 local time",
         Reason.SILENCE: f"use after {n} days of silence",
-        Reason.NEW_ENDPOINTS: f"{_many(n, 'endpoint')} never used before, today",
-        Reason.REFUSED: f"{_many(n, 'request')} refused (403) within an hour",
-        Reason.SEQUENCE: f"{_many(n, 'id')} one after the other within an hour",
+        Reason.NEW_ENDPOINTS: f"{many(n, 'endpoint')} never used before, today",
+        Reason.REFUSED: f"{many(n, 'request')} refused (403) within an hour",
+        Reason.SEQUENCE: f"{many(n, 'id')} one after the other within an hour",
         Reason.OBJECTS: f"{n} distinct objects in a day",
     }.get(reason, "something unusual")
 
 
 def expected(reason: Reason, value: float, row: Rows, operators: Operators) -> str:
     """Say what this key usually does."""
-    since = f"in {_many(int(row['days']) or 1, 'day')} of use"
+    since = f"in {many(int(row['days']) or 1, 'day')} of use"
     if reason in _WINDOW:
         if value < 1:
             return f"nothing is known of this key's busiest {_WINDOW[reason]} yet"
@@ -85,7 +85,7 @@ def expected(reason: Reason, value: float, row: Rows, operators: Operators) -> s
     if reason in (Reason.NEW_NETWORK, Reason.YOUNG_NETWORK, Reason.SWARM):
         return f"{since}: {usual_networks(row, operators)}"
     return {
-        Reason.NEW_CLIENT: f"{since}: {_many(int((row['agent'] != 0).sum()), 'client')}",
+        Reason.NEW_CLIENT: f"{since}: {many(int((row['agent'] != 0).sum()), 'client')}",
         Reason.OFF_HOURS: f"active hours {since}: {active_hours(row)}",
         Reason.SILENCE: f"longest silence before: {round(value)} days",
         Reason.NEW_ENDPOINTS: f"about {value:.2g} a day {since}",
@@ -98,6 +98,8 @@ def expected(reason: Reason, value: float, row: Rows, operators: Operators) -> s
 def network(number: int, operators: Operators) -> str:
     """Name a network by its AS, or by its prefix where the AS is not known."""
     if number >> 31:
+        return "an IPv6 /48"
+    if number >> 30:
         return f"{(number >> 8) & 255}.{number & 255}.0.0/16"
     name = operators.get(number, "")
     sort = {Kind.HOSTING: ", hosting", Kind.VPN: ", VPN"}.get(kind_of(number, name), "")
@@ -108,7 +110,9 @@ def usual_networks(row: Rows, operators: Operators) -> str:
     """Name the networks and countries that a key is known by, the most used first."""
     if not row["asn"].any():
         return "no network is known yet"
-    best = np.argsort(-row["asn_days"].astype(int), kind="stable")
+    # Days before today, so that the words do not depend on how far today's batches have come.
+    days = row["asn_days"].astype(int) - (row["asn_last"] == row["day"])
+    best = np.argsort(-days, kind="stable")
     names = [network(int(row["asn"][i]), operators) for i in best[:3] if row["asn"][i]]
     places = [country_of(int(code)) for code in row["country"] if code]
     more = int((row["asn"] != 0).sum()) - len(names)
@@ -120,22 +124,21 @@ def usual_networks(row: Rows, operators: Operators) -> str:
 def active_hours(row: Rows) -> str:
     """Name the hours of the day within which nine tenths of the key's use fall."""
     by_hour = row["active"].reshape(7, 24).sum(axis=0)
-    total = by_hour.sum()
+    total = float(by_hour.sum())
     if total <= 0:
         return "none known"
+    around = np.concatenate(([0.0], np.cumsum(np.tile(by_hour, 2))))
     best = min(
-        (
-            (length, start)
-            for start in range(24)
-            for length in range(1, 25)
-            if by_hour.take(range(start, start + length), mode="wrap").sum() >= 0.9 * total
-        ),
+        (length, start)
+        for length in range(1, 25)
+        for start in np.flatnonzero(around[length : length + 24] - around[:24] >= 0.9 * total)[:1]
     )
     length, start = best
     return "all day" if length > 20 else f"mostly {start:02d}:00–{(start + length) % 24:02d}:00"
 
 
-def _many(n: int, what: str) -> str:
+def many(n: int, what: str) -> str:
+    """Return the number and the noun, in the plural where it must be."""
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 

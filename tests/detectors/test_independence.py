@@ -1,0 +1,101 @@
+"""The same events in any batches, with any restarts, give the same profiles and alerts."""
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+from events import cut, life
+
+from database.transaction import open_database, transaction
+from detectors.geoip import GeoReader
+from detectors.profile import PROFILE
+from detectors.watcher import Watcher
+
+GEO = GeoReader()
+
+
+def watcher(engine=None):
+    return Watcher(engine, GEO, clock=lambda: math.inf)
+
+
+def state(one):
+    names = sorted(one._arena._slots)
+    return {name: one._arena.rows[one._arena._slots[name]].tobytes() for name in names}
+
+
+def ran(one, batches):
+    return [alert for batch in batches for alert in one.step(batch, {}).alerts]
+
+
+def differing(left, right):
+    """Name the fields in which two states differ, for a failing test."""
+    found = set()
+    for key, raw in left.items():
+        a, b = np.frombuffer(raw, PROFILE)[0], np.frombuffer(right[key], PROFILE)[0]
+        found |= {name for name in PROFILE.names if a[name].tobytes() != b[name].tobytes()}
+    return found
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 10_000), edges=st.lists(st.integers(0, 400), max_size=40))
+def test_any_batches_give_the_same_profiles_and_alerts(seed, edges):
+    events = life(seed)
+    one, other = watcher(), watcher()
+    first = ran(one, cut(events, []))
+    second = ran(other, cut(events, edges))
+    assert differing(state(one), state(other)) == set()
+    assert state(one) == state(other)
+    assert sorted(first, key=lambda a: (a.ts, a.id)) == sorted(second, key=lambda a: (a.ts, a.id))
+
+
+def test_one_event_a_batch_gives_the_same_profiles_and_alerts():
+    events = life(7, n=300)
+    one, other = watcher(), watcher()
+    first = ran(one, cut(events, []))
+    second = ran(other, cut(events, list(range(300))))
+    assert differing(state(one), state(other)) == set()
+    assert sorted(first, key=lambda a: (a.ts, a.id)) == sorted(second, key=lambda a: (a.ts, a.id))
+
+
+def test_a_restart_after_every_batch_gives_the_same_profiles_and_alerts(tmp_path, monkeypatch):
+    # So few whole rows a batch that the differences must carry some profiles across restarts.
+    monkeypatch.setattr("detectors.store.LEAST_CHECKPOINT", 1)
+    monkeypatch.setattr("detectors.store.SHARE_CHECKPOINT", 1000)
+    batches = cut(life(3, keys=5), list(range(0, 400, 9)))
+    never = watcher()
+    expected = ran(never, batches)
+    engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+    alerts = []
+    for batch in batches:
+        restarted = watcher(engine)
+        step = restarted.step(batch, {})
+        with transaction(engine) as connection:
+            step.write(connection, 0.0)
+        assert step.told == ()
+        alerts += step.alerts
+    last = watcher(engine)
+    last._arena.slots(sorted(state(never)))
+    assert differing(state(never), state(last)) == set()
+    assert alerts == expected
+
+
+def test_a_lost_transaction_is_repeated_with_the_same_result(tmp_path):
+    batches = cut(life(5), [100, 200, 300])
+    engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+    never = watcher()
+    expected = ran(never, batches)
+    alerts = []
+    for batch in batches:
+        watcher(engine).step(batch, {})  # killed before the commit
+        again = watcher(engine)
+        step = again.step(batch, {})
+        with transaction(engine) as connection:
+            step.write(connection, 0.0)
+        alerts += step.alerts
+    assert alerts == expected
+    assert state(again) == state(never)
