@@ -27,6 +27,7 @@ __all__ = [
     "adopt",
     "create",
     "create_many",
+    "deprecate",
     "mark_leak_proven",
     "restore",
     "resume",
@@ -34,6 +35,7 @@ __all__ = [
     "rotate",
     "suspend",
     "throttle",
+    "undeprecate",
     "unthrottle",
 ]
 
@@ -97,6 +99,32 @@ def rotate(
     values = (kept if grace else ended) | {"rotated_to": new.key.id}
     _write(connection, key, values, "rotate", (actor, reason, now), {"grace_s": grace})
     return new
+
+
+def deprecate(
+    connection: Connection, key_id: str, *, grace_s: float, actor: str, reason: str, now: float
+) -> Key:
+    """Let the key work for a grace only: by its end whoever holds it must have rotated it.
+
+    A grace that has begun before is never made longer.
+
+    Raises:
+        TransitionError: when the key no longer works.
+    """
+    key = _locked(connection, key_id)
+    _must_work(key, now, "deprecated")
+    ends = [now + grace_s] + ([key.grace_until] if key.grace_until is not None else [])
+    values = {"state": KeyState.DEPRECATED.value, "grace_until": min(ends)}
+    return _write(connection, key, values, "deprecate", (actor, reason, now))
+
+
+def undeprecate(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
+    """Let a deprecated key work without an end again, even one whose grace is over."""
+    key = _locked(connection, key_id)
+    if key.state != KeyState.DEPRECATED:
+        return key
+    values = {"state": KeyState.ACTIVE.value, "grace_until": None}
+    return _write(connection, key, values, "undeprecate", (actor, reason, now))
 
 
 def throttle(
