@@ -43,7 +43,6 @@ class KafkaSource:
         once: read what there is now, all partitions alone, and be done.
         options: settings of kafka-python, such as `security_protocol` and `ssl_cafile`.
         tell: called with what a person should know.
-        wait: sleeps for some seconds.
     """
 
     def __init__(
@@ -56,12 +55,11 @@ class KafkaSource:
         once: bool = False,
         options: Mapping[str, Any] | None = None,
         tell: Callable[[str], None] = lambda _: None,
-        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = f"kafka:{topic}"
         self._topic, self._brokers, self._group = topic, list(brokers), group
         self._positions, self._once, self._tell = positions, once, tell
-        self._options, self._wait = dict(options or {}), wait
+        self._options = dict(options or {})
         self._consumer: KafkaConsumer | None = None
         self._waiting: deque[tuple[TopicPartition, list[ConsumerRecord]]] = deque()
         self._lost: set[TopicPartition] = set()
@@ -104,7 +102,7 @@ class KafkaSource:
             return
         deadline = time.monotonic() + PATIENCE_S
         while not self._connect():
-            self._wait(_KNOCK_S)
+            time.sleep(_KNOCK_S)
             if time.monotonic() > deadline:
                 raise self._refused("no broker answers")
 
@@ -263,12 +261,18 @@ class KafkaSource:
         )
 
     def _settings(self) -> dict[str, Any]:
+        from kafka.coordinator.assignors.cooperative_sticky import (  # noqa: PLC0415  (an extra)
+            CooperativeStickyAssignor,
+        )
+
         return {
             "bootstrap_servers": self._brokers,
             "bootstrap_timeout_ms": _BOOTSTRAP_MS,
             "client_id": "keywatch",
             "group_id": None if self._once else self._group,
             "enable_auto_commit": False,
+            # A new worker takes its share; the others keep reading the rest meanwhile.
+            "partition_assignment_strategy": [CooperativeStickyAssignor],
             "auto_offset_reset": "earliest",
             "isolation_level": "read_committed",
             "allow_auto_create_topics": False,
