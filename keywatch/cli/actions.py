@@ -62,7 +62,7 @@ def show_command(ctx: click.Context, action: int, as_json: bool) -> None:
     if as_json:
         print_json(row)
         return
-    print_table(("", ""), row.items())
+    print_table(("", ""), list(row.items()))
 
 
 @command.command("undo")
@@ -78,18 +78,18 @@ def undo_command(
     now = time.time()
     opened = engine(ctx, create=False)
     wanted = sorted(_chosen(opened, actions, since, now), reverse=True)
-    rows, refused = [], 0
+    rows, code = [], ExitCode.OK
     for number in wanted:
         try:
             rows.append(_undo(opened, number, now, force=force))
-        except KeyStoreError as error:
-            refused += 1
+        except (KeyStoreError, UsageError) as error:
+            code = max(code, error.exit_code)
             click.echo(f"keywatch: action {number}: {error}", err=True)
     if as_json:
         print_json(rows)
     else:
-        print_table(("ACTION", "EFFECT", "KEY", "CHANGED"), (row.values() for row in rows))
-    return ExitCode.INCOMPLETE if refused else ExitCode.OK
+        print_table(("ACTION", "EFFECT", "KEY", "CHANGED"), (list(row.values()) for row in rows))
+    return code
 
 
 @command.command("approve")
