@@ -222,7 +222,7 @@ def _sentry(secret: str) -> bool:
 
 def _mapbox(secret: str) -> bool:
     """The middle segment is JSON with the user and the token's id."""
-    return _json_with("u", "a")(secret.split(".")[1])
+    return _json_with("u", "a")("".join(secret.split(".")[1:2]))
 
 
 def _after(prefix: str, proof: Callable[[str], bool]) -> Callable[[str], bool]:

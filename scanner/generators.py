@@ -116,6 +116,13 @@ def _jwt(random: Random, _: str) -> str:
     return f"{header}.{claims}.{_letters(random, BASE62, 43)}"
 
 
+def _jwe(random: Random, length: str) -> str:
+    """Compact serialization with direct encryption (RFC 7516): the second field is empty."""
+    header = _json64({"alg": "dir", "enc": "A256GCM"})
+    fields = [16, int(length or 120), 22]
+    return f"{header}..{'.'.join(_letters(random, BASE62, field) for field in fields)}"
+
+
 def _der(random: Random, length: int) -> bytes:
     """A SEQUENCE that starts with a version, as PKCS #1 and #8 do, and goes on at random."""
     body = b"\x02\x01\x00" + random.randbytes(length)
@@ -275,6 +282,7 @@ def _bytes64(random: Random, length: str) -> str:
 _GENERATORS: Mapping[str, Callable[[Random, str], str]] = {
     "uuid": _uuid,
     "jwt": _jwt,
+    "jwe": _jwe,
     "pem": _pem,
     "pem-string": _pem_in_a_string,
     "pem-encrypted": _pem_encrypted,

@@ -1,0 +1,43 @@
+"""One table over all rules: every example is found as its own rule, no counter-example is."""
+
+import pytest
+
+from scanner.engine import engine_of
+from scanner.generators import expand
+from scanner.rulecheck import examples, problems
+from scanner.rules import BUILTIN, load_rules
+
+RULES = load_rules()
+FILES = sorted(file.stem for file in BUILTIN.glob("*.toml"))
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return engine_of(RULES)
+
+
+@pytest.mark.parametrize("provider", FILES)
+def test_every_rule_of_the_file_is_right(provider, engine):
+    rules = [rule for rule in RULES.rules if rule.provider == provider]
+    assert rules, "the file is named after its provider"
+    assert [f"{p.rule}: {p.what}" for p in problems(rules, engine)] == []
+
+
+def test_rule_ids_are_unique():
+    ids = [rule.id for rule in RULES.rules]
+    assert len(ids) == len(set(ids))
+
+
+def test_no_rule_file_holds_a_secret(engine):
+    found = [
+        f"{file.name}:{match.line}: {match.rule.id}"
+        for file in BUILTIN.glob("*.toml")
+        for match in engine.search(file.read_bytes(), file.name)
+    ]
+    assert found == []
+
+
+def test_examples_are_the_same_on_every_run():
+    rule = RULES.find("github-personal-access-token")
+    assert examples(rule) == examples(rule)
+    assert expand("{base62:20}", "one") != expand("{base62:20}", "two")
