@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -17,10 +18,14 @@ from vocabulary.errors import ConfigError, FormatError
 
 @dataclass(slots=True)
 class Stream:
-    """An open source, how its lines are read, and how that went so far."""
+    """An open source, how its lines are read, and how that went so far.
+
+    Attributes:
+        format: of access events; None for a topic of repository events.
+    """
 
     source: Source
-    format: Format
+    format: Format | None
     lines: int = 0
     events: int = 0
     reason: str = ""
@@ -34,7 +39,7 @@ class Stream:
     @property
     def foreign(self) -> str:
         """Why the lines are of another format, when not one of them was an event; else empty."""
-        if not self.lines or self.events or not self.reason:
+        if self.format is None or not self.lines or self.events or not self.reason:
             return ""
         return f"none of {self.lines} lines is {self.format.name}: {self.reason}"
 
@@ -57,7 +62,7 @@ def refuse_foreign(stream: Stream) -> None:
 def opened(
     engine: Engine, settings: Sequence[SourceSettings], *, once: bool, tell: Callable[[str], None]
 ) -> Iterator[list[Stream]]:
-    """Open every access-log source where its last commit left it; close them in the end.
+    """Open every source where its last commit left it; close them in the end.
 
     Raises:
         ConfigError: when an entry lacks what its type needs.
@@ -66,28 +71,28 @@ def opened(
     with ExitStack() as stack:
         streams = []
         for number, one in enumerate(settings):
-            source = source_of(one, once=once, tell=tell, where=f"sources[{number}]")
+            source = _made(engine, one, once=once, tell=tell, where=f"sources[{number}]")
             stack.callback(source.close)
             reopen(engine, source)
-            streams.append(Stream(source, formats.find(one.format)))
+            log_format = None if one.events == "repository" else formats.find(one.format)
+            streams.append(Stream(source, log_format))
         yield streams
 
 
 def reopen(engine: Engine, source: Source) -> None:
     """Open a source where its last commit left it."""
+    source.open(_position(engine, source.name))
+
+
+def _position(engine: Engine, name: str) -> checkpoint.Position | None:
     with reading(engine) as connection:
-        position = checkpoint.load(connection, source.name)
-    source.open(position)
+        return checkpoint.load(connection, name)
 
 
-def source_of(
-    one: SourceSettings, *, once: bool, tell: Callable[[str], None], where: str
+def _made(
+    engine: Engine, one: SourceSettings, *, once: bool, tell: Callable[[str], None], where: str
 ) -> Source:
-    """Make the source that an entry describes; it is not open yet.
-
-    Raises:
-        ConfigError: when the entry lacks what its type needs.
-    """
+    """Make the source that an entry describes; it is not open yet."""
     if one.type == "stdin":
         from streams.sources.stdin import StdinSource  # noqa: PLC0415  (only what is used)
 
@@ -97,7 +102,14 @@ def source_of(
 
         if not one.topic or not one.brokers:
             raise ConfigError("a Kafka source needs `topic` and `brokers`", where=where)
-        return KafkaSource(one.topic, brokers=one.brokers, group=one.group, once=once, tell=tell)
+        return KafkaSource(
+            one.topic,
+            brokers=one.brokers,
+            group=one.group,
+            positions=partial(_position, engine),
+            once=once,
+            tell=tell,
+        )
     from streams.sources.file import FileSource  # noqa: PLC0415  (only what is used)
 
     if not one.path:

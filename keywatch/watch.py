@@ -1,8 +1,8 @@
 """`keywatch watch`: sources in, pipeline, actions; until they are done or it is told to stop."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event
 
 from sqlalchemy import Engine
@@ -11,24 +11,18 @@ from actions.background import Background, running
 from detectors.watcher import Watcher
 from keywatch import wiring
 from keywatch.config import Settings
+from keywatch.intake import intake, queue_up
 from keywatch.keybook import KeyBook
 from keywatch.pipeline import Outcome, Pipeline
+from keywatch.pushes import Pushes
 from keywatch.sources import Stream, opened, refuse_foreign, reopen
-from vocabulary.alert import Alert
+from keywatch.voice import Voice
 from vocabulary.errors import DatabaseError, TargetError
 
 IDLE_S = 0.02
 """How long to rest when no source had anything new."""
 
 _RETRY_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """Where a watch speaks: sentences for the operator, and alerts."""
-
-    tell: Callable[[str], None]
-    alert: Callable[[Alert], None]
 
 
 class Watch:
@@ -64,14 +58,31 @@ class Watch:
         if self._geo.missing:
             self._voice.tell(self._geo.missing)
         executor = wiring.executor(self._settings, self._engine)
-        access = [one for one in self._settings.sources if one.events == "access"]
-        with opened(self._engine, access, once=self._once, tell=self._voice.tell) as streams:
-            with running(executor, self._voice.tell) as background:
-                self._loop(list(streams), background)
+        tell = self._voice.tell
+        with (
+            opened(self._engine, self._settings.sources, once=self._once, tell=tell) as streams,
+            running(executor, tell) as background,
+            self._pushes(background) as pushes,
+        ):
+            self._loop(list(streams), background)
             if self._once:
-                executor.run_once()
+                pushes.work_off()
+        if self._once:
+            executor.run_once()
         if self._failed:
             raise self._failed
+
+    @contextmanager
+    def _pushes(self, background: Background) -> Iterator[Pushes]:
+        """Scan what is pushed in a thread of its own; take in webhooks where that is configured."""
+        pushes = Pushes(
+            self._engine, self._settings, self._policy, self._enabled, self._voice, background.wake
+        )
+        if self._once:
+            yield pushes
+            return
+        with pushes.running(), intake(self._engine, self._settings.repositories, self._voice.tell):
+            yield pushes
 
     def _loop(self, streams: list[Stream], background: Background) -> None:
         # Without a source there is still the outbox to work off, and pushes to scan.
@@ -101,6 +112,9 @@ class Watch:
         chunk = stream.source.read(self._settings.watch.chunk_lines, 0.0)
         if chunk is None:
             return False
+        if stream.format is None:
+            queue_up(self._engine, chunk, time.time())
+            return True
         self._report(stream, self._pipeline.absorb(chunk, stream.format))
         background.wake()
         return True

@@ -1,0 +1,57 @@
+"""What follows from findings: they are kept, and each becomes an alert that the policy weighs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, Insert
+from sqlalchemy.dialects import postgresql, sqlite
+
+from actions.leaks import alert_of
+from database.schema import findings as table
+from database.transaction import transaction
+from vocabulary.alert import Alert
+from vocabulary.credential import KnownKey
+from vocabulary.finding import Finding
+
+Respond = Callable[[Connection, Alert], Alert]
+Known = Callable[[Connection, str], KnownKey | None]
+
+
+def answer(
+    engine: Engine, found: Sequence[Finding], known: Known, respond: Respond, now: float
+) -> list[Alert]:
+    """Keep findings and respond to them, in one transaction; a repeat changes nothing.
+
+    Args:
+        engine: the database.
+        found: by the scanner, looked up in the key store.
+        known: key id → what the key store knows.
+        respond: from alert to outbox.
+        now: epoch seconds at which they were found.
+    """
+    alerts = []
+    with transaction(engine) as connection:
+        for finding in found:
+            connection.execute(_kept(connection, finding, now))
+            key = known(connection, finding.key_id) if finding.key_id else None
+            alerts.append(respond(connection, alert_of(finding, now, key)))
+    return alerts
+
+
+def public(finding: Finding) -> dict[str, Any]:
+    """Return the JSON contract of a finding: without what leads to the key store."""
+    fields: dict[str, Any] = msgspec.to_builtins(finding)
+    del fields["credential"]
+    return fields
+
+
+def _kept(connection: Connection, finding: Finding, now: float) -> Insert:
+    seen = {"key_id": finding.key_id, "body": public(finding), "last_seen_at": now}
+    insert: sqlite.Insert | postgresql.Insert = (
+        postgresql.insert(table)
+        if connection.dialect.name == "postgresql"
+        else sqlite.insert(table)
+    )
+    row = insert.values(fingerprint=finding.fingerprint, first_seen_at=now, **seen)
+    return row.on_conflict_do_update(index_elements=["fingerprint"], set_=seen)

@@ -1,0 +1,115 @@
+"""Scanning what is pushed: from the queue of repository events to alerts."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from actions.policy import Policy
+from database.transaction import transaction
+from keywatch import leaks, wiring
+from keywatch.config import Settings
+from keywatch.keybook import KeyBook
+from keywatch.voice import Voice
+from streams import repoqueue
+from vocabulary.alert import Alert
+from vocabulary.errors import DatabaseError, KeywatchError
+from vocabulary.finding import Finding
+from vocabulary.repository import RepoEvent
+
+IDLE_S = 0.1
+
+
+class Pushes:
+    """Works off the queue of repository events.
+
+    Args:
+        engine: the database.
+        settings: the configuration.
+        policy: which case leads to which action.
+        enabled: actions that may be carried out.
+        voice: where to speak.
+        wake: called when there may be something to do in the outbox.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        policy: Policy,
+        enabled: frozenset[str],
+        voice: Voice,
+        wake: Callable[[], None],
+    ) -> None:
+        self._engine, self._settings = engine, settings
+        self._voice, self._wake = voice, wake
+        self._book = KeyBook(engine, settings.keys)
+        self._respond = wiring.responder(
+            policy, enabled, self._book.known_key, lambda _: time.time()
+        )
+        self._stop = threading.Event()
+
+    def work_off(self) -> None:
+        """Deal with every event that is due."""
+        while self._next():
+            pass
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Work in a thread while the block runs."""
+        thread = threading.Thread(target=self._run, name="pushes", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.work_off()
+            except DatabaseError as error:
+                self._voice.tell(str(error))
+            self._stop.wait(IDLE_S)
+
+    def _next(self) -> bool:
+        """Take one event and deal with it; what goes wrong is noted with the event."""
+        if self._stop.is_set():
+            return False
+        with transaction(self._engine) as connection:
+            queued = repoqueue.take(connection, time.time())
+        if queued is None:
+            return False
+        try:
+            alerts = self._answer(queued.event)
+        except KeywatchError as error:
+            self._voice.tell(f"{queued.event.repository}: {error}")
+            with transaction(self._engine) as connection:
+                repoqueue.failed(connection, queued.id, str(error))
+            return True
+        with transaction(self._engine) as connection:
+            repoqueue.done(connection, queued.id)
+        for alert in alerts:
+            self._voice.alert(alert)
+        self._wake()
+        return True
+
+    def _answer(self, event: RepoEvent) -> list[Alert]:
+        found = self._scan(event)
+        return leaks.answer(self._engine, found, self._book.known_key, self._respond, time.time())
+
+    def _scan(self, event: RepoEvent) -> list[Finding]:
+        raise NotImplementedError
+
+
+def cache_of(settings: Settings) -> Path:
+    """Return the folder for copies of repositories."""
+    if settings.repositories.cache:
+        return Path(settings.repositories.cache)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "keywatch" / "repositories"
