@@ -88,7 +88,7 @@ def problems(engine: Engine) -> list[str]:
     with reading(engine) as connection:
         said = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
         dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    wrong = [str(line) for line in said if line != "ok"]
+    wrong = [line for lines in said for line in str(lines).splitlines() if line != "ok"]
     return (wrong + [f"a row of {row[0]} refers to no row of {row[2]}" for row in dangling])[:10]
 
 

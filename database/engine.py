@@ -25,6 +25,7 @@ _REMEDIES = {
     "not a database": "name another file; this one is left as it is",
     "malformed": "restore it from a backup",
     "refused": "start the server, or correct the address",
+    "resolve host": "correct the address",
     "authentication failed": "correct user and password",
     "does not exist": "make it first: createdb",
     "closed the connection": "start the server again",
@@ -89,7 +90,7 @@ def _parsed(url: str) -> URL:
     except (exc.ArgumentError, ValueError) as error:
         raise DatabaseError(
             "this is no database URL",
-            where=url.rsplit("@", maxsplit=1)[-1],
+            where=url.rsplit("@", maxsplit=1)[-1] or "database",
             remedy="write it like sqlite:///keywatch.db",
         ) from error
     plain = parsed.drivername == "postgresql"

@@ -70,6 +70,8 @@ def rotate(
 ) -> Issued:
     """Make a successor with the same grants; the old key goes on working for a grace.
 
+    A grace that has begun before is never made longer.
+
     Args:
         connection: a write transaction.
         key_id: the key to replace.
@@ -91,11 +93,9 @@ def rotate(
             remedy="rotate that one, or revoke this one",
         )
     grace = scheme.grace_s if grace_s is None else grace_s
-    if not 0 <= grace <= LATEST - now:
-        raise UsageError("a grace cannot be so long", remedy="0 ends the old key at once")
     new = issue.successor(connection, key, actor=actor, reason=reason, now=now, scheme=scheme)
     ended = {"state": KeyState.REVOKED.value, "previous_state": key.state}
-    kept = {"state": KeyState.DEPRECATED.value, "grace_until": now + grace}
+    kept = {"state": KeyState.DEPRECATED.value, "grace_until": _grace_end(key, grace, now)}
     values = (kept if grace else ended) | {"rotated_to": new.key.id}
     _write(connection, key, values, "rotate", (actor, reason, now), {"grace_s": grace})
     return new
@@ -113,8 +113,8 @@ def deprecate(
     """
     key = _locked(connection, key_id)
     _must_work(key, now, "deprecated")
-    ends = [now + grace_s] + ([key.grace_until] if key.grace_until is not None else [])
-    values = {"state": KeyState.DEPRECATED.value, "grace_until": min(ends)}
+    end = _grace_end(key, grace_s, now)
+    values = {"state": KeyState.DEPRECATED.value, "grace_until": end}
     return _write(connection, key, values, "deprecate", (actor, reason, now))
 
 
@@ -257,6 +257,14 @@ def _must_work(key: Key, now: float, done: str) -> None:
         what = "revoked, its grace is over" if by_itself else state.value
         remedy = _ENDED[KeyState.EXPIRED if by_itself else state]
         raise TransitionError(f"{key.id} is {what} and cannot be {done}", remedy=remedy)
+
+
+def _grace_end(key: Key, grace_s: float, now: float) -> float:
+    """Return the end of a grace; one that has begun before is never made longer."""
+    if not 0 <= grace_s <= LATEST - now:
+        raise UsageError(f"a grace cannot be {grace_s:g} s long", remedy="0 ends it at once")
+    end = now + grace_s
+    return end if key.grace_until is None else min(end, key.grace_until)
 
 
 def _must_be_later(until: float | None, now: float) -> None:

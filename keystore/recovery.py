@@ -5,7 +5,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from database.backup import copy, file_of, problems, unfinished
-from database.transaction import open_database, reading, revision, transaction
+from database.engine import engine_of, told
+from database.transaction import reading, revision, transaction, upgrade
 from keystore import audit, feed
 from vocabulary.errors import DatabaseError
 
@@ -27,17 +28,25 @@ def restore_backup(engine: Engine, file: Path, *, actor: str, reason: str, now: 
     target = file_of(engine)
     with unfinished(target) as part:
         copy(file, part)
-        copied = open_database(f"sqlite:///{part}", create=False)
+        copied = engine_of(f"sqlite:///{part}", create=False)
+        try:
+            _prove(copied, file)
+            with transaction(copied) as connection:
+                entry = audit.Entry(now, actor, "restore_backup", "database", reason)
+                audit.append(connection, [entry])
+                feed.record(connection, [feed.EVERYTHING], now, beyond=_head(engine) + _MARGIN)
+        finally:
+            copied.dispose()
+        copy(part, target)
+
+
+def _prove(copied: Engine, file: Path) -> None:
+    """Make sure that the copy of `file` is a whole database of ours, of the newest schema."""
+    with told(str(file)):
         wrong = problems(copied)
         if wrong:
-            copied.dispose()
             raise DatabaseError(f"the backup is damaged: {wrong[0]}", where=str(file))
-        with transaction(copied) as connection:
-            entry = audit.Entry(now, actor, "restore_backup", "database", reason)
-            audit.append(connection, [entry])
-            feed.record(connection, [feed.EVERYTHING], now, beyond=_head(engine) + _MARGIN)
-        copied.dispose()
-        copy(part, target)
+        upgrade(copied, str(file))
 
 
 def _head(engine: Engine) -> int:

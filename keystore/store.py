@@ -69,6 +69,14 @@ class KeyStore:
             scheme=self.scheme,
         )
 
+    def deprecate(self, key_id: str, *, grace_s: float, actor: str, reason: str = "") -> Key:
+        """Let a key work for a grace only, without making the next one."""
+        return self._write(lifecycle.deprecate, key_id, grace_s=grace_s, actor=actor, reason=reason)
+
+    def undeprecate(self, key_id: str, *, actor: str, reason: str = "") -> Key:
+        """Let a deprecated key work on."""
+        return self._write(lifecycle.undeprecate, key_id, actor=actor, reason=reason)
+
     def throttle(
         self, key_id: str, *, per_min: int, until: float | None = None, actor: str, reason: str = ""
     ) -> Key:

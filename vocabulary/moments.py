@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from vocabulary.errors import UsageError
 
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([smhdw])")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*([smhdw])")
 _UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
@@ -14,7 +14,8 @@ LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 def rfc3339(at: float) -> str:
     """Return epoch seconds as an RFC 3339 time in UTC, to the millisecond."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    seconds, ms = divmod(round(at * 1000), 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03}Z"
 
 
 def seconds_of(duration: str) -> float:
@@ -33,10 +34,16 @@ def moment_of(text: str, now: float) -> float:
     """Return epoch seconds of an RFC 3339 time, or of a duration from `now` on.
 
     Raises:
-        UsageError: when it is neither, or a time without its offset from UTC.
+        UsageError: when it is neither, a time without its offset from UTC, or out of range.
     """
-    if _DURATION.fullmatch(text.strip().lower()):
-        return now + seconds_of(text)
+    is_duration = _DURATION.fullmatch(text.strip().lower())
+    at = now + seconds_of(text) if is_duration else _parsed(text)
+    if not 0 <= at <= LATEST:
+        raise UsageError(f"{text!r} is out of range", remedy="name a time before the year 9999")
+    return at
+
+
+def _parsed(text: str) -> float:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from database.schema import keys
+from keystore.issue import Issued
 from keystore.keys import BASE62, Key, KeyScheme, base62, checksum, hash_of, key_of, new_key_id
 from keystore.keys import row_of as row
-from keystore.issue import Issued
 from scanner import checksum as scanner_checksum
 from vocabulary.credential import credential_of
 from vocabulary.errors import ConfigError
@@ -57,10 +57,11 @@ def test_keys_without_checksum_are_read_whatever_the_scheme_says():
 @given(st.integers(0, 2**256 - 1))
 def test_base62_reads_back(number):
     digits = base62(number, 43)
+    alphabet = string.digits + string.ascii_uppercase + string.ascii_lowercase
     assert len(digits) == 43
     value = 0
     for digit in digits:
-        value = value * 62 + (string.digits + string.ascii_uppercase + string.ascii_lowercase).index(digit)
+        value = value * 62 + alphabet.index(digit)
     assert value == number
 
 
@@ -84,7 +85,10 @@ def test_the_store_and_a_credential_hash_alike():
 def test_ids_are_short_random_and_lower_case():
     ids = {new_key_id() for _ in range(1000)}
     assert len(ids) == 1000
-    assert all(len(each) == 20 and set(each[4:]) <= set("abcdefghijklmnopqrstuvwxyz234567") for each in ids)
+    assert {len(each) for each in ids} == {len("key_") + 16}
+    assert set("".join(each.removeprefix("key_") for each in ids)) <= set(
+        string.ascii_lowercase + "234567"
+    )
 
 
 @pytest.mark.parametrize(

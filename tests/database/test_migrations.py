@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+
+import database
+from database import migrate
+from database.schema import metadata
+from database.transaction import HEAD, open_database, reading, revision, upgrade
+from keystore.issue import KeyOrder
+from keystore.store import KeyStore
+
+VERSIONS = Path(database.__file__).parent / "migrations" / "versions"
+
+
+@pytest.fixture
+def engine(database_url):
+    opened = open_database(database_url)
+    yield opened
+    opened.dispose()
+
+
+def tables(engine) -> set[str]:
+    return set(inspect(engine).get_table_names())
+
+
+def test_head_is_the_newest_file():
+    assert max(VERSIONS.glob("*.py")).name.split("_")[0] == HEAD
+
+
+def test_the_migrations_make_what_the_schema_says(engine):
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_database_with_data_goes_down_and_up(engine):
+    store = KeyStore(engine)
+    key = store.create(KeyOrder(owner="o", account="a"), actor="x", reason="y").key
+    store.rotate(key.id, actor="x", reason="y")
+    assert tables(engine) == set(metadata.tables) | {"alembic_version"}
+    migrate.back(engine, "base")
+    assert tables(engine) == {"alembic_version"}
+    assert revision(engine, "here") == ""
+    upgrade(engine, "here")
+    assert revision(engine, "here") == HEAD
+    assert store.list() == []
+    assert store.create(KeyOrder(), actor="x", reason="y").key.change_seq == 1
+
+
+def test_upgrading_twice_is_upgrading_once(engine):
+    key = KeyStore(engine).create(KeyOrder(), actor="x", reason="y").key
+    migrate.run(engine)
+    upgrade(engine, "here")
+    assert KeyStore(engine).get(key.id) == key
+
+
+def test_no_column_is_named_after_a_secret(engine):
+    names = {f"{t.name}.{c.name}" for t in metadata.sorted_tables for c in t.columns}
+    assert not [name for name in names if "secret" in name or "password" in name]
+
+
+def test_a_reader_sees_one_moment(engine):
+    store = KeyStore(engine)
+    with reading(engine) as connection:
+        before = connection.execute(metadata.tables["keys"].select()).all()
+        store.create(KeyOrder(), actor="x", reason="y")
+        assert connection.execute(metadata.tables["keys"].select()).all() == before
+    assert len(store.list()) == 1
