@@ -7,9 +7,9 @@ a proxy in between may have meant the other one.
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 Header = tuple[bytes, bytes]
 
@@ -24,6 +24,7 @@ SECRET_NAMES = QUERY_NAMES | {
 REDACTED = b"REDACTED"
 
 MAX_KEY_BYTES = 512
+_MAX_NAMES, _MAX_NAME_BYTES = 1024, 64
 MAX_HEADER_BYTES = 64 * 1024
 """Names and values of all headers together; servers in the field take 8 to 64 KiB."""
 
@@ -33,8 +34,7 @@ _NOTED = frozenset({b"user-agent", b"x-forwarded-for", b"x-request-id"})
 _IGNORED, _STRIPPED, _AUTHORIZATION, _KEY, _NOTE = range(5)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Extracted:
+class Extracted(msgspec.Struct, frozen=True):
     """What a request says about who sends it.
 
     Attributes:
@@ -67,7 +67,8 @@ def extractor(custom_headers: Iterable[str] = (), *, query_keys: bool = False) -
         custom_headers: further headers whose value is a key.
         query_keys: whether the query may carry a key.
     """
-    role_of = _roles(custom_headers)
+    seen: dict[bytes, int] = {}
+    role_of = _roles(custom_headers, seen)
 
     def extract(headers: Iterable[Header], query: bytes) -> Extracted:
         kept: list[Header] = []
@@ -77,16 +78,20 @@ def extractor(custom_headers: Iterable[str] = (), *, query_keys: bool = False) -
         for header in headers:
             name, value = header
             size += len(name) + len(value)
-            role = role_of(name) if len(name) <= MAX_KEY_BYTES else _IGNORED
+            role = seen.get(name)
+            if role is None:
+                role = role_of(name)
             if role == _STRIPPED:
                 continue
             kept.append(header)
-            if role == _KEY:
-                found.append(_checked(value.strip()))
-            elif role == _AUTHORIZATION:
-                found += _of_authorization(value)
-            elif role == _NOTE:
+            if not role:
+                continue
+            if role == _NOTE:
                 noted[name] = noted[name] + b", " + value if name in noted else value
+            elif role == _KEY:
+                found.append(_checked(value.strip()))
+            else:
+                found += _of_authorization(value)
         if size > MAX_HEADER_BYTES:
             return Extracted(b"", [], {}, "headers_too_large")
         in_headers = len(found)
@@ -118,20 +123,24 @@ def without_secrets(
     return b"&".join(parts)
 
 
-def _roles(custom_headers: Iterable[str]) -> Callable[[bytes], int]:
+def _roles(custom_headers: Iterable[str], seen: dict[bytes, int]) -> Callable[[bytes], int]:
+    """Return the function that tells a header's role by its name, and notes it in `seen`."""
     roles = {b"authorization": _AUTHORIZATION, b"x-api-key": _KEY}
     roles |= dict.fromkeys(_NOTED, _NOTE)
     roles |= {_plain(name.encode("ascii", "replace")): _KEY for name in custom_headers}
 
-    @lru_cache(maxsize=512)
     def role_of(name: bytes) -> int:
         plain = _plain(name)
-        if plain in _IDENTITY or plain.startswith(_OWN_PREFIX):
-            return _STRIPPED
+        role = roles.get(plain, _IGNORED)
         # Only the exact spelling counts: servers behind us fold `_` into `-`, and would see a
         # second credential that we did not check.
-        role = roles.get(plain, _IGNORED)
-        return _STRIPPED if role and plain != name.lower() else role
+        disguised = role and plain != name.lower()
+        if disguised or plain in _IDENTITY or plain.startswith(_OWN_PREFIX):
+            role = _STRIPPED
+        # The names that a flood of requests invents must not fill memory.
+        if len(name) <= _MAX_NAME_BYTES and len(seen) < _MAX_NAMES:
+            seen[name] = role
+        return role
 
     return role_of
 

@@ -57,16 +57,16 @@ class Buckets:
     """The buckets of all subjects; one thread.
 
     Args:
-        sweep_at: number of buckets at which those that are full again are forgotten, which
-            changes nothing: a bucket that is not there is full.
+        sweep_at: number of a limit's buckets at which those that are full again are forgotten,
+            which changes nothing: a bucket that is not there is full.
     """
 
     def __init__(self, sweep_at: int = _SWEEP_AT) -> None:
-        self._tat: dict[tuple[Limit, str], int] = {}
+        self._tats: dict[Limit, dict[str, int]] = {}
         self._sweep_at = self._floor = sweep_at
 
     def __len__(self) -> int:
-        return len(self._tat)
+        return sum(map(len, self._tats.values()))
 
     def take(self, subject: str, limits: Sequence[Limit], now_ns: int) -> Allowance | None:
         """Take one token from each of the subject's buckets, or none from any.
@@ -82,26 +82,37 @@ class Buckets:
         tightest: Allowance | None = None
         taken = []
         for limit in limits:
-            cell = (limit, subject)
-            tat, allowance = _next(limit, self._tat.get(cell, 0), now_ns)
-            if not allowance.allowed:
-                if tightest is None or tightest.allowed or allowance.retry_s > tightest.retry_s:
-                    tightest = allowance
-            elif tightest is None or (
-                tightest.allowed and allowance.remaining < tightest.remaining
-            ):
+            tats = self._tats.get(limit)
+            if tats is None:
+                tats = self._tats[limit] = {}
+            tat, allowance = _next(limit, tats.get(subject, 0), now_ns)
+            if tightest is None or _is_tighter(allowance, tightest):
                 tightest = allowance
-            taken.append((cell, tat))
+            taken.append((tats, tat))
         if tightest is not None and tightest.allowed:
-            self._tat.update(taken)
-            if len(self._tat) > self._sweep_at:
+            for tats, tat in taken:
+                tats[subject] = tat
+            # Only now: it puts new dictionaries in the place of those above.
+            if any(len(tats) > self._sweep_at for tats, _ in taken):
                 self._sweep(now_ns)
         return tightest
 
     def _sweep(self, now_ns: int) -> None:
-        self._tat = {c: tat for c, tat in self._tat.items() if tat > now_ns * c[0].amount}
+        for limit, tats in list(self._tats.items()):
+            now = now_ns * limit.amount
+            left = {subject: tat for subject, tat in tats.items() if tat > now}
+            if left:
+                self._tats[limit] = left
+            else:
+                del self._tats[limit]
         # Twice what is left: the cost of a sweep is paid by as many new buckets.
-        self._sweep_at = max(self._floor, 2 * len(self._tat))
+        self._sweep_at = max(self._floor, 2 * max(map(len, self._tats.values()), default=0))
+
+
+def _is_tighter(one: Allowance, other: Allowance) -> bool:
+    if one.allowed and other.allowed:
+        return one.remaining < other.remaining
+    return one.retry_s > other.retry_s
 
 
 def _next(limit: Limit, tat: int, now_ns: int) -> tuple[int, Allowance]:

@@ -4,15 +4,24 @@ import asyncio
 from contextlib import suppress
 from hashlib import sha256
 from hmac import digest as hmac_digest
+from typing import NamedTuple
 
 from gateway.cache import Generations
+from gateway.follower import Question
 from gateway.options import Clock, Options, Ticks
-from gateway.reader import News, Question, Reader
+from gateway.reader import News, Reader
 from gateway.standing import UNAVAILABLE, UNKNOWN, Standing, standing_of
 from keystore.keys import PUBLIC_ID, SHA256, Key
 from vocabulary.credential import credential_of
 
 _MAX_FLIGHTS = 10_000
+
+
+class _Flight(NamedTuple):
+    """One look-up under way: when it is given up, and who waits for it."""
+
+    timer: asyncio.TimerHandle
+    waiters: list[asyncio.Future[Standing]]
 
 
 class Validator:
@@ -33,7 +42,7 @@ class Validator:
         self._silence_ns = int(options.silence_s * 1e9)
         self._known: Generations[Standing] = Generations(options.cached_keys)
         self._unknown: Generations[float] = Generations(options.cached_unknown)
-        self._flights: dict[bytes, asyncio.Future[Standing]] = {}
+        self._flights: dict[bytes, _Flight] = {}
         self._heard_ns: int | None = None
         self._ready: asyncio.Event | None = None
 
@@ -77,18 +86,18 @@ class Validator:
     async def look_up(self, secret: bytes) -> Standing:
         """Ask the key store; those who ask for the same key at once share one answer."""
         digest = sha256(secret).digest()
+        loop = asyncio.get_running_loop()
         flight = self._flights.get(digest)
         if flight is None:
             if len(self._flights) >= _MAX_FLIGHTS:
                 return UNAVAILABLE
-            flight = self._flights[digest] = asyncio.get_running_loop().create_future()
+            timer = loop.call_later(self._silence_s, self._land, digest, UNAVAILABLE)
+            flight = self._flights[digest] = _Flight(timer, [])
             credential = credential_of(secret.decode(), peppers=self._peppers)
             self._reader.ask(Question(digest, credential))
-        try:
-            return await asyncio.wait_for(asyncio.shield(flight), self._silence_s)
-        except TimeoutError:
-            self._flights.pop(digest, None)
-            return UNAVAILABLE
+        waiter: asyncio.Future[Standing] = loop.create_future()
+        flight.waiters.append(waiter)
+        return await waiter
 
     def stop(self) -> None:
         """End the reader's thread."""
@@ -141,8 +150,12 @@ class Validator:
 
     def _land(self, digest: bytes, standing: Standing) -> None:
         flight = self._flights.pop(digest, None)
-        if flight is not None and not flight.done():
-            flight.set_result(standing)
+        if flight is None:
+            return
+        flight.timer.cancel()
+        for waiter in flight.waiters:
+            if not waiter.done():
+                waiter.set_result(standing)
 
 
 def _place(key: Key) -> bytes | None:

@@ -44,12 +44,14 @@ gaps = st.lists(
 )
 
 
-@given(st.lists(limits, min_size=1, max_size=3, unique=True), gaps)
-def test_decides_as_a_slow_and_obviously_right_model_does(chosen, gaps):
-    buckets, model = Buckets(), [SlowBucket(limit) for limit in chosen]
+@given(st.lists(limits, min_size=1, max_size=3, unique=True), gaps, st.sampled_from([1, 1000]))
+def test_decides_as_a_slow_and_obviously_right_model_does(chosen, gaps, sweep_at):
+    buckets, model = Buckets(sweep_at), [SlowBucket(limit) for limit in chosen]
     now = 0
     for gap in gaps:
         now += gap
+        # A second subject, so that there is something to sweep.
+        buckets.take("other", chosen, now)
         allowance = buckets.take("k", chosen, now)
         assert allowance.allowed == slow_take(model, now)
         if allowance.allowed:

@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from database.transaction import transaction
-from gateway.reader import Question, Reader
+from gateway.follower import Question
+from gateway.reader import Reader
 from keystore import feed
 from vocabulary.credential import credential_of
 from vocabulary.errors import TransitionError
