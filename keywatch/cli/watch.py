@@ -32,7 +32,8 @@ def command(ctx: click.Context, access_log: str | None, log_format: str, once: b
     import msgspec
 
     from keywatch.config import SourceSettings
-    from keywatch.watch import Voice, Watch
+    from keywatch.voice import Voice
+    from keywatch.watch import Watch
     from vocabulary.alert import alert_json
 
     config = settings(ctx)
