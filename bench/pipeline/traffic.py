@@ -20,7 +20,7 @@ def lines(keys: int, events: int, seed: int = 1, hours: float = 48.0) -> Iterato
     for begin in range(0, events, chunk):
         n = min(chunk, events - begin)
         key = random.integers(0, keys, n)
-        host = key * 2 + random.integers(0, 2, n)
+        host = 1 + random.integers(0, 2, n)
         path = random.integers(0, len(PATHS), n)
         status = np.where(random.random(n) < 0.97, 200, 404)
         size = random.integers(80, 20_000, n)
@@ -29,7 +29,7 @@ def lines(keys: int, events: int, seed: int = 1, hours: float = 48.0) -> Iterato
             k, h = int(key[i]), int(host[i])
             yield (
                 f'{{"time_iso8601":"{at.isoformat(timespec="milliseconds")}",'
-                f'"remote_addr":"{11 + h % 180}.{h // 180 % 250}.{h // 45000 % 250}.{1 + h % 250}",'
+                f'"remote_addr":"{11 + k % 180}.{k // 180 % 250}.{k // 45000 % 250}.{h}",'
                 f'"request":"GET {PATHS[path[i]]} HTTP/1.1","status":{status[i]},'
                 f'"body_bytes_sent":{size[i]},"http_user_agent":"{AGENTS[k % 4]}",'
                 f'"request_id":"{begin + i:032x}","api_key_id":"key_{k:07d}"}}\n'
