@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event, Thread
 
 from actions.executor import Executor
@@ -20,7 +21,8 @@ class Background:
         self._told, self._poll_s = told, poll_s
         self._stop = Event()
         self._woken = {"effects": Event(), "messages": Event()}
-        work = {"effects": executor.run_effects, "messages": executor.run_notifications}
+        messages = partial(executor.run_notifications, self._stop.is_set)
+        work = {"effects": executor.run_effects, "messages": messages}
         self._threads = [
             Thread(target=self._run, args=(name, once), name=f"actions-{name}", daemon=True)
             for name, once in work.items()
@@ -37,7 +39,7 @@ class Background:
             event.set()
 
     def stop(self) -> None:
-        """End after what is being done; what is left stays in the outbox."""
+        """End after what is being done now; what is left stays in the outbox."""
         self._stop.set()
         self.wake()
         for thread in self._threads:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, distinct, func, select
 
 from actions.policy import Guards, seconds_of
 from database.schema import keys, outbox
+from database.transaction import in_commit_order
 from vocabulary.action import ActionKind, Decision
 
 BREAKER = "breaker"
@@ -37,6 +38,7 @@ def braked(
     """
     if decision.action is ActionKind.NONE or decision.dry_run:
         return decision
+    in_commit_order(connection)  # rivals would each count without the other
     reason = _breaker(connection, subject, guards, now) or _cap(connection, decision, guards, now)
     if not reason:
         return decision

@@ -23,7 +23,11 @@ Settle = Callable[[Row[Any], KeywatchError | None], None]
 
 
 def deliver(
-    rows: Sequence[Row[Any]], notifiers: Mapping[str, Notifier], now: float, settle: Settle
+    rows: Sequence[Row[Any]],
+    notifiers: Mapping[str, Notifier],
+    now: float,
+    settle: Settle,
+    stopped: Callable[[], bool],
 ) -> int:
     """Send what was leased; a name without a notifier is told by `log`.
 
@@ -32,9 +36,10 @@ def deliver(
         notifiers: name → notifier; `log` is among them.
         now: epoch seconds, for signatures.
         settle: see there.
+        stopped: says that no further message is to be begun.
 
     Returns:
-        How many were tried; the rest was not begun, for lack of time.
+        How many were tried; the rest was not begun.
     """
     by_lane = sorted(rows, key=attrgetter("lane", "id"))
     lanes = [list(lane) for _, lane in groupby(by_lane, key=attrgetter("lane"))]
@@ -44,7 +49,7 @@ def deliver(
 
     def send_all(lane: Sequence[Row[Any]]) -> int:
         for tried, row in enumerate(lane):
-            if time.monotonic() > end:
+            if stopped() or time.monotonic() > end:
                 return tried
             name = row.lane.removeprefix(NOTIFICATIONS)
             settle(row, _send(notifiers.get(name, notifiers["log"]), row, now))

@@ -14,7 +14,7 @@ from actions import notify, queue
 from actions.carry import carry_out
 from actions.deliver import deliver
 from actions.retry import NOTIFICATION_ATTEMPTS, delay_s
-from database.transaction import reading, transaction
+from database.transaction import in_commit_order, reading, transaction
 from vocabulary.errors import KeywatchError, UsageError
 
 LEASE_S = 60.0
@@ -73,15 +73,18 @@ class Executor:
             handled += carried
         return handled
 
-    def run_notifications(self) -> int:
+    def run_notifications(self, stopped: Callable[[], bool] = lambda: False) -> int:
         """Send the messages that are due; return how many attempts were made.
+
+        Args:
+            stopped: says that no further message is to be begun.
 
         Raises:
             DatabaseError: as for `run_once`; what was sent is sent again, under the same id.
         """
         handled = 0
-        while self._due(effects=False) and (leased := self._lease()):
-            tried = deliver(leased, self._notifiers, self._clock(), self._settle)
+        while not stopped() and self._due(effects=False) and (leased := self._lease()):
+            tried = deliver(leased, self._notifiers, self._clock(), self._settle, stopped)
             handled += tried
             if tried < len(leased):
                 self._release(leased)
@@ -95,6 +98,8 @@ class Executor:
     def _next_effect(self) -> int:
         now = self._clock()
         with transaction(self._engine) as connection:
+            # The order of writers first, rows second, as everywhere: no deadlock.
+            in_commit_order(connection)
             rows = queue.due(connection, now, 1, effects=True, lock=True)
             for row in rows:
                 carry_out(connection, row, self._effects, now, self._random)

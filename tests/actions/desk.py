@@ -1,6 +1,7 @@
 """Real parts for the tests of actions: a key store with a clock, alerts, a webhook receiver."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -126,3 +127,10 @@ def receiving() -> Iterator[Receiver]:
         receiver.server.shutdown()
         receiver.server.server_close()
         thread.join()
+
+
+def until(holds, patience_s=20.0):
+    end = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.005)

@@ -102,6 +102,9 @@ def test_killed_executors_lose_nothing_and_do_nothing_twice(desk, receiver, nest
         assert verify(connection).broken_at == 0
     verbs = ("create", "throttle", "revoke")
     assert changes == {(key, verb): 1 for key in keys for verb in verbs}
+    # Done a second time, an effect would find its own traces, and an undo would bring them back.
+    assert {row.result["was"]["state"] for row in desk.rows(effect="revoke")} == {"active"}
+    assert {row.result["was"]["per_min"] for row in desk.rows(effect="throttle")} == {None}
     assert set(receiver.ids()) == {row.idempotency_key for row in desk.rows(effect="notify")}
     for key in keys:
         first = [m for m in messages_once(receiver) if m["data"]["alert"]["key"] == key]

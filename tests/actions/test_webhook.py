@@ -9,7 +9,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from actions.executor import Executor
 from actions.notify import notifiers
 from actions.notify.webhook import Webhook
-from tests.actions.desk import alert_about
+from tests.actions.desk import alert_about, until
 from vocabulary.errors import ConfigError, ServiceError
 
 SECRET = "whsec_" + b64encode(Random(1).randbytes(32)).decode()
@@ -47,7 +47,7 @@ def test_a_receiver_that_never_answers_is_cut_off(receiver):
 
 def test_a_receiver_that_is_not_there_is_an_error(receiver):
     receiver.server.server_close()
-    with pytest.raises(ServiceError, match="ConnectionRefused"):
+    with pytest.raises(ServiceError, match="not reached"):
         Webhook(receiver.url, SECRET)(MESSAGE, "msg_1", time.time())
 
 
@@ -114,10 +114,3 @@ def test_a_revocation_does_not_wait_for_a_receiver_that_answers_late(desk, recei
         receiver.release.set()
         until(lambda: all(row.state == "done" for row in desk.rows()))
     assert said == []
-
-
-def until(holds, patience_s=20.0):
-    end = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.005)
