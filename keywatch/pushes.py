@@ -3,8 +3,9 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -15,9 +16,11 @@ from keywatch import leaks, wiring
 from keywatch.config import Settings
 from keywatch.keybook import KeyBook
 from keywatch.voice import Voice
+from scanner.run import scan
+from scanner.sources.mirror import holds, mirror
 from streams import repoqueue
 from vocabulary.alert import Alert
-from vocabulary.errors import DatabaseError, KeywatchError
+from vocabulary.errors import DatabaseError, KeywatchError, RepositoryError
 from vocabulary.finding import Finding
 from vocabulary.repository import RepoEvent
 
@@ -103,8 +106,25 @@ class Pushes:
         found = self._scan(event)
         return leaks.answer(self._engine, found, self._book.known_key, self._respond, time.time())
 
-    def _scan(self, event: RepoEvent) -> list[Finding]:
-        raise NotImplementedError
+    def _scan(self, event: RepoEvent) -> Sequence[Finding]:
+        """Scan what a push brought: the objects that its old head does not reach.
+
+        Raises:
+            RepositoryError: when some of it could not be scanned; it is tried again.
+        """
+        if not event.after.strip("0"):
+            return ()  # a ref was deleted: nothing new came
+        roots = [Path(root) for root in self._settings.repositories.local_roots]
+        copy = mirror(event.repository, cache_of(self._settings), roots)
+        options = wiring.scan_options(self._settings)
+        if event.before.strip("0") and holds(copy, event.before):
+            options = replace(options, since=event.before)
+        else:
+            options = replace(options, branch=event.after)
+        report = scan(copy, options, self._book.find)
+        if report.receipt.incomplete:
+            raise RepositoryError(report.receipt.incomplete[0], where=event.repository)
+        return report.findings
 
 
 def cache_of(settings: Settings) -> Path:

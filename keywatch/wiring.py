@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actions.policy import Policy
     from detectors.geoip import GeoReader
     from keywatch.config import GeoipSettings, ScanSettings, Settings
+    from scanner.options import ScanOptions
     from scanner.rules import RuleSet
     from vocabulary.alert import Alert
     from vocabulary.credential import KnownKey
@@ -26,6 +27,19 @@ def rules(scan: "ScanSettings") -> "RuleSet":
     from scanner.rules import load_rules
 
     return load_rules([Path(file) for file in scan.rules], scan.disabled)
+
+
+def scan_options(settings: "Settings") -> "ScanOptions":
+    """Return how the configuration says that repositories are scanned."""
+    from scanner.options import ScanOptions
+    from vocabulary.finding import Confidence
+
+    return ScanOptions(
+        confidence=Confidence(settings.scan.confidence),
+        rules=tuple(Path(file) for file in settings.scan.rules),
+        disabled=settings.scan.disabled,
+        peppers=peppers(settings),
+    )
 
 
 def cleaner(scan: "ScanSettings", peppers: Mapping[str, bytes]) -> Cleaner:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from scanner.sources.gitrun import environment, said
+from scanner.sources.gitrun import Repository, environment, output, said
 from vocabulary.errors import RepositoryError, TargetError
 
 TIMEOUT_S = 900.0
@@ -41,6 +41,15 @@ def mirror(address: str, cache: Path, local_roots: Sequence[Path] = ()) -> Path:
     fetch = ("fetch", "--quiet", "--prune", "--no-recurse-submodules", "--no-auto-gc")
     _git(copy, protocol, *fetch, "--no-write-fetch-head", "--", origin, refs)
     return copy
+
+
+def holds(copy: Path, commit: str) -> bool:
+    """Say whether a copy holds a commit: one that was pushed over long ago may be gone."""
+    try:
+        output(Repository(copy, None), "cat-file", "-e", f"{commit}^{{commit}}")
+    except RepositoryError:
+        return False
+    return True
 
 
 def _origin(address: str, local_roots: Sequence[Path]) -> tuple[str, str]:
