@@ -1,0 +1,152 @@
+"""Who brought a blob in, when, and under which path: one walk over all commits, hits or none.
+
+The walk also tells which blobs the trees name that the repository does not hold.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from scanner.sources.gitrun import Repository, said, start
+
+_FORMAT = "--format=%x01%H%x02%ct%x02%P%x02%aI%x02%an <%ae>"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What is told of a commit. `when` is in epoch seconds, `date` the author's, RFC 3339."""
+
+    oid: str
+    when: int
+    root: bool
+    date: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """A commit that brought a blob in under a path."""
+
+    commit: Commit
+    path: str
+
+
+@dataclass(slots=True)
+class History:
+    """What the walk told.
+
+    Attributes:
+        blobs: of the blobs asked for, where they came in: the oldest commit of each path first.
+        commits: of the commits asked for.
+        root: the oldest commit without parents; empty where there is none.
+        missing: blobs that commits name and the repository lacks.
+        problem: why the walk is not whole; empty when it is.
+    """
+
+    blobs: dict[str, list[Introduction]]
+    commits: dict[str, Commit]
+    root: str = ""
+    missing: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class Walk:
+    """A walk that runs beside the scan and is read when the hits are known."""
+
+    def __init__(self, repository: Repository, commits: bytes) -> None:
+        self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed in history)
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        with tempfile.TemporaryFile() as wanted:
+            wanted.write(commits)
+            wanted.seek(0)
+            self._git = start(
+                repository, "log", "--stdin", "--no-walk=unsorted", "--raw", "-c", "-z", "--root",
+                "-r", "--no-renames", "--no-abbrev", "--no-ext-diff", "--no-textconv",
+                "--no-show-signature", "--no-notes", "--no-color", "--encoding=UTF-8", _FORMAT,
+                stdin=wanted, stdout=self._out, stderr=self._errors,
+            )  # fmt: skip
+
+    def history(self, wanted: set[bytes], held: set[bytes]) -> History:
+        """Wait for the walk and read it.
+
+        Args:
+            wanted: ids of blobs and commits that hit.
+            held: ids of all objects that the repository holds; empty to look for none missing.
+        """
+        status = self._git.wait()
+        self._out.seek(0)
+        self._errors.seek(0)
+        with self._out, self._errors:
+            found = _gathered(_tokens(self._out), wanted, held)
+            if status != 0:
+                found.problem = f"git log failed: {said(self._errors.read())}"
+        return found
+
+
+def _tokens(stream: IO[bytes]) -> Iterator[bytes]:
+    rest = b""
+    while part := stream.read(_CHUNK):
+        *whole, rest = (rest + part).split(b"\0")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def _gathered(tokens: Iterable[bytes], wanted: set[bytes], held: set[bytes]) -> History:
+    history = History({}, {})
+    missing: set[bytes] = set()
+    header, oldest = b"", 1 << 62
+    names = iter(tokens)
+    for token in names:
+        token = token.lstrip(b"\n")  # noqa: PLW2901  (what -z leaves between commit and diff)
+        if token[:1] == b"\x01":
+            header = token
+            if b"\x02\x02" in token and (root := _commit(token)).when < oldest:
+                history.root, oldest = root.oid, root.when
+            if token[1 : token.index(b"\x02")] in wanted:
+                commit = _commit(token)
+                history.commits[commit.oid] = commit
+        elif token[:1] == b":":
+            path = next(names, b"")
+            mode, blob = _result(token)
+            if blob in wanted:
+                _introduce(history, blob.decode(), _commit(header), path)
+            elif held and blob not in held and mode != _SUBMODULE and blob.strip(b"0"):
+                missing.add(blob)
+    history.missing = tuple(sorted(name.decode() for name in missing))
+    return history
+
+
+_SUBMODULE = b"160000"
+
+
+def _result(raw: bytes) -> tuple[bytes, bytes]:
+    """Return mode and id of what a raw diff line leads to; a merge's has a colon a parent."""
+    fields = raw.split(b" ")
+    parents = len(fields[0]) - len(fields[0].lstrip(b":"))
+    return fields[parents], fields[2 * parents + 1]
+
+
+def _commit(header: bytes) -> Commit:
+    oid, when, parents, date, author = header[1:].split(b"\x02", 4)
+    return Commit(
+        oid.decode(),
+        int(when),
+        not parents,
+        date.decode(),
+        author.rstrip(b"\n").decode("utf-8", "replace"),
+    )
+
+
+def _introduce(history: History, blob: str, commit: Commit, path: bytes) -> None:
+    """Keep, for each path, the oldest commit that brought the blob in."""
+    places = history.blobs.setdefault(blob, [])
+    said_path = path.decode("utf-8", "surrogateescape")
+    for number, place in enumerate(places):
+        if place.path == said_path:
+            if commit.when < place.commit.when:
+                places[number] = Introduction(commit, said_path)
+            return
+    places.append(Introduction(commit, said_path))

@@ -1,0 +1,140 @@
+"""All patterns in one hyperscan database, compiled once a rule set and kept in the user's cache."""
+
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import hyperscan
+import msgspec
+
+from scanner import archive, cache, decode
+from scanner.prefilter import loosened, spells
+from scanner.rules import Rule, RuleSet
+
+_FORMAT = "3"  # raised when patterns are made otherwise from the same rules
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    meanings: tuple[tuple[int, ...], ...]
+    everywhere: tuple[int, ...]
+    database: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A database and what its patterns mean.
+
+    Attributes:
+        meanings: for each pattern the numbers it stands for. Those below the number of rules are
+            rules; then come the encodings of decode.ENCODINGS, then the containers of
+            archive.CONTAINERS.
+        everywhere: rules for which `re` must read everything, for want of a keyword.
+    """
+
+    database: hyperscan.Database
+    meanings: tuple[tuple[int, ...], ...]
+    everywhere: tuple[int, ...]
+
+
+def compiled(ruleset: RuleSet) -> Compiled:
+    """Return the database of these rules, from the cache where it is there."""
+    name = f"patterns-{_key(ruleset)}"
+    if (raw := cache.read(name)) is not None:
+        try:
+            kept = msgspec.msgpack.decode(raw, type=_Kept)
+            database = hyperscan.loadb(kept.database, hyperscan.HS_MODE_BLOCK)
+            return Compiled(database, kept.meanings, kept.everywhere)
+        except (msgspec.MsgspecError, hyperscan.HyperscanError):
+            pass  # made by another machine, or damaged: it is made anew
+    made, kept = _compile(ruleset)
+    cache.write(name, msgspec.msgpack.encode(kept))
+    cache.forget("patterns-", keep=name)
+    return made
+
+
+def _key(ruleset: RuleSet) -> str:
+    """Name all that a compiled database depends on."""
+    stated = (_FORMAT, ruleset.digest, hyperscan.__version__, platform.machine(), _cpu())
+    return blake2b("\0".join(stated).encode(), digest_size=16).hexdigest()
+
+
+def _cpu() -> str:
+    """Return the features of the first processor, as the system states them."""
+    if sys.platform != "linux":
+        return platform.processor()
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as stream:
+            first = stream.read(8192)
+    except OSError:
+        return ""
+    return next((line for line in first.splitlines() if line.startswith(("flags", "Features"))), "")
+
+
+def _compile(ruleset: RuleSet) -> tuple[Compiled, _Kept]:
+    """Compile all patterns at once; only where that fails, find out which ones are to blame."""
+    patterns: Patterns = {}
+    for number, rule in enumerate(ruleset.rules):
+        short = any(len(word) < _TELLING for word in rule.keywords) or not rule.keywords
+        needles = [loosened(rule.pattern)] if short or spells(rule.pattern) else _words(rule)
+        for needle in needles:
+            patterns.setdefault(needle, []).append(number)
+    triggers = _triggers(ruleset)
+    everywhere: list[int] = []
+    try:
+        database = _database([*patterns, *triggers])
+    except hyperscan.HyperscanError:
+        for needle in [needle for needle in patterns if not _compiles(needle)]:
+            for number in patterns.pop(needle):
+                words = _words(ruleset.rules[number])
+                for word in words:
+                    patterns.setdefault(word, []).append(number)
+                everywhere += [] if words else [number]
+        database = _database([*patterns, *triggers])
+    meanings = (*map(tuple, patterns.values()), *map(tuple, triggers.values()))
+    kept = _Kept(meanings, tuple(everywhere), hyperscan.dumpb(database))
+    return Compiled(database, meanings, tuple(everywhere)), kept
+
+
+_TELLING = 3  # shorter keywords stand everywhere
+Patterns = dict[str, list[int]]
+
+
+def _words(rule: Rule) -> list[str]:
+    """Return a rule's keywords as patterns."""
+    return ["(?i)" + "".join(f"\\x{byte:02x}" for byte in word.encode()) for word in rule.keywords]
+
+
+def _database(patterns: Sequence[str]) -> hyperscan.Database:
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[pattern.encode() for pattern in patterns],
+        ids=list(range(len(patterns))),
+        flags=[hyperscan.HS_FLAG_MULTILINE] * len(patterns),
+    )
+    return database
+
+
+def _triggers(ruleset: RuleSet) -> Patterns:
+    """Number the triggers of encodings and the magics of containers after the rules."""
+    words = decode.spelled(ruleset.rules)
+    found: Patterns = {}
+    number = len(ruleset.rules)
+    for encoding in decode.ENCODINGS:
+        for pattern in encoding.triggers(words):
+            found.setdefault(pattern, []).append(number)
+        number += 1
+    for container in archive.CONTAINERS:
+        found.setdefault(container.magic, []).append(number)
+        number += 1
+    return found
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        _database([pattern])
+    except hyperscan.HyperscanError:
+        return False
+    return True

@@ -1,0 +1,188 @@
+"""From "a pattern may end here" to a confirmed secret: `re` on a bounded piece, then the proofs."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scanner import checksum, classify
+from scanner.entropy import shannon
+from scanner.match import GENERIC
+from scanner.placeholder import example_word, invented, template
+from scanner.prefilter import UNBOUNDED, width
+from scanner.rules import Rule
+from vocabulary.finding import Confidence
+
+Data = bytes | bytearray
+REACH = 8 << 10
+"""Bytes around a hit that are read at most; a longer match is no secret."""
+_OPEN = 1 << 10  # … by a pattern that sets no bound itself
+_TO_LINE = 512  # how far a piece grows to begin and end with a line
+_TOKEN = 200  # longer secrets (keys in PEM) may well repeat characters
+_KEPT = 20_000  # pieces remembered
+_SHORT = 2 << 10  # … if they are no longer than this
+_CLUSTER = 4 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A secret within a piece of text; positions count from the piece's beginning."""
+
+    match_start: int
+    match_end: int
+    start: int
+    end: int
+    confidence: Confidence
+    checksum: str
+    reasons: tuple[str, ...]
+    label: str
+
+
+Memory = dict[tuple[str, bytes], tuple[Confirmed, ...]]
+"""What was said of a piece of text by a rule: versions of one file repeat the same lines."""
+
+
+@dataclass(slots=True)
+class Confirmer:
+    """One rule, ready to be tried; its patterns are compiled when it is first needed."""
+
+    rule: Rule
+    memory: Memory
+    reach: int = 0
+    _pattern: re.Pattern[bytes] | None = None
+    _context: re.Pattern[bytes] | None = None
+
+    def around(
+        self, data: Data, ends: list[int], low: int, high: int
+    ) -> Iterator[tuple[int, Confirmed]]:
+        """Yield what is confirmed around hits, with where its piece begins.
+
+        The same secret may come twice where pieces overlap.
+
+        Args:
+            data: the buffer.
+            ends: where hyperscan saw the pattern end, ascending.
+            low: where the text begins.
+            high: where it ends.
+        """
+        if not self.reach:
+            self._prepare()
+        for first, last in self._clusters(ends):
+            start, stop = self._left(data, first, low), self._right(data, last, high)
+            for found in self._piece(data, start, stop, low):
+                if self._surrounded(data, start - 1, found, low, high):
+                    yield start - 1, found
+
+    def _clusters(self, ends: list[int]) -> Iterator[tuple[int, int]]:
+        """Join hits that stand close, so that no byte is read more than a few times."""
+        first = last = ends[0]
+        for end in ends[1:]:
+            if end > last + self.reach or end > first + max(_CLUSTER, 8 * self.reach):
+                yield first, last
+                first = end
+            last = end
+        yield first, last
+
+    def _prepare(self) -> None:
+        greatest = width(self.rule.pattern)[1]
+        reach = min(greatest + 2, REACH) if greatest < UNBOUNDED else _OPEN
+        self._pattern = re.compile(self.rule.pattern.encode(), re.MULTILINE)
+        self.reach = reach
+        if self.rule.context:
+            self._context = re.compile(self.rule.context.encode(), re.MULTILINE)
+
+    def _left(self, data: Data, end: int, low: int) -> int:
+        start = max(low, end - self.reach)
+        line = data.rfind(b"\n", max(low, start - _TO_LINE), start) + 1
+        return line or max(low, start - _TO_LINE)
+
+    def _right(self, data: Data, end: int, high: int) -> int:
+        stop = min(high, end + self.reach)
+        line = data.find(b"\n", stop, min(high, stop + _TO_LINE))
+        return line if line >= 0 else min(high, stop + _TO_LINE)
+
+    def _piece(self, data: Data, start: int, stop: int, low: int) -> tuple[Confirmed, ...]:
+        """Confirm a piece; the character before it is read as context only."""
+        piece = (bytes(data[start - 1 : start]) if start > low else b"\n") + bytes(data[start:stop])
+        if len(piece) > _SHORT:
+            return tuple(self._confirmed(piece))
+        known = self.memory.get((self.rule.id, piece))
+        if known is None:
+            known = tuple(self._confirmed(piece))
+            if len(self.memory) >= _KEPT:
+                self.memory.clear()
+            self.memory[self.rule.id, piece] = known
+        return known
+
+    def _confirmed(self, piece: bytes) -> Iterator[Confirmed]:
+        assert self._pattern is not None
+        named = "secret" in self._pattern.groupindex
+        for found in self._pattern.finditer(piece, 1):
+            span = found.span("secret") if named else found.span()
+            if span[0] < span[1] and (verdict := self._judged(piece, span)):
+                yield Confirmed(*found.span(), *span, *verdict, assigned(piece, span)[0])
+
+    def _judged(
+        self, piece: bytes, span: tuple[int, int]
+    ) -> tuple[Confidence, str, tuple[str, ...]] | None:
+        rule, secret = self.rule, piece[span[0] : span[1]]
+        if rule.entropy and shannon(secret) < rule.entropy:
+            return None
+        if rule.provider in GENERIC and rule.confidence == Confidence.LOW:
+            name, quoted = assigned(piece, span)
+            weighed = classify.score(name, secret, quoted=quoted)
+            if weighed.confidence is None:
+                return None
+            return weighed.confidence, "none", weighed.reasons
+        if len(secret) <= _TOKEN and (template(secret) or invented(secret)):
+            return None
+        if rule.provider in GENERIC and example_word(secret):
+            return None
+        return self._proven(secret)
+
+    def _proven(self, secret: bytes) -> tuple[Confidence, str, tuple[str, ...]]:
+        rule = self.rule
+        reasons = (f"has the format of a {rule.name}",)
+        if not rule.checksum:
+            return Confidence(rule.confidence), "none", reasons
+        if checksum.check(rule.checksum, secret.decode("latin-1")):
+            return Confidence.HIGH, "valid", (*reasons, "its checksum is valid")
+        return Confidence.LOW, "invalid", (*reasons, "but its checksum is wrong")
+
+    def _surrounded(self, data: Data, base: int, found: Confirmed, low: int, high: int) -> bool:
+        """Look for a keyword on the lines around, and for the rule's context further out."""
+        rule = self.rule
+        begin, end = max(base + found.match_start, low), base + found.match_end
+        if rule.keywords and not any(
+            word.encode() in bytes(data[begin:end]).lower() for word in rule.keywords
+        ):
+            near = _lines(data, (begin, end), 1, (low, high)).lower()
+            if not any(word.encode() in near for word in rule.keywords):
+                return False
+        if self._context is None:
+            return True
+        return (
+            self._context.search(_lines(data, (begin, end), rule.window, (low, high))) is not None
+        )
+
+
+def _lines(data: Data, span: tuple[int, int], count: int, bounds: tuple[int, int]) -> bytes:
+    """Return the lines of a span and `count` more on either side, within bounds."""
+    low, high = max(bounds[0], span[0] - REACH), min(bounds[1], span[1] + REACH)
+    first, last = span
+    for _ in range(count + 1):
+        first = max(data.rfind(b"\n", low, first), low)
+    for _ in range(count + 1):
+        found = data.find(b"\n", last + 1, high)
+        last = found if found >= 0 else high
+    return bytes(data[first:last])
+
+
+_NAME = re.compile(rb"([A-Za-z_][\w.\-\[\]]{0,80})[\"'`\]]{0,2}[ \t]{0,8}(?:=>|:=|[:=,(]|\bis\b)?[=>]{0,2}[ \t(\[]{0,4}[bruf@]{0,2}[\"'`]{0,3}\Z")  # fmt: skip  # noqa: E501
+
+
+def assigned(piece: bytes, span: tuple[int, int]) -> tuple[str, bool]:
+    """Return the name that a value is assigned to, and whether quotes stand around the value."""
+    line = piece.rfind(b"\n", 0, span[0]) + 1
+    found = _NAME.search(piece[max(line, span[0] - 120) : span[0]])
+    quoted = piece[span[0] - 1 : span[0]] in (b'"', b"'", b"`")
+    return (found[1].decode("latin-1") if found else "", quoted)

@@ -1,0 +1,203 @@
+"""Encodings under which secrets travel: base64, hex, percent, escapes, entities, UTF-16.
+
+Looking for every run of base64 in a stream costs more than all rules together. So each encoding
+has *triggers*: what the spelled-out part of the rules (`ghp_`, `password`) looks like once
+encoded. hyperscan looks for them along with the rules, and only what stands around a trigger is
+decoded, to a bounded depth.
+"""
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from html import unescape
+from urllib.parse import unquote_to_bytes
+
+from scanner.prefilter import literals
+from scanner.rules import Rule
+
+MAX_DEPTH = 4
+"""Encodings within encodings are followed this far."""
+RUN = 256 * 1024
+"""Bytes of an encoded run that are decoded, at most, on either side of its trigger."""
+_LINE = 4096  # likewise for what is decoded by the line
+_SHORTEST = 5  # encoded characters: a shorter literal stands in any base64 text by chance
+_WRAPPED = 48  # a line of wrapped base64 has at least so many characters
+
+_WORDS = (
+    b"password", b"passwd", b"secret", b"token", b"api_key", b"apikey", b"api-key", b"private_key",
+    b"access_key", b"PRIVATE KEY-----", b"-----BEGIN ", b"Bearer ", b"auth_",
+)  # fmt: skip
+_SCHEMES = (b"postgres", b"mysql://", b"mongodb", b"redis://", b"amqp://", b"https://", b"ftp://")
+_NAMES = r"(?:passw|pwd|secret|token|api.?key|auth)[\w.-]{0,20}"
+
+Data = bytes | bytearray
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """An encoded stretch of a buffer and what it says."""
+
+    start: int
+    end: int
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One way to write bytes as text.
+
+    Attributes:
+        triggers: spelled-out parts of rules → patterns for hyperscan.
+        decode: buffer, end of the trigger, and bounds → the region, or None.
+    """
+
+    name: str
+    triggers: Callable[[Sequence[bytes]], Iterable[str]]
+    decode: Callable[[Data, int, int, int], Region | None]
+
+
+def spelled(rules: Iterable[Rule]) -> tuple[bytes, ...]:
+    """Return what the rules spell out, and the words that announce a secret, each once."""
+    found = dict.fromkeys(run.encode() for rule in rules for run in literals(rule.pattern))
+    words = [form for word in _WORDS for form in (word, word.upper(), word.capitalize())]
+    return tuple(dict.fromkeys([*found, *words, *_SCHEMES]))
+
+
+def _literal(text: bytes) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in text)
+
+
+def base64_forms(text: bytes) -> Iterable[bytes]:
+    """Yield how `text` looks inside base64, at each of the three alignments.
+
+    Only characters that do not depend on the neighbours are kept.
+    """
+    for shift in range(3):
+        first = -(-shift * 8 // 6)
+        last = (shift + len(text)) * 8 // 6
+        yield b64encode(b"\0" * shift + text + b"\0\0")[first:last]
+
+
+def _base64_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    once = {form for word in words for form in base64_forms(word) if len(form) >= _SHORTEST}
+    twice = {inner for form in once for inner in base64_forms(form) if len(inner) > _SHORTEST}
+    yield from map(_literal, sorted(once | twice))
+
+
+_ONE_LINE = re.compile(rb"[A-Za-z0-9+/_-]*={0,2}")
+_WRAPPED_ON = re.compile(
+    rb"[A-Za-z0-9+/_-]*(?:\r?\n[ \t]{0,32}[A-Za-z0-9+/_-]{48,})*"
+    rb"(?:\r?\n[ \t]{0,32}[A-Za-z0-9+/_-]+)?={0,2}"
+)
+_BACKWARDS = re.compile(rb"[A-Za-z0-9+/_-]*(?:[ \t]{0,32}\n\r?[A-Za-z0-9+/_-]{48,})*")
+_SPACE = re.compile(rb"\s+")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+
+
+def _base64(data: Data, at: int, low: int, high: int) -> Region | None:
+    start = _beginning(_BACKWARDS, data, at, low)
+    found = _ONE_LINE.match(data, at, min(high, at + RUN))
+    assert found is not None
+    if at - start + len(found[0]) >= _WRAPPED and not found[0].endswith(b"="):
+        found = _WRAPPED_ON.match(data, at, min(high, at + RUN)) or found
+    text = _SPACE.sub(b"", bytes(data[start : found.end()])).rstrip(b"=").translate(_URL_SAFE)
+    text = text[: len(text) - (len(text) % 4 == 1)]
+    try:
+        return Region(start, found.end(), b64decode(text + b"=" * (-len(text) % 4)))
+    except (Base64Error, ValueError):
+        return None
+
+
+def _beginning(backwards: re.Pattern[bytes], data: Data, at: int, low: int) -> int:
+    """Return where the run that ends at `at` begins, by a pattern for reversed text."""
+    for reach in (2048, RUN):
+        bound = max(low, at - reach)
+        found = backwards.match(bytes(data[bound:at])[::-1])
+        assert found is not None
+        if at - found.end() > bound or bound == low:
+            break
+    return at - found.end()
+
+
+def _hex_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    yield from (f"(?i){word.hex()}" for word in words)
+
+
+_HEX = re.compile(rb"[0-9a-fA-F]*")
+
+
+def _hex(data: Data, at: int, low: int, high: int) -> Region:
+    start = _beginning(_HEX, data, at, low)
+    found = _HEX.match(data, at, min(high, at + RUN))
+    assert found is not None
+    start += (at - start) % 2  # the trigger ends on a byte, so the run is counted from there
+    end = found.end() - (found.end() - start) % 2
+    return Region(start, end, bytes.fromhex(data[start:end].decode("ascii")))
+
+
+def _utf16_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    yield from (_literal(b"\0".join(bytes([byte]) for byte in word)) for word in words)
+
+
+_PAIRS = re.compile(rb"(?:\x00[^\x00])*")
+_PAIRS_BACKWARDS = re.compile(rb"(?:[^\x00]\x00)*[^\x00]")
+
+
+def _utf16(data: Data, at: int, low: int, high: int) -> Region:
+    """Take every other byte of the stretch in which the others are zero."""
+    start = _beginning(_PAIRS_BACKWARDS, data, at, low)
+    found = _PAIRS.match(data, at, min(high, at + RUN))
+    assert found is not None
+    return Region(start, found.end(), bytes(data[start : found.end() : 2]))
+
+
+def _percent_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    del words
+    yield rf"(?i){_NAMES}(?:%5D)?%(?:3d|3a|22)"
+    yield r"(?i)%3a%2f%2f[\w.~%-]{1,64}%3a[\w.~%-]{1,64}%40"
+    yield r"(?i)(?:%(?:3\d|[46][1-9a-f]|[57][0-9a])){4}"
+
+
+def _escape_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    del words
+    yield r"(?i)(?:\\u00(?:3\d|[46][1-9a-f]|[57][0-9a]|2d|5f)){4}"
+    yield r"(?i)(?:\\x(?:3\d|[46][1-9a-f]|[57][0-9a]|2d|5f)){4}"
+    yield rf"(?i){_NAMES}(?:\\u0022|\\u003d|\\u003a)"
+
+
+def _entity_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    del words
+    yield rf"(?i){_NAMES}&(?:quot|#34|#39|#x22|#x27|#61|#x3d);"
+    yield r"(?:&#x?[0-9a-fA-F]{2,3};){4}"
+
+
+_ESCAPE = re.compile(rb"\\(?:u00|x)([0-9a-fA-F]{2})")
+
+
+def _unescape(text: bytes) -> bytes:
+    return _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), text)
+
+
+def _unescape_html(text: bytes) -> bytes:
+    return unescape(text.decode("utf-8", "replace")).encode()
+
+
+def _line(plain: Callable[[bytes], bytes], data: Data, at: int, low: int, high: int) -> Region:
+    """Decode the line around the trigger, up to `_LINE` bytes either way."""
+    start = max(data.rfind(b"\n", low, at) + 1, at - _LINE, low)
+    stop = data.find(b"\n", at, high)
+    stop = min(high if stop < 0 else stop, at + _LINE)
+    return Region(start, stop, plain(bytes(data[start:stop])))
+
+
+ENCODINGS = (
+    Encoding("base64", _base64_triggers, _base64),
+    Encoding("hex", _hex_triggers, _hex),
+    Encoding("utf-16", _utf16_triggers, _utf16),
+    Encoding("percent", _percent_triggers, partial(_line, unquote_to_bytes)),
+    Encoding("escape", _escape_triggers, partial(_line, _unescape)),
+    Encoding("html", _entity_triggers, partial(_line, _unescape_html)),
+)

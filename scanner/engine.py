@@ -1,0 +1,424 @@
+"""The engine: texts in, matches out. One pass of hyperscan over many texts laid end to end."""
+
+import io
+import os
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import IO
+
+import hyperscan
+
+from scanner import archive
+from scanner.compiled import Compiled, compiled
+from scanner.confirm import Confirmed, Confirmer, Data, Memory
+from scanner.decode import ENCODINGS, MAX_DEPTH, Region
+from scanner.family import Family
+from scanner.ignore import ignored
+from scanner.match import Match
+from scanner.rules import RuleSet
+from scanner.windows import MARGIN, Window
+
+_SLACK = 1  # a pattern may take in the byte after a text as context
+
+
+@dataclass(slots=True)
+class Batch:
+    """Texts in one buffer, with at least one byte that is no letter before and after each.
+
+    Attributes:
+        data: the buffer.
+        used: bytes of it that are filled.
+        starts, ends, names: of the texts, ascending.
+        window: set when the buffer holds a window of a single text.
+    """
+
+    data: Data
+    used: int
+    starts: Sequence[int]
+    ends: Sequence[int]
+    names: Sequence[bytes]
+    window: Window | None = None
+
+
+def batch_of(text: bytes, name: bytes = b"") -> Batch:
+    """Wrap a single text."""
+    return Batch(text, len(text), (0,), (len(text),), (name,))
+
+
+def window_batch(window: Window, name: bytes) -> Batch:
+    """Wrap a window of a longer text."""
+    size = len(window.data)
+    return Batch(window.data, size, (0,), (size,), (name,), window)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the engine did beside finding things.
+
+    Attributes:
+        ignored: inline marks that hid a match.
+        left_out: why something was not read → (how often, first name).
+        opened: containers by kind.
+        unfolded: bytes that were decompressed.
+    """
+
+    ignored: int = 0
+    left_out: dict[str, tuple[int, str]] = field(default_factory=dict)
+    opened: Counter[str] = field(default_factory=Counter)
+    unfolded: int = 0
+
+    def leave_out(self, reason: str, name: str) -> None:
+        """Count something that was not read."""
+        count, first = self.left_out.get(reason, (0, name))
+        self.left_out[reason] = (count + 1, first)
+
+    def add(self, other: "Tally") -> None:
+        """Take over the counts of another thread."""
+        self.ignored += other.ignored
+        self.opened.update(other.opened)
+        self.unfolded += other.unfolded
+        for reason, (count, first) in other.left_out.items():
+            before, name = self.left_out.get(reason, (0, first))
+            self.left_out[reason] = (before + count, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A rule set ready to scan; shared by threads, each with a `Searcher` of its own.
+
+    Attributes:
+        inline_ignores: whether marks in the text are honoured.
+    """
+
+    ruleset: RuleSet
+    patterns: Compiled
+    confirmers: tuple[Confirmer, ...]
+    inline_ignores: bool = True
+    families: dict[int, Family] = field(default_factory=dict)
+
+    def searcher(self) -> "Searcher":
+        """Return what one thread scans with."""
+        return Searcher(self, hyperscan.Scratch(self.patterns.database))
+
+    def search(self, text: bytes, name: str = "") -> list[Match]:
+        """Scan one text."""
+        return self.searcher().search(batch_of(text, os.fsencode(name)))
+
+
+def engine_of(ruleset: RuleSet, *, inline_ignores: bool = True) -> Engine:
+    """Compile a rule set, or take its compiled form from the cache."""
+    memory: Memory = {}
+    confirmers = tuple(Confirmer(rule, memory) for rule in ruleset.rules)
+    return Engine(ruleset, compiled(ruleset), confirmers, inline_ignores)
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """How a text that was decoded or unpacked came about."""
+
+    decoding: tuple[str, ...] = ()
+    archives: int = 0
+
+
+_ROOT = _Origin()
+Hits = dict[int, list[int]]
+
+
+@dataclass(slots=True)
+class Searcher:
+    """One thread's way to scan: scratch space and counts."""
+
+    engine: Engine
+    scratch: hyperscan.Scratch
+    tally: Tally = field(default_factory=Tally)
+    _decoded: dict[tuple[str, bytes], list[Match]] = field(default_factory=dict)
+
+    def search(self, batch: Batch) -> list[Match]:
+        """Return the matches in a batch, strongest first where they overlap."""
+        return list(self._search(batch, _ROOT, None))
+
+    def _search(
+        self, batch: Batch, origin: _Origin, budget: archive.Budget | None
+    ) -> Iterator[Match]:
+        hits = self._hits(batch)
+        if not hits:
+            return
+        rules = len(self.engine.ruleset.rules)
+        found: dict[int, list[Match]] = {}
+        for number, ends in hits.items():
+            if number < rules:
+                for text, match in self._confirmed(batch, number, ends):
+                    found.setdefault(text, []).append(replace(match, decoding=origin.decoding))
+        for text, matches in found.items():
+            yield from self._settled(batch, text, matches)
+        for number, ends in hits.items():
+            if number >= rules + len(ENCODINGS):
+                kind = archive.CONTAINERS[number - rules - len(ENCODINGS)]
+                yield from self._unpacked(batch, kind, ends, origin, budget)
+            elif number >= rules and len(origin.decoding) < MAX_DEPTH:
+                yield from self._decoded_of(batch, number - rules, ends, origin)
+
+    def _hits(self, batch: Batch) -> Hits:
+        """Run hyperscan; where patterns end, by their number."""
+        hits: Hits = {}
+
+        def note(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            hits.setdefault(number, []).append(end)
+
+        view = batch.data if batch.used == len(batch.data) else memoryview(batch.data)[: batch.used]
+        self.engine.patterns.database.scan(view, note, scratch=self.scratch)
+        meant: Hits = {}
+        for pattern, ends in hits.items():
+            self._meaning(batch, pattern, ends, meant)
+        for number in self.engine.patterns.everywhere:
+            meant[number] = list(batch.ends)
+        return meant
+
+    def _meaning(self, batch: Batch, pattern: int, ends: list[int], meant: Hits) -> None:
+        """Sort the hits of a pattern to what it stands for; rules that share it, by keyword."""
+        numbers = self.engine.patterns.meanings[pattern]
+        if len(numbers) == 1:
+            meant.setdefault(numbers[0], []).extend(ends)
+            return
+        family = self.engine.families.get(pattern)
+        if family is None:
+            family = Family.of(numbers, self.engine.ruleset.rules)
+            self.engine.families[pattern] = family
+        for end in ends:
+            for number in family.near(batch.data, end, batch.used):
+                meant.setdefault(number, []).append(end)
+
+    def _by_text(self, batch: Batch, ends: list[int]) -> Iterator[tuple[int, list[int]]]:
+        """Group hits by the text in which they lie; those between texts are dropped."""
+        ends.sort()
+        at = 0
+        while at < len(ends):
+            text = bisect_left(batch.ends, ends[at] - _SLACK)
+            if text == len(batch.ends):
+                return
+            begin = at
+            limit = batch.ends[text] + _SLACK
+            while at < len(ends) and ends[at] <= limit:
+                at += 1
+            inside = [end for end in ends[begin:at] if end > batch.starts[text]]
+            if inside:
+                yield text, inside
+
+    def _confirmed(self, batch: Batch, number: int, ends: list[int]) -> Iterator[tuple[int, Match]]:
+        confirmer = self.engine.confirmers[number]
+        for text, inside in self._by_text(batch, ends):
+            low, high = batch.starts[text], batch.ends[text]
+            seen: set[int] = set()
+            for base, found in confirmer.around(batch.data, inside, low, high):
+                start, end = base + found.start, base + found.end
+                if start in seen or start < low or end > high or not _reported(batch, start, end):
+                    continue
+                seen.add(start)
+                if self._hidden(batch.data, start, end, low, high):
+                    continue
+                yield text, _match(batch, text, confirmer, found, (start, end))
+
+    def _hidden(self, data: Data, start: int, end: int, low: int, high: int) -> bool:
+        if self.engine.inline_ignores and ignored(data, start, end, low, high):
+            self.tally.ignored += 1
+            return True
+        return False
+
+    def _settled(self, batch: Batch, text: int, matches: list[Match]) -> Iterator[Match]:
+        """Let the strongest of overlapping matches stand; look up members of tar archives."""
+        taken: list[Match] = []
+        for match in sorted(matches, key=lambda match: match.strength, reverse=True):
+            if all(match.end <= other.start or match.start >= other.end for other in taken):
+                taken.append(match)
+        yield from _named(batch, text, taken)
+
+    def _decoded_of(
+        self, batch: Batch, number: int, ends: list[int], origin: _Origin
+    ) -> Iterator[Match]:
+        encoding = ENCODINGS[number]
+        for text, inside in self._by_text(batch, ends):
+            low, high, done = batch.starts[text], batch.ends[text], 0
+            for end in inside:
+                if end <= done or end > high:
+                    continue
+                region = encoding.decode(batch.data, end, low, high)
+                if region is None or not region.text:
+                    continue
+                done = region.end
+                yield from self._within(batch, text, encoding.name, region, origin)
+
+    def _within(
+        self, batch: Batch, text: int, encoding: str, region: Region, origin: _Origin
+    ) -> Iterator[Match]:
+        """Scan decoded text; what is in it stands where the encoded run stands."""
+        key = (encoding, region.text)
+        inner = self._decoded.get(key)
+        if inner is None:
+            below = _Origin((*origin.decoding, encoding), origin.archives)
+            inner = list(self._search(batch_of(region.text), below, None))
+            if len(self._decoded) > _REMEMBERED:
+                self._decoded.clear()
+            self._decoded[key] = inner
+        if not inner or not _reported(batch, region.start, region.end):
+            return
+        low, high = batch.starts[text], batch.ends[text]
+        plain = bytes(batch.data[region.start : region.end])
+        new = [match for match in inner if match.secret not in plain]
+        if new and self._hidden(batch.data, region.start, region.end, low, high):
+            return
+        for match in new:
+            yield _moved(batch, text, match, region)
+
+    def _unpacked(
+        self,
+        batch: Batch,
+        kind: archive.Container,
+        ends: list[int],
+        origin: _Origin,
+        budget: archive.Budget | None,
+    ) -> Iterator[Match]:
+        for text, inside in self._by_text(batch, ends):
+            low, high, name = batch.starts[text], batch.ends[text], batch.names[text]
+            for end in inside:
+                start = end - kind.at
+                if kind.name == "tar" or not _begins(batch, low, start):
+                    continue
+                stop, member = _extent(batch, low, high, start)
+                if batch.window and not (batch.window.first and batch.window.last):
+                    self.tally.leave_out("archive is too large to be opened", os.fsdecode(name))
+                    continue
+                raw = io.BytesIO(bytes(batch.data[start:stop]))
+                for match in self.open(kind, raw, name, origin, budget):
+                    yield replace(match, inside=member + match.inside)
+
+    def open(
+        self,
+        kind: archive.Container,
+        raw: IO[bytes],
+        name: bytes,
+        origin: _Origin = _ROOT,
+        budget: archive.Budget | None = None,
+    ) -> Iterator[Match]:
+        """Scan the members of an archive."""
+        if origin.archives >= archive.MAX_DEPTH:
+            self.tally.leave_out(
+                f"archive is nested deeper than {archive.MAX_DEPTH}", os.fsdecode(name)
+            )
+            return
+        self.tally.opened[kind.name] += 1
+        own = budget or archive.Budget(_size(raw))
+        left = own.left
+        below = _Origin((*origin.decoding, kind.name), origin.archives + 1)
+        for member, window in archive.members(kind, raw, own):
+            suffix = f"!{member}" if member else ""
+            for match in self._search(window_batch(window, name), below, own):
+                yield replace(match, inside=suffix + match.inside)
+        self.tally.unfolded += left - own.left
+        for note in own.notes:
+            self.tally.leave_out(note, os.fsdecode(name))
+        own.notes.clear()
+
+
+_REMEMBERED = 2_000
+
+
+def _reported(batch: Batch, start: int, end: int) -> bool:
+    """Say whether this window, of those that overlap here, is the one to report a match."""
+    window = batch.window
+    if window is None:
+        return True
+    return (window.first or start >= MARGIN) and (window.last or end <= batch.used - MARGIN)
+
+
+def _match(
+    batch: Batch, text: int, confirmer: Confirmer, found: Confirmed, span: tuple[int, int]
+) -> Match:
+    start, end = span
+    low, data = batch.starts[text], batch.data
+    before = batch.window.line if batch.window else 0
+    offset = batch.window.offset if batch.window else 0
+    line = before + data.count(b"\n", low, start) + 1
+    column = start - max(data.rfind(b"\n", low, start) + 1, low) + 1
+    return Match(
+        rule=confirmer.rule,
+        secret=bytes(data[start:end]),
+        item=os.fsdecode(batch.names[text]),
+        start=offset + start - low,
+        end=offset + end - low,
+        line=line,
+        column=column,
+        end_line=line + data.count(b"\n", start, end),
+        confidence=found.confidence,
+        checksum=found.checksum,
+        reasons=found.reasons,
+        label=found.label,
+    )
+
+
+def _moved(batch: Batch, text: int, match: Match, region: Region) -> Match:
+    """Give a match in decoded text the place of the encoded run."""
+    low, data = batch.starts[text], batch.data
+    before = batch.window.line if batch.window else 0
+    offset = batch.window.offset if batch.window else 0
+    line = before + data.count(b"\n", low, region.start) + 1
+    return replace(
+        match,
+        item=os.fsdecode(batch.names[text]),
+        start=offset + region.start - low,
+        end=offset + region.end - low,
+        line=line,
+        column=region.start - max(data.rfind(b"\n", low, region.start) + 1, low) + 1,
+        end_line=line + data.count(b"\n", region.start, region.end),
+    )
+
+
+def _is_tar(data: Data, low: int) -> bool:
+    return data[low + archive.TAR_MAGIC : low + archive.TAR_MAGIC + 5] == b"ustar"
+
+
+def _begins(batch: Batch, low: int, start: int) -> bool:
+    """Say whether an archive may begin here: with the text, or with a member of a tar archive."""
+    if start == low:
+        return batch.window is None or batch.window.first
+    return (
+        start > low
+        and (start - low) % 512 == 0
+        and _is_tar(batch.data, low)
+        and _is_tar(batch.data, start - 512)
+    )
+
+
+def _extent(batch: Batch, low: int, high: int, start: int) -> tuple[int, str]:
+    """Return the end of the archive that begins at `start`, and the tar member that it is."""
+    if start == low:
+        return high, ""
+    name, size = archive.tar_member(batch.data, low, start - 512)
+    return min(high, start + size), f"!{name}"
+
+
+def _named(batch: Batch, text: int, matches: Iterable[Match]) -> Iterator[Match]:
+    """Say in which member of a tar archive a match lies."""
+    low = batch.starts[text]
+    if not _is_tar(batch.data, low):
+        yield from matches
+        return
+    for match in matches:
+        header = _header_before(batch.data, low, low + match.start)
+        name = archive.tar_member(batch.data, low, header)[0] if header >= 0 else ""
+        yield replace(match, inside=f"!{name}{match.inside}" if name else match.inside)
+
+
+def _header_before(data: Data, low: int, at: int) -> int:
+    """Return the last tar header before `at`, or -1."""
+    header = low + (at - low) // 512 * 512
+    while header >= low and not _is_tar(data, header):
+        header -= 512
+    return header if header >= low else -1
+
+
+def _size(raw: IO[bytes]) -> int:
+    size = raw.seek(0, io.SEEK_END)
+    raw.seek(0)
+    return size

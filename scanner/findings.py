@@ -1,0 +1,189 @@
+"""From matches to findings: one a secret, with all its places, its standing and its reasons."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scanner.fingerprint import fingerprint
+from scanner.match import Match
+from vocabulary.alert import Severity
+from vocabulary.credential import Credential, KnownKey, Lookup, credential_of
+from vocabulary.finding import Confidence, Finding, Place, Verdict
+
+_RANK = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
+_UNDATED = "9999"
+_LOOKED_UP = 1000
+
+
+@dataclass(slots=True)
+class _Group:
+    """All matches of one secret."""
+
+    best: Match
+    places: dict[tuple[str, ...], Place] = field(default_factory=dict)
+    count: int = 0
+
+
+Locate = Mapping[str, Sequence[Place]]
+"""Name of a text → the places where it stands, without line and column."""
+
+
+def findings(
+    matches: Iterable[Match],
+    located: Locate,
+    *,
+    source: str,
+    key: bytes,
+    lookup: Lookup | None = None,
+    peppers: Mapping[str, bytes] | None = None,
+    show_secrets: bool = False,
+) -> list[Finding]:
+    """Group matches by their secret, look the secrets up, and weigh them.
+
+    Args:
+        matches: of one scan.
+        located: where each text stands.
+        source: git, tree, staged, stdin, ….
+        key: for fingerprints.
+        lookup: asks the key store.
+        peppers: for stores of imported keys.
+        show_secrets: leave secrets readable, for the person at the terminal.
+    """
+    groups: dict[bytes, _Group] = {}
+    for match in matches:
+        group = groups.setdefault(match.secret, _Group(match))
+        if match.strength > group.best.strength:
+            group.best = match
+        for place in _places(match, located.get(match.item, ())):
+            group.places.setdefault(
+                (place.blob, place.path, str(place.line), str(place.column)), place
+            )
+        group.count = len(group.places)
+    secrets = list(groups)
+    credentials = [_credential(groups[secret].best, peppers) for secret in secrets]
+    known = _known(credentials, lookup)
+    found = [
+        _finding(groups[secret], credential, key_, source, key, show_secrets=show_secrets)
+        for secret, credential, key_ in zip(secrets, credentials, known, strict=True)
+    ]
+    return sorted(found, key=_order)
+
+
+def _order(finding: Finding) -> tuple[int, int, str, int]:
+    return (
+        -Severity.of(finding.severity),
+        -_RANK[Confidence(finding.confidence)],
+        finding.path,
+        finding.line,
+    )
+
+
+def _places(match: Match, bases: Sequence[Place]) -> Iterable[Place]:
+    for base in bases or (Place(path=match.item),):
+        yield Place(
+            path=base.path + match.inside,
+            line=match.line,
+            column=match.column,
+            end_line=match.end_line,
+            commit=base.commit,
+            blob=base.blob,
+            author=base.author,
+            date=base.date,
+        )
+
+
+def _text(secret: bytes) -> str:
+    return secret.decode("utf-8", "backslashreplace")
+
+
+def _credential(match: Match, peppers: Mapping[str, bytes] | None) -> Credential:
+    return credential_of(_text(match.secret), peppers=peppers, redacted=redacted(match))
+
+
+def redacted(match: Match) -> str:
+    """Return what a person may see of a secret: a prefix that its format spells out anyway."""
+    text = _text(match.secret)
+    if match.rule.provider == "generic" or match.rule.id.startswith("private-key"):
+        return "[REDACTED]"
+    head = text[:_PREFIX]
+    cut = max((head.rfind(mark) for mark in "_-."), default=-1) + 1
+    if not cut and match.rule.keywords:
+        cut = max(
+            (len(word) for word in match.rule.keywords if head.lower().startswith(word)), default=0
+        )
+    return f"{text[:cut]}[REDACTED]" if len(text) >= 3 * cut else "[REDACTED]"
+
+
+_PREFIX = 12
+
+
+def _known(credentials: Sequence[Credential], lookup: Lookup | None) -> list[KnownKey | None]:
+    if lookup is None:
+        return [None] * len(credentials)
+    known: list[KnownKey | None] = []
+    for at in range(0, len(credentials), _LOOKED_UP):
+        known += lookup(credentials[at : at + _LOOKED_UP])
+    return known
+
+
+def _finding(
+    group: _Group,
+    credential: Credential,
+    known: KnownKey | None,
+    source: str,
+    key: bytes,
+    *,
+    show_secrets: bool,
+) -> Finding:
+    best = group.best
+    places = tuple(
+        sorted(group.places.values(), key=lambda p: (p.date or _UNDATED, p.path, p.line))
+    )
+    first = places[0]
+    severity, confidence, reasons = _weighed(best, known)
+    return Finding(
+        rule=best.rule.id,
+        name=best.rule.name,
+        severity=severity,
+        confidence=confidence,
+        path=first.path,
+        line=first.line,
+        column=first.column,
+        end_line=first.end_line,
+        commit=first.commit,
+        blob=first.blob,
+        author=first.author,
+        date=first.date,
+        places=places,
+        count=group.count,
+        secret=_text(best.secret) if show_secrets else credential.redacted,
+        fingerprint=fingerprint(best.secret, best.label or best.rule.provider, key),
+        verdict=Verdict(known.verdict if known else "unknown", best.checksum),
+        key_id=known.key_id if known else "",
+        key_state=known.state if known else "",
+        environment=known.environment if known else "",
+        reasons=reasons,
+        decoding=best.decoding,
+        source=source,
+        tags=best.rule.tags,
+        credential=credential,
+    )
+
+
+_STANDING = {
+    "live": ("critical", "the key store knows it as a live key"),
+    "deprecated": ("high", "the key store still accepts it, as a rotated key"),
+    "suspended": ("high", "the key store knows it as a suspended key"),
+    "test": ("medium", "the key store knows it as a test key"),
+    "expired": ("low", "the key store knows it as an expired key"),
+    "revoked": ("low", "the key store knows it as a revoked key"),
+}
+
+
+def _weighed(match: Match, known: KnownKey | None) -> tuple[str, str, tuple[str, ...]]:
+    """Return severity, confidence and reasons, by the strongest proof there is."""
+    if known is None:
+        return match.rule.severity, match.confidence.value, match.reasons
+    severity, said = _STANDING[known.verdict]
+    if known.publishable:
+        severity, said = "low", f"{said}, publishable: it is meant to be seen"
+    return severity, Confidence.HIGH.value, (*match.reasons, said)

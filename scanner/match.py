@@ -1,0 +1,51 @@
+"""What the engine finds: one secret at one place of one text, and why it is believed."""
+
+from dataclasses import dataclass
+
+from scanner.rules import Rule
+from vocabulary.finding import Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A secret at a place. Short-lived: it holds the secret itself, and `repr` leaves it out.
+
+    Attributes:
+        item: name of the text: an object id, a path.
+        inside: name of the member of an archive, as a suffix of the path.
+        label: the name that the secret is assigned to, where it is.
+        start: bytes from the beginning of the text (of the outermost, when decoded).
+        line, column, end_line: 1-based.
+        checksum: valid, invalid or none.
+        decoding: the encodings and containers on the way to it, outermost first.
+    """
+
+    rule: Rule
+    secret: bytes
+    item: str
+    start: int
+    end: int
+    line: int
+    column: int
+    end_line: int
+    confidence: Confidence
+    checksum: str = "none"
+    reasons: tuple[str, ...] = ()
+    decoding: tuple[str, ...] = ()
+    inside: str = ""
+    label: str = ""
+
+    def __repr__(self) -> str:
+        """Say all but the secret."""
+        return f"Match({self.rule.id}, {self.item}:{self.line}:{self.column})"
+
+    @property
+    def strength(self) -> tuple[bool, int, int, int]:
+        """Order matches of one text: proof, then confidence, then the more specific rule."""
+        rank = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH).index(self.confidence)
+        specific = self.rule.provider not in GENERIC
+        return (self.checksum == "valid", rank, int(specific), len(self.secret))
+
+
+GENERIC = ("generic",)
+"""Providers of rules that know no format: their matches are weighed by scanner/classify.py."""

@@ -1,0 +1,48 @@
+"""What a caller may ask of a scan."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vocabulary.finding import Confidence
+
+Progress = Callable[[int, int], None]
+"""Told of texts done and texts in all, now and then, from any thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions:
+    """How to scan; nothing of it is ever read from the target.
+
+    Attributes:
+        tree: the files of the working tree alone.
+        staged: what the index adds to HEAD alone.
+        since: what is not reachable from this revision.
+        branch: what is reachable from this revision alone.
+        ignored: the files that git ignores as well.
+        inline_ignores: honour marks like `keywatch:allow` on a secret's own line.
+        allow_shallow: a clone whose history was cut off counts as whole.
+        confidence: findings below it are counted, not returned.
+        show_secrets: leave secrets readable in findings.
+        rules: further rule files or directories.
+        disabled: ids of rules to leave out.
+        fingerprint_key: the operator's key for fingerprints; empty for the repository's own.
+        peppers: pepper id → pepper, for look-ups in stores of imported keys.
+        workers: threads, each with a git of its own; 0 for as many as there are cores.
+    """
+
+    tree: bool = False
+    staged: bool = False
+    since: str = ""
+    branch: str = ""
+    ignored: bool = False
+    inline_ignores: bool = True
+    allow_shallow: bool = False
+    confidence: Confidence = Confidence.MEDIUM
+    show_secrets: bool = False
+    rules: tuple[Path, ...] = ()
+    disabled: tuple[str, ...] = ()
+    fingerprint_key: bytes = b""
+    peppers: Mapping[str, bytes] = field(default_factory=dict)
+    workers: int = 0
+    stdin_name: str = "(stdin)"

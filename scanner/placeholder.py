@@ -1,0 +1,51 @@
+"""Values that only stand where a secret would: templates, examples, repeated characters."""
+
+import re
+
+_TEMPLATE = re.compile(
+    rb"\$\{|\{\{|\}\}|\$\(|<%|%>|\$[A-Za-z_]\w*|%[A-Z_]{3,}%|^%\(?\w*\)?[sd]?$|^<[^<>]*>$|^\[[^\]]*\]$"
+    rb"|^\{\w*\}$|#\{|@@|\{\w+\}|__[A-Z_]{3,}__|^:[a-z_]+$|^\*+$|^\.+$|^-+$|\.\.\.|\xe2\x80\xa6"
+)
+_WORDS = re.compile(
+    rb"(?i)example|sample|dummy|change_?-?me|placeholder|your[-_ ]?\w|x{4}|\*{3}|redacted|removed"
+    rb"|insert|foo_?bar|fake|todo|fixme|replace|not_?-?a_?-?real|goes[-_ ]?here|in_?valid|mock"
+    rb"|my[-_ ]?(?:secret|password|token|key|api)|some[-_ ]?(?:secret|password|token|key)"
+)
+_STRONG_WORDS = re.compile(
+    rb"(?i)example|placeholder|change_?me|your[-_](?:\w|api|key|token)|yourtoken|your(?:api|secret|key)"
+    rb"|x{5}|\*{4}|redacted|dummy|insert_|_here\b"
+)
+_SEQUENCES = (
+    b"0123456789", b"1234567890", b"abcdefghij", b"9876543210", b"0a1b2c3d4e", b"abcdef0123",
+    b"123456789a", b"deadbeefdeadbeef", b"qwertyuiop",
+)  # fmt: skip
+_RUN = re.compile(rb"(.)\1{6,}", re.DOTALL)
+_FEW = 4  # a secret of ten characters or more has more distinct ones than this
+_LONG = 10
+
+
+def template(value: bytes) -> bool:
+    """Say whether a value is filled in elsewhere: `${TOKEN}`, `{{ token }}`, `<token>`."""
+    return _TEMPLATE.search(value) is not None
+
+
+def invented(value: bytes) -> str:
+    """Say why a value in a provider's format is none that was issued; empty where nothing does.
+
+    Strict: a random secret hits none of it by chance (below one in a million).
+    """
+    if _STRONG_WORDS.search(value):
+        return "holds a word of examples"
+    if _RUN.search(value):
+        return "repeats one character"
+    if len(value) >= _LONG and len(set(value)) <= _FEW:
+        return "is made of very few characters"
+    low = value.lower()
+    if any(sequence in low for sequence in _SEQUENCES):
+        return "counts up"
+    return ""
+
+
+def example_word(value: bytes) -> bool:
+    """Say whether a freely chosen value holds a word that only examples hold."""
+    return _WORDS.search(value) is not None

@@ -1,0 +1,274 @@
+"""A rule's pattern, loosened until hyperscan can look for it in a stream.
+
+Hyperscan says that a pattern may end here; Python's `re` then decides on a few hundred bytes
+around it. So the pattern given to hyperscan may match more than the rule, never less. What is
+loosened: optional ends, which would make it report every byte of a long match; look-around and
+back references, which it does not have; large repetitions, which make its automata large.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Any
+
+_parser: Any = import_module("re._parser")
+_BIG = 64  # repetitions above this are left open: cheaper for hyperscan, and looser
+UNBOUNDED = int(_parser.MAXREPEAT)
+_CATEGORIES = {
+    "CATEGORY_DIGIT": r"\d",
+    "CATEGORY_NOT_DIGIT": r"\D",
+    "CATEGORY_SPACE": r"\s",
+    "CATEGORY_NOT_SPACE": r"\S",
+    "CATEGORY_WORD": r"\w",
+    "CATEGORY_NOT_WORD": r"\W",
+}
+_ANCHORS = {
+    "AT_BEGINNING": "^",
+    "AT_BEGINNING_STRING": "^",
+    "AT_END": "$",
+    "AT_END_STRING": "$",
+    "AT_BOUNDARY": r"\b",
+    "AT_NON_BOUNDARY": r"\B",
+}
+Node = tuple[Any, Any]
+
+
+def loosened(pattern: str) -> str:
+    """Return a pattern for hyperscan that ends within every match of `pattern`.
+
+    Rules of the shape "a provider's name, a gap, `token = `, some characters" are reduced to
+    what follows the gap, and their characters to 16 of any kind: many rules then share one
+    pattern, and which of them it was is told by their keywords.
+
+    Args:
+        pattern: Python `re` syntax; it is matched against UTF-8 bytes.
+
+    Raises:
+        re.error: when it is not valid.
+    """
+    tree = _parser.parse(pattern)
+    nodes = _trimmed(_after_gap(list(tree)))
+    caseless = bool(tree.state.flags & re.IGNORECASE)
+    body = "".join(_written(node, dotall=bool(tree.state.flags & re.DOTALL)) for node in nodes)
+    return f"(?i){body}" if caseless else body
+
+
+def spells(pattern: str) -> bool:
+    """Say whether the pattern for hyperscan holds a literal, by which it is found fast."""
+    return bool(_LITERAL_RUN.search(loosened(pattern)))
+
+
+_LITERAL_RUN = re.compile(r"(?:\\x[0-9a-f]{2}){3}(?![-\]])")
+_GAP, _TAIL = 24, 19  # a gap is at least so long at most; what follows it is at least so long
+
+
+def _after_gap(nodes: list[Node]) -> list[Node]:
+    """Cut all up to the last wide gap behind which words and a long secret stand."""
+    for at in range(len(nodes) - 1, 0, -1):
+        operation, argument = nodes[at]
+        rest = nodes[at + 1 :]
+        wide = "REPEAT" in str(operation) and argument[0] == 0 and _GAP <= argument[1] < UNBOUNDED
+        if wide and rest and _starts_with_words(rest[0]) and _least(rest) >= _TAIL:
+            return _with_any_secret(rest)
+    return nodes
+
+
+def _with_any_secret(nodes: list[Node]) -> list[Node]:
+    """Let the secret be any 16 characters, and forget what must follow it."""
+    for at, node in enumerate(nodes):
+        if str(node[0]) == "SUBPATTERN" and _least([node]) >= _ANY_LENGTH and _token_like(node):
+            return [*nodes[:at], *_ANY]
+    return nodes
+
+
+_ANY_LENGTH = 16
+_TOKEN = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/_=.~-")
+_ANY: list[Node] = list(_parser.parse(f"[0-9A-Za-z+/_=.~-]{{{_ANY_LENGTH}}}"))
+
+
+def _token_like(node: Node) -> bool:
+    """Say whether all that a node matches is made of characters of tokens."""
+    operation, argument = str(node[0]), node[1]
+    if operation == "LITERAL":
+        return argument in _TOKEN
+    if operation == "IN":
+        return all(_within_token(str(kind), value) for kind, value in argument)
+    if "REPEAT" in operation:
+        return all(_token_like(inner) for inner in argument[2])
+    if operation == "SUBPATTERN":
+        return all(_token_like(inner) for inner in argument[3])
+    return False
+
+
+def _within_token(kind: str, value: Any) -> bool:  # noqa: ANN401
+    if kind == "LITERAL":
+        return value in _TOKEN
+    return kind == "RANGE" and all(code in _TOKEN for code in range(value[0], value[1] + 1))
+
+
+def _starts_with_words(node: Node) -> bool:
+    """Say whether a node is a choice of words of three letters or more."""
+    operation, argument = str(node[0]), node[1]
+    if operation == "SUBPATTERN":
+        inner = list(argument[3])
+        return bool(inner) and (_starts_with_words(inner[0]) or _word(inner))
+    if operation == "BRANCH":
+        return all(_word(list(branch)) for branch in argument[1])
+    return False
+
+
+def _word(nodes: Sequence[Node]) -> bool:
+    return len(nodes) > 2 and all(str(node[0]) == "LITERAL" for node in nodes[:3])  # noqa: PLR2004
+
+
+def _least(nodes: Sequence[Node]) -> int:
+    return sum(_narrowest(node) for node in nodes)
+
+
+def _narrowest(node: Node) -> int:
+    """Return the least number of characters a node matches."""
+    operation, argument = str(node[0]), node[1]
+    if "REPEAT" in operation:
+        return int(argument[0]) * _least(list(argument[2]))
+    if operation == "SUBPATTERN":
+        return _least(list(argument[3]))
+    if operation == "BRANCH":
+        return min(_least(list(branch)) for branch in argument[1])
+    return int(operation in ("LITERAL", "NOT_LITERAL", "ANY", "IN"))
+
+
+def width(pattern: str) -> tuple[int, int]:
+    """Return the least and the greatest number of characters that `pattern` matches."""
+    least, greatest = _parser.parse(pattern).getwidth()
+    return int(least), int(greatest)
+
+
+def literals(pattern: str, least: int = 4) -> tuple[str, ...]:
+    """Return the runs of literal characters, each `least` or longer, that the pattern spells out.
+
+    Empty for a pattern that ignores case.
+    """
+    tree = _parser.parse(pattern)
+    if tree.state.flags & re.IGNORECASE:
+        return ()
+    return tuple(dict.fromkeys(run for run in _runs(list(tree)) if len(run) >= least))
+
+
+def _runs(nodes: Sequence[Node]) -> Iterable[str]:
+    run = ""
+    for operation, argument in nodes:
+        name = str(operation)
+        if name == "LITERAL":
+            run += chr(argument)
+            continue
+        if name == "SUBPATTERN" and not run:
+            yield from _runs(list(argument[3]))
+            continue
+        yield run
+        run = ""
+        if name == "SUBPATTERN":
+            yield from _runs(list(argument[3]))
+        elif name == "BRANCH":
+            for branch in argument[1]:
+                yield from _runs(list(branch))
+    yield run
+
+
+def _trimmed(nodes: list[Node]) -> list[Node]:
+    """Cut what is optional off both ends."""
+    while nodes and (_optional(nodes[0]) or _lookaround(nodes[0])):
+        nodes = nodes[1:]
+    while nodes and (_optional(nodes[-1]) or _lookaround(nodes[-1])):
+        nodes = nodes[:-1]
+    if nodes:
+        nodes = [*nodes[:-1], _shortest_end(nodes[-1])]
+    return nodes
+
+
+def _optional(node: Node) -> bool:
+    return "REPEAT" in str(node[0]) and node[1][0] == 0
+
+
+def _lookaround(node: Node) -> bool:
+    return str(node[0]) in ("ASSERT", "ASSERT_NOT")
+
+
+def _shortest_end(node: Node) -> Node:
+    """Let the last element match as little as it may."""
+    operation, argument = node
+    if "REPEAT" in str(operation):
+        return operation, (argument[0], argument[0], argument[2])
+    if str(operation) == "SUBPATTERN":
+        group, added, removed, inner = argument
+        kept = list(inner)
+        while kept and (_optional(kept[-1]) or _lookaround(kept[-1])):
+            kept = kept[:-1]
+        if kept:
+            kept = [*kept[:-1], _shortest_end(kept[-1])]
+        return operation, (group, added, removed, kept)
+    return node
+
+
+def _written(node: Node, *, dotall: bool) -> str:  # noqa: PLR0911  (one return a kind of node)
+    operation, argument = str(node[0]), node[1]
+
+    def sequence(nodes: Iterable[Node]) -> str:
+        return "".join(_written(inner, dotall=dotall) for inner in nodes)
+
+    if operation == "LITERAL":
+        return _character(argument)
+    if operation in ("NOT_LITERAL", "ANY", "IN"):
+        return _class(operation, argument, dotall=dotall)
+    if "REPEAT" in operation:
+        return f"(?:{sequence(argument[2])}){_times(argument[0], argument[1])}"
+    if operation == "BRANCH":
+        return f"(?:{'|'.join(sequence(branch) for branch in argument[1])})"
+    if operation == "SUBPATTERN":
+        return _group(argument, sequence(argument[3]))
+    if operation == "ATOMIC_GROUP":
+        return f"(?:{sequence(argument)})"
+    if operation == "AT":
+        return _ANCHORS[str(argument)]
+    if operation in ("ASSERT", "ASSERT_NOT"):
+        return ""
+    return r"[\x00-\xff]*"  # a back reference or a conditional group
+
+
+def _group(argument: Any, inner: str) -> str:  # noqa: ANN401  (a tuple of re's own parser)
+    flags = ("i" if argument[1] & re.IGNORECASE else "") + (
+        "-i" if argument[2] & re.IGNORECASE else ""
+    )
+    return f"(?{flags}:{inner})"
+
+
+def _times(least: int, greatest: int) -> str:
+    if greatest == UNBOUNDED or greatest > _BIG:
+        return {0: "*", 1: "+"}.get(least, f"{{{least},}}" if greatest != least else f"{{{least}}}")
+    if least == greatest:
+        return f"{{{least}}}"
+    return f"{{{least},{greatest}}}"
+
+
+def _character(code: int) -> str:
+    if code < 0x80:  # noqa: PLR2004  (ASCII)
+        return f"\\x{code:02x}"
+    return "(?:" + "".join(f"\\x{byte:02x}" for byte in chr(code).encode()) + ")"
+
+
+def _class(operation: str, argument: Any, *, dotall: bool) -> str:  # noqa: ANN401
+    if operation == "ANY":
+        return r"[\x00-\xff]" if dotall else r"[^\n]"
+    if operation == "NOT_LITERAL":
+        return f"[^\\x{argument:02x}]" if argument < 0x80 else r"[\x00-\xff]"  # noqa: PLR2004
+    inside = "".join(_member(str(kind), value) for kind, value in argument)
+    return f"[{inside}]"
+
+
+def _member(kind: str, value: Any) -> str:  # noqa: ANN401
+    if kind == "NEGATE":
+        return "^"
+    if kind == "CATEGORY":
+        return _CATEGORIES[str(value)]
+    if kind == "RANGE":
+        return f"\\x{min(value[0], 255):02x}-\\x{min(value[1], 255):02x}"
+    return f"\\x{min(value, 255):02x}"

@@ -1,0 +1,105 @@
+"""The receipt: what was scanned, what was left out, and why. A coverage that CI can assert on."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from vocabulary.errors import ExitCode
+
+
+@dataclass(slots=True)
+class Receipt:
+    """Filled in while a scan goes on.
+
+    Attributes:
+        listed: type → [objects, bytes], as git lists them; equal to `git cat-file
+            --batch-all-objects --batch-check`.
+        read: objects whose contents were scanned, and their bytes.
+        files: files read beside the objects, and their bytes.
+        unfolded: bytes that came out of archives.
+        incomplete: what should have been scanned and was not, a sentence each.
+        left_out: reason → how often; by choice or limit.
+        ignored: findings hidden by marks on their own line.
+        below: findings below the confidence that is shown.
+    """
+
+    target: str = ""
+    source: str = ""
+    rules: int = 0
+    rules_digest: str = ""
+    listed: dict[str, list[int]] = field(default_factory=dict)
+    read: list[int] = field(default_factory=lambda: [0, 0])
+    files: list[int] = field(default_factory=lambda: [0, 0])
+    opened: dict[str, int] = field(default_factory=dict)
+    unfolded: int = 0
+    incomplete: list[str] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    ignored: int = 0
+    below: int = 0
+    findings: int = 0
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return what the command line ends with; something missed beats something found."""
+        if self.incomplete:
+            return ExitCode.INCOMPLETE
+        return ExitCode.FINDINGS if self.findings else ExitCode.OK
+
+    def json(self) -> dict[str, Any]:
+        """Return the receipt for programs."""
+        return {
+            "target": self.target,
+            "source": self.source,
+            "complete": not self.incomplete,
+            "rules": {"count": self.rules, "digest": self.rules_digest},
+            "objects": {
+                **{kind: {"count": n, "bytes": size} for kind, (n, size) in self.listed.items()},
+                "total": {
+                    "count": sum(n for n, _ in self.listed.values()),
+                    "bytes": sum(size for _, size in self.listed.values()),
+                },
+            },
+            "scanned": {"objects": self.read[0], "bytes": self.read[1]},
+            "files": {"count": self.files[0], "bytes": self.files[1]},
+            "archives": {"opened": self.opened, "bytes": self.unfolded},
+            "incomplete": self.incomplete,
+            "left_out": self.left_out,
+            "warnings": self.warnings,
+            "inline_ignores": self.ignored,
+            "below_confidence": self.below,
+            "findings": self.findings,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def text(self) -> list[str]:
+        """Return the receipt for a person, a line each."""
+        lines = [f"scanned {self._what()} with {self.rules} rules in {self.seconds:.1f} s"]
+        if self.opened:
+            opened = ", ".join(f"{n} {kind}" for kind, n in sorted(self.opened.items()))
+            lines.append(f"opened {opened} ({_size(self.unfolded)})")
+        if self.ignored:
+            lines.append(f"{self.ignored} hidden by marks on their lines (--no-inline-ignores)")
+        if self.below:
+            lines.append(f"{self.below} below the confidence shown (--confidence low)")
+        lines += [f"left out: {reason} ({count} ×)" for reason, count in self.left_out.items()]
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        lines += [f"NOT SCANNED: {reason}" for reason in self.incomplete[:_SHOWN]]
+        if len(self.incomplete) > _SHOWN:
+            lines.append(f"NOT SCANNED: {len(self.incomplete) - _SHOWN} more (--receipt FILE)")
+        return lines
+
+    def _what(self) -> str:
+        parts = [f"{n} {kind}s" for kind, (n, _) in self.listed.items() if n and kind != "tree"]
+        if parts:
+            parts[-1] += f" ({_size(self.read[1])})"
+        if self.files[0] or not parts:
+            parts.append(f"{self.files[0]} files ({_size(self.files[1])})")
+        return ", ".join(parts)
+
+
+_SHOWN = 20
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count} bytes"  # noqa: PLR2004

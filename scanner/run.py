@@ -1,0 +1,129 @@
+"""A scan from its target to its findings and its receipt."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanner.engine import Engine, engine_of
+from scanner.findings import findings
+from scanner.options import Progress, ScanOptions
+from scanner.receipt import Receipt
+from scanner.rules import load_rules
+from scanner.sources import gitrun
+from scanner.texts import Texts, git_texts, path_texts, staged_texts, stdin_texts, tree_texts
+from vocabulary.credential import Lookup
+from vocabulary.errors import TargetError, UsageError
+from vocabulary.finding import Confidence, Finding
+
+_RANK = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a scan found, and what it covered."""
+
+    findings: tuple[Finding, ...]
+    receipt: Receipt
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Yield the findings, the worst first."""
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        """Return the number of findings."""
+        return len(self.findings)
+
+
+def scan(
+    target: str | Path,
+    options: ScanOptions | None = None,
+    lookup: Lookup | None = None,
+    progress: Progress | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Report:
+    """Scan a repository, a directory, a file, or `-` for stdin.
+
+    Args:
+        target: a path; a repository is every object it holds and its uncommitted work.
+        options: how to scan.
+        lookup: asks the key store about the secrets found.
+        progress: told how far the scan is.
+        clock: seconds, for the receipt.
+
+    Raises:
+        UsageError: there is no such target, revision or option for this target.
+        TargetError: nothing of the target can be read.
+    """
+    asked = options or ScanOptions()
+    begun = clock()
+    receipt = Receipt(target=str(target))
+    find = _source(str(target), asked)
+    engine = engine_of(load_rules(asked.rules, asked.disabled), inline_ignores=asked.inline_ignores)
+    if not engine.ruleset.rules:
+        raise UsageError("there are no rules to scan with", remedy="enable some rules")
+    texts = find(engine, receipt, progress or _silent)
+    shown = _findings(texts, asked, lookup, receipt)
+    receipt.rules, receipt.rules_digest = len(engine.ruleset.rules), engine.ruleset.digest
+    receipt.findings, receipt.seconds = len(shown), clock() - begun
+    return Report(shown, receipt)
+
+
+def _silent(_done: int, _total: int) -> None:
+    return
+
+
+Source = Callable[[Engine, Receipt, Progress], Texts]
+
+
+def _source(target: str, options: ScanOptions) -> Source:
+    """Choose where texts come from, before anything costly starts."""
+    narrowed = [
+        f"--{name}" for name in ("tree", "staged", "since", "branch") if getattr(options, name)
+    ]
+    if len(narrowed) > 1:
+        raise UsageError(f"{' and '.join(narrowed)} exclude each other")
+    if target == STDIN:
+        return lambda e, r, p: stdin_texts(sys.stdin.buffer, options, e, r, p)
+    path = Path(target)
+    try:
+        exists = path.exists()
+    except (OSError, ValueError):
+        exists = False
+    if not exists:
+        raise UsageError("there is no such file or directory", where=target)
+    repository = gitrun.find(path) if path.is_dir() else None
+    if repository is None:
+        if narrowed and narrowed != ["--tree"]:
+            raise UsageError(f"{narrowed[0]} needs a git repository", where=target)
+        if path.is_dir():
+            return lambda e, r, p: path_texts(path, e, r, p)
+        if not path.is_file():
+            raise TargetError("neither a regular file nor a directory", where=target)
+        return lambda e, r, p: path_texts(path, e, r, p)
+    if options.tree:
+        return lambda e, r, p: tree_texts(repository, options, e, r, p)
+    if options.staged:
+        return lambda e, r, p: staged_texts(repository, e, r, p)
+    return lambda e, r, p: git_texts(repository, options, e, r, p)
+
+
+def _findings(
+    texts: Texts, options: ScanOptions, lookup: Lookup | None, receipt: Receipt
+) -> tuple[Finding, ...]:
+    least = _RANK[options.confidence]
+    found = findings(
+        texts.matches,
+        texts.located,
+        source=texts.source,
+        key=options.fingerprint_key or (texts.salt() if texts.matches else b""),
+        lookup=lookup,
+        peppers=options.peppers,
+        show_secrets=options.show_secrets,
+    )
+    shown = tuple(finding for finding in found if _RANK[Confidence(finding.confidence)] >= least)
+    receipt.below = len(found) - len(shown)
+    receipt.source = texts.source
+    return shown

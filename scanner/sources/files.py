@@ -1,0 +1,143 @@
+# ruff: noqa: PTH118  (paths are bytes here, which pathlib does not take)
+"""Files on disk: small ones many to a buffer, long ones in windows, archives opened.
+
+No symbolic link is followed, and only regular files are read: a tree may be hostile.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scanner.engine import Batch, window_batch
+from scanner.windows import windows
+
+_BUFFER = 4 << 20
+_SMALL = 1 << 20
+
+
+@dataclass(slots=True)
+class ReadFiles:
+    """What came of reading files.
+
+    Attributes:
+        files: read whole.
+        size: their bytes.
+        links: symbolic links, sockets and devices that were passed over.
+        problems: what could not be read, a sentence each.
+        large: archives too long for one window, to be opened as files.
+    """
+
+    files: int = 0
+    size: int = 0
+    links: int = 0
+    problems: list[str] = field(default_factory=list)
+    tick: Callable[[int], None] = lambda _: None
+
+
+def walk(root: Path, read: ReadFiles) -> Iterator[bytes]:
+    """Yield the files under a directory, relative to it, without git's own directories."""
+    pending = [b""]
+    base = os.fsencode(root)
+    while pending:
+        folder = pending.pop()
+        try:
+            entries = sorted(os.scandir(os.path.join(base, folder)), key=lambda entry: entry.name)
+        except OSError as error:
+            read.problems.append(f"{os.fsdecode(folder) or root}: {error.strerror}")
+            continue
+        for entry in entries:
+            path = os.path.join(folder, entry.name) if folder else entry.name
+            if not entry.is_dir(follow_symlinks=False):
+                yield path
+            elif entry.name != b".git":
+                pending.append(path)
+
+
+def batches(root: Path, paths: Iterable[bytes], read: ReadFiles) -> Iterator[Batch]:
+    """Read files.
+
+    Args:
+        root: what the paths are relative to.
+        paths: names of the texts, and where they are.
+        read: is filled in as files come.
+    """
+    buffer = bytearray(_BUFFER)
+    used, starts, ends, names = 1, [], [], []
+    buffer[0:1] = b"\n"
+    base = os.fsencode(root)
+    for path in paths:
+        handle, size = _opened(os.path.join(base, path), path, read)
+        if handle < 0:
+            continue
+        if size >= _SMALL:
+            yield from _long(handle, path, read)
+            continue
+        if used + size + 2 > len(buffer):
+            yield Batch(buffer, used, starts, ends, names)
+            used, starts, ends, names = 1, [], [], []
+        end = _read_into(buffer, used, handle, path, read)
+        starts.append(used)
+        ends.append(end)
+        names.append(path)
+        buffer[end : end + 1] = b"\n"
+        used = end + 1
+    if names:
+        yield Batch(buffer, used, starts, ends, names)
+
+
+def _opened(file: bytes, path: bytes, read: ReadFiles) -> tuple[int, int]:
+    """Open a regular file; (-1, 0) for anything else."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    flags |= getattr(os, "O_BINARY", 0)
+    try:
+        status = os.lstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            read.links += 1
+            return -1, 0
+        handle = os.open(file, flags)
+        status = os.fstat(handle)
+    except OSError as error:
+        read.problems.append(f"{os.fsdecode(path)}: {error.strerror}")
+        return -1, 0
+    if stat.S_ISREG(status.st_mode):
+        return handle, status.st_size
+    os.close(handle)
+    return -1, 0
+
+
+def _read_into(buffer: bytearray, at: int, handle: int, path: bytes, read: ReadFiles) -> int:
+    """Read a small file to its end, or as far as the buffer goes; return where it ends."""
+    end = at
+    with memoryview(buffer) as view:
+        try:
+            while end < len(buffer) - 1 and (got := os.readv(handle, [view[end:-1]])):
+                end += got
+            read.files += 1
+        except OSError as error:
+            read.problems.append(f"{os.fsdecode(path)}: {error.strerror}")
+        finally:
+            os.close(handle)
+    read.size += end - at
+    read.tick(1)
+    return end
+
+
+def _long(handle: int, path: bytes, read: ReadFiles) -> Iterator[Batch]:
+    def some(size: int) -> bytes:
+        try:
+            got = os.read(handle, size)
+        except OSError as error:
+            read.problems.append(f"{os.fsdecode(path)}: {error.strerror}")
+            return b""
+        read.size += len(got)
+        return got
+
+    try:
+        for window in windows(some):
+            yield window_batch(window, path)
+        read.files += 1
+    finally:
+        os.close(handle)
+    read.tick(1)

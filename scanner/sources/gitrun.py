@@ -1,0 +1,156 @@
+"""Running git on a repository that may be hostile.
+
+A repository's own configuration can name programs (`core.fsmonitor`, hooks, textconv, filters,
+pagers, credential helpers); none of them must run. Only commands that read objects are used, with
+what they could start turned off.
+"""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from vocabulary.errors import RepositoryError, TargetError
+
+_OFF = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.pager=cat",
+    "core.untrackedCache=false",
+    "log.showSignature=false",
+    "diff.external=",
+    "submodule.recurse=false",
+    "safe.directory=*",
+)
+_KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LD_LIBRARY_PATH")
+ALLOWED = ("rev-parse", "rev-list", "cat-file", "for-each-ref", "ls-files", "diff-index", "log")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository on disk.
+
+    Attributes:
+        git_dir: absolute; where objects and refs of this worktree are.
+        worktree: absolute; None for a bare one.
+        shallow: its history was cut off when it was cloned.
+    """
+
+    git_dir: Path
+    worktree: Path | None
+    shallow: bool = False
+
+
+def command(repository: Repository, *arguments: str) -> list[str]:
+    """Return the command line of a git command that only reads."""
+    assert arguments[0] in ALLOWED
+    start = ["git", "--no-replace-objects", "--no-optional-locks"]
+    for setting in _OFF:
+        start += ["-c", setting]
+    start.append(f"--git-dir={repository.git_dir}")
+    if repository.worktree:
+        start.append(f"--work-tree={repository.worktree}")
+    return [*start, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment git runs in: none of GIT_*, no system or user configuration."""
+    kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    return kept | {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",  # a partial clone fetches nothing
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "LC_ALL": "C",
+    }
+
+
+def start(
+    repository: Repository,
+    *arguments: str,
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | int = subprocess.PIPE,
+    stderr: IO[bytes] | int = subprocess.PIPE,
+) -> subprocess.Popen[bytes]:
+    """Start git.
+
+    Raises:
+        TargetError: there is no git to start.
+    """
+    try:
+        return subprocess.Popen(
+            command(repository, *arguments),
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=environment(),
+            cwd=repository.worktree or repository.git_dir,
+            bufsize=0,
+        )
+    except FileNotFoundError:
+        raise TargetError("git is not installed", remedy="install git 2.30 or newer") from None
+
+
+def output(repository: Repository, *arguments: str, stdin: bytes | None = None) -> bytes:
+    """Run git and return what it prints.
+
+    Raises:
+        RepositoryError: it failed; says what git said.
+    """
+    try:
+        done = subprocess.run(
+            command(repository, *arguments),
+            input=b"" if stdin is None else stdin,
+            capture_output=True,
+            env=environment(),
+            cwd=repository.worktree or repository.git_dir,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise TargetError("git is not installed", remedy="install git 2.30 or newer") from None
+    if done.returncode != 0:
+        raise RepositoryError(
+            f"git {arguments[0]} failed: {said(done.stderr)}", where=str(repository.git_dir)
+        )
+    return done.stdout
+
+
+def said(stderr: bytes) -> str:
+    """Return the last line of what git complained, without control characters."""
+    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    return "".join(c if c.isprintable() else "?" for c in lines[-1])[:300] if lines else "no reason"
+
+
+def find(target: Path) -> Repository | None:
+    """Return the repository whose worktree, or whose bare directory, `target` is.
+
+    A directory within a worktree is no repository: it is scanned as a directory.
+
+    Raises:
+        RepositoryError: `.git` is there but git cannot use it.
+    """
+    dot = target / ".git"
+    if dot.is_dir():
+        return _checked(Repository(dot.resolve(), target.resolve()))
+    if dot.is_file():
+        return _checked(Repository(_pointed(dot), target.resolve()))
+    if (target / "HEAD").is_file() and (target / "objects").is_dir() and (target / "refs").is_dir():
+        return _checked(Repository(target.resolve(), None))
+    return None
+
+
+def _pointed(dot: Path) -> Path:
+    """Follow the `.git` file of a worktree or a submodule."""
+    first = dot.read_text(errors="replace").partition("\n")[0]
+    if not first.startswith("gitdir: "):
+        raise RepositoryError("`.git` names no repository", where=str(dot))
+    return (dot.parent / first.removeprefix("gitdir: ")).resolve()
+
+
+def _checked(repository: Repository) -> Repository:
+    said_of = output(repository, "rev-parse", "--is-shallow-repository").strip()
+    return Repository(repository.git_dir, repository.worktree, shallow=said_of == b"true")

@@ -1,0 +1,116 @@
+"""Parts of a repository: what a branch adds, what is staged, and what a tag says."""
+
+import re
+from dataclasses import dataclass
+
+from scanner.options import ScanOptions
+from scanner.sources.gitrun import Repository, output
+from vocabulary.errors import RepositoryError, UsageError
+from vocabulary.finding import Place
+
+_TAGGER = re.compile(r"^tagger (.*>) (\d+) ([+-]\d{4})$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A path of which the index holds another blob than HEAD; `old` is empty for a new one."""
+
+    path: str
+    new: str
+    old: str
+
+
+def resolved(repository: Repository, revision: str) -> str:
+    """Return the commit that a revision names.
+
+    Raises:
+        UsageError: it names none.
+    """
+    try:
+        found = output(
+            repository, "rev-parse", "--verify", "--quiet", "--end-of-options",
+            f"{revision}^{{commit}}",
+        )  # fmt: skip
+    except RepositoryError:
+        raise UsageError(
+            f"no commit is called `{revision}`", where=str(repository.git_dir)
+        ) from None
+    return found.strip().decode()
+
+
+def reachable(repository: Repository, options: ScanOptions) -> bytes:
+    """Return the objects that --since or --branch ask for, a line each."""
+    if options.branch:
+        ends = [resolved(repository, options.branch)]
+    else:
+        ends = ["--all", "--reflog", "--not", resolved(repository, options.since)]
+    return output(
+        repository, "rev-list", "--objects", "--no-object-names", "--in-commit-order", *ends
+    )
+
+
+def staged(repository: Repository) -> list[Change]:
+    """Return what the index changes against HEAD, or all of it before the first commit."""
+    try:
+        head = resolved(repository, "HEAD")
+    except UsageError:
+        listed = output(repository, "ls-files", "-z", "--stage")
+        entries = [entry.partition(b"\t") for entry in listed.split(b"\0") if entry]
+        return [
+            Change(path.decode("utf-8", "surrogateescape"), left.split(b" ")[1].decode(), "")
+            for left, _, path in entries
+            if not left.startswith(_SUBMODULE)
+        ]
+    raw = output(
+        repository, "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev",
+        "--no-ext-diff", "--no-textconv", "--diff-filter=AMT", head,
+    )  # fmt: skip
+    parts = raw.split(b"\0")
+    return [
+        _change(line, path)
+        for line, path in zip(parts[::2], parts[1::2], strict=False)
+        if not line.split(b" ")[1].startswith(_SUBMODULE)
+    ]
+
+
+_SUBMODULE = b"160000"
+
+
+def _change(line: bytes, path: bytes) -> Change:
+    _, _, old, new, _ = line.split(b" ")
+    return Change(
+        path.decode("utf-8", "surrogateescape"),
+        new.decode(),
+        old.decode() if old.strip(b"0") else "",
+    )
+
+
+def salt(repository: Repository) -> bytes:
+    """Return what fingerprints of this repository are keyed with: its oldest root commit."""
+    try:
+        roots = output(repository, "rev-list", "--max-parents=0", "HEAD", "--")
+    except RepositoryError:
+        return b""
+    return roots.split()[-1] if roots.strip() else b""
+
+
+def tag_place(repository: Repository, name: str) -> Place:
+    """Return where an annotated tag stands."""
+    text = output(repository, "cat-file", "tag", name).decode("utf-8", "replace")
+    head = dict(line.partition(" ")[::2] for line in text.partition("\n\n")[0].splitlines())
+    found = _TAGGER.search(text)
+    return Place(
+        path=f"(message of tag {head.get('tag', name)})",
+        commit=head.get("object", ""),
+        blob=name,
+        author=found[1] if found else "",
+        date=_rfc3339(int(found[2]), found[3]) if found else "",
+    )
+
+
+def _rfc3339(seconds: int, zone: str) -> str:
+    """Write git's time the way RFC 3339 does."""
+    from datetime import datetime, timedelta, timezone  # noqa: PLC0415  (rarely needed)
+
+    offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:])) * (-1 if zone[0] == "-" else 1)
+    return datetime.fromtimestamp(seconds, timezone(offset)).isoformat()

@@ -1,0 +1,92 @@
+# ruff: noqa: PTH118  (paths are bytes here, which pathlib does not take)
+"""What a worktree holds beyond its repository: changed, untracked and, if asked, ignored files."""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from scanner.sources.gitrun import Repository, output
+
+_ENTRY = re.compile(
+    rb"(\d{6}) ([0-9a-f]+) (\d)\t([^\0]+)\0  ctime: [^\n]*\n  mtime: (\d+):(\d+)\n"
+    rb"  dev: [^\n]*\n  uid: [^\n]*\n  size: (\d+)\tflags: [^\n]*\n"
+)
+_REGULAR = (b"100644", b"100755")
+
+
+def staged_paths(repository: Repository) -> dict[str, str]:
+    """Return the path in the index of every blob that the index names."""
+    listed = output(repository, "ls-files", "-z", "--stage")
+    entries = (entry.partition(b"\t") for entry in listed.split(b"\0") if entry)
+    return {left.split(b" ")[1].decode(): os.fsdecode(path) for left, _, path in entries}
+
+
+def uncommitted(repository: Repository, *, ignored: bool) -> list[bytes]:
+    """Return the files of the worktree whose content the repository may lack.
+
+    A tracked file counts as unchanged when size and time are those of the index (git's own
+    rule), or when its content has the blob's id. Nothing is asked of git that would run a filter.
+    """
+    assert repository.worktree is not None
+    paths = list(_changed(repository, repository.worktree))
+    paths += _listed(repository, "--others", "--exclude-standard")
+    if ignored:
+        paths += _listed(repository, "--others", "--ignored", "--exclude-standard")
+    return paths
+
+
+def tracked_and_untracked(repository: Repository, *, ignored: bool) -> list[bytes]:
+    """Return all files of the worktree that git would not ignore."""
+    paths = _listed(repository, "--cached", "--others", "--exclude-standard")
+    if ignored:
+        paths += _listed(repository, "--others", "--ignored", "--exclude-standard")
+    return list(dict.fromkeys(paths))
+
+
+def _listed(repository: Repository, *arguments: str) -> list[bytes]:
+    listed = output(repository, "ls-files", "-z", *arguments)
+    return [path for path in listed.split(b"\0") if path and not path.endswith(b"/")]
+
+
+def _changed(repository: Repository, root: Path) -> Iterator[bytes]:
+    listed = output(repository, "ls-files", "-z", "--stage", "--debug")
+    written = _index_time(repository)
+    base = os.fsencode(root)
+    for mode, blob, stage, path, seconds, nanoseconds, size in _ENTRY.findall(listed):
+        if mode not in _REGULAR or stage not in (b"0", b"2"):
+            continue
+        try:
+            status = os.lstat(os.path.join(base, path))
+        except OSError:
+            continue  # deleted: what was in it is in the repository
+        mtime = int(seconds) * 10**9 + int(nanoseconds)
+        same = status.st_size == int(size) and status.st_mtime_ns == mtime and mtime < written
+        if stat.S_ISREG(status.st_mode) and not same and not _is_blob(base, path, blob, status):
+            yield path
+
+
+def _index_time(repository: Repository) -> int:
+    try:
+        return (repository.git_dir / "index").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+_HASHED = 64 << 20
+
+
+def _is_blob(base: bytes, path: bytes, blob: bytes, status: os.stat_result) -> bool:
+    """Say whether a file's content is that of a blob, which is scanned with the repository."""
+    if status.st_size > _HASHED:
+        return False
+    try:
+        with open(os.path.join(base, path), "rb") as stream:  # noqa: PTH123  (a path of bytes)
+            content = stream.read()
+    except OSError:
+        return False
+    kind = hashlib.sha1 if len(blob) == 40 else hashlib.sha256  # noqa: PLR2004
+    head = b"blob %d\0" % len(content)
+    return kind(head + content, usedforsecurity=False).hexdigest().encode() == blob

@@ -1,0 +1,268 @@
+"""Each kind of target, read to its end: matches, where they stand, and the receipt filled in."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import IO
+
+from scanner.attribute import Commit, History, Walk
+from scanner.engine import Batch, Engine, Tally, window_batch
+from scanner.match import Match
+from scanner.options import Progress, ScanOptions
+from scanner.receipt import Receipt
+from scanner.sources import files, objects, revisions, worktree
+from scanner.sources.gitrun import Repository
+from scanner.windows import windows
+from vocabulary.finding import Place
+
+_PART = 2000  # objects below which a second git is not worth its start
+_NAMED = 100  # missing blobs that are named one by one
+
+
+@dataclass(slots=True)
+class Texts:
+    """What a source gives.
+
+    Attributes:
+        located: name of a text → where it stands.
+        salt: gives the key for fingerprints, asked for only when there are findings.
+    """
+
+    matches: list[Match]
+    source: str
+    located: dict[str, Sequence[Place]] = field(default_factory=dict)
+    salt: Callable[[], bytes] = lambda: b""
+
+
+def stdin_texts(
+    stream: IO[bytes], options: ScanOptions, engine: Engine, receipt: Receipt, progress: Progress
+) -> Texts:
+    """Scan what comes in on stdin."""
+    searcher, found = engine.searcher(), []
+    name = options.stdin_name.encode()
+    for window in windows(stream.read):
+        found += searcher.search(window_batch(window, name))
+        receipt.files[1] = window.offset + len(window.data)
+    receipt.files[0] = 1
+    progress(1, 1)
+    _tallied(receipt, searcher.tally)
+    return Texts(found, "stdin")
+
+
+def path_texts(path: Path, engine: Engine, receipt: Receipt, progress: Progress) -> Texts:
+    """Scan a file, or every file under a directory."""
+    read = files.ReadFiles()
+    if path.is_dir():
+        return Texts(
+            _files(path, files.walk(path, read), read, engine, receipt, progress), "directory"
+        )
+    name = os.fsencode(path.name)
+    matches = _files(path.parent, [name], read, engine, receipt, progress)
+    return Texts(matches, "file", {path.name: (Place(path=str(path)),)})
+
+
+def tree_texts(
+    repository: Repository,
+    options: ScanOptions,
+    engine: Engine,
+    receipt: Receipt,
+    progress: Progress,
+) -> Texts:
+    """Scan the files of a worktree."""
+    if repository.worktree is None:
+        receipt.incomplete.append("a bare repository has no working tree")
+        return Texts([], "tree")
+    paths = worktree.tracked_and_untracked(repository, ignored=options.ignored)
+    read = files.ReadFiles()
+    matches = _files(repository.worktree, paths, read, engine, receipt, progress)
+    return Texts(matches, "tree", salt=lambda: revisions.salt(repository))
+
+
+def staged_texts(
+    repository: Repository, engine: Engine, receipt: Receipt, progress: Progress
+) -> Texts:
+    """Scan what the index adds to HEAD; a secret that the old version holds is not new."""
+    changes = revisions.staged(repository)
+    new = {change.new: change for change in changes}
+    matches = _objects(repository, [name.encode() for name in new], engine, receipt, progress)
+    receipt.listed["blob"] = list(receipt.read)
+    hit = {match.item for match in matches}
+    old = {new[name].old for name in hit} - {""}
+    if old:
+        known: dict[str, set[bytes]] = {}
+        aside = Receipt()
+        for match in _objects(repository, [n.encode() for n in old], engine, aside, progress):
+            known.setdefault(match.item, set()).add(match.secret)
+        matches = [m for m in matches if m.secret not in known.get(new[m.item].old, ())]
+    located = {name: (Place(path=change.path, blob=name),) for name, change in new.items()}
+    return Texts(matches, "staged", dict(located), salt=lambda: revisions.salt(repository))
+
+
+def git_texts(
+    repository: Repository,
+    options: ScanOptions,
+    engine: Engine,
+    receipt: Receipt,
+    progress: Progress,
+) -> Texts:
+    """Scan every object of a repository and the uncommitted work in its worktree."""
+    narrow = options.since or options.branch
+    plan = (
+        objects.plan_of(repository, revisions.reachable(repository, options))
+        if narrow
+        else objects.plan_all(repository)
+    )
+    receipt.listed = {kind: [plan.counts[kind], plan.sizes[kind]] for kind in objects.KINDS}
+    receipt.incomplete += [
+        f"git cannot tell of {line.decode(errors='replace')}" for line in plan.broken
+    ]
+    walk = Walk(repository, plan.commits()) if plan.counts["commit"] else None
+    matches = _objects(repository, plan.names, engine, receipt, progress, options.workers)
+    hit = {match.item.encode() for match in matches}
+    history = walk.history(hit, set() if narrow else set(plan.names)) if walk else History({}, {})
+    _covered(repository, options, history, receipt)
+    located = _located(repository, plan, hit, history)
+    if repository.worktree and not options.branch:
+        read = files.ReadFiles()
+        paths = worktree.uncommitted(repository, ignored=options.ignored)
+        matches += _files(repository.worktree, paths, read, engine, receipt, progress)
+    return Texts(matches, "git", located, salt=lambda: revisions.salt(repository))
+
+
+def _covered(
+    repository: Repository, options: ScanOptions, history: History, receipt: Receipt
+) -> None:
+    """Say in the receipt what the repository itself lacks."""
+    if repository.shallow:
+        if options.allow_shallow:
+            receipt.warnings.append("the clone is shallow: older history was not there to scan")
+        else:
+            receipt.incomplete.append(
+                "older history: the clone is shallow (fetch it with `git fetch --unshallow`, "
+                "or accept it with --allow-shallow)"
+            )
+    if history.problem:
+        receipt.incomplete.append(f"who introduced what is not fully known: {history.problem}")
+    receipt.incomplete += [
+        f"blob {name} is named by a commit and missing" for name in history.missing[:_NAMED]
+    ]
+    if len(history.missing) > _NAMED:
+        receipt.incomplete.append(f"{len(history.missing) - _NAMED} more blobs are missing")
+
+
+def _objects(
+    repository: Repository,
+    names: Sequence[bytes],
+    engine: Engine,
+    receipt: Receipt,
+    progress: Progress,
+    workers: int = 0,
+) -> list[Match]:
+    """Read objects with a few gits at once, each over a contiguous range of the packs."""
+    count = max(1, min(workers or _cores(), len(names) // _PART or 1))
+    size = -(-len(names) // count)
+    parts = [names[at : at + size] for at in range(0, len(names), size)] if names else []
+    total, done, lock = len(names), 0, Lock()
+
+    def tick(more: int) -> None:
+        nonlocal done
+        with lock:
+            done += more
+            progress(done, total)
+
+    def one(part: Sequence[bytes]) -> tuple[list[Match], objects.Read, Tally]:
+        searcher, read = engine.searcher(), objects.Read(tick=tick)
+        found: list[Match] = []
+        for batch in objects.batches(repository, part, read):
+            found += searcher.search(batch)
+        return found, read, searcher.tally
+
+    if len(parts) <= 1:
+        results = [one(part) for part in parts]
+    else:
+        with ThreadPoolExecutor(len(parts)) as pool:
+            results = list(pool.map(one, parts))
+    matches: list[Match] = []
+    for found, read, tally in results:
+        matches += found
+        receipt.read[0] += read.objects
+        receipt.read[1] += read.size
+        receipt.incomplete += read.problems
+        _tallied(receipt, tally)
+    return matches
+
+
+def _cores() -> int:
+    try:
+        return min(8, len(os.sched_getaffinity(0)))
+    except AttributeError:
+        return min(8, os.cpu_count() or 1)
+
+
+def _files(
+    root: Path,
+    paths: Iterable[bytes],
+    read: files.ReadFiles,
+    engine: Engine,
+    receipt: Receipt,
+    progress: Progress,
+) -> list[Match]:
+    searcher, found = engine.searcher(), []
+    read.tick = lambda _: progress(read.files, 0)
+    for batch in files.batches(root, paths, read):
+        found += _searched(searcher.search, batch)
+    receipt.files[0] += read.files
+    receipt.files[1] += read.size
+    receipt.incomplete += read.problems
+    if read.links:
+        receipt.left_out["symbolic links and special files"] = read.links
+    _tallied(receipt, searcher.tally)
+    return found
+
+
+def _searched(search: Callable[[Batch], list[Match]], batch: Batch) -> list[Match]:
+    return search(batch)
+
+
+def _tallied(receipt: Receipt, tally: Tally) -> None:
+    """Take over what the engine counted; an archive that broke was not scanned whole."""
+    receipt.ignored += tally.ignored
+    receipt.unfolded += tally.unfolded
+    for kind, count in tally.opened.items():
+        receipt.opened[kind] = receipt.opened.get(kind, 0) + count
+    for reason, (count, first) in tally.left_out.items():
+        also = f" and {count - 1} more" if count > 1 else ""
+        receipt.incomplete.append(f"{first}{also}: {reason}")
+
+
+def _located(
+    repository: Repository, plan: objects.Plan, hit: set[bytes], history: History
+) -> dict[str, Sequence[Place]]:
+    """Say where each object that hit stands."""
+    kinds = plan.kinds(hit)
+    staged: dict[str, str] | None = None
+    located: dict[str, Sequence[Place]] = {}
+    for raw, kind in kinds.items():
+        name = raw.decode()
+        if kind == "commit":
+            located[name] = (_place("(commit message)", history.commits.get(name), name),)
+        elif kind == "tag":
+            located[name] = (revisions.tag_place(repository, name),)
+        elif name in history.blobs:
+            located[name] = tuple(
+                _place(found.path, found.commit, found.commit.oid, name)
+                for found in history.blobs[name]
+            )
+        else:
+            if staged is None:
+                staged = worktree.staged_paths(repository) if repository.worktree else {}
+            located[name] = (Place(path=staged.get(name, "(unreachable blob)"), blob=name),)
+    return located
+
+
+def _place(path: str, commit: Commit | None, oid: str, blob: str = "") -> Place:
+    author, date = (commit.author, commit.date) if commit else ("", "")
+    return Place(path=path, commit=oid, blob=blob, author=author, date=date)
