@@ -5,13 +5,19 @@ the next request that would find the bucket full (ITU-T I.371, annex A). Times a
 the number of requests a window allows, so that no division and no rounding occurs.
 """
 
+import re
 from collections.abc import Sequence
 from math import ceil
 
 import msgspec
 
+from vocabulary.errors import ConfigError
+
 _SECOND = 1_000_000_000
 _SWEEP_AT = 100_000
+
+_WINDOWS_S = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
+_WRITTEN = re.compile(r"([0-9]{1,9})/([0-9]{0,5})(s|min|h|d)(?::([0-9]{1,9}))?")
 
 
 class Limit(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +39,23 @@ class Limit(msgspec.Struct, frozen=True, gc=False):
     def depth(self) -> int:
         """Return the tokens that the full bucket holds."""
         return self.burst or self.amount
+
+
+def limit_of(text: str) -> Limit:
+    """Read a limit as people write it: `600/min`, `20/s`, `1000/10min:50` (50 at once).
+
+    Raises:
+        ConfigError: when it is written otherwise.
+    """
+    found = _WRITTEN.fullmatch(text.replace(" ", ""))
+    if found is None or found[2] == "0":
+        raise ConfigError(
+            "this is no limit", where=repr(text), remedy="write it like 600/min or 20/s:5"
+        )
+    amount, number, unit, burst = found.groups()
+    return Limit(
+        f"{number}{unit}", int(amount), int(number or 1) * _WINDOWS_S[unit], int(burst or 0)
+    )
 
 
 class Allowance(msgspec.Struct, frozen=True, gc=False):

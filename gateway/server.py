@@ -1,10 +1,10 @@
 """An HTTP server (uvicorn) for an ASGI application: tells its address, ends on SIGTERM."""
 
+import asyncio
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,6 +16,11 @@ MAX_HEAD_BYTES = 128 * 1024
 """Bytes of one request's line and headers; a longer one is cut off before it fills memory."""
 
 _GRACE_S = 5
+
+_KEEP_ALIVE_S = 75
+"""Longer than nginx (60 s) and others keep theirs: who closes first must be the proxy, or it
+sends a request into a connection that has just ended."""
+
 _BACKLOG = 2048
 
 
@@ -43,44 +48,60 @@ def serve(app: App, host: str, port: int, announce: Callable[[str], None]) -> No
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=_KEEP_ALIVE_S,
     )
     _Server(config, lambda: announce(_url(listener))).run([listener])
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, with an end to the length of headers, which it and llhttp leave open."""
+    """uvicorn's HTTP, with an end to how long heads are and take: it and llhttp leave both open."""
+
+    head_timeout_s = 10.0
 
     _head_bytes = 0
+    _head_since: float | None = None
     _in_head = True
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect the first head from now on."""
+        super().connection_made(transport)
+        self._head_since = self.loop.time()
+        self.loop.call_later(self.head_timeout_s, self._check)
+
     def data_received(self, data: bytes) -> None:
-        """Count what arrives until the headers are complete."""
+        """Count what arrives until the head is complete."""
         if self._in_head:
+            if self._head_since is None:
+                self._head_since = self.loop.time()
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES + _READ_BYTES:
-                self._refuse()
+                self._refuse(b"431 Request Header Fields Too Large")
                 return
         super().data_received(data)
 
-    def on_message_begin(self) -> None:
-        """Begin to count."""
-        self._in_head = True
-        super().on_message_begin()
-
     def on_headers_complete(self) -> None:
         """Stop counting: bodies have their own flow control."""
-        self._in_head, self._head_bytes = False, 0
+        self._in_head, self._head_bytes, self._head_since = False, 0, None
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Count again: what follows is the next request's head."""
         super().on_message_complete()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head = True
 
-    def _refuse(self) -> None:
+    def _check(self) -> None:
+        """Cut off who sends a head byte by byte, or nothing at all."""
+        if self.transport.is_closing():
+            return
+        since = self._head_since
+        if since is not None and self.loop.time() - since >= self.head_timeout_s:
+            self._refuse(b"408 Request Timeout")
+        else:
+            self.loop.call_later(self.head_timeout_s, self._check)
+
+    def _refuse(self, status: bytes) -> None:
         self.transport.write(
-            b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-            b"content-length: 0\r\nconnection: close\r\n\r\n"
+            b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         )
         self.transport.close()
 
@@ -136,6 +157,3 @@ def _listener(host: str, port: int) -> socket.socket:
 def _url(listener: socket.socket) -> str:
     host, port, *_ = listener.getsockname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-__all__: list[Any] = ["MAX_HEAD_BYTES", "BoundedProtocol", "serve"]

@@ -10,13 +10,22 @@ if TYPE_CHECKING:
     from gateway.options import Options
     from keywatch.config import Settings
 
+_LIMIT = "What each key may do, such as 600/min or 20/s:5 (5 at once); may be repeated."
+
 
 @click.command()
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 for a free one.")
 @click.option("--access-log", metavar="FILE", help="Write accesses here, as nginx-json.")
+@click.option("--limit", "limits", multiple=True, metavar="N/WINDOW", help=_LIMIT)
 @click.pass_context
-def command(ctx: click.Context, host: str | None, port: int | None, access_log: str | None) -> None:
+def command(
+    ctx: click.Context,
+    host: str | None,
+    port: int | None,
+    access_log: str | None,
+    limits: tuple[str, ...],
+) -> None:
     """Run the gateway: let requests through, throttle or deny them by their API key.
 
     It answers reverse proxies on /auth (nginx) and /verify (Traefik, Caddy, Envoy), and tells
@@ -34,7 +43,7 @@ def command(ctx: click.Context, host: str | None, port: int | None, access_log: 
     reader = Reader(engine(ctx, create=False))
     path = access_log or chosen.gateway.access_log
     log = AccessLog(Path(path)) if path else None
-    app = standalone(reader, _options(chosen), sink=log or ignore)
+    app = standalone(reader, _options(chosen, limits), sink=log or ignore)
     try:
         serve(
             app,
@@ -47,7 +56,8 @@ def command(ctx: click.Context, host: str | None, port: int | None, access_log: 
             log.close()
 
 
-def _options(chosen: "Settings") -> "Options":
+def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
+    from gateway.limits import limit_of
     from gateway.options import Options
 
     gateway = chosen.gateway
@@ -55,5 +65,6 @@ def _options(chosen: "Settings") -> "Options":
         headers=gateway.headers,
         query_keys=gateway.query_keys,
         trusted_proxies=gateway.trusted_proxies,
+        limits=tuple(limit_of(text) for text in limits),
         peppers={name: pepper.encode() for name, pepper in chosen.keys.peppers.items()},
     )

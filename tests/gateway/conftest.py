@@ -51,12 +51,12 @@ class Place:
         return {**os.environ, "KEYWATCH_DATABASE": self.url}
 
     @contextmanager
-    def serving(self) -> Iterator["Served"]:
+    def serving(self, *more: str) -> Iterator["Served"]:
         """Run `keywatch serve` on a free port."""
         command = [sys.executable, "-m", "keywatch", "serve", "--port", "0"]
         with (self.folder / "stderr").open("w") as errors:
             process = subprocess.Popen(
-                [*command, "--access-log", str(self.log)],
+                [*command, "--access-log", str(self.log), *more],
                 env=self.environ,
                 cwd=self.folder,
                 text=True,

@@ -135,6 +135,7 @@ def test_a_port_in_use_is_said_in_one_line(place):
         (("serve", "--access-log", "no/such/folder/log"), "access log"),
         (("--database", "sqlite:///missing.db", "serve"), "no database"),
         (("serve", "--port", "70000"), "70000"),
+        (("serve", "--limit", "many"), "write it like 600/min"),
     ],
 )
 def test_what_is_wrong_at_the_start_is_said_in_plain_words(place, arguments, said):
@@ -142,3 +143,12 @@ def test_what_is_wrong_at_the_start_is_said_in_plain_words(place, arguments, sai
     assert result.returncode in {2, 3}
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_limits_of_the_command_line_hold_for_each_key(place):
+    one, other = place.issue(), place.issue()
+    with place.serving("--limit", "2/min") as served:
+        answers = [served.get(one.secret) for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["1", "0", "0"]
+        assert served.get(other.secret).status == 200

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.limits import Buckets, Limit, headers_of
+from gateway.limits import Buckets, Limit, headers_of, limit_of
+from vocabulary.errors import ConfigError
 
 S = 1_000_000_000
 
@@ -110,3 +111,22 @@ def test_headers_tell_limit_rest_and_reset(allowed):
     assert told[b"ratelimit"] == b'"default";r=0;t=2'
     assert told[b"ratelimit-policy"] == b'"default";q=60;w=60'
     assert told.get(b"retry-after") == (None if allowed else b"1")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("600/min", Limit("min", 600, 60)),
+        ("20/s:5", Limit("s", 20, 1, 5)),
+        ("1000 / 10min", Limit("10min", 1000, 600)),
+        ("5/d", Limit("d", 5, 86_400)),
+    ],
+)
+def test_reads_limits_as_people_write_them(text, limit):
+    assert limit_of(text) == limit
+
+
+@pytest.mark.parametrize("text", ["", "600", "600/", "/min", "600/0min", "-1/s", "1/week", "1/s:x"])
+def test_says_how_a_limit_is_written(text):
+    with pytest.raises(ConfigError, match="no limit"):
+        limit_of(text)
