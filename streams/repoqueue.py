@@ -34,7 +34,7 @@ def put(connection: Connection, event: RepoEvent) -> bool:
         "received_at": event.received_at,
     }
     statement = insert(repo_events).values(row).on_conflict_do_nothing(index_elements=["delivery"])
-    return connection.execute(statement).rowcount > 0
+    return connection.execute(statement.returning(repo_events.c.id)).first() is not None
 
 
 def take(connection: Connection, now: float) -> Queued | None:

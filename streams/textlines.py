@@ -33,7 +33,7 @@ class TextLines:
             if found is not None:
                 rows.append(found.groups(""))
                 index.append(number)
-            elif line.strip():
+            elif lines[number].strip():
                 rejected.append((number, self._reason(line)))
         return index, rows, rejected
 

@@ -53,7 +53,7 @@ def epoch_s_ms(seconds: float | str) -> int | None:
     """Read seconds since 1970, with a fraction or without."""
     try:
         value = float(seconds)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return _within(round(value * 1000)) if isfinite(value) else None
 
@@ -62,7 +62,7 @@ def epoch_ms(milliseconds: float | str) -> int | None:
     """Read milliseconds since 1970."""
     try:
         value = float(milliseconds)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return _within(int(value)) if isfinite(value) else None
 

@@ -63,7 +63,6 @@ def app(
         tell: called with what a person should know.
         body_timeout_s: see BODY_TIMEOUT_S.
     """
-
     intake = _Intake(engine, github_secrets, clock, tell, body_timeout_s)
 
     async def application(scope: Message, receive: Receive, send: Send) -> None:
@@ -134,6 +133,8 @@ def _expect(scope: Message, headers: dict[str, str]) -> None:
         raise _Refused(404, "not here")
     if scope["method"] != "POST":
         raise _Refused(405, "only POST", (b"allow", b"POST"))
+    if not headers.get(github.SIGNATURE):
+        raise _Refused(401, "no signature")
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
         raise _Refused(400, "no length")

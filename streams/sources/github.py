@@ -19,7 +19,7 @@ MAX_BODY = 25 * 1024 * 1024
 """Bytes; GitHub sends no larger payload."""
 
 _WHERE = "GitHub webhook"
-_SIGNATURE = "x-hub-signature-256"
+SIGNATURE = "x-hub-signature-256"
 _FORM = b"payload="
 
 
@@ -53,7 +53,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> N
         raise SignatureError(
             "no secret is configured", where=_WHERE, remedy="set the one that GitHub signs with"
         )
-    kind, _, given = headers.get(_SIGNATURE, "").partition("=")
+    kind, _, given = headers.get(SIGNATURE, "").partition("=")
     if kind != "sha256" or not given.isascii():
         raise SignatureError("no signature", where=_WHERE, remedy="set the same secret at GitHub")
     # Every secret is tried, whichever fits: the time tells nothing.

@@ -81,6 +81,13 @@ class KafkaSource:
         """Whether everything that was there at the start is read; never, unless `once`."""
         return self._once and self._consumer is not None and not self._waiting and self._at_end()
 
+    @property
+    def assignment(self) -> set[int]:
+        """The partitions that this worker reads."""
+        if self._consumer is None:
+            return set()
+        return {partition.partition for partition in self._consumer.assignment()}
+
     def open(self, position: Position | None = None) -> None:
         """Connect, or be ready to connect when a broker answers.
 
@@ -261,24 +268,20 @@ class KafkaSource:
         )
 
     def _settings(self) -> dict[str, Any]:
-        from kafka.coordinator.assignors.cooperative_sticky import (  # noqa: PLC0415  (an extra)
-            CooperativeStickyAssignor,
-        )
-
         return {
             "bootstrap_servers": self._brokers,
             "bootstrap_timeout_ms": _BOOTSTRAP_MS,
             "client_id": "keywatch",
             "group_id": None if self._once else self._group,
             "enable_auto_commit": False,
-            # A new worker takes its share; the others keep reading the rest meanwhile.
-            "partition_assignment_strategy": [CooperativeStickyAssignor],
             "auto_offset_reset": "earliest",
             "isolation_level": "read_committed",
             "allow_auto_create_topics": False,
             # Found again within a second of its restart, instead of half a minute.
             "reconnect_backoff_max_ms": 1000,
+            # A worker that died is replaced after 10 s, one that came or left after 1 s.
             "session_timeout_ms": 10_000,
+            "heartbeat_interval_ms": 1000,
             "fetch_max_wait_ms": 100,
             "max_partition_fetch_bytes": _MAX_FETCH,
             "metrics_enabled": False,

@@ -1,0 +1,3 @@
+from tests.services import kafka_broker, kafka_service
+
+__all__ = ["kafka_broker", "kafka_service"]

@@ -1,0 +1,255 @@
+"""The source against a real broker."""
+
+import gc
+import sys
+import time
+from collections import defaultdict
+from itertools import count
+
+import pytest
+
+from streams import formats
+from streams.sources.kafka import KafkaSource
+from vocabulary.errors import DatabaseError, ServiceError, UsageError
+
+kafka = pytest.importorskip("kafka")
+kafka_admin = pytest.importorskip("kafka.admin")
+pytestmark = [
+    pytest.mark.service,
+    # kafka-python leaves the sockets of refused connections to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+PATIENCE_S = 60.0
+NUMBERS = count()
+
+
+class Topic:
+    """A topic of one test alone."""
+
+    def __init__(self, broker, partitions):
+        self.broker, self.partitions = broker, partitions
+        self.name = f"test-{next(NUMBERS)}"
+        self.admin = kafka_admin.KafkaAdminClient(bootstrap_servers=broker)
+        self.admin.create_topics([kafka_admin.NewTopic(self.name, partitions, 1)])
+        self.producer = kafka.KafkaProducer(
+            bootstrap_servers=broker, acks="all", retries=50, reconnect_backoff_max_ms=500
+        )
+        self.sent = defaultdict(list)
+
+    def send(self, *values):
+        for value in values:
+            partition = len(self.sent) and sum(map(len, self.sent.values())) % self.partitions
+            self.producer.send(self.name, value, key=b"k", partition=partition)
+            self.sent[f"kafka:{self.name}/{partition}"].append(value)
+        self.producer.flush()
+
+    def close(self):
+        self.producer.close()
+        self.admin.close()
+
+
+class Reader:
+    """A worker that commits every chunk, with the positions that all workers share."""
+
+    def __init__(self, topic, committed, read, **options):
+        self.told, self.read, self.committed = [], read, committed
+        self.source = KafkaSource(
+            topic.name,
+            brokers=[topic.broker],
+            group=topic.name,
+            positions=committed.get,
+            tell=self.told.append,
+            **options,
+        )
+        self.source.open(None)
+
+    def step(self, max_lines=50):
+        chunk = self.source.read(max_lines, 0.05)
+        if chunk is not None:
+            self.read[chunk.source] += chunk.lines
+            self.committed[chunk.source] = chunk.position
+        return chunk
+
+
+@pytest.fixture(autouse=True)
+def _collect_sockets():
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def topic(kafka_broker):
+    topic = Topic(kafka_broker, 3)
+    yield topic
+    topic.close()
+
+
+@pytest.fixture
+def worker(topic):
+    committed, read, workers = {}, defaultdict(list), []
+
+    def start(**options):
+        workers.append(Reader(topic, committed, read, **options))
+        return workers[-1]
+
+    yield start
+    for each in workers:
+        each.source.close()
+
+
+def until(condition, *workers):
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, [each.told for each in workers]
+        for each in workers:
+            each.step()
+
+
+def lines(start, end):
+    return [b"line %d" % number for number in range(start, end)]
+
+
+def test_reads_every_record_of_every_partition_once_and_in_order(topic, worker):
+    topic.send(*lines(0, 500))
+    reader = worker()
+    until(lambda: reader.read == topic.sent, reader)
+    assert {position["offset"] for position in reader.committed.values()} == {166, 167}
+
+
+def test_says_where_a_record_stands(topic, worker):
+    topic.send(b"a")
+    reader = worker()
+    chunks = []
+    until(lambda: chunks.append(reader.step()) or chunks[-1])
+    assert chunks[-1].place(0) == {"topic": topic.name, "partition": 0, "offset": 0}
+
+
+def test_goes_on_from_what_was_committed(topic, worker):
+    topic.send(*lines(0, 90))
+    first = worker()
+    until(lambda: sum(map(len, first.read.values())) >= 30, first)
+    lost = first.source.read(50, 1.0)  # read, and not committed
+    assert lost is not None
+    first.source.close()
+    topic.send(*lines(90, 120))
+    second = worker()
+    until(lambda: second.read == topic.sent, second)
+
+
+def test_opened_again_it_gives_again_what_was_not_committed(topic, worker):
+    topic.send(*lines(0, 30))
+    reader = worker()
+    until(lambda: reader.source.read(5, 0.1) is not None)
+    reader.source.open(None)
+    until(lambda: reader.read == topic.sent, reader)
+
+
+def test_workers_share_the_partitions_and_take_over_from_one_another(topic, worker):
+    topic.send(*lines(0, 60))
+    first = worker()
+    until(lambda: first.read == topic.sent, first)
+    second = worker()
+    until(lambda: second.source.assignment and len(first.source.assignment) < 3, first, second)
+    topic.send(*lines(60, 160))
+    until(lambda: first.read == topic.sent, first, second)
+    first.source.close()
+    topic.send(*lines(160, 200))
+    until(lambda: second.read == topic.sent, second)
+    assert second.source.assignment == {0, 1, 2}
+
+
+def test_a_killed_broker_costs_nothing(topic, worker, kafka_service):
+    topic.send(*lines(0, 100))
+    reader = worker()
+    until(lambda: any(reader.read.values()), reader)
+    kafka_service.kill()
+    for _ in range(5):
+        reader.step()
+    kafka_service.start()
+    topic.send(*lines(100, 200))
+    until(lambda: reader.read == topic.sent, reader)
+
+
+def test_waits_for_a_broker_that_is_away_at_the_start(topic, worker, kafka_service):
+    topic.send(*lines(0, 10))
+    kafka_service.stop()
+    reader = worker()
+    assert reader.step() is None
+    kafka_service.start()
+    assert "no broker answers" in reader.told[0]
+    until(lambda: reader.read == topic.sent, reader)
+
+
+def test_read_once_it_ends_with_what_was_there(topic, worker):
+    topic.send(*lines(0, 100))
+    reader = worker(once=True)
+    topic.send(*lines(100, 110))
+    until(lambda: reader.source.done, reader)
+    assert sum(map(len, reader.read.values())) >= 100
+    again = worker(once=True)
+    until(lambda: again.source.done, again)
+    assert again.read == topic.sent
+
+
+def test_what_is_no_event_is_refused_by_the_format_and_stops_nothing(topic, worker):
+    sample = formats.find("nginx-json").samples[0]
+    topic.partitions = 1
+    topic.send(sample, None, b"\xff\0", b"{\n}", sample)
+    reader = worker(once=True)
+    until(lambda: reader.source.done, reader)
+    [values] = reader.read.values()
+    parsed = formats.find("nginx-json").parse(values)
+    assert list(parsed.line) == [0, 4]
+    assert [line for line, _ in parsed.rejected] == [2, 3]
+
+
+def test_says_which_records_are_gone(topic, worker):
+    topic.partitions = 1
+    topic.send(*lines(0, 20))
+    topic.admin.delete_records({kafka.TopicPartition(topic.name, 0): 15})
+    reader = worker()
+    reader.committed[f"kafka:{topic.name}/0"] = {"offset": 5}
+    reader.source.open(None)
+    until(lambda: any(reader.read.values()), reader)
+    assert reader.read[f"kafka:{topic.name}/0"] == lines(15, 20)
+    assert "records 5 to 14 are no longer there" in reader.told[0]
+
+
+def test_pauses_and_resumes(topic, worker):
+    reader = worker()
+    until(lambda: len(reader.source.assignment) == 3, reader)
+    reader.source.pause()
+    topic.send(*lines(0, 9))
+    assert not any(reader.step() for _ in range(5))
+    reader.source.resume()
+    until(lambda: reader.read == topic.sent, reader)
+
+
+def test_a_position_that_cannot_be_loaded_stops_the_reading(topic, worker):
+    topic.send(*lines(0, 9))
+
+    def away(_):
+        raise DatabaseError("the database is locked")
+
+    reader = worker()
+    positions, reader.source._positions = reader.source._positions, away
+    with pytest.raises(DatabaseError):
+        until(lambda: False, reader)
+    reader.source._positions = positions
+    until(lambda: reader.read == topic.sent, reader)
+
+
+def test_a_topic_that_does_not_exist_is_an_error_when_read_once(kafka_broker):
+    source = KafkaSource(
+        "missing", brokers=[kafka_broker], group="g", positions=lambda _: None, once=True
+    )
+    with pytest.raises(ServiceError, match="kafka:missing at 127"):
+        source.open(None)
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kafka", None)
+    source = KafkaSource("t", brokers=["127.0.0.1:1"], group="g", positions=lambda _: None)
+    with pytest.raises(UsageError, match=r"pip install 'keywatch\[kafka\]'"):
+        source.open(None)

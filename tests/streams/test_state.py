@@ -1,0 +1,115 @@
+"""Positions, dead letters and the queue, on both databases."""
+
+import pytest
+
+from database.transaction import open_database, reading, transaction
+from streams import checkpoint, deadletter, repoqueue
+from vocabulary.repository import RepoEvent
+
+
+@pytest.fixture
+def engine(database_url):
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()
+
+
+def test_a_position_is_what_was_saved_last(engine):
+    with transaction(engine) as connection:
+        assert checkpoint.load(connection, "file:/a") is None
+        checkpoint.save(connection, "file:/a", {"offset": 1}, 1.0)
+        checkpoint.save(connection, "file:/a", {"offset": 2, "inode": 3}, 2.0)
+        checkpoint.save(connection, "file:/b", {"offset": 9}, 2.0)
+    with reading(engine) as connection:
+        assert checkpoint.load(connection, "file:/a") == {"offset": 2, "inode": 3}
+
+
+def test_a_position_is_saved_with_its_results_or_not_at_all(engine):
+    def half_done():
+        with transaction(engine) as connection:
+            checkpoint.save(connection, "file:/a", {"offset": 1}, 1.0)
+            deadletter.keep(connection, "file:/a", [({"offset": 0}, "no", b"x")], 1.0)
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        half_done()
+    with reading(engine) as connection:
+        assert checkpoint.load(connection, "file:/a") is None
+        assert deadletter.count(connection) == 0
+
+
+def test_dead_letters_keep_position_reason_and_the_start_of_the_line(engine):
+    with transaction(engine) as connection:
+        deadletter.keep(connection, "s", [], 1.0)
+        deadletter.keep(
+            connection,
+            "s",
+            [({"offset": 7}, "status: no", b"\0\xff"), ({"offset": 8}, "long", b"y" * 70_000)],
+            0.0,
+        )
+        deadletter.keep(connection, "t", [({}, "else", b"")], 1.0)
+    with reading(engine) as connection:
+        long, short = deadletter.newest(connection, source="s")
+        assert deadletter.count(connection) == 3
+        assert deadletter.count(connection, "s") == 2
+        assert len(deadletter.newest(connection, limit=1)) == 1
+    assert len(long.raw) == 65_536
+    assert (short.position, short.reason, short.raw) == ({"offset": 7}, "status: no", b"\0\xff")
+    assert short.when == "1970-01-01T00:00:00+00:00"
+
+
+def push(number=0, at=100.0):
+    return RepoEvent(
+        delivery=f"d{number}",
+        forge="github",
+        repository="https://git.example/a.git",
+        ref="refs/heads/main",
+        before="0" * 40,
+        after="1" * 40,
+        private=True,
+        received_at=at,
+    )
+
+
+def test_a_delivery_is_queued_once(engine):
+    with transaction(engine) as connection:
+        assert repoqueue.put(connection, push())
+        assert not repoqueue.put(connection, push(at=999.0))
+        assert repoqueue.take(connection, 100.0).event == push()
+        assert repoqueue.take(connection, 100.0) is None
+
+
+def test_events_are_taken_in_order_and_what_failed_comes_later(engine):
+    with transaction(engine) as connection:
+        for number in range(3):
+            repoqueue.put(connection, push(number))
+        first = repoqueue.take(connection, 100.0)
+        repoqueue.failed(connection, first.id, "away")
+        assert repoqueue.take(connection, 100.0).event.delivery == "d1"
+        assert repoqueue.take(connection, 111.0).event.delivery == "d2"
+        again = repoqueue.take(connection, 111.0)
+        assert (again.event.delivery, again.attempts) == ("d0", 1)
+        repoqueue.done(connection, again.id)
+
+
+def test_an_event_that_always_fails_is_given_up(engine):
+    with transaction(engine) as connection:
+        repoqueue.put(connection, push())
+        now = 100.0
+        for _ in range(5):
+            taken = repoqueue.take(connection, now)
+            repoqueue.failed(connection, taken.id, "away")
+            now += 10_000
+        assert repoqueue.take(connection, now) is None
+
+
+def test_an_event_that_brings_the_process_down_is_given_up(engine):
+    with transaction(engine) as connection:
+        repoqueue.put(connection, push())
+        now = 100.0
+        for _ in range(5):
+            assert repoqueue.take(connection, now)
+            now += 10_000
+        repoqueue.put(connection, push(1, at=now))
+        assert repoqueue.take(connection, now).event.delivery == "d1"
+        assert repoqueue.take(connection, now) is None

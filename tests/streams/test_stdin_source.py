@@ -1,0 +1,65 @@
+import os
+
+import pytest
+
+from streams.sources.stdin import StdinSource
+from vocabulary.errors import TargetError
+
+
+@pytest.fixture
+def pipe():
+    reading, writing = os.pipe()
+    ends = {reading, writing}
+
+    def close():
+        ends.discard(writing)
+        os.close(writing)
+
+    yield StdinSource(reading), lambda raw: os.write(writing, raw), close
+    for end in ends:
+        os.close(end)
+
+
+def test_gives_whole_lines_as_they_come(pipe):
+    source, write, close = pipe
+    source.open(None)
+    assert source.read(9, 0.0) is None
+    write(b"\xef\xbb\xbfone\ntw")
+    assert source.read(9, 1.0).lines == [b"one"]
+    write(b"o\n")
+    chunk = source.read(9, 1.0)
+    assert chunk.lines == [b"two"]
+    assert chunk.place(0) == {"offset": 2}
+    assert not source.done
+    write(b"three")
+    close()
+    assert source.read(9, 1.0).lines == [b"three"]
+    assert source.done
+
+
+def test_gives_no_more_lines_than_are_asked_for(pipe):
+    source, write, _ = pipe
+    source.open(None)
+    write(b"a\nb\nc\n")
+    assert source.read(2, 1.0).lines == [b"a", b"b"]
+    assert source.read(2, 1.0).lines == [b"c"]
+
+
+def test_gives_the_last_chunk_again_when_it_was_not_committed(pipe):
+    source, write, _ = pipe
+    source.open({"run": "an earlier one", "lines": 7})
+    write(b"a\nb\nc\n")
+    first = source.read(1, 1.0)
+    second = source.read(1, 1.0)
+    source.open(first.position)
+    assert source.read(9, 1.0).lines == [b"b", b"c"]
+    source.open(second.position)
+    assert source.read(9, 1.0).lines == [b"b", b"c"]
+
+
+def test_refuses_what_is_no_text(pipe):
+    source, write, _ = pipe
+    source.open(None)
+    write(b"\x1f\x8b\x08\0\0")
+    with pytest.raises(TargetError, match="zcat"):
+        source.read(9, 1.0)
