@@ -99,7 +99,7 @@ def _alert(
                 )
             )
     severity = Severity(int(fused.severity[i])).word
-    moment = rfc3339(int(day.t[i]))
+    moment = words.rfc3339(int(day.t[i]))
     name = blake2b(f"{key}\0{severity}\0{FAMILIES[order[0]]}\0{moment}".encode(), digest_size=10)
     return Alert(
         id=f"alr_{name.hexdigest()}",
@@ -109,7 +109,7 @@ def _alert(
         family=FAMILIES[order[0]],
         summary=_summary(told, learning=not day.mature[r], row=row),
         evidence=tuple(told),
-        events=Span(rfc3339(int(suspects.first[i])), moment, int(suspects.count[i])),
+        events=Span(words.rfc3339(int(suspects.first[i])), moment, int(suspects.count[i])),
         key=key,
     )
 
@@ -177,8 +177,3 @@ def _suspects(day: Round, families: Sequence[Evidence]) -> Suspects:
     day.rows["suspected"][row[ends]] = t[ends]
     day.rows["suspects"][row[ends]] = count[at][ends]
     return Suspects(first, count)
-
-
-def rfc3339(ms: int) -> str:
-    """Write epoch milliseconds as RFC 3339, UTC."""
-    return f"{np.datetime64(ms, 'ms')}Z"

@@ -12,31 +12,37 @@ from detectors.chance import Floats, student
 from detectors.profile import SCALES, Rows
 
 HALF_LIFE_DAYS = 45.0
+SETTLED_DAYS = 5.0
 WINSOR = 3.0
 """A day teaches at most this many deviations above the mean: a flood must not make floods usual."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What is believed of a scale before a key has shown itself: so many days of so much."""
+    """What is believed of a scale before a key has shown itself: so many days of so much.
+
+    Attributes:
+        freedom: the most degrees of freedom: daily maxima have fatter tails than a normal
+            distribution, however many days are known.
+    """
 
     days: float
     mean: float
     deviation: float
+    freedom: float
 
 
 PRIORS = {
-    "rate_10s": Prior(4.0, 3.0, 1.2),
-    "rate_10min": Prior(4.0, 3.0, 1.2),
-    "rate_1h": Prior(4.0, 2.5, 1.2),
-    "rate_1d": Prior(4.0, 1.0, 1.0),
-    "hours": Prior(4.0, 0.8, 0.8),
-    "sequence": Prior(4.0, 1.0, 1.0),
-    "denied": Prior(4.0, 0.5, 0.8),
-    "objects": Prior(4.0, 0.0, 0.5),
+    "rate_10s": Prior(4.0, 3.0, 0.7, 30.0),
+    "rate_2min": Prior(4.0, 3.0, 0.7, 30.0),
+    "rate_10min": Prior(4.0, 3.0, 1.2, 12.0),
+    "rate_1h": Prior(4.0, 2.5, 1.2, 12.0),
+    "rate_1d": Prior(4.0, 1.0, 1.0, 12.0),
+    "hours": Prior(4.0, 0.8, 0.8, 12.0),
+    "sequence": Prior(4.0, 1.0, 1.0, 12.0),
+    "denied": Prior(4.0, 0.5, 0.8, 12.0),
+    "objects": Prior(4.0, 0.0, 0.5, 12.0),
 }
-MOST_FREEDOM = 12.0
-"""Daily maxima have fatter tails than a normal distribution, however many days are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class Scale:
         return np.asarray(np.maximum(student(t, self.freedom[row]) - _HALF, 0.0))
 
 
-_HALF = float(student(0.0, MOST_FREEDOM))
+_HALF = float(np.log10(2.0))
 
 
 def scale(rows: Rows, name: str) -> Scale:
@@ -64,18 +70,21 @@ def scale(rows: Rows, name: str) -> Scale:
     mean = (total + prior.days * prior.mean) / days
     second = squares + prior.days * (prior.deviation**2 + prior.mean**2)
     variance = np.maximum(second / days - mean * mean, 0.01)
-    return Scale(mean, np.sqrt(variance * (1.0 + 1.0 / days)), np.minimum(days, MOST_FREEDOM))
+    return Scale(mean, np.sqrt(variance * (1.0 + 1.0 / days)), np.minimum(days, prior.freedom))
 
 
 def learn(rows: Rows, elapsed_days: Floats) -> None:
     """Take the closed day's highest scores into the calibration."""
     keep = 0.5 ** (elapsed_days / HALF_LIFE_DAYS)
+    settled = rows["exposure"][:, 0] + rows["exposure"][:, 1] >= SETTLED_DAYS
     for i, name in enumerate(SCALES):
+        # Before its mean is known, every day of a key looks wild and says nothing.
+        counts = (rows["mature"] > 0) if name == "hours" else settled
         now = scale(rows, name)
         top = rows["highest"][:, i].astype(np.float64)
         value = np.minimum(top, now.mean + WINSOR * now.spread)
         past = rows["calibration"]
-        past[:, i, 0] = past[:, i, 0] * keep + 1.0
-        past[:, i, 1] = past[:, i, 1] * keep + value
-        past[:, i, 2] = past[:, i, 2] * keep + value * value
+        past[:, i, 0] = past[:, i, 0] * keep + counts
+        past[:, i, 1] = past[:, i, 1] * keep + value * counts
+        past[:, i, 2] = past[:, i, 2] * keep + value * value * counts
     rows["highest"] = 0.0

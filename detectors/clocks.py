@@ -20,24 +20,20 @@ class Clocked:
     late: Flags
 
 
-def effective(row: Codes, ts_ms: Ints, clock: Ints, *, now_ms: float, lateness_ms: int) -> Clocked:
+def effective(row: Codes, ts_ms: Ints, clock: Ints, lateness_ms: int) -> Clocked:
     """Put events on their keys' clocks.
 
     Args:
         row: shape (n,), index of each event's key, never decreasing.
-        ts_ms: shape (n,), the times that the events claim.
+        ts_ms: shape (n,), the times that the events claim, not negative.
         clock: shape (k,), the keys' clocks before the batch; 0 for a new key.
-        now_ms: times beyond it are clamped to it.
         lateness_ms: how far behind its key's clock an event may be.
     """
-    claimed = np.maximum(ts_ms, 0)
-    if now_ms < np.iinfo(np.int64).max:
-        claimed = np.minimum(claimed, np.int64(now_ms))
     start = segment_starts(row)
-    lifted = claimed.copy()
-    lifted[start] = np.maximum(claimed[start], clock[row[start]])
+    lifted = ts_ms.copy()
+    lifted[start] = np.maximum(ts_ms[start], clock[row[start]])
     running = running_maximum(row, lifted)
-    return Clocked(running, claimed < running - lateness_ms)
+    return Clocked(running, ts_ms < running - lateness_ms)
 
 
 def segment_starts(row: Codes) -> Ints:

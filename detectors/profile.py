@@ -27,7 +27,17 @@ SECONDS, MINUTES, HOURS, TENS = 10, 60, 24, 6
 
 FAMILIES = ("network", "time", "volume", "behaviour")
 
-SCALES = ("rate_10s", "rate_10min", "rate_1h", "rate_1d", "hours", "sequence", "denied", "objects")
+SCALES = (
+    "rate_10s",
+    "rate_2min",
+    "rate_10min",
+    "rate_1h",
+    "rate_1d",
+    "hours",
+    "sequence",
+    "denied",
+    "objects",
+)
 """What is calibrated against the key's own past days."""
 
 
@@ -73,7 +83,7 @@ PROFILE = np.dtype(
         ("distinct", "u1", (64,)),
         ("unusual", "u2", (2 * HOURS,)),
         ("highest", "f4", (len(SCALES),)),
-        ("peaks", "u4", (4,)),
+        ("peaks", "u4", (5,)),
         # fusion: per family the strongest evidence that still counts, and what it was
         ("evidence", "i8", (len(FAMILIES),)),
         ("reason", "u1", (len(FAMILIES),)),
@@ -93,7 +103,7 @@ PROFILE = np.dtype(
         ("active", "f4", (7 * HOURS,)),
         ("level", "f4", (3,)),
         ("weight", "f4", (3,)),
-        ("busiest", "f4", (4,)),
+        ("busiest", "f4", (5,)),
         ("calibration", "f4", (len(SCALES), 3)),
         ("longest_gap_h", "f4"),
         ("mature_days", "f4"),

@@ -23,45 +23,63 @@ LEAST_PER_DAY = 4.0
 LONGEST_GAP_DAYS = 4
 TENFOLD = 10.0
 """So many times the mean, and rare beyond doubt, says one more than any other evidence."""
+WIDE_H = 1 / 6
+BELOW_RECORD, RECORD_SLOPE = 2.0, 4.0
+"""In windows of ten minutes and more, what a count at the key's record says, and what ten times
+the record adds."""
 EXPLAINED = 1.9
 """The most that volume says within a storm of retries."""
 
-WINDOWS_H = (10 / 3600, 1 / 6, 1.0, 24.0)
-REASONS = (Reason.RATE_10S, Reason.RATE_10MIN, Reason.RATE_1H, Reason.RATE_1D)
+WINDOWS_H = (10 / 3600, 2 / 60, 1 / 6, 1.0, 24.0)
+REASONS = (Reason.RATE_10S, Reason.RATE_2MIN, Reason.RATE_10MIN, Reason.RATE_1H, Reason.RATE_1D)
 
 
 def score(day: Round) -> Evidence:
     """Return the evidence of volume, and count the events."""
     counts = count(day)
     mean_per_h, mean_per_day = expected(day)
-    failing = explained(day, counts[2])
+    failing = explained(day, counts[3])
     found: Evidence | None = None
     for i, (window_h, n) in enumerate(zip(WINDOWS_H, counts, strict=True)):
         per_window = mean_per_h * window_h if window_h < WINDOWS_H[-1] else mean_per_day
-        z = excess(n, per_window * day.crowd + 0.5, SHAPE)
+        z = excess(n, per_window * day.crowd[:, CROWD[i]] + 0.5, SHAPE)
         z = np.where(day.late, 0.0, z)
         e = calibration.scale(day.rows, f"rate_{_NAMES[i]}").surprise(day.row, z)
+        usual = day.rows["busiest"][:, i].astype(np.float64)[day.row]
+        if window_h >= WIDE_H:
+            e = np.minimum(e, record(n, usual))
         e = np.minimum(e, CAP) + ((e >= CAP) & (n >= TENFOLD * (per_window + 0.5)))
         e = np.where(failing, np.minimum(e, EXPLAINED), e)
         _remember(day, i, z, n)
-        usual = np.maximum(day.rows["busiest"][:, i].astype(np.float64)[day.row], 0.0)
-        one = evidence(e, REASONS[i], n.astype(np.float64), usual)
+        one = evidence(e, REASONS[i], n.astype(np.float64), usual, CAP + 1.0)
         found = one if found is None else strongest(found, one)
     assert found is not None
     return found
 
 
-_NAMES = ("10s", "10min", "1h", "1d")
+CROWD = (0, 0, 0, 1, 2)
+_NAMES = ("10s", "2min", "10min", "1h", "1d")
+
+
+def record(n: Ints, busiest: Floats) -> Floats:
+    """Return the most that a count may say, given the key's busiest window so far.
+
+    An unusual hour that is no busier than the key's busiest ever is no incident.
+    """
+    ratio = np.maximum(n, 1) / np.maximum(busiest, 1.0)
+    return np.where(
+        busiest > 0, BELOW_RECORD + RECORD_SLOPE * np.log10(np.maximum(ratio, 1.0)), CAP
+    )
 
 
 def count(day: Round) -> tuple[Ints, ...]:
-    """Return the requests in the four windows up to each event, and roll the rings on."""
+    """Return the requests in the five windows up to each event, and roll the rings on."""
     weight = (~day.late).astype(np.int64)
     clock = day.rows["clock"].copy()
     found: list[Ints] = []
     for ring, length_ms, widths in (
         ("seconds", 1000, (10,)),
-        ("minutes", 60_000, (10, 60)),
+        ("minutes", 60_000, (2, 10, 60)),
         ("hours", HOUR_MS, (24,)),
     ):
         counted = windows.count(

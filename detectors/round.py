@@ -26,7 +26,8 @@ class Round:
         number: shape (n,), the object's number, or −1.
         thing: shape (n,), hash of the object, or 0.
         status: shape (n,).
-        crowd: shape (n,), by how much the whole fleet is busier than usual, at least 1.
+        crowd: shape (n, 3), by how much the whole fleet is busier than usual, at least 1: in the
+            last minutes, hour and day.
         mature: shape (k,), True for profiles that have learned enough.
     """
 
@@ -71,12 +72,16 @@ class Evidence:
 
 
 def evidence(
-    e: Floats, reason: int | NDArray[np.uint8], observed: Floats, expected: Floats
+    e: Floats,
+    reason: int | NDArray[np.uint8],
+    observed: Floats,
+    expected: Floats,
+    most: float = CAP,
 ) -> Evidence:
     """Make evidence of columns or scalars, capped."""
     n = len(e)
     return Evidence(
-        np.clip(e, 0.0, CAP + 1.0),
+        np.clip(e, 0.0, most),
         np.broadcast_to(np.asarray(reason, np.uint8), n),
         np.broadcast_to(np.asarray(observed, np.float64), n),
         np.broadcast_to(np.asarray(expected, np.float64), n),

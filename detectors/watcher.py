@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from detectors import alarm, behaviour, calibration, clocks, hours, network, rate, terms
 from detectors.arena import Arena
 from detectors.facts import UNKNOWN, KeyFacts
+from detectors.fleet import Fleet, hashes
 from detectors.fuse import fuse
 from detectors.geoip import GeoReader
 from detectors.profile import DAY_MS, Rows
@@ -23,6 +24,8 @@ from vocabulary.access import EventBatch, Flags, Ints
 from vocabulary.alert import Alert
 
 Clock = Callable[[], float]
+FAR_MS = 1e15
+"""Beyond every time that a log can hold: a clock that says so clamps nothing."""
 
 
 class WatchSettings(msgspec.Struct, frozen=True):
@@ -91,7 +94,8 @@ class Watcher:
         clock: Clock = time.time,
     ) -> None:
         self._store = ProfileStore(engine)
-        self._store.open()
+        sides = self._store.open()
+        self._fleet = Fleet.unpacked(sides["fleet"]) if "fleet" in sides else Fleet()
         self._arena = Arena(self._store.load)
         self._geo = geo or GeoReader()
         self._settings = settings
@@ -106,7 +110,7 @@ class Watcher:
         """
         events = self._columns(batch, facts)
         before = self._arena.rows[events.slots] if self._store.engine else None
-        alerts: list[Alert] = []
+        alerts = self._fleet.sources.alerts(batch, hashes(batch.keys), self._plausible(batch.ts_ms))
         if len(events.t):
             order, edges = rounds(events.row, events.t // DAY_MS)
             for begin, end in zip(edges[:-1], edges[1:], strict=True):
@@ -124,7 +128,14 @@ class Watcher:
         if before is None:
             return None
         after = self._arena.rows[events.slots]
-        return self._store.changes(events.names, before, after, len(events.t), {}, self._arena.of)
+        return self._store.changes(
+            events.names,
+            before,
+            after,
+            len(events.t),
+            {"fleet": self._fleet.packed()},
+            self._arena.of,
+        )
 
     def _columns(self, batch: EventBatch, facts: Mapping[str, KeyFacts]) -> "_Events":
         """Take the events that count for a key, on their keys' clocks."""
@@ -134,22 +145,24 @@ class Watcher:
         used, row = np.unique(batch.key[counts], return_inverse=True)
         names = [batch.keys[i] for i in used.tolist()]
         slots = self._arena.slots(names)
-        now_ms = (self._clock() + self._settings.future_s) * 1000.0
-        clocked = clocks.effective(
-            row,
-            batch.ts_ms[counts],
-            self._arena.rows["clock"][slots],
-            now_ms=now_ms,
-            lateness_ms=int(self._settings.lateness_s * 1000),
-        )
+        ts_ms = self._plausible(batch.ts_ms)[counts]
+        lateness_ms = int(self._settings.lateness_s * 1000)
+        clocked = clocks.effective(row, ts_ms, self._arena.rows["clock"][slots], lateness_ms)
+        crowd = self._fleet.crowd.factors(batch.arrival[counts], hashes(names)[row], ts_ms)
         endpoint, number, thing = terms.endpoints(batch)
         place = self._geo.places(batch.ips, batch.ip, batch.ts_ms)[counts]
         known = [facts.get(name, UNKNOWN) for name in names]
         return _Events(
             names=names, slots=slots, facts=known, row=row, t=clocked.t, late=clocked.late,
             place=place, agent=terms.clients(batch)[counts], endpoint=endpoint[counts],
-            number=number[counts], thing=thing[counts], status=batch.status[counts],
+            number=number[counts], thing=thing[counts], status=batch.status[counts], crowd=crowd,
         )  # fmt: skip
+
+    def _plausible(self, ts_ms: Ints) -> Ints:
+        """Clamp times to our own clock, so that the future moves nothing."""
+        now_ms = (self._clock() + self._settings.future_s) * 1000.0
+        past = np.maximum(ts_ms, 0)
+        return np.minimum(past, np.int64(now_ms)) if now_ms < FAR_MS else past
 
     def _round(self, events: "_Events", which: Ints) -> list[Alert]:
         used, row = np.unique(events.row[which], return_inverse=True)
@@ -166,7 +179,7 @@ class Watcher:
             rows=rows, row=row, t=t, late=events.late[which], offset_ms=offset, place=place,
             network=networks(place), agent=events.agent[which], endpoint=events.endpoint[which],
             number=events.number[which], thing=events.thing[which], status=events.status[which],
-            crowd=np.ones(len(t)), mature=rows["mature"] > 0,
+            crowd=events.crowd[which], mature=rows["mature"] > 0,
         )  # fmt: skip
         found = score(day)
         fused = fuse(day, found)
@@ -221,6 +234,7 @@ class _Events:
     number: Ints
     thing: np.ndarray
     status: np.ndarray
+    crowd: np.ndarray
 
 
 def score(day: Round) -> tuple[Evidence, ...]:

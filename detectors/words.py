@@ -1,11 +1,10 @@
 """What the detectors saw, for a person."""
 
-from collections.abc import Callable
 from enum import IntEnum
 
 import numpy as np
 
-from detectors.geoip import country_of, prefix_text
+from detectors.geoip import country_of
 from detectors.hosting import Kind, kind_of
 from detectors.profile import Rows
 
@@ -21,9 +20,10 @@ class Reason(IntEnum):
     OFF_HOURS = 10
     SILENCE = 11
     RATE_10S = 20
-    RATE_10MIN = 21
-    RATE_1H = 22
-    RATE_1D = 23
+    RATE_2MIN = 21
+    RATE_10MIN = 22
+    RATE_1H = 23
+    RATE_1D = 24
     NEW_ENDPOINTS = 30
     REFUSED = 31
     SEQUENCE = 32
@@ -38,6 +38,7 @@ DETECTORS = {
     Reason.OFF_HOURS: "hours",
     Reason.SILENCE: "silence",
     Reason.RATE_10S: "rate",
+    Reason.RATE_2MIN: "rate",
     Reason.RATE_10MIN: "rate",
     Reason.RATE_1H: "rate",
     Reason.RATE_1D: "rate",
@@ -49,6 +50,7 @@ DETECTORS = {
 
 _WINDOW = {
     Reason.RATE_10S: "10 s",
+    Reason.RATE_2MIN: "2 min",
     Reason.RATE_10MIN: "10 min",
     Reason.RATE_1H: "1 h",
     Reason.RATE_1D: "24 h",
@@ -147,5 +149,6 @@ def _in(code: float) -> str:
     return f" in {country}" if country else ""
 
 
-Namer = Callable[[int], str]
-__all__ = ["DETECTORS", "Reason", "expected", "observed", "prefix_text"]
+def rfc3339(ms: int) -> str:
+    """Write epoch milliseconds as RFC 3339, UTC."""
+    return f"{np.datetime64(ms, 'ms')}Z"
