@@ -11,10 +11,14 @@ import hyperscan
 import msgspec
 
 from scanner import archive, cache, decode
-from scanner.prefilter import loosened, spells
+from scanner.prefilter import assignment, loosened, spells
 from scanner.rules import Rule, RuleSet
 
-_FORMAT = "3"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "4"  # raised when patterns are made otherwise from the same rules
+
+
+Patterns = dict[str, list[int]]
+"""What hyperscan looks for → the numbers of what it may be."""
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -41,7 +45,7 @@ class Compiled:
 
 def compiled(ruleset: RuleSet) -> Compiled:
     """Return the database of these rules, from the cache where it is there."""
-    name = f"patterns-{_key(ruleset)}"
+    name = f"patterns-{ruleset.name}-{_key(ruleset)}"
     if (raw := cache.read(name)) is not None:
         try:
             kept = msgspec.msgpack.decode(raw, type=_Kept)
@@ -51,7 +55,7 @@ def compiled(ruleset: RuleSet) -> Compiled:
             pass  # made by another machine, or damaged: it is made anew
     made, kept = _compile(ruleset)
     cache.write(name, msgspec.msgpack.encode(kept))
-    cache.forget("patterns-", keep=name)
+    cache.forget(f"patterns-{ruleset.name}-", keep=name)
     return made
 
 
@@ -75,12 +79,7 @@ def _cpu() -> str:
 
 def _compile(ruleset: RuleSet) -> tuple[Compiled, _Kept]:
     """Compile all patterns at once; only where that fails, find out which ones are to blame."""
-    patterns: Patterns = {}
-    for number, rule in enumerate(ruleset.rules):
-        short = any(len(word) < _TELLING for word in rule.keywords) or not rule.keywords
-        needles = [loosened(rule.pattern)] if short or spells(rule.pattern) else _words(rule)
-        for needle in needles:
-            patterns.setdefault(needle, []).append(number)
+    patterns = _needles(ruleset)
     triggers = _triggers(ruleset)
     everywhere: list[int] = []
     try:
@@ -98,8 +97,26 @@ def _compile(ruleset: RuleSet) -> tuple[Compiled, _Kept]:
     return Compiled(database, meanings, tuple(everywhere)), kept
 
 
+def _needles(ruleset: RuleSet) -> Patterns:
+    """Return what hyperscan looks for, and for which rules."""
+    patterns: Patterns = {}
+    shared: dict[str, tuple[set[str], list[int]]] = {}
+    for number, rule in enumerate(ruleset.rules):
+        telling = bool(rule.keywords) and all(len(word) >= _TELLING for word in rule.keywords)
+        if telling and (found := assignment(rule.pattern)):
+            words, numbers = shared.setdefault(found[1], (set(), []))
+            words.update(found[0])
+            numbers.append(number)
+            continue
+        needles = _words(rule) if telling and not spells(rule.pattern) else [loosened(rule.pattern)]
+        for needle in needles:
+            patterns.setdefault(needle, []).append(number)
+    for rest, (words, numbers) in shared.items():
+        patterns[f"(?i:{'|'.join(sorted(words))}){rest}"] = numbers
+    return patterns
+
+
 _TELLING = 3  # shorter keywords stand everywhere
-Patterns = dict[str, list[int]]
 
 
 def _words(rule: Rule) -> list[str]:

@@ -67,7 +67,7 @@ def _of_formats(ruleset: RuleSet) -> RuleSet:
         for rule in ruleset.rules
         if rule.provider not in GENERIC and rule.confidence == Confidence.HIGH
     )
-    return msgspec.structs.replace(ruleset, rules=rules, digest=f"{ruleset.digest}-formats")
+    return msgspec.structs.replace(ruleset, rules=rules, name="formats")
 
 
 def _replaced(line: bytes, match: Match, begin: int, credential: Credential) -> bytes:

@@ -66,10 +66,12 @@ class RuleSet(msgspec.Struct, frozen=True):
 
     Attributes:
         digest: BLAKE2 of all that the rules were made from, hex; names compiled caches.
+        name: of each name the newest compiled form is kept.
     """
 
     rules: tuple[Rule, ...]
     digest: str
+    name: str = "all"
 
     def find(self, rule_id: str) -> Rule:
         """Return the rule of that id.
