@@ -20,7 +20,10 @@ from vocabulary.errors import KeywatchError, UsageError
 LEASE_S = 60.0
 """How long a message belongs to one executor: longer than a round can take."""
 
-_BATCH = 64
+_EFFECTS = 32
+"""Effects that commit together: few enough to leave other writers their turn."""
+
+_MESSAGES = 64
 
 
 class Executor:
@@ -69,7 +72,7 @@ class Executor:
             DatabaseError: as for `run_once`.
         """
         handled = 0
-        while self._due(effects=True) and (carried := self._next_effect()):
+        while self._due(effects=True) and (carried := self._next_effects()):
             handled += carried
         return handled
 
@@ -95,12 +98,12 @@ class Executor:
         with reading(self._engine) as connection:
             return bool(queue.due(connection, self._clock(), 1, effects=effects))
 
-    def _next_effect(self) -> int:
+    def _next_effects(self) -> int:
         now = self._clock()
         with transaction(self._engine) as connection:
             # The order of writers first, rows second, as everywhere: no deadlock.
             in_commit_order(connection)
-            rows = queue.due(connection, now, 1, effects=True, lock=True)
+            rows = queue.due(connection, now, _EFFECTS, effects=True, lock=True)
             for row in rows:
                 carry_out(connection, row, self._effects, now, self._random)
         return len(rows)
@@ -108,7 +111,7 @@ class Executor:
     def _lease(self) -> Sequence[Row[Any]]:
         now = self._clock()
         with transaction(self._engine) as connection:
-            rows = queue.due(connection, now, _BATCH, effects=False, lock=True)
+            rows = queue.due(connection, now, _MESSAGES, effects=False, lock=True)
             queue.lease(connection, [row.id for row in rows], self._owner, now + LEASE_S)
         return rows
 

@@ -52,7 +52,7 @@ def record(
     incident = join(connection, alert, now, incident_window_s)
     _write_alert(connection, alert, decision, incident, now)
     acts = decision.action is not ActionKind.NONE and not _in_force(
-        connection, incident, decision, now, incident_window_s
+        connection, alert, incident, decision, now, incident_window_s
     )
     if acts:
         _write_effect(connection, alert, decision, now)
@@ -134,7 +134,12 @@ def _write(connection: Connection, **row: object) -> None:
 
 
 def _in_force(
-    connection: Connection, incident: Incident, decision: Decision, now: float, window_s: float
+    connection: Connection,
+    alert: Alert,
+    incident: Incident,
+    decision: Decision,
+    now: float,
+    window_s: float,
 ) -> bool:
     """Say whether the incident has led to as much already, so that nothing is repeated.
 
@@ -146,6 +151,7 @@ def _in_force(
         .join(alerts, alerts.c.id == outbox.c.alert_id)
         .where(
             alerts.c.incident_id == incident.id,
+            outbox.c.subject == subject_of(alert),
             outbox.c.lane == EFFECT,
             outbox.c.state != "dead",
             outbox.c.effect != "restore",
