@@ -22,7 +22,7 @@ def put(connection: Connection, values: Mapping[str, int]) -> None:
 
 def all_of(connection: Connection) -> dict[str, int]:
     """Return every total by name."""
-    return {name: int(value) for name, value in connection.execute(select(counters)).tuples()}
+    return {name: int(value) for name, value in connection.execute(select(counters))}
 
 
 def _upsert(connection: Connection, name: str, value: int, *, add_up: bool) -> Insert:

@@ -22,7 +22,7 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
     with reading(engine) as connection:
         totals = counters.all_of(connection)
         by_state = select(outbox.c.state, func.count()).group_by(outbox.c.state)
-        states = {str(state): int(n) for state, n in connection.execute(by_state).tuples()}
+        states = {str(state): int(n) for state, n in connection.execute(by_state)}
         pushed = connection.scalar(
             select(func.count()).select_from(repo_events).where(repo_events.c.state == "waiting")
         )

@@ -1,0 +1,166 @@
+"""Bad input to `replay`, `watch` and the database: one line, the right exit code, nothing lost."""
+
+import gzip
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from database.transaction import open_database, reading
+from keywatch.demo import traffic
+from keywatch.status import status
+
+NOW = datetime(2026, 3, 18, 14, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def lines():
+    return list(traffic.ordinary("svc", "maria", NOW))[:2000]
+
+
+def keywatch(*words, database="", limit=None, cwd=None):
+    code = "import sys; from keywatch.__main__ import main; main()"
+    if limit:
+        code = (
+            "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));" + code
+        )
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)],
+        env={**os.environ, **({"KEYWATCH_DATABASE": database} if database else {})},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=cwd,
+    )
+
+
+def said(done, code, *parts):
+    """The last line of stderr says it all, and there is no traceback."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    for part in parts:
+        assert part in last, last
+
+
+def written(path, data):
+    path.write_bytes(data if isinstance(data, bytes) else b"\n".join([*data, b""]))
+    return path
+
+
+def replay(*words):
+    return keywatch("replay", *words)
+
+
+def test_a_log_that_is_not_there(tmp_path):
+    said(replay(tmp_path / "no.log", "--format", "nginx-json"), 2, "no.log", "does not exist")
+
+
+def test_a_format_that_is_not_there(tmp_path, lines):
+    log = written(tmp_path / "a.log", lines)
+    said(replay(log, "--format", "ngnix-json"), 2, "ngnix-json", "did you mean nginx-json")
+
+
+def test_a_log_of_another_format(tmp_path, lines):
+    log = written(tmp_path / "a.log", lines)
+    said(replay(log, "--format", "nginx-combined"), 2, "none of 2000 lines is nginx-combined")
+
+
+def test_a_binary_log(tmp_path):
+    log = written(tmp_path / "a.log", os.urandom(200_000))
+    done = replay(log, "--format", "nginx-json")
+    assert done.returncode in (2, 3)
+    assert "a.log" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_log_is_no_error(tmp_path):
+    log = written(tmp_path / "a.log", b"")
+    done = replay(log, "--format", "nginx-json")
+    assert done.returncode == 0
+    assert "0 of 0 lines" in done.stdout
+
+
+def test_a_truncated_gzip_is_replayed_up_to_there_and_named(tmp_path, lines):
+    packed = gzip.compress(b"\n".join([*lines, b""]))
+    log = written(tmp_path / "a.log.gz", packed[: len(packed) // 2])
+    done = replay(log, "--format", "nginx-json")
+    said(done, 3, "a.log.gz")
+    events = int(done.stdout.split(" of ")[0])
+    assert 300 < events < 2000
+
+
+def test_a_disk_that_is_full_for_the_alerts(tmp_path, lines):
+    log = written(tmp_path / "a.log", lines)
+    done = keywatch("replay", log, "--format", "nginx-json", "--alerts", "/dev/full")
+    said(done, 3, "no space left")
+
+
+def watch(log, database, *, limit=None):
+    words = ("watch", "--access-log", log, "--format", "nginx-json", "--once")
+    return keywatch(*words, database=database, limit=limit)
+
+
+def test_broken_lines_become_dead_letters_and_the_rest_is_watched(tmp_path, lines):
+    broken = [b"{", b"\xff\xfe\x00", b'{"status": "x"}', b"[" * 100_000]
+    log = written(tmp_path / "a.log", [*lines[:1000], *broken, *lines[1000:]])
+    url = f"sqlite:///{tmp_path}/k.db"
+    assert watch(log, url).returncode == 0
+    figures = status(open_database(url))
+    assert figures["events"] == {"read": 2004, "committed": 2000, "dead": 4, "late": 0}
+
+
+def test_a_file_that_is_no_database(tmp_path, lines):
+    log, file = written(tmp_path / "a.log", lines), written(tmp_path / "k.db", b"hello" * 1000)
+    said(watch(log, f"sqlite:///{file}"), 3, "k.db", "not a database")
+    assert file.read_bytes() == b"hello" * 1000
+
+
+def test_a_database_of_a_newer_keywatch(tmp_path, lines):
+    log, url = written(tmp_path / "a.log", lines), f"sqlite:///{tmp_path}/k.db"
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    said(watch(log, url), 3, "k.db", "9999")
+
+
+def test_a_database_that_is_locked(tmp_path, lines):
+    log, url = written(tmp_path / "a.log", lines), f"sqlite:///{tmp_path}/k.db"
+    engine = open_database(url)
+    with engine.connect().execution_options(write=True) as connection, connection.begin():
+        said(watch(log, url), 3, "k.db", "locked")
+    assert watch(log, url).returncode == 0
+    assert status(engine)["events"]["committed"] == 2000
+
+
+def test_a_database_that_may_not_be_written(tmp_path, lines):
+    log, url = written(tmp_path / "a.log", lines), f"sqlite:///{tmp_path}/k.db"
+    open_database(url).dispose()
+    said(watch(log, f"sqlite:///file:{tmp_path}/k.db?mode=ro&uri=true"), 3, "readonly")
+
+
+def test_a_disk_that_is_full_for_the_database_loses_nothing(tmp_path, lines):
+    log, url = written(tmp_path / "a.log", lines), f"sqlite:///{tmp_path}/k.db"
+    open_database(url).dispose()
+    limit = 16_384  # less than the write-ahead log needs
+    done = watch(log, url, limit=limit)
+    said(done, 3, "k.db")
+    assert watch(log, url).returncode == 0
+    assert status(open_database(url))["events"]["committed"] == 2000
+
+
+def test_nothing_of_a_failed_chunk_is_committed(tmp_path, lines):
+    log, url = written(tmp_path / "a.log", lines), f"sqlite:///{tmp_path}/k.db"
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE positions"))
+    said(watch(log, url), 3, "positions")
+    with reading(engine) as connection:
+        for table in ("profile_deltas", "profiles", "alerts", "outbox", "counters"):
+            assert connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0
