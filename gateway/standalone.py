@@ -1,7 +1,8 @@
 """The gateway as a server of its own: what it answers on which path.
 
 `/auth` for nginx, `/verify` for proxies that hand answers on whole, `/healthz` for whoever looks
-after it; every other path is guarded, and answers with the id of the key that was let in.
+after it; every other path is guarded, and what is let in goes on to the application behind it, or
+is told the id of its key where there is none.
 """
 
 import time
@@ -26,6 +27,7 @@ def standalone(
     *,
     clock: Clock = time.time,
     sink: Sink = ignore,
+    upstream: App | None = None,
     more: Mapping[str, App] | None = None,
 ) -> App:
     """Put the applications of the server together.
@@ -35,10 +37,11 @@ def standalone(
         options: the operator's.
         clock: epoch seconds.
         sink: where accesses are written to.
+        upstream: the application behind the gateway.
         more: path → further application, which does its own authentication.
     """
     # One gateway for all paths: one cache, one bucket a key.
-    gateway = Gateway(_by_question, reader, options, clock, sink)
+    gateway = Gateway(_by_question(upstream or _greeting), reader, options, clock, sink)
     asked = forward.original(_marked(gateway), trust_in(options.trusted_proxies))
     own: dict[str, App] = {
         "/auth": forward.for_nginx(asked),
@@ -58,9 +61,12 @@ def _marked(inner: App) -> App:
     return app
 
 
-async def _by_question(scope: Scope, receive: Receive, send: Send) -> None:
-    answer = forward.allowed if _MARK in scope else _greeting
-    await answer(scope, receive, send)
+def _by_question(inner: App) -> App:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = forward.allowed if _MARK in scope else inner
+        await answer(scope, receive, send)
+
+    return app
 
 
 async def _greeting(scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,6 +18,7 @@ _LIMIT = "What each key may do, such as 600/min or 20/s:5 (5 at once); may be re
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 for a free one.")
 @click.option("--access-log", metavar="FILE", help="Write accesses here, as nginx-json.")
 @click.option("--limit", "limits", multiple=True, metavar="N/WINDOW", help=_LIMIT)
+@click.option("--upstream", metavar="URL", help="Hand what is let in on to this server.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -25,6 +26,7 @@ def command(
     port: int | None,
     access_log: str | None,
     limits: tuple[str, ...],
+    upstream: str | None,
 ) -> None:
     """Run the gateway: let requests through, throttle or deny them by their API key.
 
@@ -35,15 +37,19 @@ def command(
 
     from gateway.accesslog import AccessLog
     from gateway.app import ignore
+    from gateway.clients import trust_in
     from gateway.reader import Reader
     from gateway.server import serve
     from gateway.standalone import standalone
+    from gateway.upstream import Upstream
 
     chosen = settings(ctx)
+    options = _options(chosen, limits)
+    behind = Upstream(upstream, trust_in(options.trusted_proxies)) if upstream else None
     reader = Reader(engine(ctx, create=False))
     path = access_log or chosen.gateway.access_log
     log = AccessLog(Path(path)) if path else None
-    app = standalone(reader, _options(chosen, limits), sink=log or ignore)
+    app = standalone(reader, options, sink=log or ignore, upstream=behind)
     try:
         serve(
             app,

@@ -1,0 +1,210 @@
+"""The gateway as a reverse proxy, before servers that behave and servers that do not."""
+
+import http.client
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+
+from tests.gateway.conftest import Place
+
+
+class Application(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    connections: ClassVar = set()
+
+    def answer(self):
+        self.connections.add(self.client_address)
+        seen = {
+            "method": self.command,
+            "path": self.path,
+            "body": len(self.body()),
+            "headers": [[name.lower(), value] for name, value in self.headers.items()],
+        }
+        body = json.dumps(seen).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "X-Inner")
+        self.send_header("X-Inner", "1")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815
+
+    def body(self):
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def application():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Application)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+ANSWERS = [
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
+    (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", 200, b"until the end"),
+    (b"HTTP/1.0 200 OK\r\n\r\nold", 200, b"old"),
+    (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
+        *(201, b""),
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n",
+        *(200, b"ok"),
+    ),
+    (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 304, b""),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 500 No\r\n\r\nno", 200, b"ok"),
+    (b"", 502, None),
+    (b"this is no HTTP\r\n\r\n", 502, None),
+    (b"HTTP/1.1 200 OK\r\nContent-Le", 502, None),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart", None, None),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nparts\r\n", None, None),
+]
+
+
+def say(listener):
+    """Say the answer whose number is the path, whatever it is, and hang up."""
+    while True:
+        try:
+            peer, _ = listener.accept()
+        except OSError:
+            return
+        with peer:
+            number = peer.recv(65536).split(b" ")[1].strip(b"/")
+            peer.sendall(ANSWERS[int(number)][0])
+
+
+@pytest.fixture(scope="module")
+def before_rude(tmp_path_factory):
+    """Give a secret and the gateway before a server without manners."""
+    place = Place(tmp_path_factory.mktemp("rude"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=say, args=[listener])
+        thread.start()
+        with place.serving("--upstream", f"http://127.0.0.1:{listener.getsockname()[1]}") as served:
+            yield place.issue().secret, served
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    place.store.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory, application):
+    place = Place(tmp_path_factory.mktemp("proxied"))
+    with place.serving("--upstream", application) as served:
+        yield place.issue(), served
+    place.store.engine.dispose()
+
+
+def test_hands_on_what_is_let_in_and_nothing_else(proxied):
+    issued, served = proxied
+    forged = {
+        "X-Api-Key-Id": "key_forged",
+        "X-Forwarded-For": "6.6.6.6",
+        "Te": "trailers",
+        "Connection": "X-Hop, X-Api-Key-Id",
+        "X-Hop": "1",
+        "X-End": "2",
+    }
+    answer = served.get(issued.secret, "/a%20b?c=d", forged)
+    seen = json.loads(answer.body)
+    headers = dict(seen["headers"])
+    assert (answer.status, seen["path"]) == (200, "/a%20b?c=d")
+    assert headers["x-api-key-id"] == issued.key.id
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert headers["x-end"] == "2"
+    assert {"x-hop", "te", "connection"}.isdisjoint(headers)
+    assert "x-inner" not in answer.headers
+    assert answer.headers["x-key-status"] == "active"
+    assert served.get(None, "/").status == 401
+
+
+@pytest.mark.parametrize("size", [0, 1, 3_000_000])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_arrive_whole(proxied, size, chunked):
+    issued, served = proxied
+    connection = http.client.HTTPConnection(served.host, served.port, timeout=20)
+    parts = [b"x" * 50_000] * (size // 50_000) + [b"x" * (size % 50_000)]
+    for _ in range(2):
+        connection.request(
+            "POST",
+            "/",
+            iter([part for part in parts if part]) if chunked else b"".join(parts),
+            {"X-API-Key": issued.secret},
+            encode_chunked=chunked,
+        )
+        response = connection.getresponse()
+        seen = json.loads(response.read())
+        assert (response.status, seen["method"]) == (200, "POST")
+        assert seen["body"] == size
+    connection.close()
+
+
+def test_an_answer_to_head_has_no_body(proxied):
+    issued, served = proxied
+    connection = http.client.HTTPConnection(served.host, served.port, timeout=20)
+    for _ in range(3):
+        connection.request("HEAD", "/", headers={"X-API-Key": issued.secret})
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (200, b"")
+    connection.close()
+
+
+def test_connections_are_kept(proxied):
+    issued, served = proxied
+    Application.connections.clear()
+    for _ in range(5):
+        assert served.get(issued.secret).status == 200
+    assert len(Application.connections) == 1
+
+
+@pytest.mark.parametrize("number", range(len(ANSWERS)))
+def test_whatever_the_server_says_the_client_gets_one_answer_or_none(before_rude, number):
+    secret, served = before_rude
+    _, status, body = ANSWERS[number]
+    for _ in range(2):
+        if status is None:  # a part is never taken for the whole
+            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                served.get(secret, f"/{number}")
+            continue
+        got = served.get(secret, f"/{number}")
+        assert got.status == status
+        assert body is None or got.body == body
+
+
+def test_a_server_that_is_away_is_502(place):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with place.serving("--upstream", f"http://127.0.0.1:{port}") as served:
+        answer = served.get(place.issue().secret)
+        assert answer.status == 502
+        assert b"upstream_unreachable" in answer.body
+    assert "Traceback" not in (place.folder / "stderr").read_text()
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "h:80", "http://", "http://h/path", "http://u:s@h:x"])
+def test_says_how_an_upstream_is_written(place, url):
+    result = place.run("serve", "--upstream", url)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
