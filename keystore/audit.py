@@ -76,14 +76,11 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
     last = connection.execute(newest).first()
     seq, previous = (last.seq, last.hash) if last else (0, START)
     rows = []
-    for raw in entries:
-        entry = _storable(raw)
+    for entry in map(_storable, entries):
         seq += 1
-        sealed = seal(seq, entry, previous)
-        rows.append(
-            msgspec.structs.asdict(entry) | {"seq": seq, "previous_hash": previous, "hash": sealed}
-        )
-        previous = sealed
+        links = {"seq": seq, "previous_hash": previous, "hash": seal(seq, entry, previous)}
+        rows.append(msgspec.structs.asdict(entry) | links)
+        previous = links["hash"]
     if rows:
         connection.execute(insert(audit), rows)
 

@@ -1,18 +1,20 @@
 """Making keys: by the thousand, with their secret shown once, or taken over from elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
 from zoneinfo import available_timezones
 
 import msgspec
 from sqlalchemy import Connection, insert, select
 
 from database.schema import accounts, keys
+from database.transaction import in_commit_order
 from keystore import audit, feed
 from keystore.keys import DAY_S, DEFAULT_SCHEME, Key, KeyScheme, hash_of, new_key_id, row_of
 from vocabulary.errors import KeyStoreError, UsageError
 
+_CHUNK = 10_000
 _LONGEST_S = 1000 * 365 * DAY_S
 KEY_CLASSES = ("human", "service", "cron", "mobile", "ai")
 
@@ -72,15 +74,14 @@ def create_many(
     Raises:
         UsageError: when an order asks for what the scheme does not have.
     """
+    complete = [_complete(order, scheme) for order in orders]
     made = []
-    for order in orders:
-        asked = _complete(order, scheme)
-        secret = scheme.generate(asked.environment, publishable=asked.publishable)
-        prefix = scheme.publishable_prefix if asked.publishable else scheme.prefix
-        origin = Origin(hash_of(secret), prefix=prefix)
-        made.append(Issued(_key(asked, origin, now), secret))
-    numbered = _insert(connection, [issued.key for issued in made], "create", actor, reason)
-    return [Issued(key, issued.secret) for key, issued in zip(numbered, made, strict=True)]
+    for order, number in zip(complete, _numbers(connection, len(complete), now), strict=True):
+        secret = scheme.generate(order.environment, publishable=order.publishable)
+        origin = Origin(hash_of(secret), prefix=scheme.prefix_of(publishable=order.publishable))
+        made.append(Issued(_key(order, origin, number, now), secret))
+    _insert(connection, [issued.key for issued in made], "create", actor, reason)
+    return made
 
 
 def adopt(
@@ -99,11 +100,14 @@ def adopt(
         KeyStoreError: when the store has it already.
         UsageError: when the order asks for what the scheme does not have.
     """
+    complete = _complete(order, scheme)
+    in_commit_order(connection)
     known = connection.execute(select(keys.c.id).where(keys.c.hash == origin.hash)).scalar()
     if known:
-        raise KeyStoreError(f"the key is in the store already, as {known}")
-    key = _key(_complete(order, scheme), origin, now)
-    return _insert(connection, [key], "adopt", actor, reason)[0]
+        raise KeyStoreError(f"the key is in the store already, as {known}", remedy="use that one")
+    key = _key(complete, origin, next(_numbers(connection, 1, now)), now)
+    _insert(connection, [key], "adopt", actor, reason)
+    return key
 
 
 def successor(
@@ -114,17 +118,19 @@ def successor(
     if scheme.max_life_s and not 0 < life <= scheme.max_life_s:
         life = scheme.max_life_s
     secret = scheme.generate(old.environment, publishable=old.publishable)
-    prefix = scheme.publishable_prefix if old.publishable else scheme.prefix
+    key_id, seq = next(_numbers(connection, 1, now))
     key = Key(
-        id=new_key_id(),
+        id=key_id,
+        change_seq=seq,
         hash=hash_of(secret),
-        prefix=prefix,
+        prefix=scheme.prefix_of(publishable=old.publishable),
         created_at=now,
         expires_at=now + life if life else None,
         rotated_from=old.id,
         **{name: getattr(old, name) for name in _GRANTS},
     )
-    return Issued(_insert(connection, [key], "create", actor, reason)[0], secret)
+    _insert(connection, [key], "create", actor, reason)
+    return Issued(key, secret)
 
 
 _GRANTS = (
@@ -142,7 +148,7 @@ def _complete(order: KeyOrder, scheme: KeyScheme) -> KeyOrder:
     if order.key_class and order.key_class not in KEY_CLASSES:
         known = ", ".join(KEY_CLASSES)
         raise UsageError(f"there is no class {order.key_class!r}", remedy=f"one of {known}")
-    if order.tz and order.tz not in available_timezones():
+    if order.tz and order.tz not in _time_zones():
         raise UsageError(f"there is no time zone {order.tz!r}", remedy="such as Europe/Paris")
     _check_life(life, scheme)
     return msgspec.structs.replace(order, environment=environment, life_s=life)
@@ -158,9 +164,16 @@ def _check_life(life: float, scheme: KeyScheme) -> None:
         )
 
 
-def _key(order: KeyOrder, origin: Origin, now: float) -> Key:
+def _numbers(connection: Connection, count: int, now: float) -> Iterator[tuple[str, int]]:
+    """Return new key ids, each with the number of its first change."""
+    ids = [new_key_id() for _ in range(count)]
+    return zip(ids, feed.record(connection, ids, now), strict=True)
+
+
+def _key(order: KeyOrder, origin: Origin, number: tuple[str, int], now: float) -> Key:
     return Key(
-        id=new_key_id(),
+        id=number[0],
+        change_seq=number[1],
         hash=origin.hash,
         pepper_id=origin.pepper_id,
         public_id=origin.public_id,
@@ -180,20 +193,15 @@ def _key(order: KeyOrder, origin: Origin, now: float) -> Key:
 
 def _insert(
     connection: Connection, made: Sequence[Key], verb: str, actor: str, reason: str
-) -> list[Key]:
-    """Write the keys, their changes and their audit rows."""
-    if not made:
-        return []
-    now = made[0].created_at
-    seqs = feed.record(connection, [key.id for key in made], now)
-    _open_accounts(connection, {key.account_id for key in made if key.account_id}, now)
-    rows: list[dict[str, Any]] = [
-        row_of(key) | {"change_seq": seq} for key, seq in zip(made, seqs, strict=True)
-    ]
-    connection.execute(insert(keys), rows)
-    entries = [audit.Entry(now, actor, verb, key.id, reason, _details(key)) for key in made]
-    audit.append(connection, entries)
-    return [Key(**row) for row in rows]
+) -> None:
+    """Write the keys and their audit rows."""
+    if made:
+        _open_accounts(connection, made)
+        connection.execute(insert(keys), [row_of(key) for key in made])
+    audit.append(
+        connection,
+        [audit.Entry(key.created_at, actor, verb, key.id, reason, _details(key)) for key in made],
+    )
 
 
 def _details(key: Key) -> dict[str, object]:
@@ -202,9 +210,18 @@ def _details(key: Key) -> dict[str, object]:
     return {name: value for name, value in values.items() if value}
 
 
-def _open_accounts(connection: Connection, wanted: set[str], now: float) -> None:
-    query = select(accounts.c.id).where(accounts.c.id.in_(wanted))
-    missing = wanted - set(connection.execute(query).scalars()) if wanted else set()
-    if missing:
-        rows = [{"id": name, "name": name, "created_at": now} for name in sorted(missing)]
-        connection.execute(insert(accounts), rows)
+def _open_accounts(connection: Connection, made: Sequence[Key]) -> None:
+    wanted = sorted({key.account_id for key in made if key.account_id})
+    for start in range(0, len(wanted), _CHUNK):
+        names = wanted[start : start + _CHUNK]
+        query = select(accounts.c.id).where(accounts.c.id.in_(names))
+        missing = set(names) - set(connection.execute(query).scalars())
+        rows = [{"id": name, "name": name, "created_at": made[0].created_at} for name in missing]
+        if rows:
+            connection.execute(insert(accounts), rows)
+
+
+@cache
+def _time_zones() -> set[str]:
+    """Return the names of all time zones; they are read from the disk."""
+    return available_timezones()

@@ -101,11 +101,15 @@ class KeyScheme:
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> str:
         """Return a new key in full: `prefix_environment_body`, and its checksum."""
-        prefix = self.publishable_prefix if publishable else self.prefix
+        prefix = self.prefix_of(publishable=publishable)
         size, width = _size(publishable=publishable)
         body = base62(int.from_bytes(random(size), "big"), width)
         text = f"{prefix}_{environment}_{body}"
         return text + checksum(text) if self.checksum else text
+
+    def prefix_of(self, *, publishable: bool) -> str:
+        """Return what such keys begin with."""
+        return self.publishable_prefix if publishable else self.prefix
 
     def parse(self, text: str) -> Shape | None:
         """Tell what `text` claims to be; None when it has not the form of one of our keys."""
@@ -125,6 +129,7 @@ class KeyScheme:
 
 DEFAULT_SCHEME = KeyScheme()
 _DIGITS = frozenset(BASE62)
+_PAIRS = [high + low for high in BASE62 for low in BASE62]
 
 
 def _size(*, publishable: bool) -> tuple[int, int]:
@@ -142,11 +147,11 @@ def _proof(text: str, has_checksum: bool) -> str:  # noqa: FBT001  (private, one
 
 def base62(number: int, width: int) -> str:
     """Write `number` in base 62 (0-9A-Za-z), big-endian, padded with zeros to `width`."""
-    digits = []
-    for _ in range(width):
-        number, digit = divmod(number, 62)
-        digits.append(BASE62[digit])
-    return "".join(reversed(digits))
+    pairs = []
+    for _ in range(0, width, 2):
+        number, pair = divmod(number, 62 * 62)
+        pairs.append(_PAIRS[pair])
+    return "".join(reversed(pairs))[-width:]
 
 
 def checksum(text: str) -> str:
