@@ -1,8 +1,6 @@
 """Empty databases of both kinds, already of the newest schema."""
 
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from itertools import count
@@ -12,6 +10,7 @@ import psycopg
 import pytest
 
 from database.transaction import open_database
+from tests.services import Service, need
 
 _SCRIPT = Path(__file__).parent / "services" / "postgres.sh"
 _TEMPLATE = "keywatch_template"
@@ -21,18 +20,20 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """Yield the URL of a server that is ours alone, with a template database in it."""
-    _need_postgresql()
-    folder = Path(tempfile.mkdtemp(prefix="keywatch-pg-", dir="/var/tmp"))
-    folder.chmod(0o755)  # the server's own user must be able to enter
+    need("postgresql")
+    # not below pytest's own folder: the server's own user must be able to enter
+    folder = Path(tempfile.mkdtemp(prefix="keywatch-postgresql-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    service = Service((str(_SCRIPT),), folder)
     try:
-        url = _service("start", folder).strip()
+        url = service.start()
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {_TEMPLATE}")
         open_database(_named(url, _TEMPLATE)).dispose()
         yield url
     finally:
-        _service("stop", folder)
-        shutil.rmtree(folder)
+        service.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -58,19 +59,3 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def _named(url: str, database: str) -> str:
     return f"{url.rsplit('/', 1)[0]}/{database}"
-
-
-def _service(what: str, folder: Path) -> str:
-    return subprocess.run(
-        [str(_SCRIPT), what, str(folder)], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-
-
-def _need_postgresql() -> None:
-    debian = list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if debian or shutil.which("initdb"):
-        return
-    missing = "PostgreSQL is not installed (apt-get install postgresql): not tested with it"
-    if os.environ.get("CI"):
-        pytest.fail(missing)
-    pytest.skip(missing)

@@ -243,3 +243,16 @@ def test_an_old_schema_is_told_and_upgraded(keywatch, as_json):
     assert (code, "db upgrade" in out) == (3, True)
     assert "was empty" in keywatch("db", "upgrade")[1]
     assert keywatch("db", "check")[0] == 0
+
+
+@pytest.mark.service
+def test_a_server_is_used_like_a_file_and_backed_up_by_its_own_tools(
+    keywatch, as_json, monkeypatch, postgresql_url
+):
+    monkeypatch.setenv("KEYWATCH_DATABASE", postgresql_url)
+    key = as_json("keys", "create")["id"]
+    assert as_json("keys", "revoke", key)["state"] == "revoked"
+    assert as_json("db", "check")["problems"] == []
+    for arguments in (["backup", "copy.db"], ["restore", "copy.db"]):
+        code, _, err = keywatch("db", *arguments)
+        assert (code, "pg_dump" in err) == (2, True)
