@@ -19,7 +19,7 @@ from vocabulary.alert import Severity
 
 HALF_LIFE_MS = 30 * 60_000
 UNIT = float(1 << 20)
-FLOOR = 0.7
+FLOOR = 1.0
 """Evidence weaker than this adds nothing: every day has its small surprises."""
 THRESHOLDS = {Severity.LOW: 2.0, Severity.MEDIUM: 3.0, Severity.HIGH: 5.0, Severity.CRITICAL: 7.0}
 NETWORK_AT_LEAST = 2.0

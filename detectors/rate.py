@@ -24,11 +24,13 @@ LONGEST_GAP_DAYS = 4
 TENFOLD = 10.0
 """So many times the mean, and rare beyond doubt, says one more than any other evidence."""
 WIDE_H = 1 / 6
-BELOW_RECORD, RECORD_SLOPE = 2.0, 4.0
-"""In windows of ten minutes and more, what a count at the key's record says, and what ten times
-the record adds."""
+WIDE, NARROW, RECORD_SLOPE = 2.0, 2.7, 3.0
+"""What a count at the key's record may say in windows from ten minutes on and in shorter ones,
+and what ten times the record adds."""
 EXPLAINED = 1.9
-"""The most that volume says within a storm of retries."""
+"""The most that volume says within a storm of retries, or within a crowd."""
+BEYOND_CROWD = 8.0
+"""A key so many times above its share of a crowd is no part of it."""
 
 WINDOWS_H = (10 / 3600, 2 / 60, 1 / 6, 1.0, 24.0)
 REASONS = (Reason.RATE_10S, Reason.RATE_2MIN, Reason.RATE_10MIN, Reason.RATE_1H, Reason.RATE_1D)
@@ -46,11 +48,13 @@ def score(day: Round) -> Evidence:
         z = np.where(day.late, 0.0, z)
         e = calibration.scale(day.rows, f"rate_{_NAMES[i]}").surprise(day.row, z)
         usual = day.rows["busiest"][:, i].astype(np.float64)[day.row]
-        if window_h >= WIDE_H:
-            e = np.minimum(e, record(n, usual))
+        e = np.minimum(e, record(n, usual, WIDE if window_h >= WIDE_H else NARROW))
         e = np.minimum(e, CAP) + ((e >= CAP) & (n >= TENFOLD * (per_window + 0.5)))
-        e = np.where(failing, np.minimum(e, EXPLAINED), e)
-        _remember(day, i, z, n)
+        shared = (day.crowd[:, 0] > 1.0) & (
+            n < BEYOND_CROWD * (per_window * day.crowd[:, CROWD[i]] + 1.0)
+        )
+        e = np.where(failing | shared, np.minimum(e, EXPLAINED), e)
+        _remember(day, i, np.where(failing | (day.crowd[:, 0] > 1.0), 0.0, z), n)
         one = evidence(e, REASONS[i], n.astype(np.float64), usual, CAP + 1.0)
         found = one if found is None else strongest(found, one)
     assert found is not None
@@ -61,15 +65,13 @@ CROWD = (0, 0, 0, 1, 2)
 _NAMES = ("10s", "2min", "10min", "1h", "1d")
 
 
-def record(n: Ints, busiest: Floats) -> Floats:
+def record(n: Ints, busiest: Floats, at_record: float) -> Floats:
     """Return the most that a count may say, given the key's busiest window so far.
 
     An unusual hour that is no busier than the key's busiest ever is no incident.
     """
     ratio = np.maximum(n, 1) / np.maximum(busiest, 1.0)
-    return np.where(
-        busiest > 0, BELOW_RECORD + RECORD_SLOPE * np.log10(np.maximum(ratio, 1.0)), CAP
-    )
+    return np.where(busiest > 0, at_record + RECORD_SLOPE * np.log10(np.maximum(ratio, 1.0)), CAP)
 
 
 def count(day: Round) -> tuple[Ints, ...]:
@@ -161,6 +163,8 @@ def day_counts(rows: Rows) -> Ints:
 
 
 def _remember(day: Round, scale: int, z: Floats, n: Ints) -> None:
+    # What a crowd or a storm of retries explains is nothing to measure the key by.
+    n = np.where(z > 0, n, 0)
     k = len(day.rows)
     highest, peaks = day.rows["highest"], day.rows["peaks"]
     highest[:, scale] = np.maximum(highest[:, scale], largest(day.row, z, k))
