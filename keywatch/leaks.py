@@ -1,15 +1,14 @@
 """What follows from findings: they are kept, and each becomes an alert that the policy weighs."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Engine, Insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 from actions.leaks import alert_of
 from database.schema import findings as table
 from database.transaction import transaction
+from scanner.reports import public
 from vocabulary.alert import Alert
 from vocabulary.credential import KnownKey
 from vocabulary.finding import Finding
@@ -37,13 +36,6 @@ def answer(
             key = known(connection, finding.key_id) if finding.key_id else None
             alerts.append(respond(connection, alert_of(finding, now, key)))
     return alerts
-
-
-def public(finding: Finding) -> dict[str, Any]:
-    """Return the JSON contract of a finding: without what leads to the key store."""
-    fields: dict[str, Any] = msgspec.to_builtins(finding)
-    del fields["credential"]
-    return fields
 
 
 def _kept(connection: Connection, finding: Finding, now: float) -> Insert:

@@ -49,6 +49,12 @@ def cleaner(scan: "ScanSettings", peppers: Mapping[str, bytes]) -> Cleaner:
     return Redactor(rules(scan), peppers).clean
 
 
+def has_database(settings: "Settings") -> bool:
+    """Say whether the configured database is there; of a server that is not asked."""
+    scheme, _, path = settings.database.partition(":///")
+    return not scheme.startswith("sqlite") or Path(path.partition("?")[0]).exists()
+
+
 def geo(settings: "GeoipSettings") -> "GeoReader":
     """Open the configured databases of places."""
     from detectors.geoip import GeoReader

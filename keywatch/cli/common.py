@@ -24,10 +24,12 @@ def settings(ctx: click.Context) -> "Settings":
 
 
 def engine(ctx: click.Context, *, create: bool = True) -> "Engine":
-    """Open the configured database."""
+    """Open the configured database until the command ends."""
     from database.transaction import open_database
 
-    return open_database(settings(ctx).database, create=create)
+    opened = open_database(settings(ctx).database, create=create)
+    ctx.call_on_close(opened.dispose)
+    return opened
 
 
 def person(named: str = "") -> str:

@@ -88,6 +88,7 @@ def restore(ctx: click.Context, file: Path, force: bool, actor: str, reason: str
 
     url = settings(ctx).database
     engine = engine_of(url)
+    ctx.call_on_close(engine.dispose)
     target = sqlite_file(engine)
     if target and target.exists() and target.stat().st_size and not force:
         raise UsageError(
@@ -101,7 +102,9 @@ def restore(ctx: click.Context, file: Path, force: bool, actor: str, reason: str
 def _existing(ctx: click.Context) -> "Engine":
     from database.engine import engine_of
 
-    return engine_of(settings(ctx).database, create=False)
+    engine = engine_of(settings(ctx).database, create=False)
+    ctx.call_on_close(engine.dispose)
+    return engine
 
 
 def _broken_audit(engine: "Engine") -> list[str]:
