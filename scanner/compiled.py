@@ -2,7 +2,7 @@
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -11,10 +11,11 @@ import hyperscan
 import msgspec
 
 from scanner import archive, cache, decode
+from scanner.family import Family
 from scanner.prefilter import assignment, loosened, spells
 from scanner.rules import Rule, RuleSet
 
-_FORMAT = "4"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "6"  # raised when patterns are made otherwise from the same rules
 
 
 Patterns = dict[str, list[int]]
@@ -24,6 +25,7 @@ Patterns = dict[str, list[int]]
 class _Kept(msgspec.Struct, array_like=True):
     meanings: tuple[tuple[int, ...], ...]
     everywhere: tuple[int, ...]
+    families: tuple[tuple[int, bytes], ...]
     database: bytes
 
 
@@ -36,11 +38,13 @@ class Compiled:
             rules; then come the encodings of decode.ENCODINGS, then the containers of
             archive.CONTAINERS.
         everywhere: rules for which `re` must read everything, for want of a keyword.
+        families: for patterns that many rules share, what tells the rules apart.
     """
 
     database: hyperscan.Database
     meanings: tuple[tuple[int, ...], ...]
     everywhere: tuple[int, ...]
+    families: Mapping[int, Family]
 
 
 def compiled(ruleset: RuleSet) -> Compiled:
@@ -49,14 +53,25 @@ def compiled(ruleset: RuleSet) -> Compiled:
     if (raw := cache.read(name)) is not None:
         try:
             kept = msgspec.msgpack.decode(raw, type=_Kept)
-            database = hyperscan.loadb(kept.database, hyperscan.HS_MODE_BLOCK)
-            return Compiled(database, kept.meanings, kept.everywhere)
+            return _loaded(kept)
         except (msgspec.MsgspecError, hyperscan.HyperscanError):
             pass  # made by another machine, or damaged: it is made anew
-    made, kept = _compile(ruleset)
+    kept = _compile(ruleset)
     cache.write(name, msgspec.msgpack.encode(kept))
-    cache.forget(f"patterns-{ruleset.name}-", keep=name)
-    return made
+    cache.forget("patterns-", keep=name)
+    return _loaded(kept)
+
+
+def _loaded(kept: _Kept) -> Compiled:
+    return Compiled(
+        hyperscan.loadb(kept.database, hyperscan.HS_MODE_BLOCK),
+        kept.meanings,
+        kept.everywhere,
+        {
+            pattern: Family(hyperscan.loadb(raw, hyperscan.HS_MODE_BLOCK), kept.meanings[pattern])
+            for pattern, raw in kept.families
+        },
+    )
 
 
 def _key(ruleset: RuleSet) -> str:
@@ -77,7 +92,7 @@ def _cpu() -> str:
     return next((line for line in first.splitlines() if line.startswith(("flags", "Features"))), "")
 
 
-def _compile(ruleset: RuleSet) -> tuple[Compiled, _Kept]:
+def _compile(ruleset: RuleSet) -> _Kept:
     """Compile all patterns at once; only where that fails, find out which ones are to blame."""
     patterns = _needles(ruleset)
     triggers = _triggers(ruleset)
@@ -93,8 +108,12 @@ def _compile(ruleset: RuleSet) -> tuple[Compiled, _Kept]:
                 everywhere += [] if words else [number]
         database = _database([*patterns, *triggers])
     meanings = (*map(tuple, patterns.values()), *map(tuple, triggers.values()))
-    kept = _Kept(meanings, tuple(everywhere), hyperscan.dumpb(database))
-    return Compiled(database, meanings, tuple(everywhere)), kept
+    families = tuple(
+        (number, hyperscan.dumpb(_database([loosened(ruleset.rules[n].pattern) for n in meaning])))
+        for number, meaning in enumerate(meanings)
+        if len(meaning) > 1 and number < len(patterns)
+    )
+    return _Kept(meanings, tuple(everywhere), families, hyperscan.dumpb(database))
 
 
 def _needles(ruleset: RuleSet) -> Patterns:
@@ -102,21 +121,26 @@ def _needles(ruleset: RuleSet) -> Patterns:
     patterns: Patterns = {}
     shared: dict[str, tuple[set[str], list[int]]] = {}
     for number, rule in enumerate(ruleset.rules):
-        telling = bool(rule.keywords) and all(len(word) >= _TELLING for word in rule.keywords)
-        if telling and (found := assignment(rule.pattern)):
+        if rule.keywords and (found := assignment(rule.pattern)):
             words, numbers = shared.setdefault(found[1], (set(), []))
             words.update(found[0])
             numbers.append(number)
+    families = {rest: group for rest, group in shared.items() if len(group[1]) >= _MANY}
+    alike = {number for _, numbers in families.values() for number in numbers}
+    for number, rule in enumerate(ruleset.rules):
+        if number in alike:
             continue
+        telling = bool(rule.keywords) and all(len(word) >= _TELLING for word in rule.keywords)
         needles = _words(rule) if telling and not spells(rule.pattern) else [loosened(rule.pattern)]
         for needle in needles:
             patterns.setdefault(needle, []).append(number)
-    for rest, (words, numbers) in shared.items():
+    for rest, (words, numbers) in families.items():
         patterns[f"(?i:{'|'.join(sorted(words))}){rest}"] = numbers
     return patterns
 
 
 _TELLING = 3  # shorter keywords stand everywhere
+_MANY = 4  # rules that differ in a name alone are looked for together
 
 
 def _words(rule: Rule) -> list[str]:

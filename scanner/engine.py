@@ -14,7 +14,6 @@ from scanner import archive
 from scanner.compiled import Compiled, compiled
 from scanner.confirm import Confirmed, Confirmer, Data, Memory
 from scanner.decode import ENCODINGS, MAX_DEPTH, Region
-from scanner.family import Family
 from scanner.ignore import ignored
 from scanner.match import Match
 from scanner.rules import RuleSet
@@ -96,7 +95,6 @@ class Engine:
     patterns: Compiled
     confirmers: tuple[Confirmer, ...]
     inline_ignores: bool = True
-    families: dict[int, Family] = field(default_factory=dict)
 
     def searcher(self) -> "Searcher":
         """Return what one thread scans with."""
@@ -134,6 +132,7 @@ class Searcher:
     scratch: hyperscan.Scratch
     tally: Tally = field(default_factory=Tally)
     _decoded: dict[tuple[str, bytes], list[Match]] = field(default_factory=dict)
+    _aside: dict[int, hyperscan.Scratch] = field(default_factory=dict)
 
     def search(self, batch: Batch) -> list[Match]:
         """Return the matches in a batch, strongest first where they overlap."""
@@ -177,18 +176,17 @@ class Searcher:
         return meant
 
     def _meaning(self, batch: Batch, pattern: int, ends: list[int], meant: Hits) -> None:
-        """Sort the hits of a pattern to what it stands for; rules that share it, by keyword."""
+        """Sort the hits of a pattern to what it stands for."""
         numbers = self.engine.patterns.meanings[pattern]
         if len(numbers) == 1:
             meant.setdefault(numbers[0], []).extend(ends)
             return
-        family = self.engine.families.get(pattern)
-        if family is None:
-            family = Family.of(numbers, self.engine.ruleset.rules)
-            self.engine.families[pattern] = family
-        for end in ends:
-            for number in family.near(batch.data, end, batch.used):
-                meant.setdefault(number, []).append(end)
+        family = self.engine.patterns.families[pattern]
+        if pattern not in self._aside:
+            self._aside[pattern] = hyperscan.Scratch(family.database)
+        told = family.told_apart(batch.data, ends, batch.used, self._aside[pattern])
+        for number, near in told.items():
+            meant.setdefault(number, []).extend(near)
 
     def _by_text(self, batch: Batch, ends: list[int]) -> Iterator[tuple[int, list[int]]]:
         """Group hits by the text in which they lie; those between texts are dropped."""

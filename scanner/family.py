@@ -1,53 +1,73 @@
-"""Rules that share one pattern of hyperscan, told apart by the keywords near a hit."""
+"""Rules that share one loose pattern of hyperscan, told apart by a second look at its hits."""
 
-import re
-from collections.abc import Sequence
+from bisect import bisect_right
 from dataclasses import dataclass
 
-from scanner.confirm import Data
-from scanner.rules import Rule
+import hyperscan
 
-_BEFORE, _AFTER = 512, 256
+from scanner.confirm import Data
+
+_BEFORE, _AFTER = 256, 256
+_BETWEEN = b"\n\0\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The members that have keywords, and those that are always tried.
+    """The members' own patterns as a database that is tried only around hits of the shared one.
 
     Attributes:
-        word: matches at every position where a keyword begins.
-        rules: keyword → numbers of the rules that have it, or a part of it.
+        members: for each pattern of the database, the number of its rule.
     """
 
-    word: re.Pattern[bytes]
-    rules: dict[bytes, tuple[int, ...]]
-    always: tuple[int, ...]
+    database: hyperscan.Database
+    members: tuple[int, ...]
 
-    @classmethod
-    def of(cls, numbers: Sequence[int], rules: Sequence[Rule]) -> "Family":
-        """Build the family of some rules; numbers beyond the rules are always tried."""
-        named = [number for number in numbers if number < len(rules) and rules[number].keywords]
-        words = sorted(
-            {word.encode() for number in named for word in rules[number].keywords},
-            key=len,
-            reverse=True,
-        )
-        having = {
-            word: tuple(
-                number
-                for number in named
-                if any(keyword.encode() in word for keyword in rules[number].keywords)
-            )
-            for word in words
-        }
-        always = tuple(number for number in numbers if number not in named)
-        either = b"|".join(map(re.escape, words)) if words else b"(?!)"
-        return cls(re.compile(b"(?=(" + either + b"))"), having, always)
+    def told_apart(
+        self, data: Data, ends: list[int], used: int, scratch: hyperscan.Scratch
+    ) -> dict[int, list[int]]:
+        """Return, for each rule whose own pattern is near, where it ends.
 
-    def near(self, data: Data, end: int, used: int) -> set[int]:
-        """Return the rules to try at a hit that ends at `end`."""
-        piece = bytes(data[max(0, end - _BEFORE) : min(used, end + _AFTER)]).lower()
-        found = set(self.always)
-        for match in self.word.finditer(piece):
-            found.update(self.rules[match[1]])
+        Args:
+            data: the buffer.
+            ends: where the shared pattern ended; sorted here.
+            used: how much of the buffer is filled.
+            scratch: of this family's database.
+        """
+        ends.sort()
+        text, starts, origins = _pieces(data, ends, used)
+        found: dict[int, list[int]] = {}
+
+        def note(member: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            piece = bisect_right(starts, end - 1) - 1
+            found.setdefault(self.members[member], []).append(origins[piece] + end - starts[piece])
+
+        self.database.scan(text, note, scratch=scratch)
         return found
+
+
+def _pieces(data: Data, ends: list[int], used: int) -> tuple[bytes, list[int], list[int]]:
+    """Cut out what stands around the hits; hits close to one another share a piece.
+
+    Returns:
+        The pieces in one text, where each begins in it, and where each comes from.
+    """
+    pieces: list[bytes] = []
+    starts: list[int] = []
+    origins: list[int] = []
+    at, first, last = 0, ends[0], ends[0]
+
+    def cut() -> None:
+        nonlocal at
+        low = max(0, first - _BEFORE)
+        pieces.append(bytes(data[low : min(used, last + _AFTER)]))
+        starts.append(at)
+        origins.append(low)
+        at += len(pieces[-1]) + len(_BETWEEN)
+
+    for end in ends:
+        if end - last > _BEFORE + _AFTER:
+            cut()
+            first = end
+        last = end
+    cut()
+    return _BETWEEN.join(pieces), starts, origins

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 _parser: Any = import_module("re._parser")
-_BIG = 64  # repetitions above this are left open: cheaper for hyperscan, and looser
+_BIG = 300  # repetitions above this are left open: cheaper for hyperscan, and looser
 UNBOUNDED = int(_parser.MAXREPEAT)
 _CATEGORIES = {
     "CATEGORY_DIGIT": r"\d",
@@ -36,10 +36,6 @@ Node = tuple[Any, Any]
 def loosened(pattern: str) -> str:
     """Return a pattern for hyperscan that ends within every match of `pattern`.
 
-    Rules of the shape "a provider's name, a gap, `token = `, some characters" are reduced to
-    what follows the gap, and their characters to 16 of any kind: many rules then share one
-    pattern, and which of them it was is told by their keywords.
-
     Args:
         pattern: Python `re` syntax; it is matched against UTF-8 bytes.
 
@@ -47,10 +43,36 @@ def loosened(pattern: str) -> str:
         re.error: when it is not valid.
     """
     tree = _parser.parse(pattern)
-    nodes = _trimmed(_after_gap(list(tree)))
-    caseless = bool(tree.state.flags & re.IGNORECASE)
-    body = "".join(_written(node, dotall=bool(tree.state.flags & re.DOTALL)) for node in nodes)
-    return f"(?i){body}" if caseless else body
+    body = _all_written(_trimmed(list(tree)), tree)
+    return f"(?i){body}" if tree.state.flags & re.IGNORECASE else body
+
+
+def assignment(pattern: str) -> tuple[tuple[str, ...], str] | None:
+    """Return the words and the rest of a rule that says "a name, a gap, `token = `, characters".
+
+    Many rules differ in the name alone. Without it, with their words joined and with any 16
+    characters for the secret, they share one pattern for hyperscan; which of them it was is told
+    by their keywords.
+
+    Returns:
+        The words behind the gap and what follows them, for hyperscan; None for other rules.
+    """
+    tree = _parser.parse(pattern)
+    nodes = list(tree)
+    for at in range(len(nodes) - 1, 0, -1):
+        operation, argument = nodes[at]
+        wide = "REPEAT" in str(operation) and argument[0] == 0 and _GAP <= argument[1] < UNBOUNDED
+        if not wide or at + 1 >= len(nodes):
+            continue
+        words, rest = _choices(nodes[at + 1]), _with_any_secret(nodes[at + 2 :])
+        if words and rest:
+            return tuple(_all_written(word, tree) for word in words), _all_written(rest, tree)
+    return None
+
+
+def _all_written(nodes: Iterable[Node], tree: Any) -> str:  # noqa: ANN401
+    dotall = bool(tree.state.flags & re.DOTALL)
+    return "".join(_written(node, dotall=dotall) for node in nodes)
 
 
 def spells(pattern: str) -> bool:
@@ -59,26 +81,27 @@ def spells(pattern: str) -> bool:
 
 
 _LITERAL_RUN = re.compile(r"(?:\\x[0-9a-f]{2}){3}(?![-\]])")
-_GAP, _TAIL = 24, 19  # a gap is at least so long at most; what follows it is at least so long
+_GAP = 24  # a gap may be at least so long
 
 
-def _after_gap(nodes: list[Node]) -> list[Node]:
-    """Cut all up to the last wide gap behind which words and a long secret stand."""
-    for at in range(len(nodes) - 1, 0, -1):
-        operation, argument = nodes[at]
-        rest = nodes[at + 1 :]
-        wide = "REPEAT" in str(operation) and argument[0] == 0 and _GAP <= argument[1] < UNBOUNDED
-        if wide and rest and _starts_with_words(rest[0]) and _least(rest) >= _TAIL:
-            return _with_any_secret(rest)
-    return nodes
+def _choices(node: Node) -> list[list[Node]]:
+    """Return the words that a node is a choice of, each of three letters or more; else none."""
+    operation, argument = str(node[0]), node[1]
+    if operation == "SUBPATTERN":
+        inner = list(argument[3])
+        return _choices(inner[0]) if len(inner) == 1 else [inner] if _word(inner) else []
+    if operation == "BRANCH":
+        found = [list(branch) for branch in argument[1]]
+        return found if all(_word(branch) for branch in found) else []
+    return []
 
 
 def _with_any_secret(nodes: list[Node]) -> list[Node]:
-    """Let the secret be any 16 characters, and forget what must follow it."""
+    """Let the secret be any 16 characters, and forget what must follow it; none without one."""
     for at, node in enumerate(nodes):
         if str(node[0]) == "SUBPATTERN" and _least([node]) >= _ANY_LENGTH and _token_like(node):
             return [*nodes[:at], *_ANY]
-    return nodes
+    return []
 
 
 _ANY_LENGTH = 16
@@ -104,17 +127,6 @@ def _within_token(kind: str, value: Any) -> bool:  # noqa: ANN401
     if kind == "LITERAL":
         return value in _TOKEN
     return kind == "RANGE" and all(code in _TOKEN for code in range(value[0], value[1] + 1))
-
-
-def _starts_with_words(node: Node) -> bool:
-    """Say whether a node is a choice of words of three letters or more."""
-    operation, argument = str(node[0]), node[1]
-    if operation == "SUBPATTERN":
-        inner = list(argument[3])
-        return bool(inner) and (_starts_with_words(inner[0]) or _word(inner))
-    if operation == "BRANCH":
-        return all(_word(list(branch)) for branch in argument[1])
-    return False
 
 
 def _word(nodes: Sequence[Node]) -> bool:
