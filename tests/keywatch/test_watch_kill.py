@@ -81,11 +81,13 @@ def home(prepared, folder):
 
 
 def watch(config):
-    return subprocess.Popen(
-        [sys.executable, "-m", "keywatch", "--config", str(config), "watch", "--once"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    command = [sys.executable, "-m", "keywatch", "--config", str(config), "watch", "--once"]
+    with (config.parent / "watch.log").open("ab") as log:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
+
+
+def ended_well(process, config):
+    assert process.wait(120) == 0, (config.parent / "watch.log").read_text()[-3000:]
 
 
 def truth(folder):
@@ -110,23 +112,24 @@ def truth(folder):
 
 def test_kills_at_random_moments_change_nothing(prepared, tmp_path):
     calm = home(prepared, tmp_path / "calm")
-    assert watch(calm).wait(120) == 0
+    ended_well(watch(calm), calm)
     expected = truth(calm.parent)
     assert expected["events"]["dead"] == 40
     assert expected["waiting"] == 0
     assert {state for _, state, _ in expected["keys"]} == {"active", "revoked"}
 
-    stormy = home(prepared, tmp_path / "stormy")
     chance = random.Random(11)
-    killed = 0
+    killed = storms = 0
     while killed < KILLS:
-        process = watch(stormy)
-        try:
-            process.wait(chance.uniform(0.3, 3.0))
-        except subprocess.TimeoutExpired:
-            process.kill()
-        killed += process.wait() != 0
-        if process.returncode == 0:
-            break
-    assert watch(stormy).wait(120) == 0
-    assert truth(stormy.parent) == expected
+        storms += 1
+        stormy = home(prepared, tmp_path / f"storm{storms}")
+        while (process := watch(stormy)) and killed < KILLS:
+            try:
+                process.wait(chance.uniform(0.5, 3.0))
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                killed += 1
+        ended_well(watch(stormy) if process.wait() else process, stormy)
+        assert truth(stormy.parent) == expected
