@@ -43,7 +43,8 @@ def serve(app: App, host: str, port: int, announce: Callable[[str], None]) -> No
         ws="none",
         lifespan="on",
         access_log=False,
-        log_level="warning",
+        # Not for each malformed request a line: who sends them must not fill the disk.
+        log_level="error",
         # Whom to believe about the client is the gateway's own choice.
         proxy_headers=False,
         server_header=False,

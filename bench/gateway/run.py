@@ -189,7 +189,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with serving("gateway", url, folder) as server:
         load(server, folder, hot[:100], 1)
         before = rss(server.pid)
-        result["filling"] = load(server, folder, hot, max(5, options.hot // 8000), ordered=True)
+        result["filling"] = load(server, folder, hot, max(5, options.hot // 1500), ordered=True)
         result["bytes_per_hot_key"] = round((rss(server.pid) - before) / options.hot)
         result["gateway"] = load(server, folder, hot, options.seconds)
         unknown = secrets(1_000_000, "bad")

@@ -5,6 +5,7 @@ import json
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy import text
 
 from database.transaction import open_database
 from gateway.app import Gateway
@@ -279,6 +280,36 @@ def test_follows_the_key_store_on_every_database(database_url):
             while (await ask(app, scope))[0]["status"] != 401:  # noqa: ASYNC110  (a database)
                 await asyncio.sleep(0.001)
         assert (await ask(app, scope_of((b"x-api-key", b"unknown"))))[0]["status"] == 401
+        app._validator.stop()
+
+    asyncio.run(go())
+    engine.dispose()
+
+
+@pytest.mark.service
+def test_goes_on_after_the_server_ended_its_connection(postgresql_url):
+    engine = open_database(postgresql_url)
+    store = KeyStore(engine)
+    issued, other = (store.create(KeyOrder(), actor="test") for _ in range(2))
+
+    async def status(app, secret):
+        return (await ask(app, scope_of(with_key(secret))))[0]["status"]
+
+    async def go():
+        app = Gateway(echo, Reader(open_database(postgresql_url)))
+        assert await status(app, issued.secret) == 200
+        with engine.connect() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        store.revoke(issued.key.id, actor="test")
+        async with asyncio.timeout(20):
+            while await status(app, issued.secret) != 401:  # noqa: ASYNC110  (a database)
+                await asyncio.sleep(0.001)
+        assert await status(app, other.secret) == 200
         app._validator.stop()
 
     asyncio.run(go())
