@@ -182,14 +182,14 @@ def _zstd(raw: IO[bytes]) -> IO[bytes]:
     reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
         raw, read_across_frames=True
     )
-    return io.BufferedReader(reader)  # type: ignore[type-var,return-value]
+    return io.BufferedReader(reader)
 
 
 CONTAINERS = (
     Container("zip", r"PK\x03\x04", 4, _zip),
     Container("gzip", r"\x1f\x8b\x08", 3, _compressed(lambda raw: gzip.GzipFile(fileobj=raw))),  # type: ignore[arg-type,return-value]
-    Container("bzip2", r"BZh[1-9]1AY&SY", 10, _compressed(lambda raw: bz2.BZ2File(raw))),
-    Container("xz", r"\xfd7zXZ\x00", 6, _compressed(lambda raw: lzma.LZMAFile(raw))),
+    Container("bzip2", r"BZh[1-9]1AY&SY", 10, _compressed(bz2.BZ2File)),
+    Container("xz", r"\xfd7zXZ\x00", 6, _compressed(lzma.LZMAFile)),
     Container("zstd", r"\x28\xb5\x2f\xfd", 4, _compressed(_zstd)),
     Container("tar", r"ustar[\x00 ]", TAR_MAGIC + 6, lambda raw, budget: iter(())),  # noqa: ARG005
 )

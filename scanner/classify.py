@@ -37,7 +37,8 @@ _PATH = re.compile(rb"^(?:\.{0,2}/|~/|[A-Za-z]:\\|file:|https?://[^@]*$)|\.(?:js
 _NOTHING = frozenset(
     b"true false none null nil undefined string str text bytes int number bool boolean optional"
     b" required default password passwd secret token key value any object empty unknown public"
-    b" private username user admin root test testing localhost hidden masked sha256 md5 bearer basic".split()
+    b" private username user admin root test testing localhost hidden masked sha256 md5 bearer"
+    b" basic".split()
 )
 _HASH = re.compile(rb"^(?:sha\d+[-:]|\$\d\w?\$|\{\w+\})")
 _WORD_BREAKS = re.compile(rb"[a-z]{4,}")
@@ -124,11 +125,16 @@ def _value_points(value: bytes) -> float:
 
 def _wordy(value: bytes) -> bool:
     """Say whether most of a value is made of letters that can be spoken."""
-    runs = _WORD_BREAKS.findall(value.lower())
-    spoken = sum(
-        len(run) for run in runs if 0.2 <= sum(c in _VOWELS for c in run) / len(run) <= 0.6
-    )
-    return spoken > 0.6 * len(value)
+    spoken = sum(len(run) for run in _WORD_BREAKS.findall(value.lower()) if _spoken(run))
+    return spoken > _MOSTLY * len(value)
+
+
+def _spoken(run: bytes) -> bool:
+    share = sum(letter in _VOWELS for letter in run) / len(run)
+    return _FEW_VOWELS <= share <= _MOSTLY
+
+
+_FEW_VOWELS, _MOSTLY = 0.2, 0.6
 
 
 def _from_tests(path: str) -> bool:

@@ -47,8 +47,10 @@ class Compiled:
     families: Mapping[int, Family]
 
 
-def compiled(ruleset: RuleSet) -> Compiled:
+def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:
     """Return the database of these rules, from the cache where it is there."""
+    if not cached:
+        return _loaded(_compile(ruleset))
     name = f"patterns-{ruleset.name}-{_key(ruleset)}"
     if (raw := cache.read(name)) is not None:
         try:
@@ -76,7 +78,13 @@ def _loaded(kept: _Kept) -> Compiled:
 
 def _key(ruleset: RuleSet) -> str:
     """Name all that a compiled database depends on."""
-    stated = (_FORMAT, ruleset.digest, hyperscan.__version__, platform.machine(), _cpu())
+    stated = (
+        _FORMAT,
+        ruleset.digest,
+        str(getattr(hyperscan, "__version__", "")),
+        platform.machine(),
+        _cpu(),
+    )
     return blake2b("\0".join(stated).encode(), digest_size=16).hexdigest()
 
 

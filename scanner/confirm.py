@@ -119,7 +119,11 @@ class Confirmer:
         for found in self._pattern.finditer(piece, 1):
             span = found.span("secret") if named else found.span()
             if span[0] < span[1] and (verdict := self._judged(piece, span)):
-                yield Confirmed(*found.span(), *span, *verdict, assigned(piece, span)[0])
+                label = assigned(piece, span)[0]
+                low, high = found.span()
+                yield Confirmed(
+                    low, high, span[0], span[1], verdict[0], verdict[1], verdict[2], label
+                )
 
     def _judged(
         self, piece: bytes, span: tuple[int, int]

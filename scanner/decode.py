@@ -113,13 +113,14 @@ def _base64(data: Data, at: int, low: int, high: int) -> Region | None:
 
 def _beginning(backwards: re.Pattern[bytes], data: Data, at: int, low: int) -> int:
     """Return where the run that ends at `at` begins, by a pattern for reversed text."""
+    start = at
     for reach in (2048, RUN):
         bound = max(low, at - reach)
         found = backwards.match(bytes(data[bound:at])[::-1])
-        assert found is not None
-        if at - found.end() > bound or bound == low:
+        start = at - (found.end() if found else 0)
+        if start > bound or bound == low:
             break
-    return at - found.end()
+    return start
 
 
 def _hex_triggers(words: Sequence[bytes]) -> Iterable[str]:

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import IO
+from typing import IO, Any
 
 import hyperscan
 
@@ -105,11 +105,11 @@ class Engine:
         return self.searcher().search(batch_of(text, os.fsencode(name)))
 
 
-def engine_of(ruleset: RuleSet, *, inline_ignores: bool = True) -> Engine:
+def engine_of(ruleset: RuleSet, *, inline_ignores: bool = True, cached: bool = True) -> Engine:
     """Compile a rule set, or take its compiled form from the cache."""
     memory: Memory = {}
     confirmers = tuple(Confirmer(rule, memory) for rule in ruleset.rules)
-    return Engine(ruleset, compiled(ruleset), confirmers, inline_ignores)
+    return Engine(ruleset, compiled(ruleset, cached=cached), confirmers, inline_ignores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,9 @@ class Searcher:
         def note(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
             hits.setdefault(number, []).append(end)
 
-        view = batch.data if batch.used == len(batch.data) else memoryview(batch.data)[: batch.used]
+        view: Any = batch.data  # its stubs know neither bytearray nor memoryview
+        if batch.used < len(batch.data):
+            view = memoryview(batch.data)[: batch.used]
         self.engine.patterns.database.scan(view, note, scratch=self.scratch)
         meant: Hits = {}
         for pattern, ends in hits.items():

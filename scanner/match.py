@@ -35,6 +35,11 @@ class Match:
     inside: str = ""
     label: str = ""
 
+    @property
+    def packed(self) -> bool:
+        """Whether it lies in an archive, so that its position is not one of the outer text."""
+        return any(name in _CONTAINERS for name in self.decoding)
+
     def __repr__(self) -> str:
         """Say all but the secret."""
         return f"Match({self.rule.id}, {self.item}:{self.line}:{self.column})"
@@ -47,5 +52,6 @@ class Match:
         return (self.checksum == "valid", rank, int(specific), len(self.secret))
 
 
+_CONTAINERS = frozenset({"zip", "gzip", "bzip2", "xz", "zstd"})
 GENERIC = ("generic",)
 """Providers of rules that know no format: their matches are weighed by scanner/classify.py."""

@@ -29,6 +29,8 @@ class ScanOptions:
         fingerprint_key: the operator's key for fingerprints; empty for the repository's own.
         peppers: pepper id → pepper, for look-ups in stores of imported keys.
         workers: threads, each with a git of its own; 0 for as many as there are cores.
+        cache: use what earlier scans compiled, and leave it to later ones.
+        stdin_name: what texts from stdin are called.
     """
 
     tree: bool = False
@@ -45,4 +47,5 @@ class ScanOptions:
     fingerprint_key: bytes = b""
     peppers: Mapping[str, bytes] = field(default_factory=dict)
     workers: int = 0
+    cache: bool = True
     stdin_name: str = "(stdin)"

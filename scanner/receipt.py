@@ -82,7 +82,7 @@ class Receipt:
             lines.append(f"{self.ignored} hidden by marks on their lines (--no-inline-ignores)")
         if self.below:
             lines.append(f"{self.below} below the confidence shown (--confidence low)")
-        lines += [f"left out: {reason} ({count} ×)" for reason, count in self.left_out.items()]
+        lines += [f"left out: {reason} ({count} times)" for reason, count in self.left_out.items()]
         lines += [f"warning: {warning}" for warning in self.warnings]
         lines += [f"NOT SCANNED: {reason}" for reason in self.incomplete[:_SHOWN]]
         if len(self.incomplete) > _SHOWN:

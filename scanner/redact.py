@@ -43,7 +43,8 @@ class Redactor:
         Returns:
             The very same lines where none holds a secret.
         """
-        matches = self._searcher.search(batch_of(b"\n".join(lines)))
+        found = self._searcher.search(batch_of(b"\n".join(lines)))
+        matches = [match for match in found if not match.packed]
         if not matches:
             return lines, ()
         starts = [0, *accumulate(len(line) + 1 for line in lines)]

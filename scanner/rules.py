@@ -85,26 +85,30 @@ class RuleSet(msgspec.Struct, frozen=True):
         raise ConfigError(f"no rule `{rule_id}`{_near(rule_id, (r.id for r in self.rules))}")
 
 
-def load_rules(extra: Sequence[Path] = (), disabled: Sequence[str] = ()) -> RuleSet:
+def load_rules(
+    extra: Sequence[Path] = (), disabled: Sequence[str] = (), *, cached: bool = True
+) -> RuleSet:
     """Read the rules that are shipped, then those of the user.
 
     Args:
         extra: TOML files or directories of them; a rule with the id of an earlier one replaces it.
         disabled: ids of rules that are left out.
+        cached: whether the user's cache may be used.
 
     Raises:
         ConfigError: a file cannot be read, or an entry is wrong; says file and line.
     """
     texts = [(file, _bytes(file)) for file in _files((BUILTIN, *extra))]
     digest = _digest(texts, disabled)
-    if kept := cache.read(f"rules-{digest}"):
+    if cached and (kept := cache.read(f"rules-{digest}")):
         try:
             return RuleSet(msgspec.msgpack.decode(kept, type=tuple[Rule, ...]), digest)
         except msgspec.MsgspecError:
             pass
     rules = _without(_merged(texts), disabled)
-    cache.write(f"rules-{digest}", msgspec.msgpack.encode(rules))
-    cache.forget("rules-", keep=f"rules-{digest}")
+    if cached:
+        cache.write(f"rules-{digest}", msgspec.msgpack.encode(rules))
+        cache.forget("rules-", keep=f"rules-{digest}")
     return RuleSet(rules, digest)
 
 

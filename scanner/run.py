@@ -61,7 +61,11 @@ def scan(
     begun = clock()
     receipt = Receipt(target=str(target))
     find = _source(str(target), asked)
-    engine = engine_of(load_rules(asked.rules, asked.disabled), inline_ignores=asked.inline_ignores)
+    engine = engine_of(
+        load_rules(asked.rules, asked.disabled, cached=asked.cache),
+        inline_ignores=asked.inline_ignores,
+        cached=asked.cache,
+    )
     if not engine.ruleset.rules:
         raise UsageError("there are no rules to scan with", remedy="enable some rules")
     texts = find(engine, receipt, progress or _silent)
@@ -87,27 +91,34 @@ def _source(target: str, options: ScanOptions) -> Source:
         raise UsageError(f"{' and '.join(narrowed)} exclude each other")
     if target == STDIN:
         return lambda e, r, p: stdin_texts(sys.stdin.buffer, options, e, r, p)
-    path = Path(target)
-    try:
-        exists = path.exists()
-    except (OSError, ValueError):
-        exists = False
-    if not exists:
-        raise UsageError("there is no such file or directory", where=target)
+    path = _existing(target)
     repository = gitrun.find(path) if path.is_dir() else None
-    if repository is None:
-        if narrowed and narrowed != ["--tree"]:
-            raise UsageError(f"{narrowed[0]} needs a git repository", where=target)
-        if path.is_dir():
-            return lambda e, r, p: path_texts(path, e, r, p)
-        if not path.is_file():
-            raise TargetError("neither a regular file nor a directory", where=target)
-        return lambda e, r, p: path_texts(path, e, r, p)
+    if repository is not None:
+        return _within(repository, options)
+    if narrowed and narrowed != ["--tree"]:
+        raise UsageError(f"{narrowed[0]} needs a git repository", where=target)
+    return lambda e, r, p: path_texts(path, e, r, p)
+
+
+def _within(repository: gitrun.Repository, options: ScanOptions) -> Source:
     if options.tree:
         return lambda e, r, p: tree_texts(repository, options, e, r, p)
     if options.staged:
         return lambda e, r, p: staged_texts(repository, e, r, p)
     return lambda e, r, p: git_texts(repository, options, e, r, p)
+
+
+def _existing(target: str) -> Path:
+    path = Path(target)
+    try:
+        if path.is_dir() or path.is_file():
+            return path
+        exists = path.exists()
+    except (OSError, ValueError):
+        exists = False
+    if exists:
+        raise TargetError("neither a regular file nor a directory", where=target)
+    raise UsageError("there is no such file or directory", where=target)
 
 
 def _findings(

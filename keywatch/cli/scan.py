@@ -34,6 +34,7 @@ _CONFIDENCES = click.Choice(["low", "medium", "high"])
 @click.option("--confidence", type=_CONFIDENCES, help="Show findings from this confidence on.")
 @click.option("--no-inline-ignores", is_flag=True, help="Marks in the text hide nothing.")
 @click.option("--allow-shallow", is_flag=True, help="A shallow clone is no reason for exit 3.")
+@click.option("--no-cache", is_flag=True, help="Compile the rules anew; leave nothing behind.")
 @click.option("--show-secrets", is_flag=True, help="Leave secrets readable; on a terminal alone.")
 @click.option("--act", is_flag=True, help="Let the policy act on keys of the key store.")
 @click.pass_context
@@ -86,6 +87,7 @@ def _options(config: "Settings", flags: dict[str, Any]) -> "ScanOptions":
         inline_ignores=not flags["no_inline_ignores"],
         allow_shallow=flags["allow_shallow"],
         show_secrets=flags["show_secrets"],
+        cache=not flags["no_cache"],
     )
 
 

@@ -64,7 +64,10 @@ def batches(root: Path, paths: Iterable[bytes], read: ReadFiles) -> Iterator[Bat
         read: is filled in as files come.
     """
     buffer = bytearray(_BUFFER)
-    used, starts, ends, names = 1, [], [], []
+    used = 1
+    starts: list[int] = []
+    ends: list[int] = []
+    names: list[bytes] = []
     buffer[0:1] = b"\n"
     base = os.fsencode(root)
     for path in paths:

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -209,7 +209,7 @@ class _Stream:
             position = end + 1
         return Batch(buffer, position, starts, ends, names), position
 
-    def _large(self, buffer: bytearray, have: int) -> Iterator[Batch]:
+    def _large(self, buffer: bytearray, have: int) -> Generator[Batch, None, int]:
         """Read an object that is larger than the buffer; returns the filled length after it."""
         line = buffer.index(b"\n", 1)
         fields = bytes(buffer[1:line]).split(b" ")
@@ -251,6 +251,6 @@ def _widen(stream: IO[bytes]) -> None:
     try:
         import fcntl  # noqa: PLC0415  (not on Windows)
 
-        fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)  # type: ignore[attr-defined]
+        fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
     except (ImportError, AttributeError, OSError):
         return
