@@ -8,13 +8,13 @@ import numpy as np
 
 from detectors import words
 from detectors.fuse import Fused
-from detectors.profile import DAY_MS, FAMILIES, HOUR_MS, Rows
+from detectors.profile import FAMILIES, HOUR_MS, Rows
 from detectors.round import Evidence, Round
 from vocabulary.access import Ints
 from vocabulary.alert import Alert, Severity, Span
 from vocabulary.alert import Evidence as Told
 
-QUIET_MS = DAY_MS
+QUIET_MS = 12 * HOUR_MS
 """An incident ends when nothing was said of it for so long."""
 SERIES_MS = 2 * HOUR_MS
 SUSPICIOUS = 1.0

@@ -38,7 +38,7 @@ PRIORS = {
     "rate_10min": Prior(4.0, 1.5, 1.2, 20.0),
     "rate_1h": Prior(4.0, 1.5, 1.2, 20.0),
     "rate_1d": Prior(4.0, 1.0, 1.0, 12.0),
-    "hours": Prior(4.0, 0.8, 0.8, 12.0),
+    "hours": Prior(4.0, 0.5, 0.6, 20.0),
     "sequence": Prior(4.0, 1.0, 1.0, 12.0),
     "denied": Prior(4.0, 0.5, 0.8, 12.0),
     "objects": Prior(4.0, 0.0, 0.5, 12.0),

@@ -5,6 +5,7 @@ times in order of arrival. Each minute that has passed gives one factor, by whic
 expectation grows in the minutes that follow; it is a side input, stored with the profiles.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -21,8 +22,9 @@ from vocabulary.alert import Alert, Evidence, Severity, Span
 MINUTE_MS = 60_000
 LEAST_KEYS = 20
 """Below so many usually active keys there is no crowd, only keys."""
-DEAD_BAND = 1.5
-"""A fleet less than this much busier (by roots) is not told from noise."""
+DEAD_BAND, NOISE = 1.4, 5.0
+"""A fleet less than this much busier (by roots) is not told from noise; nor one within so many
+deviations, if each active key counts as one."""
 MOST = 20.0
 ROOT = 1024.0
 SMOOTH = 5
@@ -170,7 +172,8 @@ class Crowd:
             return 1.0
         present = max(sum(state.recent) / len(state.recent), state.recent[-1] * LAST)
         ratio = present / usual
-        return min(ratio * ratio, MOST) if ratio > DEAD_BAND else 1.0
+        noise = 1.0 + NOISE / math.sqrt(state.usual_keys[slot] * SMOOTH)
+        return min(ratio * ratio, MOST) if ratio > max(DEAD_BAND, noise) else 1.0
 
     def _remember(self, factor: float) -> None:
         """Keep the factors of the last hour by minute, those of the last day by hour."""
@@ -190,7 +193,7 @@ class Crowd:
         return max(minutes[-10:]), max(hour / 60.0, 1.0), max(day / 24.0, hour / 60.0 / 24.0, 1.0)
 
 
-LAST = 0.75
+LAST = 0.7
 """The last minute alone says something at once, a little less than the mean of several."""
 
 

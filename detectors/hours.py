@@ -8,7 +8,7 @@ distinct hours of a night.
 
 import numpy as np
 
-from detectors import calibration
+from detectors import calibration, windows
 from detectors.chance import Floats
 from detectors.profile import DAY_MS, HOUR_MS, SCALES, Rows
 from detectors.rate import day_counts
@@ -24,8 +24,10 @@ KERNEL = (0.33, 0.235, 0.085, 0.015)
 TOLERANCE = 1.5
 """A slot counts as no likelier than another up to this ratio: keys that are always on have no
 unlikely hours."""
-FREE = 1.0
+FREE = 0.5
 """Evidence of one hour below this adds nothing."""
+FULL = 15
+"""So many requests in an hour make it count in full: one alone may be a job or a stray click."""
 NIGHT_H = 12
 UNIT = 1000.0
 
@@ -33,9 +35,14 @@ UNIT = 1000.0
 def score(day: Round) -> Evidence:
     """Return the evidence of time, and remember the unusual hours."""
     hour = day.t // HOUR_MS % 24
-    mark(day, hour)
+    share = weight(day)
+    unusual = mark(day, hour)
+    now = np.rint(unusual * share * UNIT).astype(np.int64)
+    last = np.flatnonzero(np.append((day.row[1:] != day.row[:-1]) | (hour[1:] != hour[:-1]), True))
+    day.rows["unusual"][day.row[last], 24 + hour[last]] = now[last]
     night = np.cumsum(day.rows["unusual"], axis=1, dtype=np.int64)
-    x = (night[day.row, 24 + hour] - night[day.row, 24 + hour - NIGHT_H]) / UNIT
+    earlier = night[day.row, 24 + hour - 1] - night[day.row, 24 + hour - NIGHT_H]
+    x = (earlier + now) / UNIT
     x = np.where(day.late | ~day.mature[day.row], 0.0, x)
     e = np.minimum(calibration.scale(day.rows, "hours").surprise(day.row, x), x)
     scale = SCALES.index("hours")
@@ -45,19 +52,29 @@ def score(day: Round) -> Evidence:
     return evidence(e, Reason.OFF_HOURS, local.astype(np.float64), x)
 
 
-def mark(day: Round, hour: Ints) -> None:
-    """Write into the profiles how unusual each distinct hour of the batch is."""
-    counted = np.flatnonzero(~day.late)
-    slot = day.slots()[counted]
-    pair, first = np.unique(day.row[counted].astype(np.int64) << 8 | slot, return_index=True)
-    owner, slot = pair >> 8, pair & 255
+def weight(day: Round) -> Floats:
+    """Return how much each event's clock hour counts, by its requests so far."""
+    hour, clock = day.t // HOUR_MS, day.rows["clock"] // HOUR_MS
+    counts = (~day.late).astype(np.int64)
+    n = windows.count(day.row, hour, counts, day.rows["hours"], clock, (1,)).counts[0]
+    return np.minimum(np.log1p(n) / np.log1p(FULL), 1.0)
+
+
+def mark(day: Round, hour: Ints) -> Floats:
+    """Return how unusual each event's hour is for its key, in −log10 of its chance."""
+    slot = day.slots()
+    head = np.flatnonzero(
+        np.concatenate(([True], (day.row[1:] != day.row[:-1]) | (hour[1:] != hour[:-1])))
+    )
+    owner, at = day.row[head], slot[head]
     chance = likelihood(day.rows)
-    mine = chance[owner, slot]
+    mine = chance[owner, at]
     table = chance[owner]
-    mass = np.where(table <= (mine * TOLERANCE)[:, None].astype(np.int64), table, 0).sum(axis=1)
-    p = mass / chance[:, :].sum(axis=1)[owner]
+    bound = (mine * TOLERANCE).astype(np.int64)
+    mass = np.where(table <= bound[:, None], table, 0).sum(axis=1)
+    p = mass / chance.sum(axis=1)[owner]
     unusual = np.maximum(-np.log10(np.maximum(p, 1e-5)) - FREE, 0.0)
-    day.rows["unusual"][owner, 24 + hour[counted][first]] = np.rint(unusual * UNIT)
+    return unusual[np.repeat(np.arange(len(head)), np.diff(np.append(head, len(hour))))]
 
 
 def likelihood(rows: Rows) -> Ints:
