@@ -36,8 +36,13 @@ def serve(app: App, host: str, port: int, announce: Callable[[str], None]) -> No
     Raises:
         ServiceError: when the address cannot be had.
     """
-    listener = _listener(host, port)
-    config = uvicorn.Config(
+    listener = listening(host, port)
+    _Server(config_of(app), lambda: announce(_url(listener))).run([listener])
+
+
+def config_of(app: App) -> uvicorn.Config:
+    """Return how an application is served: bounded heads, and nobody believed by default."""
+    return uvicorn.Config(
         app,
         http=BoundedProtocol,
         ws="none",
@@ -51,7 +56,6 @@ def serve(app: App, host: str, port: int, announce: Callable[[str], None]) -> No
         timeout_graceful_shutdown=_GRACE_S,
         timeout_keep_alive=_KEEP_ALIVE_S,
     )
-    _Server(config, lambda: announce(_url(listener))).run([listener])
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -112,13 +116,13 @@ _READ_BYTES = 256 * 1024
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
-        self._listening = listening
+        self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._listening()
+        self._announce()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -134,7 +138,12 @@ class _Server(uvicorn.Server):
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; port 0 is a free one.
+
+    Raises:
+        ServiceError: when the address cannot be had.
+    """
     listener = None
     try:
         family, kind, *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

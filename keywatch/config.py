@@ -121,6 +121,12 @@ class GatewaySettings(_Table, frozen=True):
         tuple[str, ...], Meta(description="CIDR of proxies whose X-Forwarded-For is believed")
     ] = ()
     access_log: Annotated[str, Meta(description="file to write; empty for none")] = ""
+    limits: Annotated[
+        tuple[str, ...], Meta(description="what each key may do: 600/min, 20/s:5 (5 at once)")
+    ] = ()
+    upstream: Annotated[
+        str, Meta(description="URL of the server that gets what is let in; empty for none")
+    ] = ""
 
 
 class RepositorySettings(_Table, frozen=True):

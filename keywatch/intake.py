@@ -1,10 +1,8 @@
 """The ways into the queue of repository events: a webhook server, and a topic."""
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -13,12 +11,7 @@ from keywatch.config import RepositorySettings
 from streams import checkpoint, deadletter, repoqueue
 from streams.chunk import Chunk
 from streams.repository import repo_events
-from vocabulary.errors import ConfigError, ServiceError
-
-if TYPE_CHECKING:
-    import uvicorn
-
-_HEADER_TIMEOUT_S = 10
+from vocabulary.errors import ConfigError
 
 
 def queue_up(engine: Engine, chunk: Chunk, now: float) -> None:
@@ -51,7 +44,13 @@ def intake(
             where="repositories.github_secret",
             remedy="set it, as on GitHub",
         )
-    server, listener = _server(engine, settings, tell)
+    import uvicorn  # noqa: PLC0415  (only where webhooks are taken in)
+
+    from gateway.server import config_of, listening  # noqa: PLC0415  (likewise)
+    from streams.webhook import app  # noqa: PLC0415  (likewise)
+
+    listener = listening(settings.host, settings.port)
+    server = uvicorn.Server(config_of(app(engine, [settings.github_secret], tell=tell)))
     thread = threading.Thread(target=server.run, args=([listener],), name="intake", daemon=True)
     thread.start()
     tell(f"taking in webhooks on http://{settings.host}:{settings.port}/webhooks/github")
@@ -60,29 +59,3 @@ def intake(
     finally:
         server.should_exit = True
         thread.join()
-
-
-def _server(
-    engine: Engine, settings: RepositorySettings, tell: Callable[[str], None]
-) -> "tuple[uvicorn.Server, socket.socket]":
-    import uvicorn  # noqa: PLC0415  (only where webhooks are taken in)
-
-    from streams.webhook import app  # noqa: PLC0415  (likewise)
-
-    try:
-        listener = socket.create_server((settings.host, settings.port))
-    except OSError as error:
-        raise ServiceError(
-            f"cannot listen: {(error.strerror or str(error)).lower()}",
-            where=f"{settings.host}:{settings.port}",
-        ) from error
-    config = uvicorn.Config(
-        app(engine, [settings.github_secret], tell=tell),
-        access_log=False,
-        log_level="error",
-        ws="none",
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=_HEADER_TIMEOUT_S,
-    )
-    return uvicorn.Server(config), listener

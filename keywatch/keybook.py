@@ -76,6 +76,8 @@ class KeyBook:
             self._seq = feed.head(connection)
         while changes := feed.changes_since(connection, self._seq):
             for change in changes:
+                if change.key_id == feed.EVERYTHING:
+                    self._keys.clear()
                 self._keys.pop(change.key_id, None)
             self._seq = changes[-1].seq
 

@@ -45,7 +45,8 @@ def command(
 
     chosen = settings(ctx)
     options = _options(chosen, limits)
-    behind = Upstream(upstream, trust_in(options.trusted_proxies)) if upstream else None
+    url = upstream or chosen.gateway.upstream
+    behind = Upstream(url, trust_in(options.trusted_proxies)) if url else None
     reader = Reader(engine(ctx, create=False))
     path = access_log or chosen.gateway.access_log
     log = AccessLog(Path(path)) if path else None
@@ -71,6 +72,6 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
         headers=gateway.headers,
         query_keys=gateway.query_keys,
         trusted_proxies=gateway.trusted_proxies,
-        limits=tuple(limit_of(text) for text in limits),
+        limits=tuple(limit_of(text) for text in limits or gateway.limits),
         peppers={name: pepper.encode() for name, pepper in chosen.keys.peppers.items()},
     )
