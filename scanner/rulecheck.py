@@ -107,8 +107,9 @@ def _tried(rule: Rule, engine: Engine) -> Iterator[str]:
 
 
 def _is_shown(match: Match) -> bool:
-    """Say whether a match is one by default; generic rules state candidates of any confidence."""
-    return match.rule.provider in GENERIC or match.confidence != Confidence.LOW
+    """Say whether a match is one by default; some rules only ever state candidates."""
+    guess = match.rule.provider in GENERIC or match.rule.confidence == Confidence.LOW
+    return guess or match.confidence != Confidence.LOW
 
 
 def _why_not(rule: Rule, text: str, found: Sequence[Match]) -> str:
