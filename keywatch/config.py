@@ -67,7 +67,9 @@ class SourceSettings(_Table, frozen=True):
         "nginx-json"
     )
     topic: Annotated[str, Meta(description="kafka: the topic")] = ""
-    group: Annotated[str, Meta(description="kafka: the consumer group")] = "keywatch"
+    group: Annotated[str, Meta(description="kafka: consumer group, the topic is added")] = (
+        "keywatch"
+    )
     brokers: Annotated[tuple[str, ...], Meta(description="kafka: host:port of brokers")] = ()
     events: Annotated[
         str, Meta(pattern="^(access|repository)$", description="access or repository")

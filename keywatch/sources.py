@@ -105,7 +105,8 @@ def _made(
         return KafkaSource(
             one.topic,
             brokers=one.brokers,
-            group=one.group,
+            # Members that read different topics would wait for one another's assignments.
+            group=f"{one.group}-{one.topic}",
             positions=partial(_position, engine),
             once=once,
             tell=tell,
