@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -15,7 +16,7 @@ from scanner.family import Family
 from scanner.prefilter import assignment, loosened, spells
 from scanner.rules import Rule, RuleSet
 
-_FORMAT = "6"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "7"  # raised when patterns are made otherwise from the same rules
 
 
 Patterns = dict[str, list[int]]
@@ -127,14 +128,7 @@ def _compile(ruleset: RuleSet) -> _Kept:
 def _needles(ruleset: RuleSet) -> Patterns:
     """Return what hyperscan looks for, and for which rules."""
     patterns: Patterns = {}
-    shared: dict[str, tuple[set[str], list[int]]] = {}
-    for number, rule in enumerate(ruleset.rules):
-        if rule.keywords and (found := assignment(rule.pattern)):
-            words, numbers = shared.setdefault(found[1], (set(), []))
-            words.update(found[0])
-            numbers.append(number)
-    families = {rest: group for rest, group in shared.items() if len(group[1]) >= _MANY}
-    alike = {number for _, numbers in families.values() for number in numbers}
+    families, alike = _families(ruleset)
     for number, rule in enumerate(ruleset.rules):
         if number in alike:
             continue
@@ -142,13 +136,28 @@ def _needles(ruleset: RuleSet) -> Patterns:
         needles = _words(rule) if telling and not spells(rule.pattern) else [loosened(rule.pattern)]
         for needle in needles:
             patterns.setdefault(needle, []).append(number)
-    for rest, (words, numbers) in families.items():
-        patterns[f"(?i:{'|'.join(sorted(words))}){rest}"] = numbers
-    return patterns
+    return patterns | families
+
+
+def _families(ruleset: RuleSet) -> tuple[Patterns, set[int]]:
+    """Join rules that assign to the same few words, and differ in a provider's name alone."""
+    found = {n: assignment(rule.pattern) for n, rule in enumerate(ruleset.rules) if rule.keywords}
+    uses = Counter(word for made in found.values() if made for word in made[0])
+    groups: dict[str, list[int]] = {}
+    for number, made in found.items():
+        if made and all(uses[word] >= _COMMON for word in made[0]):
+            groups.setdefault(made[1], []).append(number)
+    families: Patterns = {}
+    for rest, numbers in groups.items():
+        if len(numbers) >= _MANY:
+            words = sorted({word for number in numbers for word in (found[number] or ((),))[0]})
+            families[f"(?i:{'|'.join(words)}){rest}"] = numbers
+    return families, {number for numbers in families.values() for number in numbers}
 
 
 _TELLING = 3  # shorter keywords stand everywhere
 _MANY = 4  # rules that differ in a name alone are looked for together
+_COMMON = 10  # … if their words are those of so many: rarer words would be looked for in vain
 
 
 def _words(rule: Rule) -> list[str]:

@@ -76,11 +76,30 @@ def _all_written(nodes: Iterable[Node], tree: Any) -> str:  # noqa: ANN401
 
 
 def spells(pattern: str) -> bool:
-    """Say whether the pattern for hyperscan holds a literal, by which it is found fast."""
-    return bool(_LITERAL_RUN.search(loosened(pattern)))
+    """Say whether every match holds a literal of some length, by which it is found fast."""
+    return _spelled(list(_parser.parse(pattern))) >= _RUN
 
 
-_LITERAL_RUN = re.compile(r"(?:\\x[0-9a-f]{2}){3}(?![-\]])")
+_RUN = 3  # a shorter literal stands everywhere
+
+
+def _spelled(nodes: Sequence[Node]) -> int:
+    """Return how long a literal every match of the sequence holds at least."""
+    longest = run = 0
+    for operation, argument in nodes:
+        name = str(operation)
+        run = run + 1 if name == "LITERAL" else 0
+        inner = 0
+        if name == "SUBPATTERN":
+            inner = _spelled(list(argument[3]))
+        elif name == "BRANCH":
+            inner = min(_spelled(list(branch)) for branch in argument[1])
+        elif "REPEAT" in name and argument[0]:
+            inner = _spelled(list(argument[2]))
+        longest = max(longest, run, inner)
+    return longest
+
+
 _GAP = 24  # a gap may be at least so long
 
 
