@@ -34,10 +34,10 @@ class Prior:
 
 PRIORS = {
     "rate_10s": Prior(4.0, 1.5, 0.7, 30.0),
-    "rate_2min": Prior(4.0, 1.5, 0.7, 30.0),
+    "rate_2min": Prior(4.0, 1.5, 0.8, 25.0),
     "rate_10min": Prior(4.0, 1.5, 1.2, 20.0),
     "rate_1h": Prior(4.0, 1.5, 1.2, 20.0),
-    "rate_1d": Prior(4.0, 1.0, 1.0, 12.0),
+    "rate_1d": Prior(4.0, 1.5, 1.2, 12.0),
     "hours": Prior(4.0, 0.5, 0.6, 20.0),
     "sequence": Prior(4.0, 1.0, 1.0, 12.0),
     "denied": Prior(4.0, 0.5, 0.8, 12.0),

@@ -44,8 +44,10 @@ class CrowdState(msgspec.Struct):
         minute: the open minute since 1970; −1 before the first event.
         open: hash of each key active in the open minute → its events.
         recent: activity of the last minutes, the newest last.
-        today: sum and number of the minutes of the running hour.
-        usual, days: per hour of the day, decayed mean activity and its weight.
+        sum, calm, keys, minutes: of the running hour: activity, the same without what crowds
+            add, active keys, and minutes.
+        usual, usual_keys, days: per hour of the day, decayed means and their weight.
+        last: per hour of the day, the calm activity when it last was.
         done: sum of roots (in units of 1 / ROOT) and keys of the open minute, once it is whole.
         by_minute, by_hour: the factors of the last hour and the last day.
     """
@@ -56,6 +58,7 @@ class CrowdState(msgspec.Struct):
     recent: list[float] = []
     hour: int = -1
     sum: float = 0.0
+    calm: float = 0.0
     keys: float = 0.0
     minutes: int = 0
     usual: list[float] = msgspec.field(default_factory=lambda: [0.0] * SLOTS)
@@ -144,6 +147,8 @@ class Crowd:
             self._learn()
             state.hour = hour
         state.sum += activity
+        # What a crowd explains is not what yesterday was like.
+        state.calm += activity / math.sqrt(state.by_minute[-1] if state.by_minute else 1.0)
         state.keys += keys
         state.minutes += 1
 
@@ -152,7 +157,7 @@ class Crowd:
         if state.minutes:
             slot, mean = state.hour % SLOTS, state.sum / SLOT_MIN
             usual = state.usual[slot]
-            state.last[slot] = mean
+            state.last[slot] = state.calm / SLOT_MIN
             if state.days[slot] >= READY_DAYS:
                 mean = min(mean, WINSOR * usual)
             weight = state.days[slot] * FADE
@@ -160,7 +165,7 @@ class Crowd:
             known = state.usual_keys[slot]
             state.usual_keys[slot] = (known * weight + state.keys / SLOT_MIN) / (weight + 1.0)
             state.days[slot] = weight + 1.0
-        state.sum, state.keys, state.minutes = 0.0, 0.0, 0
+        state.sum, state.calm, state.keys, state.minutes = 0.0, 0.0, 0.0, 0
 
     def _factor(self) -> float:
         state = self.state

@@ -24,12 +24,16 @@ LONGEST_GAP_DAYS = 4
 TENFOLD = 10.0
 """So many times the mean, and rare beyond doubt, says one more than any other evidence."""
 WIDE_H = 1 / 6
-WIDE, NARROW, RECORD_SLOPE = 2.0, 2.7, 3.0
-"""What a count at the key's record may say in windows from ten minutes on and in shorter ones,
-and what ten times the record adds."""
+BELOW_RECORD = 0.9
+"""What is below the key's record says too little to add to anything."""
+AT_RECORD, RECORD_SLOPE = (2.7, 2.7, 2.0, 2.0, 1.6), 3.0
+"""What a count at the key's record may say in each window, and what ten times the record adds."""
+GAIN = (1.15, 1.1, 1.0, 1.0, 1.0)
+"""Short windows have thinner tails than Student's t allows for; measured on quiet keys."""
+WIDE_H = 1 / 6
 EXPLAINED = 1.9
 """The most that volume says within a storm of retries, or within a crowd."""
-BEYOND_CROWD = 8.0
+BEYOND_CROWD = 20.0
 """A key so many times above its share of a crowd is no part of it."""
 
 WINDOWS_H = (10 / 3600, 2 / 60, 1 / 6, 1.0, 24.0)
@@ -42,19 +46,18 @@ def score(day: Round) -> Evidence:
     mean_per_h, mean_per_day = expected(day)
     failing = explained(day, counts[3])
     found: Evidence | None = None
+    crowded = day.crowd[:, 0] > 1.0
     for i, (window_h, n) in enumerate(zip(WINDOWS_H, counts, strict=True)):
         per_window = mean_per_h * window_h if window_h < WINDOWS_H[-1] else mean_per_day
-        z = excess(n, per_window * day.crowd[:, CROWD[i]] + 0.5, SHAPE)
-        z = np.where(day.late, 0.0, z)
+        share = per_window * day.crowd[:, CROWD[i]]
+        z = np.where(day.late, 0.0, excess(n, share + 0.5, SHAPE))
         e = calibration.scale(day.rows, f"rate_{_NAMES[i]}").surprise(day.row, z)
         usual = day.rows["busiest"][:, i].astype(np.float64)[day.row]
-        e = np.minimum(e, record(n, usual, WIDE if window_h >= WIDE_H else NARROW))
+        e = np.minimum(GAIN[i] * e, record(n, usual, AT_RECORD[i]))
         e = np.minimum(e, CAP) + ((e >= CAP) & (n >= TENFOLD * (per_window + 0.5)))
-        shared = (day.crowd[:, 0] > 1.0) & (
-            n < BEYOND_CROWD * (per_window * day.crowd[:, CROWD[i]] + 1.0)
-        )
+        shared = crowded & ((window_h < WIDE_H) | (n < BEYOND_CROWD * (share + 1.0)))
         e = np.where(failing | shared, np.minimum(e, EXPLAINED), e)
-        _remember(day, i, np.where(failing | (day.crowd[:, 0] > 1.0), 0.0, z), n)
+        _remember(day, i, np.where(failing | crowded, 0.0, z), n)
         one = evidence(e, REASONS[i], n.astype(np.float64), usual, CAP + 1.0)
         found = one if found is None else strongest(found, one)
     assert found is not None
@@ -71,7 +74,8 @@ def record(n: Ints, busiest: Floats, at_record: float) -> Floats:
     An unusual hour that is no busier than the key's busiest ever is no incident.
     """
     ratio = np.maximum(n, 1) / np.maximum(busiest, 1.0)
-    return np.where(busiest > 0, at_record + RECORD_SLOPE * np.log10(np.maximum(ratio, 1.0)), CAP)
+    beyond = np.where(ratio >= 1.0, at_record + RECORD_SLOPE * np.log10(ratio), BELOW_RECORD)
+    return np.where(busiest > 0, beyond, CAP)
 
 
 def count(day: Round) -> tuple[Ints, ...]:
