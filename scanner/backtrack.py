@@ -34,6 +34,8 @@ def ways(pattern: str) -> float:
         100.0
         >>> ways("a{0,9}-{0,9}b")
         19.0
+        >>> ways("(?:a{1,3} ){9}b")
+        3.0
         >>> ways("(?:a+)+b")
         inf
     """
@@ -73,10 +75,19 @@ def _choices(node: Node) -> float:
         if greatest == _parser.MAXREPEAT:
             return UNBOUNDED
         spread: float = greatest - least + 1
-        return float(spread * (inside**greatest if inside > 1 else 1))
+        if inside == 1 or _is_delimited(list(inner)):
+            return float(spread * inside)
+        return float(spread * inside**greatest)
     if operation == "BRANCH":
         return float(max(_sequence(list(branch)) for branch in argument[1]))
     return 1.0
+
+
+def _is_delimited(inner: Sequence[Node]) -> bool:
+    """Say whether a repeated body ends in a letter that its variable parts cannot take."""
+    *before, last = list(_flat(inner))
+    varied = [node for node in before if _choices(node) > 1]
+    return _choices(last) == 1 and not any(_letters(node) & _letters(last) for node in varied)
 
 
 def _may_be_empty(node: Node) -> bool:
