@@ -6,6 +6,7 @@ from detectors import calibration, tables, windows
 from detectors.chance import Floats, poisson
 from detectors.network import TABLES
 from detectors.profile import HOUR_MS, SCALES, TEN_MS, Rows
+from detectors.rate import day_counts
 from detectors.round import Evidence, Round, evidence, largest, strongest
 from detectors.terms import NO_OBJECT
 from detectors.words import Reason
@@ -13,13 +14,21 @@ from vocabulary.access import Flags, Ints
 
 ENDPOINT_DAYS, ENDPOINT_NEWS = 5.0, 0.5
 FORBIDDEN = 403
+BIAS = 0.709
+"""HyperLogLog's constant for 64 registers."""
+BUSIER, KNOWN_DAYS = 0.5, 7.0
+"""Twice the requests bring about 1.4 times the objects; before so many days nothing is known."""
+SLACK, SUSTAIN, SUSTAINED = 1.25, 0.9, 0.85
+"""Deviations that a day may have for nothing, what a day forgets, and evidence per deviation."""
 LONG_SILENCE_DAYS = 30.0
 
 
 def score(day: Round, new_network: Flags) -> Evidence:
     """Return the evidence of behaviour."""
     found = endpoints(day, new_network)
-    return strongest(strongest(found, refusals(day)), sequences(day))
+    count_objects(day)
+    found = strongest(strongest(found, refusals(day)), sequences(day))
+    return strongest(found, yesterday(day))
 
 
 def endpoints(day: Round, new_network: Flags) -> Evidence:
@@ -101,5 +110,57 @@ def _remember(day: Round, name: str, x: Floats) -> None:
     highest[:, scale] = np.maximum(highest[:, scale], largest(day.row, x, len(day.rows)))
 
 
-def learn(rows: Rows) -> None:
-    """Nothing yet."""
+def count_objects(day: Round) -> None:
+    """Count the distinct objects of the day, in 64 registers (Flajolet et al., HyperLogLog, 2007)."""
+    named = np.flatnonzero(day.thing)
+    thing = day.thing[named].astype(np.int64)
+    register, rest = thing & 63, thing >> 6
+    # The position of the lowest set bit of the other 26.
+    lowest = np.where(rest, rest & -rest, 1 << 26)
+    rank = np.rint(np.log2(lowest.astype(np.float64))).astype(np.uint8) + 1
+    np.maximum.at(day.rows["distinct"], (day.row[named], register), rank)
+
+
+def distinct(rows: Rows) -> Floats:
+    """Return about how many distinct objects the open day has had."""
+    registers = rows["distinct"].astype(np.int64)
+    # Powers of two add up exactly, in any order.
+    total = np.exp2(-registers.astype(np.float64)).sum(axis=1)
+    empty = (registers == 0).sum(axis=1)
+    raw = BIAS * 64.0 * 64.0 / total
+    small = 64.0 * np.log(64.0 / np.maximum(empty, 1))
+    return np.where((raw <= 160.0) & (empty > 0), small, raw)
+
+
+def close(rows: Rows) -> Evidence:
+    """Judge the objects of the day that is over, one piece of evidence a profile.
+
+    By the distinct objects, less what a busier day brings by itself.
+    """
+    objects, requests = distinct(rows), np.maximum(day_counts(rows).sum(axis=1), 1)
+    x = np.log1p(objects) - BUSIER * np.log(requests)
+    scale, every = calibration.scale(rows, "objects"), np.arange(len(rows))
+    e = scale.surprise(every, x)
+    usual = np.expm1(scale.mean + BUSIER * np.log(requests))
+    settled = rows["calibration"][:, SCALES.index("objects"), 0] >= KNOWN_DAYS
+    step = np.clip((x - scale.mean) / scale.spread - SLACK, -SLACK, 4.0)
+    sum_of_days = np.maximum(rows["sustained"] * SUSTAIN + step, 0.0) * settled
+    rows["sustained"] = sum_of_days
+    # A day of its own, or a little too much for days: a one-sided CUSUM (Page, 1954).
+    e = np.maximum(e, SUSTAINED * sum_of_days)
+    e = np.where(settled & (objects >= 1.5 * usual) & (objects >= 20), e, 0.0)
+    rows["highest"][:, SCALES.index("objects")] = x
+    rows["distinct"] = 0
+    return evidence(e, Reason.OBJECTS, objects, usual)
+
+
+def yesterday(day: Round) -> Evidence:
+    """Return the evidence of the day that was closed, at the first event after it."""
+    starts = np.flatnonzero(np.concatenate(([True], day.row[1:] != day.row[:-1])))
+    n = len(day.row)
+    columns = [np.zeros(n) for _ in range(3)]
+    for column, values in zip(
+        columns, (day.closed.e, day.closed.observed, day.closed.expected), strict=True
+    ):
+        column[starts] = values
+    return evidence(columns[0], Reason.OBJECTS, columns[1], columns[2])

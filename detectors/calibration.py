@@ -41,7 +41,7 @@ PRIORS = {
     "hours": Prior(4.0, 0.5, 0.6, 20.0),
     "sequence": Prior(4.0, 1.0, 1.0, 12.0),
     "denied": Prior(4.0, 0.5, 0.8, 12.0),
-    "objects": Prior(4.0, 0.0, 0.5, 12.0),
+    "objects": Prior(0.1, 1.0, 1.0, 20.0),
 }
 
 

@@ -21,6 +21,8 @@ HALF_LIFE_MS = 30 * 60_000
 UNIT = float(1 << 20)
 FLOOR = 1.0
 """Evidence weaker than this adds nothing: every day has its small surprises."""
+MANY = 0.5
+"""What each further family costs: with four of them, two small surprises in a day are common."""
 THRESHOLDS = {Severity.LOW: 2.0, Severity.MEDIUM: 3.0, Severity.HIGH: 5.0, Severity.CRITICAL: 7.0}
 NETWORK_AT_LEAST = 2.0
 """A key is revoked only if the network says so too."""
@@ -56,7 +58,8 @@ def fuse(day: Round, families: Sequence[Evidence]) -> Fused:
     total, strong = np.zeros(len(day.t)), np.zeros(len(day.t), np.int64)
     for share in shares:
         total += np.where(share >= FLOOR, share, 0.0)
-        strong += share >= 1.0
+        strong += share >= FLOOR
+    total -= MANY * np.maximum(strong - 1, 0)
     return Fused(
         severities(day, total, strong, shares), total, tuple(shares), tuple(levels), tuple(origins)
     )

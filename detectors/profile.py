@@ -71,11 +71,8 @@ PROFILE = np.dtype(
         ("failed", "u2", (TENS,)),
         ("steps", "u2", (TENS,)),
         ("fresh", "u2", (TENS,)),
-        ("gap_h", "f4"),
-        # the last request's object, place and network
+        # the last request's object, and whether it came from a new network
         ("object", "i8"),
-        ("lat", "f4"),
-        ("lon", "f4"),
         ("strange", "u1"),
         ("switched", "i8"),
         ("kinds", "u1"),
@@ -101,11 +98,10 @@ PROFILE = np.dtype(
         ("requests", "f4", (2 * HOURS,)),
         ("exposure", "f4", (2,)),
         ("active", "f4", (7 * HOURS,)),
-        ("level", "f4", (3,)),
-        ("weight", "f4", (3,)),
         ("busiest", "f4", (5,)),
         ("calibration", "f4", (len(SCALES), 3)),
         ("longest_gap_h", "f4"),
+        ("sustained", "f4"),
         ("mature_days", "f4"),
         ("novelties", "f4", (5,)),
         *_table("prefix", PREFIXES, NEW_PREFIXES),
@@ -121,5 +117,4 @@ def blank(count: int) -> Rows:
     """Return rows of keys that were never seen."""
     rows = np.zeros(count, PROFILE)
     rows["day"] = -1
-    rows["lat"] = rows["lon"] = np.nan
     return rows

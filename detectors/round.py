@@ -11,6 +11,22 @@ from vocabulary.access import Codes, Flags, Ints
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one detector says of each event.
+
+    Attributes:
+        e: shape (n,), −log10 p, from 0 to CAP.
+        reason: shape (n,), one of `words.Reason`.
+        observed, expected: shape (n,), numbers that `words` puts into a sentence.
+    """
+
+    e: Floats
+    reason: NDArray[np.uint8]
+    observed: Floats
+    expected: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """Events of some keys, of one day of each, sorted by key and arrival.
 
@@ -29,6 +45,7 @@ class Round:
         crowd: shape (n, 3), by how much the whole fleet is busier than usual, at least 1: in the
             last minutes, hour and day.
         mature: shape (k,), True for profiles that have learned enough.
+        closed: shape (k,) each, evidence of the day that each profile has just closed.
     """
 
     rows: Rows
@@ -45,6 +62,7 @@ class Round:
     status: Codes
     crowd: Floats
     mature: Flags
+    closed: Evidence
 
     def slots(self) -> Ints:
         """Return the local hour of the week of each event; 0 is Monday, midnight.
@@ -53,22 +71,6 @@ class Round:
         """
         local = (self.t // HOUR_MS * HOUR_MS + self.offset_ms[self.row]) // HOUR_MS
         return (local + 3 * 24) % 168
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What one detector says of each event.
-
-    Attributes:
-        e: shape (n,), −log10 p, from 0 to CAP.
-        reason: shape (n,), one of `words.Reason`.
-        observed, expected: shape (n,), numbers that `words` puts into a sentence.
-    """
-
-    e: Floats
-    reason: NDArray[np.uint8]
-    observed: Floats
-    expected: Floats
 
 
 def evidence(

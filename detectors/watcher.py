@@ -18,8 +18,9 @@ from detectors.fleet import Fleet, hashes
 from detectors.fuse import fuse
 from detectors.geoip import GeoReader
 from detectors.profile import DAY_MS, Rows
-from detectors.round import Evidence, Round, strongest
+from detectors.round import Evidence, Round, evidence, strongest
 from detectors.store import Changes, ProfileStore
+from detectors.words import Reason
 from vocabulary.access import EventBatch, Flags, Ints
 from vocabulary.alert import Alert
 
@@ -173,13 +174,14 @@ class Watcher:
         today = t[starts] // DAY_MS
         zones = [events.facts[i].tz for i in used.tolist()]
         offset = offsets(zones, today)
-        self._open(rows, today, offset, t[starts])
+        closed = self._open(rows, today, offset, t[starts])
         place = events.place[which]
         day = Round(
             rows=rows, row=row, t=t, late=events.late[which], offset_ms=offset, place=place,
             network=networks(place), agent=events.agent[which], endpoint=events.endpoint[which],
             number=events.number[which], thing=events.thing[which], status=events.status[which],
             crowd=events.crowd[which], mature=rows["mature"] > 0,
+            closed=closed,
         )  # fmt: skip
         found = score(day)
         fused = fuse(day, found)
@@ -192,11 +194,15 @@ class Watcher:
         self._arena.rows[slots] = rows
         return alerts
 
-    def _open(self, rows: Rows, today: Ints, offset: Ints, t: Ints) -> None:
+    def _open(self, rows: Rows, today: Ints, offset: Ints, t: Ints) -> Evidence:
         """Close the days that have passed, learn from them, and open today's."""
+        closed = [np.zeros(len(rows)) for _ in range(3)]
         closing = np.flatnonzero((rows["day"] >= 0) & (rows["day"] != today))
         if len(closing):
             past = rows[closing]
+            said = behaviour.close(past)
+            for column, values in zip(closed, (said.e, said.observed, said.expected), strict=True):
+                column[closing] = values
             elapsed = (today[closing] - past["day"]).astype(np.float64)
             calibration.learn(past, elapsed)
             rate.learn(past, offset[closing], elapsed)
@@ -208,6 +214,7 @@ class Watcher:
         # Decided when a day opens, so that it does not depend on where a batch begins.
         rows["mature"][closing] = self._mature(rows[closing], today[closing])
         rows["day"] = today
+        return evidence(closed[0], Reason.OBJECTS, closed[1], closed[2])
 
     def _mature(self, rows: Rows, today: Ints) -> Flags:
         settings = self._settings
