@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import positions
+from vocabulary.errors import DatabaseError
 
 Position = Mapping[str, Any]
 """What a source's `open` needs to go on; JSON, and nobody else's business."""
@@ -22,17 +23,44 @@ def load(connection: Connection, source: str) -> Position | None:
 def save(connection: Connection, source: str, position: Position, now: float) -> None:
     """Keep the position, in the transaction of the results that it stands for.
 
+    A position with an entry `after` is kept only behind the one with that offset: so of two
+    workers that read the same records, one commits them.
+
     Args:
         connection: within that transaction.
         source: the source's name.
         position: as its last chunk told it.
         now: epoch seconds.
+
+    Raises:
+        DatabaseError: when another worker was faster; nothing may be committed.
     """
-    row = {"position": dict(position), "updated_at": now}
-    changed = connection.execute(
-        update(positions).where(positions.c.source == source).values(row)
-    ).rowcount
-    if not changed:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(positions).values(source=source, **row)
-        connection.execute(statement.on_conflict_do_update(index_elements=["source"], set_=row))
+    fenced = "after" in position
+    kept = {name: value for name, value in position.items() if name != "after"}
+    if fenced and _offset(connection, source) != position["after"]:
+        raise _overtaken(source)
+    row = {"position": kept, "updated_at": now}
+    query = update(positions).where(positions.c.source == source).values(row)
+    if not connection.execute(query).rowcount and not _inserted(connection, source, row):
+        if fenced:
+            raise _overtaken(source)
+        connection.execute(query)
+
+
+def _offset(connection: Connection, source: str) -> int | None:
+    """Return the offset that is committed, and keep others from committing another one."""
+    query = select(positions.c.position).where(positions.c.source == source).with_for_update()
+    found: Position | None = connection.execute(query).scalar_one_or_none()
+    return None if found is None else found["offset"]
+
+
+def _inserted(connection: Connection, source: str, row: Mapping[str, Any]) -> bool:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(positions).values(source=source, **row).on_conflict_do_nothing()
+    return connection.execute(statement.returning(positions.c.source)).first() is not None
+
+
+def _overtaken(source: str) -> DatabaseError:
+    return DatabaseError(
+        "another worker has read on", where=source, remedy="nothing to do: this one goes on behind"
+    )

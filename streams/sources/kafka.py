@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
+from streams.partitions import Partitions
 from vocabulary.errors import KeywatchError, ServiceError, UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ PATIENCE_S = 15.0
 _BOOTSTRAP_MS = 2000
 _KNOCK_S = 0.25
 _RETRY_S = 1.0
+# kafka-python (3.0.12) forgets the partitions it is given when `poll` returns before the group
+# has agreed on them: while it has not, `poll` gets this time, and the client is made anew when
+# even that was not enough.
+_JOIN_S = 2.0
+_STUCK_S = 10.0
 _REMIND_S = 60.0
 _MAX_FETCH = 8 * 1024 * 1024
 
@@ -62,9 +68,10 @@ class KafkaSource:
         self._options = dict(options or {})
         self._consumer: KafkaConsumer | None = None
         self._waiting: deque[tuple[TopicPartition, list[ConsumerRecord]]] = deque()
-        self._lost: set[TopicPartition] = set()
-        self._gained: dict[TopicPartition, int | None] = {}
+        self._ours: Partitions[TopicPartition] = Partitions()
+        self._failed: KeywatchError | None = None
         self._ends: dict[TopicPartition, int] = {}
+        self._joining_since: float | None = None
         self._paused = False
         self._told_at = self._not_before = float("-inf")
 
@@ -123,12 +130,15 @@ class KafkaSource:
             return None
         if not self._waiting:
             self._poll(max_lines, timeout_s)
-        if not self._waiting:
-            return None
-        partition, records = self._waiting.popleft()
-        if len(records) > max_lines:
-            self._waiting.appendleft((partition, records[max_lines:]))
-        return self._chunk(partition.partition, records[:max_lines])
+        self._raise_failed()
+        while self._waiting:
+            partition, records = self._waiting.popleft()
+            if len(records) > max_lines:
+                self._waiting.appendleft((partition, records[max_lines:]))
+            chunk = self._chunk(partition, records[:max_lines])
+            if chunk is not None:
+                return chunk
+        return None
 
     def pause(self) -> None:
         """Fetch nothing more for now; `read` keeps the membership in the group alive."""
@@ -146,76 +156,92 @@ class KafkaSource:
         """Leave the group."""
         consumer, self._consumer = self._consumer, None
         self._waiting.clear()
-        self._gained.clear()
-        self._lost.clear()
+        self._ours, self._failed, self._joining_since = Partitions(), None, None
         if consumer is not None:
             consumer.close(autocommit=False)
 
     # --- the group's partitions ------------------------------------------------------------
 
     def assigned(self, partitions: Iterable["TopicPartition"]) -> None:
-        """Go on where each partition's last commit left it."""
-        assert self._consumer is not None
-        for partition in partitions:
-            position = self._positions(self._source(partition.partition))
-            if position is None:
-                self._consumer.seek_to_beginning(partition)
-            else:
-                self._consumer.seek(partition, position["offset"])
-            self._gained[partition] = position["offset"] if position else None
-            if self._paused:
-                self._consumer.pause(partition)
+        """Go on where each partition's last commit left it; called on a thread of the client's."""
+        consumer, ours = self._consumer, self._ours
+        if consumer is None:
+            return
+        try:
+            for partition in partitions:
+                position = self._positions(self._source(partition.partition))
+                start = ours.gain(partition, position["offset"] if position else None)
+                if start is None:
+                    consumer.seek_to_beginning(partition)
+                else:
+                    consumer.seek(partition, start)
+                if self._paused:
+                    consumer.pause(partition)
+        except KeywatchError as error:
+            self._failed = error
+        self._joining_since = None
 
     def revoked(self, partitions: Iterable["TopicPartition"]) -> None:
-        """Forget what was fetched of partitions that are another worker's now."""
-        self._lost.update(partitions)
+        """Hand out nothing more of partitions that become another worker's."""
+        for partition in partitions:
+            self._ours.lose(partition)
+        self._joining_since = time.monotonic()
 
     # --- reading ---------------------------------------------------------------------------
 
     def _poll(self, max_lines: int, timeout_s: float) -> None:
+        joining = self._joining_since is not None
+        self._fetch(max_lines, max(timeout_s, _JOIN_S) if joining else timeout_s)
+        if self._joining_since is None:
+            return
+        if not joining:
+            self._fetch(max_lines, _JOIN_S)
+        elif time.monotonic() - self._joining_since > _STUCK_S:
+            self.close()
+
+    def _fetch(self, max_lines: int, timeout_s: float) -> None:
         from kafka.errors import KafkaError  # noqa: PLC0415  (an extra)
 
         assert self._consumer is not None
-        self._lost.clear()
         try:
             found = self._consumer.poll(int(timeout_s * 1000), max_records=max_lines)
         except KafkaError as error:
-            self._complain(error)
-            return
-        for partition, records in found.items():
-            if partition not in self._lost:
-                self._say_what_is_gone(partition, records)
-                self._waiting.append((partition, records))
+            if not getattr(error, "retriable", False):
+                self.close()
+                raise self._refused(type(error).__name__) from error
+            self._remind(f"{type(error).__name__}; trying again")
+        else:
+            self._waiting.extend(found.items())
 
-    def _complain(self, error: Exception) -> None:
-        """Raise what will not pass by itself; say the rest now and then."""
-        if isinstance(error.__cause__, KeywatchError):
-            # A position could not be loaded: what is fetched now would begin anywhere.
+    def _raise_failed(self) -> None:
+        """Raise what kept a position from being loaded; connect anew afterwards."""
+        if self._failed is not None:
+            error = self._failed
             self.close()
-            raise error.__cause__
-        if not getattr(error, "retriable", False):
-            self.close()
-            raise self._refused(type(error).__name__) from error
-        self._remind(f"{type(error).__name__}; trying again")
+            raise error
 
-    def _say_what_is_gone(
+    def _chunk(
         self, partition: "TopicPartition", records: Sequence["ConsumerRecord"]
-    ) -> None:
-        wanted = self._gained.pop(partition, None)
-        if wanted is not None and records and records[0].offset > wanted:
-            self._tell(
-                f"{self._source(partition.partition)}: records {wanted} to "
-                f"{records[0].offset - 1} are no longer there"
-            )
-
-    def _chunk(self, partition: int, records: Sequence["ConsumerRecord"]) -> Chunk:
+    ) -> Chunk | None:
+        """Return the records as a chunk, as far as they are next; fetch again what is missing."""
+        assert self._consumer is not None
+        taken = self._ours.take(partition, records)
+        if taken is None:
+            wanted = self._ours.lacks(partition, records[0].offset)
+            if wanted is not None:
+                self._consumer.seek(partition, wanted)
+            return None
+        source = self._source(partition.partition)
+        first, last = taken.records[0].offset, taken.records[-1].offset
+        if taken.first and taken.after is not None and first > taken.after:
+            self._tell(f"{source}: records {taken.after} to {first - 1} are no longer there")
         return Chunk(
-            source=self._source(partition),
+            source=source,
             # A record is one line, whatever its producer put into it.
-            lines=[(record.value or b"").replace(b"\n", b" ") for record in records],
-            offsets=[record.offset for record in records],
-            position={"offset": records[-1].offset + 1},
-            origin={"topic": self._topic, "partition": partition},
+            lines=[(record.value or b"").replace(b"\n", b" ") for record in taken.records],
+            offsets=[record.offset for record in taken.records],
+            position={"offset": last + 1, "after": taken.after},
+            origin={"topic": self._topic, "partition": partition.partition},
         )
 
     def _source(self, partition: int) -> str:
@@ -243,6 +269,9 @@ class KafkaSource:
                 raise self._refused(type(error).__name__) from error
             self._remind(f"{type(error).__name__}; trying again")
             return False
+        except KeywatchError:
+            self.close()
+            raise
         return True
 
     def _begin(self, kafka: Any) -> None:  # noqa: ANN401  (a module)
@@ -253,6 +282,7 @@ class KafkaSource:
         if not numbers:
             self._remind("the topic does not exist yet")
         if not self._once:
+            self._joining_since = time.monotonic()
             self._consumer.subscribe([self._topic], listener=_listener(self))
             return
         partitions = [kafka.TopicPartition(self._topic, number) for number in sorted(numbers or ())]

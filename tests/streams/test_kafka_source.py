@@ -1,6 +1,6 @@
 """The source against a real broker."""
 
-import gc
+import socket
 import sys
 import time
 from collections import defaultdict
@@ -14,11 +14,8 @@ from vocabulary.errors import DatabaseError, ServiceError, UsageError
 
 kafka = pytest.importorskip("kafka")
 kafka_admin = pytest.importorskip("kafka.admin")
-pytestmark = [
-    pytest.mark.service,
-    # kafka-python leaves the sockets of refused connections to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+kafka_inet = pytest.importorskip("kafka.net.inet")
+pytestmark = pytest.mark.service
 
 PATIENCE_S = 60.0
 NUMBERS = count()
@@ -72,10 +69,16 @@ class Reader:
         return chunk
 
 
+class ClosedInTheEnd(socket.socket):
+    """kafka-python (3.0.12) leaves the sockets of refused connections to the garbage collector."""
+
+    def __del__(self):
+        self.close()
+
+
 @pytest.fixture(autouse=True)
-def _collect_sockets():
-    yield
-    gc.collect()
+def _closed_in_the_end(monkeypatch):
+    monkeypatch.setattr(kafka_inet.KafkaNetSocket, "socket", lambda _, *kind: ClosedInTheEnd(*kind))
 
 
 @pytest.fixture
@@ -101,7 +104,7 @@ def worker(topic):
 def until(condition, *workers):
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, [each.told for each in workers]
+        assert time.monotonic() < deadline, [(each.told, each.committed) for each in workers]
         for each in workers:
             each.step()
 

@@ -4,6 +4,7 @@ import pytest
 
 from database.transaction import open_database, reading, transaction
 from streams import checkpoint, deadletter, repoqueue
+from vocabulary.errors import DatabaseError
 from vocabulary.repository import RepoEvent
 
 
@@ -36,6 +37,20 @@ def test_a_position_is_saved_with_its_results_or_not_at_all(engine):
     with reading(engine) as connection:
         assert checkpoint.load(connection, "file:/a") is None
         assert deadletter.count(connection) == 0
+
+
+def test_of_two_workers_that_read_the_same_records_one_commits(engine):
+    with transaction(engine) as connection:
+        checkpoint.save(connection, "kafka:t/0", {"offset": 5, "after": None}, 1.0)
+        checkpoint.save(connection, "kafka:t/0", {"offset": 9, "after": 5}, 1.0)
+    for after in (None, 5):
+        with (
+            pytest.raises(DatabaseError, match="kafka:t/0: another worker"),
+            transaction(engine) as connection,
+        ):
+            checkpoint.save(connection, "kafka:t/0", {"offset": 7, "after": after}, 1.0)
+    with reading(engine) as connection:
+        assert checkpoint.load(connection, "kafka:t/0") == {"offset": 9}
 
 
 def test_dead_letters_keep_position_reason_and_the_start_of_the_line(engine):

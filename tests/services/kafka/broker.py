@@ -111,7 +111,9 @@ def configured(folder, java):
         port, controller = free_ports(2)
         lines = configuration(folder, port, controller)
         settings.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        # The first byte is fixed: an id that begins with a dash would be taken for an option.
+        number = b"\0" + uuid.uuid4().bytes[1:]
+        cluster = base64.urlsafe_b64encode(number).rstrip(b"=").decode()
         tool = ["kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster]
         done = subprocess.run(
             [*java, *tool, "--config", str(settings)],
