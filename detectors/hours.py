@@ -36,8 +36,7 @@ def score(day: Round) -> Evidence:
     """Return the evidence of time, and remember the unusual hours."""
     hour = day.t // HOUR_MS % 24
     share = weight(day)
-    unusual = mark(day, hour)
-    now = np.rint(unusual * share * UNIT).astype(np.int64)
+    now = np.rint(day.rows["surprise"][day.row, hour] * share).astype(np.int64)
     last = np.flatnonzero(np.append((day.row[1:] != day.row[:-1]) | (hour[1:] != hour[:-1]), True))
     day.rows["unusual"][day.row[last], 24 + hour[last]] = now[last]
     night = np.cumsum(day.rows["unusual"], axis=1, dtype=np.int64)
@@ -60,21 +59,25 @@ def weight(day: Round) -> Floats:
     return np.minimum(np.log1p(n) / np.log1p(FULL), 1.0)
 
 
-def mark(day: Round, hour: Ints) -> Floats:
-    """Return how unusual each event's hour is for its key, in −log10 of its chance."""
-    slot = day.slots()
-    head = np.flatnonzero(
-        np.concatenate(([True], (day.row[1:] != day.row[:-1]) | (hour[1:] != hour[:-1])))
-    )
-    owner, at = day.row[head], slot[head]
-    chance = likelihood(day.rows)
-    mine = chance[owner, at]
-    table = chance[owner]
-    bound = (mine * TOLERANCE).astype(np.int64)
-    mass = np.where(table <= bound[:, None], table, 0).sum(axis=1)
-    p = mass / chance.sum(axis=1)[owner]
-    unusual = np.maximum(-np.log10(np.maximum(p, 1e-5)) - FREE, 0.0)
-    return unusual[np.repeat(np.arange(len(head)), np.diff(np.append(head, len(hour))))]
+def foresee(rows: Rows, today: Ints, offset_ms: Ints) -> None:
+    """Write into the profiles how unusual each hour of the day that opens would be.
+
+    In −log10 of the mass of all slots that are no likelier, less what is free; nothing for keys
+    that are still learned.
+    """
+    rows["surprise"] = 0
+    which = np.flatnonzero(rows["mature"])
+    if not len(which):
+        return
+    chance = likelihood(rows[which])
+    every = chance.sum(axis=1)
+    first = (today[which] * DAY_MS + offset_ms[which]) // HOUR_MS + 72
+    rank = np.arange(len(which))
+    for hour in range(24):
+        bound = (chance[rank, (first + hour) % 168] * TOLERANCE).astype(np.int64)
+        mass = np.where(chance <= bound[:, None], chance, 0).sum(axis=1)
+        unusual = np.maximum(-np.log10(np.maximum(mass / every, 1e-5)) - FREE, 0.0)
+        rows["surprise"][which, hour] = np.rint(unusual * UNIT)
 
 
 def likelihood(rows: Rows) -> Ints:

@@ -78,6 +78,8 @@ PROFILE = np.dtype(
         ("kinds", "u1"),
         ("kinds_new", "u1"),
         ("distinct", "u1", (64,)),
+        # how unusual each hour of today would be, and what hours of yesterday and today were
+        ("surprise", "u2", (HOURS,)),
         ("unusual", "u2", (2 * HOURS,)),
         ("highest", "f4", (len(SCALES),)),
         ("peaks", "u4", (5,)),

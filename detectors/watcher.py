@@ -209,10 +209,11 @@ class Watcher:
             hours.learn(past, offset[closing], elapsed)
             network.learn(past, elapsed)
             past["days"] += 1
+            # Decided when a day opens, so that it does not depend on where a batch begins.
+            past["mature"] = self._mature(past, today[closing])
+            hours.foresee(past, today[closing], offset[closing])
             rows[closing] = past
         rows["first"] = np.where(rows["day"] < 0, t, rows["first"])
-        # Decided when a day opens, so that it does not depend on where a batch begins.
-        rows["mature"][closing] = self._mature(rows[closing], today[closing])
         rows["day"] = today
         return evidence(closed[0], Reason.OBJECTS, closed[1], closed[2])
 

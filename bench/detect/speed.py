@@ -1,0 +1,85 @@
+"""Events a second of Watcher.step(), and memory a key, from few keys to many.
+
+    python bench/detect/speed.py [--keys 400 10000 1000000] [--batches 24] [--size 65536]
+
+Made-up traffic: every key is as likely as any other (the worst case for locality), has its own
+network and client, and takes its requests from twelve endpoints and a thousand objects. Three
+figures a size: profiles being made (the first visit of a key), scored within a day, and scored on
+the next day, when every key's first event closes its profile's day.
+"""
+
+import argparse
+import math
+import resource
+import time
+
+import numpy as np
+
+from detectors.geoip import GeoReader
+from detectors.watcher import Watcher
+from vocabulary.access import EventBatch
+
+START_MS = 1_788_739_200_000
+DAY_MS = 86_400_000
+AGENTS = ("acme-cli/2.3.1", "curl/8.4.0", "python-requests/2.31.0", "okhttp/4.2.0")
+PATHS = [f"/v1/{what}/{i}" for what in ("orders", "users", "files") for i in range(333)]
+IPS = [f"{a}.{b}.{c}.{d}" for a in (8, 81, 93) for b in range(8) for c in range(32) for d in (1, 2)]
+
+
+def batch(rng: np.random.Generator, names: list[str], size: int, start_ms: int) -> EventBatch:
+    owner = rng.integers(0, len(names), size)
+    used, key = np.unique(owner, return_inverse=True)
+    order = np.argsort(key, kind="stable")
+    ts = np.sort(start_ms + rng.integers(0, 600_000, size))
+    # As a log format gives them: each distinct string once.
+    return EventBatch(
+        [names[i] for i in used.tolist()], key[order].astype(np.int32), np.arange(size)[order],
+        ts[order], IPS, (owner % len(IPS))[order].astype(np.int32), ["GET", "POST"],
+        rng.integers(0, 2, size).astype(np.int32), PATHS,
+        rng.integers(0, len(PATHS), size).astype(np.int32), AGENTS,
+        (owner % len(AGENTS))[order].astype(np.int32), np.full(size, 200, np.int32),
+        np.full(size, 512, np.int64), np.ones(size, bool),
+    )  # fmt: skip
+
+
+def measure(keys: int, size: int, count: int) -> None:
+    rng = np.random.default_rng(1)
+    names = [f"key_{i:016x}" for i in range(keys)]
+    before = rss_mib()
+    watcher = Watcher(geo=GeoReader(), clock=lambda: math.inf)
+    many = max(count, math.ceil(2.5 * keys / size))
+    rates = []
+    for day, n in ((0, many), (0, count), (1, count)):
+        start = START_MS + day * DAY_MS + (0 if n == many else 12 * 3_600_000)
+        made = [batch(rng, names, size, start + i * 60_000) for i in range(min(n, 8))]
+        spent = 0.0
+        for i in range(n):
+            one = made[i] if i < len(made) else batch(rng, names, size, start + i * 60_000)
+            began = time.perf_counter()
+            watcher.step(one, {})
+            spent += time.perf_counter() - began
+        rates.append(n * size / spent)
+    grown = (rss_mib() - before) * 1024 * 1024 / keys
+    made_s, same, closing = (f"{rate:>11,.0f}" for rate in rates)
+    print(f"{keys:>9,} keys{made_s}{same}{closing}   {grown:>9,.0f} B a key in memory", flush=True)
+
+
+def rss_mib() -> float:
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--keys", type=int, nargs="+", default=[400, 10_000, 1_000_000])
+    parser.add_argument("--batches", type=int, default=24)
+    parser.add_argument("--size", type=int, default=65536)
+    args = parser.parse_args()
+    print(f"{'':14}{'making':>11}{'same day':>11}{'next day':>11}   (events/s in step)")
+    for keys in args.keys:
+        measure(keys, args.size, args.batches)
+    print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
