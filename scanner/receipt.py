@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from scanner.printable import printable, text
 from vocabulary.errors import ExitCode
 
 
@@ -20,6 +21,7 @@ class Receipt:
         left_out: reason → how often; by choice or limit.
         ignored: findings hidden by marks on their own line.
         below: findings below the confidence that is shown.
+        began: when the scan did, in epoch seconds.
     """
 
     target: str = ""
@@ -37,6 +39,7 @@ class Receipt:
     ignored: int = 0
     below: int = 0
     findings: int = 0
+    began: float = 0.0
     seconds: float = 0.0
 
     @property
@@ -46,10 +49,17 @@ class Receipt:
             return ExitCode.INCOMPLETE
         return ExitCode.FINDINGS if self.findings else ExitCode.OK
 
+    @staticmethod
+    def time(epoch: float) -> str:
+        """Write epoch seconds the way RFC 3339 does, in UTC."""
+        import time  # noqa: PLC0415  (only for receipts that are written)
+
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
+
     def json(self) -> dict[str, Any]:
         """Return the receipt for programs."""
         return {
-            "target": self.target,
+            "target": text(self.target),
             "source": self.source,
             "complete": not self.incomplete,
             "rules": {"count": self.rules, "digest": self.rules_digest},
@@ -63,12 +73,13 @@ class Receipt:
             "scanned": {"objects": self.read[0], "bytes": self.read[1]},
             "files": {"count": self.files[0], "bytes": self.files[1]},
             "archives": {"opened": self.opened, "bytes": self.unfolded},
-            "incomplete": self.incomplete,
+            "incomplete": list(map(text, self.incomplete)),
             "left_out": self.left_out,
-            "warnings": self.warnings,
+            "warnings": list(map(text, self.warnings)),
             "inline_ignores": self.ignored,
             "below_confidence": self.below,
             "findings": self.findings,
+            "began": self.time(self.began),
             "seconds": round(self.seconds, 3),
         }
 
@@ -87,7 +98,7 @@ class Receipt:
         lines += [f"NOT SCANNED: {reason}" for reason in self.incomplete[:_SHOWN]]
         if len(self.incomplete) > _SHOWN:
             lines.append(f"NOT SCANNED: {len(self.incomplete) - _SHOWN} more (--receipt FILE)")
-        return lines
+        return list(map(printable, lines))
 
     def _what(self) -> str:
         parts = [f"{n} {kind}s" for kind, (n, _) in self.listed.items() if n and kind != "tree"]

@@ -10,7 +10,7 @@ from scanner.engine import Engine, engine_of
 from scanner.findings import findings
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
-from scanner.rules import load_rules
+from scanner.rules import Rule, load_rules
 from scanner.sources import gitrun
 from scanner.texts import Texts, git_texts, path_texts, staged_texts, stdin_texts, tree_texts
 from vocabulary.credential import Lookup
@@ -23,10 +23,15 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a scan found, and what it covered."""
+    """What a scan found, and what it covered.
+
+    Attributes:
+        rules: those that found something, in the order of their ids.
+    """
 
     findings: tuple[Finding, ...]
     receipt: Receipt
+    rules: tuple[Rule, ...] = ()
 
     def __iter__(self) -> Iterator[Finding]:
         """Yield the findings, the worst first."""
@@ -42,7 +47,7 @@ def scan(
     options: ScanOptions | None = None,
     lookup: Lookup | None = None,
     progress: Progress | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = time.time,
 ) -> Report:
     """Scan a repository, a directory, a file, or `-` for stdin.
 
@@ -51,7 +56,7 @@ def scan(
         options: how to scan.
         lookup: asks the key store about the secrets found.
         progress: told how far the scan is.
-        clock: seconds, for the receipt.
+        clock: epoch seconds, for the receipt.
 
     Raises:
         UsageError: there is no such target, revision or option for this target.
@@ -71,8 +76,15 @@ def scan(
     texts = find(engine, receipt, progress or _silent)
     shown = _findings(texts, asked, lookup, receipt)
     receipt.rules, receipt.rules_digest = len(engine.ruleset.rules), engine.ruleset.digest
-    receipt.findings, receipt.seconds = len(shown), clock() - begun
-    return Report(shown, receipt)
+    receipt.findings, receipt.began, receipt.seconds = len(shown), begun, max(0.0, clock() - begun)
+    return Report(shown, receipt, _fired(engine, shown))
+
+
+def _fired(engine: Engine, findings: tuple[Finding, ...]) -> tuple[Rule, ...]:
+    """Return the rules that a report has to explain."""
+    wanted = {finding.rule for finding in findings}
+    fired = [rule for rule in engine.ruleset.rules if rule.id in wanted] if wanted else []
+    return tuple(sorted(fired, key=lambda rule: rule.id))
 
 
 def _silent(_done: int, _total: int) -> None:

@@ -17,8 +17,26 @@ if TYPE_CHECKING:
     from vocabulary.alert import Alert
     from vocabulary.credential import Lookup
 
-_FORMATS = ("table", "json", "jsonl")
 _CONFIDENCES = click.Choice(["low", "medium", "high"])
+
+
+class _Format(click.ParamType):
+    """The name of a report format; the formats are asked for only when one is named or shown."""
+
+    name = "format"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from scanner import reports
+
+        if value not in reports.names():
+            self.fail(f"there is no format `{value}`: {', '.join(reports.names())}", param, ctx)
+        return value
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        del param, ctx
+        from scanner import reports
+
+        return f"[{'|'.join(reports.names())}]"
 
 
 @click.command()
@@ -28,7 +46,7 @@ _CONFIDENCES = click.Choice(["low", "medium", "high"])
 @click.option("--since", metavar="REF", default="", help="Only what REF does not reach.")
 @click.option("--branch", metavar="NAME", default="", help="Only what NAME reaches.")
 @click.option("--ignored", is_flag=True, help="Files that git ignores as well.")
-@click.option("--format", "report_format", type=click.Choice(_FORMATS), default="table")
+@click.option("--format", "report_format", type=_Format(), default="table", help="Of the report.")
 @click.option("--output", metavar="FILE", default="-", help="Write the report there.")
 @click.option("--receipt", "receipt_file", metavar="FILE", help="Write what was scanned, as JSON.")
 @click.option("--confidence", type=_CONFIDENCES, help="Show findings from this confidence on.")

@@ -2,12 +2,10 @@
 
 from typing import TextIO
 
-import msgspec
-
-from scanner.reports import public
+from scanner.reports import json_text, public
 from scanner.run import Report
 
 
 def write(report: Report, out: TextIO) -> None:
     """Write a line for each finding."""
-    out.writelines(msgspec.json.encode(public(finding)).decode() + "\n" for finding in report)
+    out.writelines(json_text(public(finding), indent=False) + "\n" for finding in report)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import TextIO
 
-from scanner.reports import printable
+from scanner.printable import printable
+from scanner.reports import where
 from scanner.run import Report
 from vocabulary.finding import Finding, Place
 
@@ -17,20 +18,23 @@ def write(report: Report, out: TextIO) -> None:
 
 
 def _lines(finding: Finding) -> Iterator[str]:
-    yield f"{finding.severity:8} {finding.name}  {printable(finding.secret)}"
+    yield f"{finding.severity:8} {printable(finding.name)}  {printable(finding.secret)}"
     for place in finding.places[:_SHOWN]:
         yield f"         {_place(place)}"
     if finding.count > _SHOWN:
         yield f"         and in {finding.count - _SHOWN} more places"
     if finding.key_id:
-        yield f"         key {finding.key_id}: {finding.key_state}, {finding.environment}"
+        yield printable(
+            f"{' ' * 9}key {finding.key_id}: {finding.key_state}, {finding.environment}"
+        )
     yield f"         {finding.confidence} confidence: {'; '.join(map(printable, finding.reasons))}"
     yield f"         fingerprint {finding.fingerprint}"
     yield ""
 
 
 def _place(place: Place) -> str:
-    where = f"{printable(place.path)}:{place.line}" if place.line else printable(place.path)
-    commit = f"  {place.commit[:12]} {place.date[:10]}" if place.commit else ""
+    commit = (
+        f"  {printable(place.commit[:12])} {printable(place.date[:10])}" if place.commit else ""
+    )
     author = f" {printable(place.author)}" if place.author else ""
-    return f"{where}{commit}{author}"
+    return f"{where(place)}{commit}{author}"

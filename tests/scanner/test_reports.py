@@ -1,0 +1,164 @@
+"""What holds for every report format, whichever there are."""
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from scanner import reports, scan
+from tests.scanner.reporting import HOSTILE, empty_report, finding, hostile_report, receipt
+from tests.scanner.secrets import github_token
+
+
+def written(name, report):
+    out = io.StringIO()
+    reports.find(name)(report, out)
+    return out.getvalue()
+
+
+def test_the_formats_are_those_that_are_promised():
+    promised = "csv gitlab html json jsonl junit markdown sarif table"
+    assert reports.names() == promised.split()
+
+
+@pytest.fixture(params=reports.names())
+def form(request):
+    return request.param
+
+
+def test_no_secret_and_no_hash_of_one_is_in_any_report(form, repo):
+    secrets = [github_token(seed) for seed in (1, 2)]
+    repo.commit(f"{secrets[0]}.txt", f"t = '{secrets[0]}'\n{secrets[1]}\n", secrets[1])
+    report = scan(repo.path)
+    assert len(report) == 2
+    text = written(form, report)
+    for found in report:
+        assert found.credential.sha256 not in text
+    # a path that is itself a secret is the one place where what was found is shown
+    assert secrets[1] not in text
+
+
+def test_the_same_report_gives_the_same_bytes(form):
+    assert written(form, hostile_report()) == written(form, hostile_report())
+
+
+def test_every_report_can_be_encoded_and_holds_no_control_character(form):
+    for report in (hostile_report(), empty_report()):
+        text = written(form, report).encode().decode()
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028\ufffe]", text)
+
+
+def test_every_finding_is_in_every_report(form):
+    text = written(form, hostile_report())
+    for number in range(len(HOSTILE)):
+        assert f"{number:032x}" in text
+
+
+def test_an_empty_report_is_valid(form):
+    CHECKS[form](written(form, empty_report()), 0)
+
+
+def test_a_hostile_report_is_valid_and_its_strings_are_text(form):
+    CHECKS[form](written(form, hostile_report()), len(HOSTILE))
+
+
+def check_json(text, count):
+    document = json.loads(text)
+    assert len(document["findings"]) == document["receipt"]["findings"] == count
+    assert all("credential" not in found for found in document["findings"])
+
+
+def check_jsonl(text, count):
+    assert len([json.loads(line) for line in text.splitlines()]) == count
+
+
+def check_table(text, count):
+    assert text.count("fingerprint ") == count
+
+
+def check_csv(text, count):
+    header, *rows = csv.reader(io.StringIO(text))
+    assert len(rows) == count
+    assert text.count("\n") == count + 1
+    for row in rows:
+        assert len(row) == len(header)
+        assert not [cell for cell in row if cell.lstrip()[:1] in tuple("=+-@＝＋－＠")]  # noqa: RUF001
+
+
+def check_junit(text, count):
+    root = ET.fromstring(text)
+    assert len(root.findall("./testsuite/testcase/failure")) == count
+    assert {element.tag for element in root.iter()} <= {
+        "testsuites", "testsuite", "testcase", "failure", "error",
+    }  # fmt: skip
+    assert int(root.get("tests")) == count + 1
+
+
+def check_markdown(text, count):
+    assert text.count("### ") == count
+    outside = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
+    assert not re.search(r"[<>\[\]!@`|*\\]|evil|alert", outside)
+
+
+def check_gitlab(text, count):
+    document = json.loads(text)
+    assert len({found["id"] for found in document["vulnerabilities"]}) == count
+    for found in document["vulnerabilities"]:
+        assert set(found) >= {"id", "identifiers", "location"}
+        assert found["location"]["commit"]["sha"]
+        assert len(found["name"]) <= 255
+        assert found["severity"] in {"Low", "Medium", "High", "Critical"}
+    for moment in ("start_time", "end_time"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", document["scan"][moment])
+    assert document["scan"]["status"] == ("failure" if count else "success")
+
+
+def check_sarif(text, count):
+    run = json.loads(text)["runs"][0]
+    assert len(run["results"]) == count
+    assert run["invocations"][0]["executionSuccessful"] == (count == 0)
+
+
+class Page(HTMLParser):
+    """Counts elements, and whatever could run or load something."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.bad = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.bad += [name for name, _ in attrs if name.startswith("on")]
+        self.bad += [name for name, _ in attrs if name in {"src", "href", "style", "action"}]
+
+
+def check_html(text, count):
+    page = Page()
+    page.feed(text)
+    assert page.tags.count("article") == count
+    assert page.bad == []
+    assert page.tags.count("script") == page.tags.count("style") == 1
+    assert not {"img", "link", "iframe", "a", "base", "object"} & set(page.tags)
+    assert "default-src 'none'" in text
+
+
+CHECKS = {
+    name.removeprefix("check_"): check
+    for name, check in list(globals().items())
+    if name.startswith("check_")
+}
+
+
+def test_every_format_has_its_check():
+    assert sorted(CHECKS) == reports.names()
+
+
+def test_json_writes_a_byte_that_is_no_text_in_hexadecimal():
+    (found,) = json.loads(written("json", type(empty_report())((finding("a\udcff"),), receipt())))[
+        "findings"
+    ]
+    assert found["path"] == found["places"][0]["path"] == "a\\xff"
