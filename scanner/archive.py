@@ -35,11 +35,12 @@ class Budget:
 
     Attributes:
         packed: bytes of the outermost archive.
+        used: bytes that it has unfolded to.
         notes: what was left out, and why.
     """
 
     packed: int
-    left: int = MAX_BYTES
+    used: int = 0
     members: int = MAX_MEMBERS
     notes: list[str] = field(default_factory=list)
 
@@ -49,10 +50,10 @@ class Budget:
         Raises:
             LimitError: there is too much of it.
         """
-        self.left -= size
-        if self.left < 0:
+        self.used += size
+        if self.used > MAX_BYTES:
             raise LimitError(f"unfolds to more than {MAX_BYTES >> 20} MiB")
-        if MAX_BYTES - self.left > max(_FREE, self.packed * MAX_RATIO):
+        if self.used > max(_FREE, self.packed * MAX_RATIO):
             raise LimitError(f"unfolds more than {MAX_RATIO}-fold")
 
     def member(self) -> None:
@@ -125,7 +126,7 @@ def _counted(stream: IO[bytes], name: str, budget: Budget) -> Callable[[int], by
         except LimitError as error:
             got, ended = b"", True
             budget.notes.append(f"{name or 'archive'} {error}")
-            budget.left = 0
+            budget.members = 0  # nothing more of this archive
         except _BROKEN as error:
             got, ended = b"", True
             budget.notes.append(f"{name or 'archive'} is damaged: {_said(error)}")

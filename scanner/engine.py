@@ -135,7 +135,7 @@ class Searcher:
     _aside: dict[int, hyperscan.Scratch] = field(default_factory=dict)
 
     def search(self, batch: Batch) -> list[Match]:
-        """Return the matches in a batch, strongest first where they overlap."""
+        """Return the matches in a batch; of those that overlap the strongest."""
         return list(self._search(batch, _ROOT, None))
 
     def _search(
@@ -148,16 +148,20 @@ class Searcher:
         found: dict[int, list[Match]] = {}
         for number, ends in hits.items():
             if number < rules:
-                for text, match in self._confirmed(batch, number, ends):
-                    found.setdefault(text, []).append(replace(match, decoding=origin.decoding))
-        for text, matches in found.items():
-            yield from self._settled(batch, text, matches)
+                matches = self._confirmed(batch, number, ends)
+            elif number < rules + len(ENCODINGS) and len(origin.decoding) < MAX_DEPTH:
+                matches = self._decoded_of(batch, number - rules, ends, origin)
+            else:
+                continue
+            for text, match in matches:
+                found.setdefault(text, []).append(match)
+        for text, matches_of in found.items():
+            for match in _settled(batch, text, matches_of):
+                yield replace(match, decoding=(*origin.decoding, *match.decoding))
         for number, ends in hits.items():
             if number >= rules + len(ENCODINGS):
                 kind = archive.CONTAINERS[number - rules - len(ENCODINGS)]
                 yield from self._unpacked(batch, kind, ends, origin, budget)
-            elif number >= rules and len(origin.decoding) < MAX_DEPTH:
-                yield from self._decoded_of(batch, number - rules, ends, origin)
 
     def _hits(self, batch: Batch) -> Hits:
         """Run hyperscan; where patterns end, by their number."""
@@ -226,17 +230,9 @@ class Searcher:
             return True
         return False
 
-    def _settled(self, batch: Batch, text: int, matches: list[Match]) -> Iterator[Match]:
-        """Let the strongest of overlapping matches stand; look up members of tar archives."""
-        taken: list[Match] = []
-        for match in sorted(matches, key=lambda match: match.strength, reverse=True):
-            if all(match.end <= other.start or match.start >= other.end for other in taken):
-                taken.append(match)
-        yield from _named(batch, text, taken)
-
     def _decoded_of(
         self, batch: Batch, number: int, ends: list[int], origin: _Origin
-    ) -> Iterator[Match]:
+    ) -> Iterator[tuple[int, Match]]:
         encoding = ENCODINGS[number]
         for text, inside in self._by_text(batch, ends):
             low, high, done = batch.starts[text], batch.ends[text], 0
@@ -247,7 +243,8 @@ class Searcher:
                 if region is None or not region.text:
                     continue
                 done = region.end
-                yield from self._within(batch, text, encoding.name, region, origin)
+                for match in self._within(batch, text, encoding.name, region, origin):
+                    yield text, match
 
     def _within(
         self, batch: Batch, text: int, encoding: str, region: Region, origin: _Origin
@@ -257,7 +254,10 @@ class Searcher:
         inner = self._decoded.get(key)
         if inner is None:
             below = _Origin((*origin.decoding, encoding), origin.archives)
-            inner = list(self._search(batch_of(region.text), below, None))
+            inner = [
+                replace(match, decoding=match.decoding[len(origin.decoding) :])
+                for match in self._search(batch_of(region.text), below, None)
+            ]
             if len(self._decoded) > _REMEMBERED:
                 self._decoded.clear()
             self._decoded[key] = inner
@@ -269,7 +269,7 @@ class Searcher:
         if new and self._hidden(batch.data, region.start, region.end, low, high):
             return
         for match in new:
-            yield _moved(batch, text, match, region)
+            yield _moved(batch, text, match, region, wide=encoding == "utf-16")
 
     def _unpacked(
         self,
@@ -309,13 +309,13 @@ class Searcher:
             return
         self.tally.opened[kind.name] += 1
         own = budget or archive.Budget(_size(raw))
-        left = own.left
+        before = own.used
         below = _Origin((*origin.decoding, kind.name), origin.archives + 1)
         for member, window in archive.members(kind, raw, own):
             suffix = f"!{member}" if member else ""
             for match in self._search(window_batch(window, name), below, own):
                 yield replace(match, inside=suffix + match.inside)
-        self.tally.unfolded += left - own.left
+        self.tally.unfolded += own.used - before
         for note in own.notes:
             self.tally.leave_out(note, os.fsdecode(name))
         own.notes.clear()
@@ -354,24 +354,42 @@ def _match(
         checksum=found.checksum,
         reasons=found.reasons,
         label=found.label,
+        candidate=found.candidate,
     )
 
 
-def _moved(batch: Batch, text: int, match: Match, region: Region) -> Match:
-    """Give a match in decoded text the place of the encoded run."""
+def _settled(batch: Batch, text: int, matches: list[Match]) -> Iterator[Match]:
+    """Let the strongest of overlapping matches stand, and all that one encoded run holds."""
+    taken: list[Match] = []
+    for match in sorted(matches, key=lambda match: match.strength, reverse=True):
+        if not any(_excludes(other, match) for other in taken):
+            taken.append(match)
+    yield from _named(batch, text, taken)
+
+
+def _excludes(taken: Match, match: Match) -> bool:
+    if match.decoding and (taken.start, taken.end) == (match.start, match.end):
+        return taken.secret == match.secret
+    return match.end > taken.start and match.start < taken.end
+
+
+def _moved(batch: Batch, text: int, match: Match, region: Region, *, wide: bool) -> Match:
+    """Give a match in decoded text the place of the encoded run, or its own in wide characters."""
     low, data = batch.starts[text], batch.data
     before = batch.window.line if batch.window else 0
     offset = batch.window.offset if batch.window else 0
     line = before + data.count(b"\n", low, region.start) + 1
-    return replace(
+    moved = replace(
         match,
         item=os.fsdecode(batch.names[text]),
         start=offset + region.start - low,
         end=offset + region.end - low,
-        line=line,
-        column=region.start - max(data.rfind(b"\n", low, region.start) + 1, low) + 1,
-        end_line=line + data.count(b"\n", region.start, region.end),
     )
+    if wide:
+        return replace(moved, line=line + match.line - 1, end_line=line + match.end_line - 1)
+    column = region.start - max(data.rfind(b"\n", low, region.start) + 1, low) + 1
+    end_line = line + data.count(b"\n", region.start, region.end)
+    return replace(moved, line=line, column=column, end_line=end_line)
 
 
 def _is_tar(data: Data, low: int) -> bool:

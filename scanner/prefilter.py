@@ -81,6 +81,7 @@ def spells(pattern: str) -> bool:
 
 
 _RUN = 3  # a shorter literal stands everywhere
+_FEW = 4  # a choice of so few characters is as good as one
 
 
 def _spelled(nodes: Sequence[Node]) -> int:
@@ -88,7 +89,10 @@ def _spelled(nodes: Sequence[Node]) -> int:
     longest = run = 0
     for operation, argument in nodes:
         name = str(operation)
-        run = run + 1 if name == "LITERAL" else 0
+        few = (
+            name == "IN" and len(argument) <= _FEW and all(str(k) == "LITERAL" for k, _ in argument)
+        )
+        run = run + 1 if name == "LITERAL" or few else 0
         inner = 0
         if name == "SUBPATTERN":
             inner = _spelled(list(argument[3]))

@@ -164,7 +164,8 @@ def test_a_tag_message_is_attributed(repo):
     (finding,) = scan(repo.path)
     assert finding.path == "(message of tag v1)"
     assert finding.author == "Ada <ada@example.org>"
-    assert finding.date.startswith("2020-09-13T") and finding.date.endswith("+02:00")
+    assert finding.date.startswith("2020-09-13T")
+    assert finding.date.endswith("+02:00")
 
 
 def test_one_secret_in_many_places_is_one_finding(repo):
@@ -203,4 +204,5 @@ def test_a_sha256_repository_is_scanned(repo, tmp_path):
     repo.git("init", "-q", "-b", "main", "--object-format=sha256")
     history(repo)
     report = scan(repo.path)
-    assert len(report) == 1 and report.receipt.exit_code == 1
+    assert len(report) == 1
+    assert report.receipt.exit_code == 1

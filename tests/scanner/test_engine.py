@@ -1,0 +1,151 @@
+"""Confirmation is linear, bounded and keeps texts apart."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.engine import Batch
+from scanner.prefilter import loosened, spells
+from scanner.rules import load_rules
+from tests.scanner.secrets import github_token, password
+
+TOKEN = github_token().encode()
+
+
+def cost(engine, text):
+    begun = time.process_time()
+    engine.search(text)
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        b"password",
+        b"password=",
+        b"secret: ",
+        b'token="',
+        b"aws_",
+        b"://a:b@",
+        b"key ",
+        b"\x1f\x8b\x08",
+    ],
+)
+def test_work_grows_with_the_text_and_not_with_its_square(engine, unit):
+    """Compares work with work, not with a clock: eight times the text, less than 40 times."""
+    small, large = unit * (40_000 // len(unit)), unit * (320_000 // len(unit))
+    engine.search(large)
+    assert cost(engine, large) < 40 * max(cost(engine, small), 0.01)
+
+
+def test_texts_of_a_batch_are_kept_apart(engine):
+    half = len(TOKEN) // 2
+    data = b"\n" + TOKEN[:half] + b"\n" + TOKEN[half:] + b"\n" + TOKEN + b"\n"
+    first, second = (1, 1 + half), (2 + half, 2 + len(TOKEN))
+    third = (3 + len(TOKEN), 3 + 2 * len(TOKEN))
+    batch = Batch(
+        data, len(data), [first[0], second[0], third[0]], [first[1], second[1], third[1]],
+        [b"a", b"b", b"c"],
+    )  # fmt: skip
+    assert [(m.item, m.start, m.line, m.column) for m in engine.searcher().search(batch)] == [
+        ("c", 0, 1, 1)
+    ]
+
+
+@given(st.lists(st.binary(max_size=60), max_size=6), st.integers(0, 6))
+def test_a_batch_finds_what_each_text_alone_would(engine, noise, where):
+    texts = [*noise[:where], TOKEN, *noise[where:]]
+    data, starts, ends = b"\n", [], []
+    for text in texts:
+        starts.append(len(data))
+        data += text
+        ends.append(len(data))
+        data += b"\n"
+    batch = Batch(data, len(data), starts, ends, [b"%d" % n for n in range(len(texts))])
+    together = {(m.item, m.start, m.secret) for m in engine.searcher().search(batch)}
+    alone = {
+        (str(n), m.start, m.secret) for n, text in enumerate(texts) for m in engine.search(text)
+    }
+    assert together == alone
+
+
+def test_the_stronger_of_overlapping_matches_stands(engine):
+    (match,) = engine.search(b'api_token = "' + TOKEN + b'"\n')
+    assert match.rule.provider == "github"
+    assert match.checksum == "valid"
+
+
+def test_a_secret_is_not_in_the_repr_of_its_match(engine):
+    (match,) = engine.search(TOKEN)
+    assert TOKEN.decode() not in repr(match)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["${PASSWORD}", "{{ password }}", "<your-password>", "changeme", "xxxxxxxxxx",
+     "os.environ['P']", "example-password", "********", "process.env.PASSWORD", "None", "aaaaaaaaaaaa", "/etc/passwd"],
+)  # fmt: skip
+def test_what_stands_for_a_password_is_none(engine, value):
+    shown = [m for m in engine.search(f'password = "{value}"\n'.encode()) if m.confidence != "low"]
+    assert shown == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_random_password_is_one(engine, seed):
+    value = password(seed)
+    found = engine.search(f'db_password = "{value}"\n'.encode())
+    assert [m.secret.decode() for m in found] == [value]
+
+
+PATTERNS = st.recursive(
+    st.sampled_from(["a", "b", "key", "[a-c]", r"\d", ".", r"\b", "^", "(?:a|bc)", "x{2,5}"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map("".join),
+        st.tuples(inner, inner).map(lambda two: f"(?:{two[0]}|{two[1]})"),
+        inner.map(lambda one: f"(?P<secret>{one})" if "secret" not in one else one),
+        inner.map(lambda one: f"(?:{one})?"),
+        inner.map(lambda one: f"(?:{one}){{0,3}}"),
+    ),
+    max_leaves=6,
+)
+
+
+@given(PATTERNS, st.text("abckeyx1 \n", max_size=20))
+def test_a_loosened_pattern_matches_wherever_the_pattern_does(pattern, text):
+    import re  # noqa: PLC0415
+
+    try:
+        exact = re.compile(pattern.encode(), re.MULTILINE)
+    except re.error:
+        return  # two groups of one name
+    loose = re.compile(loosened(pattern).encode(), re.MULTILINE)
+    for found in exact.finditer(text.encode()):
+        assert any(other.end() <= found.end() for other in loose.finditer(text.encode()))
+
+
+def test_every_shipped_rule_is_compiled_and_none_reads_everything(engine):
+    rules = load_rules().rules
+    told = {number for meaning in engine.patterns.meanings for number in meaning}
+    assert set(range(len(rules))) <= told
+    assert engine.patterns.everywhere == ()
+
+
+def test_a_rule_that_hyperscan_refuses_is_found_by_its_keyword():
+    from scanner.engine import engine_of  # noqa: PLC0415
+    from scanner.rules import Rule, RuleSet  # noqa: PLC0415
+
+    huge = "(?P<secret>zz" + "".join(f"(?:{c}[0-9a-z]{{1,290}}x){{1,90}}" for c in "abcdefgh") + ")"
+    rule = Rule(id="x-huge", provider="x", name="huge", keywords=("zzq",), pattern=huge)
+    easy = Rule(id="x-easy", provider="x", name="easy", pattern="(?P<secret>easy_[a-f]{9})")
+    made = engine_of(RuleSet((rule, easy), "huge"), cached=False)
+    text = b"easy_abcdefabc zzq"
+    assert [m.rule.id for m in made.search(text)] == ["x-easy"]
+    told = {number for meaning in made.patterns.meanings for number in meaning}
+    assert 0 in told
+
+
+def test_spelling():
+    assert spells("(?:abc|abd)x{0,9}")
+    assert not spells("(?:abc|d)[a-z]+_")
