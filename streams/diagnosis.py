@@ -1,0 +1,137 @@
+"""Which format a log is of, and what it lacks."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from streams import formats
+from streams.addresses import Proxies
+from streams.parsed import Format, Parsed
+from vocabulary.errors import FormatError
+
+# RFC 1918, RFC 4193 and RFC 6598; and the machine itself.
+_INSIDE = Proxies.of(
+    "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 127.0.0.0/8 fc00::/7 ::1".split()
+)
+
+ENOUGH = 0.5
+"""Share of the lines that must be events for a format to be the log's."""
+
+_MOST_REASONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What is missing in a log, and what cannot be done without it."""
+
+    what: str
+    without_it: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What a look at some lines of a log tells.
+
+    Attributes:
+        format: the format that reads most of the lines.
+        others: names of formats that read as many.
+        lines: that were looked at, blank ones not counted.
+        parsed: as that format reads them.
+        reasons: the most frequent reasons of refused lines, and how often each.
+        lacks: what is missing.
+    """
+
+    format: Format
+    others: tuple[str, ...]
+    lines: int
+    parsed: Parsed
+    reasons: tuple[tuple[str, int], ...]
+    lacks: tuple[Lack, ...]
+
+
+def diagnose(lines: Sequence[bytes], where: str = "") -> Diagnosis:
+    """Find the format of some lines, and what they lack.
+
+    Args:
+        lines: from the start of a log, cleaned of secrets.
+        where: name of the log, for the error.
+
+    Raises:
+        FormatError: when no format reads half of the lines, or there are none.
+    """
+    full = [line for line in lines if line.strip()]
+    read = {name: formats.find(name).parse(full) for name in formats.names()}
+    best = max(read, key=lambda name: (len(read[name]), _told(read[name])))
+    parsed = read[best]
+    if len(parsed) <= ENOUGH * len(full):
+        raise FormatError(_no_format(best, parsed, len(full)), where=where, remedy=_REMEDY)
+    others = (name for name in read if name != best and len(read[name]) == len(parsed))
+    reasons = Counter(reason for _, reason in parsed.rejected)
+    return Diagnosis(
+        format=formats.find(best),
+        others=tuple(others),
+        lines=len(full),
+        parsed=parsed,
+        reasons=tuple(reasons.most_common(_MOST_REASONS)),
+        lacks=tuple(lack for missing, lack in _LACKS if missing(parsed)),
+    )
+
+
+_REMEDY = f"the formats are {', '.join(formats.names())}"
+
+
+def _no_format(nearest: str, parsed: Parsed, lines: int) -> str:
+    if not lines:
+        return "there are no lines"
+    reason = f": {parsed.rejected[0][1]}" if parsed.rejected else ""
+    return f"no format reads it; {nearest} comes nearest, with {len(parsed)} of {lines}{reason}"
+
+
+def _told(parsed: Parsed) -> int:
+    """Count what is known of the events: of two formats that read as many, one reads more."""
+    columns = (parsed.key, parsed.ip, parsed.method, parsed.status, parsed.size, parsed.agent)
+    return sum(len(column) - sum(not value for value in column) for column in columns)
+
+
+def _nowhere(column: str) -> Callable[[Parsed], bool]:
+    return lambda parsed: not any(getattr(parsed, column))
+
+
+def _all_private(parsed: Parsed) -> bool:
+    known = {ip for ip in parsed.ip if ip}
+    return bool(known) and all(ip_address(ip) in _INSIDE for ip in known)
+
+
+def _mostly_nameless(parsed: Parsed) -> bool:
+    named = sum(map(bool, parsed.key))
+    return 0 < named < len(parsed) / 2
+
+
+_LACKS: tuple[tuple[Callable[[Parsed], bool], Lack], ...] = (
+    (
+        _nowhere("key"),
+        Lack("no event names a key", "nothing can be said of a single key: log its id"),
+    ),
+    (
+        _mostly_nameless,
+        Lack("most events name no key", "only those that do are watched"),
+    ),
+    (
+        _nowhere("ip"),
+        Lack("no client addresses", "countries and networks are not watched"),
+    ),
+    (
+        _all_private,
+        Lack(
+            "all client addresses are private",
+            "they may be a proxy's: log X-Forwarded-For and list the proxy as trusted",
+        ),
+    ),
+    (
+        _nowhere("status"),
+        Lack("no statuses", "refused requests cannot be told from accepted ones"),
+    ),
+    (_nowhere("path"), Lack("no paths", "what a key is used for is not watched")),
+    (_nowhere("agent"), Lack("no user agents", "a change of the client program is not noticed")),
+)
