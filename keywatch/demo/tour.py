@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from keywatch.demo.stage import Stage, ask, wait_for
 from vocabulary.errors import ServiceError
 from vocabulary.moments import moment_of
 
-OK = 200
+OK, DENIED, TOO_MANY = 200, 401, 429
 MOST_REQUESTS = 4000
 
 _CONFIG = """\
@@ -39,6 +40,15 @@ _KEYS = (
 
 Tell = Callable[[str, list[str]], None]
 """Told a scene's title and its lines, when it has been played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How a key's use ended: the last of so many requests was refused after so many seconds."""
+
+    sent: int
+    status: int
+    seconds: float
 
 
 class Tour:
@@ -123,8 +133,7 @@ class Tour:
         }
 
     def _ordinary(self, lines: int) -> int:
-        committed = lambda: self._stage.json("status")["events"]["committed"]  # noqa: E731
-        wait_for(lambda: committed() >= lines, "weeks of ordinary traffic")
+        wait_for(lambda: self._committed() >= lines, "weeks of ordinary traffic")
         alerts = self._stage.json("alerts", "list", "--limit", "1000")
         false = [one for one in alerts if one["kind"] != "leak" and one["severity"] != "low"]
         self._tell(
@@ -134,25 +143,25 @@ class Tour:
         return len(false)
 
     def _burst(self) -> dict[str, Any]:
-        sent, _ = self._use("orders-sync", traffic.SERVICE_HOSTS, traffic.SERVICE_AGENT)
+        used = self._use("orders-sync", traffic.SERVICE_HOSTS, traffic.SERVICE_AGENT, TOO_MANY)
         alert = self._newest_alert(self._keys["orders-sync"]["id"])
         self._tell(
             "The first key is used far more than usual, from its own addresses",
-            [f"after {sent} requests: throttled, 429", *_words(alert)],
+            [f"after {used.sent} requests: throttled, {used.status}", *_words(alert)],
         )
-        return self._outcome(alert, "orders-sync")
+        return _outcome(alert, used)
 
     def _theft(self) -> dict[str, Any]:
-        sent, seconds = self._use("maria", (traffic.THIEF_HOST,), traffic.THIEF_AGENT, revoked=True)
+        used = self._use("maria", (traffic.THIEF_HOST,), traffic.THIEF_AGENT, DENIED)
         alert = self._newest_alert(self._keys["maria"]["id"])
         self._tell(
             "The second is used from a host abroad, in its owner's night, fast",
             [
-                f"after {sent} requests, {seconds:.2f} s after the first of them: revoked, 401",
+                f"after {used.sent} requests, {used.seconds:.2f} s: revoked, {used.status}",
                 *_words(alert),
             ],
         )
-        return {**self._outcome(alert, "maria"), "seconds_to_lockout": round(seconds, 3)}
+        return {**_outcome(alert, used), "seconds_to_lockout": round(used.seconds, 3)}
 
     def _undo(self) -> dict[str, Any]:
         key = self._keys["maria"]
@@ -170,24 +179,21 @@ class Tour:
 
     # --- what the scenes share ---------------------------------------------------------------
 
-    def _use(
-        self, name: str, hosts: tuple[str, ...], agent: str, *, revoked: bool = False
-    ) -> tuple[int, float]:
-        """Send requests until the key is stopped; return how many, and the seconds it took."""
+    def _use(self, name: str, hosts: tuple[str, ...], agent: str, until: int) -> Used:
+        """Send requests until one is answered with the status `until`."""
         secret, began = self._keys[name]["secret"], time.monotonic()
-        for sent in range(MOST_REQUESTS):
+        for sent in range(1, MOST_REQUESTS + 1):
             status = ask(self._url, secret, host=hosts[sent % len(hosts)], agent=agent).status
-            if status == (401 if revoked else 429):
-                return sent, time.monotonic() - began
+            if status == until:
+                return Used(sent, status, time.monotonic() - began)
         raise ServiceError(f"{MOST_REQUESTS} requests of {name} were let through")
+
+    def _committed(self) -> int:
+        return int(self._stage.json("status")["events"]["committed"])
 
     def _refusal(self, secret: str) -> int:
         status = ask(self._url, secret).status
         return 0 if status == OK else status
-
-    def _outcome(self, alert: dict[str, Any], name: str) -> dict[str, Any]:
-        status = ask(self._url, self._keys[name]["secret"]).status
-        return {"severity": alert["severity"], "action": alert["action"], "status_after": status}
 
     def _newest_alert(self, key_id: str) -> dict[str, Any]:
         alerts = self._stage.json("alerts", "list", "--key", key_id)
@@ -196,6 +202,14 @@ class Tour:
 
     def _key(self, name: str) -> dict[str, Any]:
         return dict(self._stage.json("keys", "show", self._keys[name]["id"]))
+
+
+def _outcome(alert: dict[str, Any], used: Used) -> dict[str, Any]:
+    return {
+        "severity": alert["severity"],
+        "action": alert["action"],
+        "status_after": used.status,
+    }
 
 
 def _proof(hit: dict[str, Any]) -> str:
