@@ -54,6 +54,16 @@ class ScanSettings(_Table, frozen=True):
     confidence: Annotated[
         str, Meta(pattern="^(low|medium|high)$", description="what is shown: low, medium or high")
     ] = "medium"
+    ignore: Annotated[
+        str, Meta(description="file of ignored findings; empty for ignore.toml of the user")
+    ] = ""
+    fingerprint_key: Annotated[
+        str,
+        Meta(
+            description="key for fingerprints; empty for the repository's own",
+            extra={"secret": True},
+        ),
+    ] = ""
 
 
 class SourceSettings(_Table, frozen=True):

@@ -1,5 +1,7 @@
 """From settings to the parts they configure."""
 
+import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from actions.policy import Policy
     from detectors.geoip import GeoReader
     from keywatch.config import GeoipSettings, ScanSettings, Settings
+    from scanner.ignorefile import Ignore
     from scanner.options import ScanOptions
     from scanner.rules import RuleSet
     from vocabulary.alert import Alert
@@ -38,8 +41,31 @@ def scan_options(settings: "Settings") -> "ScanOptions":
         confidence=Confidence(settings.scan.confidence),
         rules=tuple(Path(file) for file in settings.scan.rules),
         disabled=settings.scan.disabled,
+        fingerprint_key=settings.scan.fingerprint_key.encode(),
         peppers=peppers(settings),
+        ignores=ignores(settings),
     )
+
+
+def ignore_file(settings: "Settings") -> Path:
+    """Return where ignores are kept: the configured file, or one of the user's own."""
+    if settings.scan.ignore:
+        return Path(settings.scan.ignore)
+    base = os.environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".config") / "keywatch" / "ignore.toml"
+    except RuntimeError:  # a user without a home
+        return Path(os.devnull) / "ignore.toml"
+
+
+def ignores(settings: "Settings") -> "tuple[Ignore, ...]":
+    """Read the findings that are ignored; none where the file was never made."""
+    file = ignore_file(settings)
+    if not file.exists():
+        return ()
+    from scanner import ignorefile
+
+    return ignorefile.read(file)
 
 
 def cleaner(scan: "ScanSettings", peppers: Mapping[str, bytes]) -> Cleaner:

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vocabulary.finding import Confidence
+
+if TYPE_CHECKING:
+    from scanner.ignorefile import Ignore
 
 Progress = Callable[[int, int], None]
 """Told of texts done and texts in all, now and then, from any thread."""
@@ -31,6 +35,8 @@ class ScanOptions:
         workers: threads, each with a git of its own; 0 for as many as there are cores.
         cache: use what earlier scans compiled, and leave it to later ones.
         stdin_name: what texts from stdin are called.
+        baseline: fingerprints of findings that are known and not reported (scanner.baseline).
+        ignores: findings that somebody answers for (scanner.ignorefile).
     """
 
     tree: bool = False
@@ -49,3 +55,5 @@ class ScanOptions:
     workers: int = 0
     cache: bool = True
     stdin_name: str = "(stdin)"
+    baseline: frozenset[str] = frozenset()
+    ignores: "tuple[Ignore, ...]" = ()

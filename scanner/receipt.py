@@ -20,6 +20,9 @@ class Receipt:
         incomplete: what should have been scanned and was not, a sentence each.
         left_out: reason → how often; by choice or limit.
         ignored: findings hidden by marks on their own line.
+        known: findings hidden by the baseline.
+        ignored_by_file: findings hidden by ignores of the configuration.
+        expired: ignores whose day has passed.
         below: findings below the confidence that is shown.
         began: when the scan did, in epoch seconds.
     """
@@ -37,6 +40,9 @@ class Receipt:
     left_out: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     ignored: int = 0
+    known: int = 0
+    ignored_by_file: int = 0
+    expired: list[dict[str, str]] = field(default_factory=list)
     below: int = 0
     findings: int = 0
     began: float = 0.0
@@ -77,6 +83,8 @@ class Receipt:
             "left_out": self.left_out,
             "warnings": list(map(text, self.warnings)),
             "inline_ignores": self.ignored,
+            "baseline": self.known,
+            "ignores": {"hidden": self.ignored_by_file, "expired": self.expired},
             "below_confidence": self.below,
             "findings": self.findings,
             "began": self.time(self.began),
@@ -91,6 +99,10 @@ class Receipt:
             lines.append(f"opened {opened} ({_size(self.unfolded)})")
         if self.ignored:
             lines.append(f"{self.ignored} hidden by marks on their lines (--no-inline-ignores)")
+        if self.known:
+            lines.append(f"{self.known} known to the baseline")
+        if self.ignored_by_file:
+            lines.append(f"{self.ignored_by_file} ignored (keywatch ignore list)")
         if self.below:
             lines.append(f"{self.below} below the confidence shown (--confidence low)")
         lines += [f"left out: {reason} ({count} times)" for reason, count in self.left_out.items()]

@@ -27,11 +27,13 @@ class Report:
 
     Attributes:
         rules: those that found something, in the order of their ids.
+        known: findings that the baseline hides.
     """
 
     findings: tuple[Finding, ...]
     receipt: Receipt
     rules: tuple[Rule, ...] = ()
+    known: tuple[Finding, ...] = ()
 
     def __iter__(self) -> Iterator[Finding]:
         """Yield the findings, the worst first."""
@@ -74,10 +76,24 @@ def scan(
     if not engine.ruleset.rules:
         raise UsageError("there are no rules to scan with", remedy="enable some rules")
     texts = find(engine, receipt, progress or _silent)
-    shown = _findings(texts, asked, lookup, receipt)
+    found = _findings(texts, asked, lookup, receipt)
+    shown, known = _hidden(found, asked, receipt, begun)
     receipt.rules, receipt.rules_digest = len(engine.ruleset.rules), engine.ruleset.digest
     receipt.findings, receipt.began, receipt.seconds = len(shown), begun, max(0.0, clock() - begun)
-    return Report(shown, receipt, _fired(engine, shown))
+    return Report(shown, receipt, _fired(engine, shown), known)
+
+
+def _hidden(
+    found: tuple[Finding, ...], options: ScanOptions, receipt: Receipt, now: float
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """Take out what the baseline knows and what is ignored; returns what is shown, and known."""
+    if not (options.baseline or options.ignores):
+        return found, ()
+    from scanner import hiding  # noqa: PLC0415  (most scans hide nothing)
+
+    sorted_ = hiding.sort(found, options.baseline, options.ignores, hiding.day(now))
+    hiding.tell(sorted_, options.baseline, receipt)
+    return tuple(sorted_.shown), tuple(sorted_.known)
 
 
 def _fired(engine: Engine, findings: tuple[Finding, ...]) -> tuple[Rule, ...]:

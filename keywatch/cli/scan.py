@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
-from keywatch.cli.common import settings
-from vocabulary.errors import UsageError
+from vocabulary.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from keywatch.config import Settings
     from scanner.options import ScanOptions
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 _CONFIDENCES = click.Choice(["low", "medium", "high"])
 
 
-class _Format(click.ParamType):
+class _Format(click.ParamType):  # type: ignore[type-arg]  # (generic from 8.4 on)
     """The name of a report format; the formats are asked for only when one is named or shown."""
 
     name = "format"
@@ -48,8 +47,14 @@ class _Format(click.ParamType):
 @click.option("--ignored", is_flag=True, help="Files that git ignores as well.")
 @click.option("--format", "report_format", type=_Format(), default="table", help="Of the report.")
 @click.option("--output", metavar="FILE", default="-", help="Write the report there.")
+@click.option(
+    "--report", "more", multiple=True, metavar="FORMAT=FILE", help="A further report; repeatable."
+)
 @click.option("--receipt", "receipt_file", metavar="FILE", help="Write what was scanned, as JSON.")
 @click.option("--confidence", type=_CONFIDENCES, help="Show findings from this confidence on.")
+@click.option("--baseline", metavar="FILE", help="Show only what this earlier report has not.")
+@click.option("--write-baseline", metavar="FILE", help="Write what was found, for --baseline.")
+@click.option("--ignore-file", metavar="FILE", help="Instead of the configured one.")
 @click.option("--no-inline-ignores", is_flag=True, help="Marks in the text hide nothing.")
 @click.option("--allow-shallow", is_flag=True, help="A shallow clone is no reason for exit 3.")
 @click.option("--no-cache", is_flag=True, help="Compile the rules anew; leave nothing behind.")
@@ -63,26 +68,52 @@ def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: A
     0 is clean, 1 findings, 2 wrong usage, 3 something was not scanned; 3 beats 1.
     """
     from keywatch.cli.progress import counter
-    from scanner import reports
     from scanner.run import scan
 
-    config = settings(ctx)
+    config, notes = settings_for(ctx, target)
     options = _options(config, flags)
     with ExitStack() as stack:
-        # Both are opened first: a long scan must not end in a report that cannot be written.
-        out = stack.enter_context(click.open_file(flags["output"], "w"))
+        # All are opened first: a long scan must not end in a report that cannot be written.
+        outputs = [
+            (name, stack.enter_context(click.open_file(file, "w", encoding="utf-8")))
+            for name, file in _reports(flags)
+        ]
         receipt = flags["receipt_file"]
         kept = stack.enter_context(click.open_file(receipt, "w")) if receipt else None
         with counter("scanning") as progress:
             report = scan(target, options, _lookup(config), progress)
+        report.receipt.warnings += notes
         if flags["act"]:
             _act(config, report)
-        reports.find(flags["report_format"])(report, cast("TextIO", out))
+        if flags["write_baseline"]:
+            _write_baseline(report, flags["write_baseline"])
+        _write(report, outputs)
         if kept:
             _write_receipt(report, kept)
     for line in report.receipt.text():
         click.echo(f"keywatch: {line}", err=True)
     return report.receipt.exit_code
+
+
+def settings_for(ctx: click.Context, target: str) -> "tuple[Settings, list[str]]":
+    """Return the configuration, and what to tell about it.
+
+    A keywatch.toml that nobody named and that lies in what is scanned is part of the target, which
+    may be hostile: it is not read.
+    """
+    import os
+    from pathlib import Path
+
+    from keywatch.config import DEFAULT_FILE, load
+
+    root = ctx.find_root().obj
+    file, notes = root["config_file"], []
+    if file is None and (found := Path(DEFAULT_FILE)).exists():
+        place = Path(target)
+        if place.is_dir() and found.resolve().is_relative_to(place.resolve()):
+            notes = [f"{DEFAULT_FILE} lies in what is scanned and is not read (name it: --config)"]
+            file = os.devnull
+    return load(file, flags=root["flags"]).settings, notes
 
 
 def _options(config: "Settings", flags: dict[str, Any]) -> "ScanOptions":
@@ -94,7 +125,9 @@ def _options(config: "Settings", flags: dict[str, Any]) -> "ScanOptions":
 
     if flags["show_secrets"] and not (flags["output"] == "-" and sys.stdout.isatty()):
         raise UsageError("--show-secrets needs a terminal", remedy="secrets go to no file or pipe")
-    return replace(
+    if flags["show_secrets"] and flags["more"]:
+        raise UsageError("--show-secrets goes with no --report", remedy="secrets go to no file")
+    options = replace(
         wiring.scan_options(config),
         confidence=Confidence(flags["confidence"] or config.scan.confidence),
         tree=flags["tree"],
@@ -107,6 +140,55 @@ def _options(config: "Settings", flags: dict[str, Any]) -> "ScanOptions":
         show_secrets=flags["show_secrets"],
         cache=not flags["no_cache"],
     )
+    return replace(options, **_hiding(flags))
+
+
+def _hiding(flags: dict[str, Any]) -> dict[str, Any]:
+    """Read what the flags name that hides findings; every mistake in it ends the scan early."""
+    from pathlib import Path
+
+    read: dict[str, Any] = {}
+    if flags["baseline"]:
+        from scanner import baseline
+
+        read["baseline"] = baseline.read(Path(flags["baseline"]))
+    if flags["ignore_file"]:
+        from scanner import ignorefile
+
+        read["ignores"] = ignorefile.read(Path(flags["ignore_file"]))
+    if flags["write_baseline"] and not Path(flags["write_baseline"]).absolute().parent.is_dir():
+        raise ConfigError("there is no such folder", where=flags["write_baseline"])
+    return read
+
+
+def _reports(flags: dict[str, Any]) -> "Iterator[tuple[str, str]]":
+    """Yield format and file of every report that is asked for."""
+    from scanner import reports
+
+    yield flags["report_format"], flags["output"]
+    for asked in flags["more"]:
+        name, given, file = asked.partition("=")
+        if name not in reports.names() or not (given and file):
+            raise UsageError(
+                f"--report {asked}: it takes FORMAT=FILE",
+                remedy=f"formats are {', '.join(reports.names())}",
+            )
+        yield name, file
+
+
+def _write(report: "Report", outputs: "Sequence[tuple[str, Any]]") -> None:
+    from scanner import reports
+
+    for name, out in outputs:
+        reports.find(name)(report, cast("TextIO", out))
+
+
+def _write_baseline(report: "Report", file: str) -> None:
+    from pathlib import Path
+
+    from scanner import baseline
+
+    baseline.write(Path(file), [*report.findings, *report.known])
 
 
 def _lookup(config: "Settings") -> "Lookup | None":
