@@ -11,10 +11,10 @@ from tests.scanner.secrets import github_token
 
 TOKEN = github_token()
 FIELDS = {
-    "rule", "name", "severity", "confidence", "path", "line", "column", "end_line", "commit",
-    "blob", "author", "date", "places", "count", "secret", "fingerprint", "verdict", "key_id", "key_state",
-    "environment", "reasons", "decoding", "source", "tags",
-}  # fmt: skip
+    *("rule", "name", "severity", "confidence", "path", "line", "column", "end_line", "commit"),
+    *("blob", "author", "date", "places", "count", "secret", "fingerprint", "verdict", "key_id"),
+    *("key_state", "environment", "reasons", "decoding", "source", "tags"),
+}
 
 
 def keywatch(*words, cwd, stdin=None):
