@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors import calibration, windows
 from detectors.chance import CAP, Floats, excess
-from detectors.profile import DAY_MS, HOUR_MS, TEN_MS, Rows
+from detectors.profile import DAY_MS, HOUR_MS, HOURS, TEN_MS, WEEKEND, Rows
 from detectors.round import Evidence, Round, evidence, largest, strongest
 from detectors.words import Reason
 from vocabulary.access import Flags, Ints
@@ -21,6 +21,7 @@ SHAPE = 8.0
 """Shape of the negative binomial around the mean: levels wander by about a third."""
 LEAST_PER_DAY = 4.0
 LONGEST_GAP_DAYS = 4
+SATURDAY = 5
 TENFOLD = 10.0
 """So many times the mean, and rare beyond doubt, says one more than any other evidence."""
 WIDE_H = 1 / 6
@@ -32,9 +33,10 @@ GAIN = (1.15, 1.1, 1.0, 1.0, 1.0)
 """Short windows have thinner tails than Student's t allows for; measured on quiet keys."""
 WIDE_H = 1 / 6
 EXPLAINED = 1.9
-"""The most that volume says within a storm of retries, or within a crowd."""
+"""The most that volume says within a storm of retries, within a crowd, or on a key's first day."""
 BEYOND_CROWD = 20.0
 """A key so many times above its share of a crowd is no part of it."""
+SERVER_ERROR, LEAST_FAILED = 500, 5
 
 WINDOWS_H = (10 / 3600, 2 / 60, 1 / 6, 1.0, 24.0)
 REASONS = (Reason.RATE_10S, Reason.RATE_2MIN, Reason.RATE_10MIN, Reason.RATE_1H, Reason.RATE_1D)
@@ -71,11 +73,13 @@ _NAMES = ("10s", "2min", "10min", "1h", "1d")
 def record(n: Ints, busiest: Floats, at_record: float) -> Floats:
     """Return the most that a count may say, given the key's busiest window so far.
 
-    An unusual hour that is no busier than the key's busiest ever is no incident.
+    An unusual hour that is no busier than the key's busiest ever is no incident. Before a key's
+    first day has closed nothing is known of what is much for it: alone, that is no alert, or a
+    new installation would begin with one for each of its keys.
     """
     ratio = np.maximum(n, 1) / np.maximum(busiest, 1.0)
     beyond = np.where(ratio >= 1.0, at_record + RECORD_SLOPE * np.log10(ratio), BELOW_RECORD)
-    return np.where(busiest > 0, beyond, CAP)
+    return np.where(busiest > 0, beyond, EXPLAINED)
 
 
 def count(day: Round) -> tuple[Ints, ...]:
@@ -99,7 +103,7 @@ def count(day: Round) -> tuple[Ints, ...]:
 def expected(day: Round) -> tuple[Floats, Floats]:
     """Return how many requests an hour and a day are usual at each event's local time."""
     slot = day.slots()
-    weekend = (slot >= 120).astype(np.int64)
+    weekend = (slot >= WEEKEND).astype(np.int64)
     an_hour, a_day = usual(day.rows)
     hour = weekend * 24 + slot % 24
     return an_hour[day.row, hour], a_day[day.row]
@@ -122,11 +126,11 @@ def usual(rows: Rows) -> tuple[Floats, Floats]:
 
 def explained(day: Round, in_an_hour: Ints) -> Flags:
     """Return which events stand in a storm of retries: many of the hour's answers were 5xx."""
-    failed = ((day.status >= 500) & ~day.late).astype(np.int64)
+    failed = ((day.status >= SERVER_ERROR) & ~day.late).astype(np.int64)
     clock = day.rows["clock"] // TEN_MS
     counted = windows.count(day.row, day.t // TEN_MS, failed, day.rows["failed"], clock, (6,))
     day.rows["failed"] = np.minimum(counted.ring, np.iinfo(np.uint16).max)
-    return counted.counts[0] >= np.maximum(5, in_an_hour // 5)
+    return counted.counts[0] >= np.maximum(LEAST_FAILED, in_an_hour // 5)
 
 
 def learn(rows: Rows, offset_ms: Ints, elapsed_days: Floats) -> None:
@@ -135,9 +139,9 @@ def learn(rows: Rows, offset_ms: Ints, elapsed_days: Floats) -> None:
     counts = day_counts(rows).astype(np.float64)
     an_hour, _ = usual(rows)
     day_start = rows["day"].astype(np.int64) * DAY_MS
-    trusted = rows["exposure"].sum(axis=1) >= 5
+    trusted = rows["exposure"].sum(axis=1) >= calibration.SETTLED_DAYS
     slots = ((day_start + offset_ms)[:, None] // HOUR_MS + np.arange(24) + 72) % 168
-    where = (slots >= 120) * 24 + slots % 24
+    where = (slots >= WEEKEND) * 24 + slots % 24
     k = np.arange(len(rows))
     most = 3.0 * np.take_along_axis(an_hour, where, axis=1) + 10.0
     counts = np.where(trusted[:, None], np.minimum(counts, most), counts)
@@ -145,10 +149,10 @@ def learn(rows: Rows, offset_ms: Ints, elapsed_days: Floats) -> None:
     exposure = rows["exposure"] * keep[:, None]
     for hour in range(24):
         requests[k, where[:, hour]] += counts[:, hour]
-        exposure[k, (slots[:, hour] >= 120).astype(np.int64)] += 1.0 / 24.0
+        exposure[k, (slots[:, hour] >= WEEKEND).astype(np.int64)] += 1.0 / 24.0
     for away in range(1, LONGEST_GAP_DAYS + 1):
         # Days without a request teach that there was none; a long absence teaches no more.
-        weekend = (slots[:, 12] // 24 + away) % 7 >= 5
+        weekend = (slots[:, 12] // 24 + away) % 7 >= SATURDAY
         exposure[k, weekend.astype(np.int64)] += away < elapsed_days
     rows["requests"], rows["exposure"] = requests, exposure
     fade = 0.5 ** (elapsed_days / 90.0)
@@ -161,7 +165,7 @@ def day_counts(rows: Rows) -> Ints:
     head = rows["clock"] // HOUR_MS
     hour = rows["day"].astype(np.int64)[:, None] * 24 + np.arange(24)
     age = head[:, None] - hour
-    inside = (age >= 0) & (age < 24)
+    inside = (age >= 0) & (age < HOURS)
     counts = np.take_along_axis(rows["hours"], np.clip(age, 0, 23), axis=1)
     return np.where(inside, counts, 0).astype(np.int64)
 
@@ -172,4 +176,4 @@ def _remember(day: Round, scale: int, z: Floats, n: Ints) -> None:
     k = len(day.rows)
     highest, peaks = day.rows["highest"], day.rows["peaks"]
     highest[:, scale] = np.maximum(highest[:, scale], largest(day.row, z, k))
-    peaks[:, scale] = np.maximum(peaks[:, scale], largest(day.row, n, k))
+    peaks[:, scale] = np.maximum(peaks[:, scale], largest(day.row, n.astype(np.float64), k))
