@@ -7,6 +7,7 @@ from hashlib import blake2b
 import numpy as np
 
 from detectors import words
+from detectors.clocks import segment_starts
 from detectors.fuse import Fused
 from detectors.profile import FAMILIES, HOUR_MS, Rows
 from detectors.round import Evidence, Round
@@ -18,6 +19,7 @@ QUIET_MS = 12 * HOUR_MS
 """An incident ends when nothing was said of it for so long."""
 SERIES_MS = 2 * HOUR_MS
 SUSPICIOUS = 1.0
+WORTH_TELLING = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,16 @@ def raise_alerts(
     """
     suspects = _suspects(day, families)
     before = np.concatenate(([0], fused.severity[:-1]))
-    starts = np.flatnonzero(np.concatenate(([True], day.row[1:] != day.row[:-1])))
+    starts = segment_starts(day.row)
     before[starts] = day.rows["severity"][day.row[starts]]
     last = np.append(starts[1:], len(day.row)) - 1
     day.rows["severity"] = fused.severity[last]
-    alerts = []
-    for i in np.flatnonzero(fused.severity > before).tolist():
-        if _is_news(day, fused, i):
-            alerts.append(_alert(day, fused, families, suspects, keys, dict(operators), i))
+    names = dict(operators)
+    alerts = [
+        _alert(day, fused, families, suspects, keys, names, i)
+        for i in np.flatnonzero(fused.severity > before).tolist()
+        if _is_news(day, fused, i)
+    ]
     _keep(day, fused, families, last)
     return alerts
 
@@ -88,7 +92,7 @@ def _alert(
     told = []
     for f in order:
         share = float(fused.share[f][i])
-        if share >= 0.5:
+        if share >= WORTH_TELLING:
             reason, seen, usual = _reason(row, fused, families, f, i)
             told.append(
                 Told(

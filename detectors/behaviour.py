@@ -4,6 +4,7 @@ import numpy as np
 
 from detectors import calibration, tables, windows
 from detectors.chance import Floats, poisson
+from detectors.clocks import segment_starts
 from detectors.network import TABLES
 from detectors.profile import HOUR_MS, SCALES, TEN_MS, Rows
 from detectors.rate import day_counts
@@ -14,8 +15,12 @@ from vocabulary.access import Flags, Ints
 
 ENDPOINT_DAYS, ENDPOINT_NEWS = 5.0, 0.5
 FORBIDDEN = 403
+KNOWN_BY, LEAST_REFUSED, LEAST_STEPS, LEAST_OBJECTS = 3, 5, 20, 20
+"""Days of life, requests and objects below which nothing is said."""
 BIAS = 0.709
 """HyperLogLog's constant for 64 registers."""
+LINEAR = 160.0
+"""Below it, counting empty registers is the better estimate."""
 BUSIER, KNOWN_DAYS = 0.5, 7.0
 """Twice the requests bring about 1.4 times the objects; before so many days nothing is known."""
 SLACK, SUSTAIN, SUSTAINED = 1.25, 0.9, 0.85
@@ -39,7 +44,7 @@ def endpoints(day: Round, new_network: Flags) -> Evidence:
     usual = ((news + ENDPOINT_NEWS) / (days + ENDPOINT_DAYS))[day.row]
     e = poisson(seen.count.astype(np.float64), usual)
     e = e + np.where(new_network, 0.5, 0.0)
-    e = np.where(seen.fresh & (days >= 3)[day.row], e, 0.0)
+    e = np.where(seen.fresh & (days >= KNOWN_BY)[day.row], e, 0.0)
     return evidence(e, Reason.NEW_ENDPOINTS, seen.count.astype(np.float64), usual)
 
 
@@ -48,14 +53,14 @@ def refusals(day: Round) -> Evidence:
     n = _in_an_hour(day, "refused", day.status == FORBIDDEN)
     x = np.log1p(n.astype(np.float64))
     e = calibration.scale(day.rows, "denied").surprise(day.row, x)
-    e = np.where((day.status == FORBIDDEN) & (n >= 5), e, 0.0)
+    e = np.where((day.status == FORBIDDEN) & (n >= LEAST_REFUSED), e, 0.0)
     _remember(day, "denied", x)
-    return evidence(e, Reason.REFUSED, n.astype(np.float64), n * 0.0)
+    return evidence(e, Reason.REFUSED, n.astype(np.float64), np.zeros(len(n)))
 
 
 def sequences(day: Round) -> Evidence:
     """Return the evidence of walking through ids, one after the other."""
-    starts = np.flatnonzero(np.concatenate(([True], day.row[1:] != day.row[:-1])))
+    starts = segment_starts(day.row)
     named = np.flatnonzero(day.number != NO_OBJECT)
     before = np.full(len(day.row), NO_OBJECT, np.int64)
     # The object named before this one, by the same key.
@@ -71,14 +76,14 @@ def sequences(day: Round) -> Evidence:
     n = _in_an_hour(day, "steps", step)
     x = np.log1p(n.astype(np.float64))
     e = calibration.scale(day.rows, "sequence").surprise(day.row, x)
-    e = np.where(step & (n >= 20), e, 0.0)
+    e = np.where(step & (n >= LEAST_STEPS), e, 0.0)
     _remember(day, "sequence", x)
-    return evidence(e, Reason.SEQUENCE, n.astype(np.float64), n * 0.0)
+    return evidence(e, Reason.SEQUENCE, n.astype(np.float64), np.zeros(len(n)))
 
 
 def silence(day: Round) -> Evidence:
     """Return the evidence of a key that comes back after a silence longer than it ever kept."""
-    starts = np.flatnonzero(np.concatenate(([True], day.row[1:] != day.row[:-1])))
+    starts = segment_starts(day.row)
     gap_h = np.zeros(len(day.row))
     clock = day.rows["clock"]
     gap_h[starts] = np.where(clock > 0, (day.t[starts] - clock) / HOUR_MS, 0.0)
@@ -111,7 +116,10 @@ def _remember(day: Round, name: str, x: Floats) -> None:
 
 
 def count_objects(day: Round) -> None:
-    """Count the distinct objects of the day, in 64 registers (Flajolet et al., HyperLogLog, 2007)."""
+    """Count the distinct objects of the day, in 64 registers.
+
+    After Flajolet, Fusy, Gandouet and Meunier, "HyperLogLog" (2007).
+    """
     named = np.flatnonzero(day.thing)
     thing = day.thing[named].astype(np.int64)
     register, rest = thing & 63, thing >> 6
@@ -129,7 +137,7 @@ def distinct(rows: Rows) -> Floats:
     empty = (registers == 0).sum(axis=1)
     raw = BIAS * 64.0 * 64.0 / total
     small = 64.0 * np.log(64.0 / np.maximum(empty, 1))
-    return np.where((raw <= 160.0) & (empty > 0), small, raw)
+    return np.asarray(np.where((raw <= LINEAR) & (empty > 0), small, raw), np.float64)
 
 
 def close(rows: Rows) -> Evidence:
@@ -148,7 +156,7 @@ def close(rows: Rows) -> Evidence:
     rows["sustained"] = sum_of_days
     # A day of its own, or a little too much for days: a one-sided CUSUM (Page, 1954).
     e = np.maximum(e, SUSTAINED * sum_of_days)
-    e = np.where(settled & (objects >= 1.5 * usual) & (objects >= 20), e, 0.0)
+    e = np.where(settled & (objects >= 1.5 * usual) & (objects >= LEAST_OBJECTS), e, 0.0)
     rows["highest"][:, SCALES.index("objects")] = x
     rows["distinct"] = 0
     return evidence(e, Reason.OBJECTS, objects, usual)
@@ -156,7 +164,7 @@ def close(rows: Rows) -> Evidence:
 
 def yesterday(day: Round) -> Evidence:
     """Return the evidence of the day that was closed, at the first event after it."""
-    starts = np.flatnonzero(np.concatenate(([True], day.row[1:] != day.row[:-1])))
+    starts = segment_starts(day.row)
     n = len(day.row)
     columns = [np.zeros(n) for _ in range(3)]
     for column, values in zip(

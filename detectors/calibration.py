@@ -54,7 +54,7 @@ class Scale:
     freedom: Floats
 
     def surprise(self, row: np.ndarray, score: Floats) -> Floats:
-        """Return −log10 of the chance that a day of the key reaches the score."""
+        """Return -log10 of the chance that a day of the key reaches the score."""
         t = (score - self.mean[row]) / self.spread[row]
         return np.asarray(np.maximum(student(t, self.freedom[row]) - _HALF, 0.0))
 

@@ -16,7 +16,7 @@ def excess(observed: ArrayLike, expected: ArrayLike, shape: float) -> Floats:
     """Return how many standard deviations a count lies above what was expected.
 
     The signed root of the deviance of a negative binomial with this shape parameter: near
-    (n − µ)/√µ for small counts, near √(shape)·ln(n/µ) for large ones; 0 where the count is
+    (n - µ)/√µ for small counts, near √(shape)·ln(n/µ) for large ones; 0 where the count is
     not above.
     """
     n = np.asarray(observed, np.float64)
@@ -27,7 +27,7 @@ def excess(observed: ArrayLike, expected: ArrayLike, shape: float) -> Floats:
 
 
 def poisson(observed: ArrayLike, expected: ArrayLike) -> Floats:
-    """Return −log10 of Chernoff's bound on a Poisson count being this large; 0 where not above."""
+    """Return -log10 of Chernoff's bound on a Poisson count being this large; 0 where not above."""
     n = np.asarray(observed, np.float64)
     mu = np.asarray(expected, np.float64)
     grown = np.maximum(n, mu)
@@ -35,7 +35,7 @@ def poisson(observed: ArrayLike, expected: ArrayLike) -> Floats:
 
 
 def normal(z: ArrayLike) -> Floats:
-    """Return −log10 P(Z > z) of a standard normal for z ≥ 0.
+    """Return -log10 P(Z > z) of a standard normal for z ≥ 0.
 
     Abramowitz and Stegun 26.2.17 (error below 1e-7) in the form that keeps its relative
     precision in the tail: the polynomial times the density.
@@ -50,7 +50,7 @@ def normal(z: ArrayLike) -> Floats:
 
 
 def student(t: ArrayLike, freedom: ArrayLike) -> Floats:
-    """Return −log10 P(T > t) of Student's t for t ≥ 0, after Wallace (1959)."""
+    """Return -log10 P(T > t) of Student's t for t ≥ 0, after Wallace (1959)."""
     x = np.maximum(np.asarray(t, np.float64), 0.0)
     nu = np.asarray(freedom, np.float64)
     z = np.sqrt(nu * np.log1p(x * x / nu)) * (8.0 * nu + 1.0) / (8.0 * nu + 3.0)

@@ -54,7 +54,8 @@ def running_maximum(row: Codes, values: Ints) -> Ints:
     low = values.min()
     span = np.int64(values.max() - low + 1)
     lift = row.astype(np.int64) * span
-    return np.maximum.accumulate(values - low + lift) - lift + low
+    highest = np.maximum.accumulate(values - low + lift)
+    return np.asarray(highest - lift + low, np.int64)
 
 
 def running_index(row: Codes, marked: Flags) -> Ints:

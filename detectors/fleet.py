@@ -41,7 +41,7 @@ class CrowdState(msgspec.Struct):
     """The fleet's clock, the open minute, and what is usual at each hour of the day.
 
     Attributes:
-        minute: the open minute since 1970; −1 before the first event.
+        minute: the open minute since 1970; -1 before the first event.
         open: hash of each key active in the open minute → its events.
         recent: activity of the last minutes, the newest last.
         sum, calm, keys, minutes: of the running hour: activity, the same without what crowds

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.chance import CAP, Floats
-from detectors.clocks import running_index, running_maximum
+from detectors.clocks import running_index, running_maximum, segment_starts
 from detectors.profile import FAMILIES
 from detectors.round import Evidence, Round
 from vocabulary.access import Ints
@@ -24,6 +24,7 @@ FLOOR = 1.0
 MANY = 0.5
 """What each further family costs: with four of them, two small surprises in a day are common."""
 THRESHOLDS = {Severity.LOW: 2.0, Severity.MEDIUM: 3.0, Severity.HIGH: 5.0, Severity.CRITICAL: 7.0}
+FAMILIES_AT_LEAST = 2
 NETWORK_AT_LEAST = 2.0
 """A key is revoked only if the network says so too."""
 
@@ -37,7 +38,7 @@ class Fused:
         total: shape (n,).
         share: per family, shape (n,): the evidence that still counts.
         level: per family, shape (n,): the same as it is remembered.
-        since: per family, shape (n,): the event of this round that gave it, −1 for one before.
+        since: per family, shape (n,): the event of this round that gave it, -1 for one before.
     """
 
     severity: Ints
@@ -71,7 +72,7 @@ def fading(day: Round, e: Floats, before: Ints) -> tuple[Floats, Ints, Ints]:
     level = np.where(e > 0, np.rint((np.log2(np.maximum(e, 1e-6)) + age) * UNIT), 0).astype(
         np.int64
     )
-    starts = np.flatnonzero(np.concatenate(([True], day.row[1:] != day.row[:-1])))
+    starts = segment_starts(day.row)
     lifted = level.copy()
     lifted[starts] = np.maximum(level[starts], before[day.row[starts]])
     highest = running_maximum(day.row, lifted)
@@ -89,8 +90,8 @@ def severities(day: Round, total: Floats, strong: Ints, shares: Sequence[Floats]
     severity = np.zeros(len(total), np.int64)
     severity[total >= THRESHOLDS[Severity.LOW]] = Severity.LOW
     severity[total >= THRESHOLDS[Severity.MEDIUM]] = Severity.MEDIUM
-    high = (total >= THRESHOLDS[Severity.HIGH]) & ((strong >= 2) | (volume > CAP))
+    high = (total >= THRESHOLDS[Severity.HIGH]) & ((strong >= FAMILIES_AT_LEAST) | (volume > CAP))
     severity[high & mature] = Severity.HIGH
     critical = (total >= THRESHOLDS[Severity.CRITICAL]) & (network >= NETWORK_AT_LEAST)
-    severity[critical & (strong >= 2) & mature] = Severity.CRITICAL
+    severity[critical & (strong >= FAMILIES_AT_LEAST) & mature] = Severity.CRITICAL
     return severity

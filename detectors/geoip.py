@@ -103,7 +103,9 @@ class GeoReader:
         self.operators: dict[int, str] = {}
         self.missing = "" if self._asn else _WITHOUT_ASN
 
-    def places(self, addresses: Sequence[str], which: NDArray[Any], ts_ms: NDArray[Any]) -> Any:
+    def places(
+        self, addresses: Sequence[str], which: NDArray[Any], ts_ms: NDArray[Any]
+    ) -> NDArray[np.void]:
         """Return a PLACE row for each event.
 
         Args:
@@ -155,6 +157,13 @@ _WITHOUT_ASN = (
 )
 
 
+_NOT_ROUTED = (
+    (24, 0), (24, 10), (24, 127), (20, 0xAC1), (16, 0xC0A8), (22, 0x191), (16, 0xA9FE), (29, 7),
+)  # fmt: skip
+"""0/8, 10/8, 127/8, 172.16/12, 192.168/16, 100.64/10, 169.254/16, and all from 224/3 on
+(IANA IPv4 Special-Purpose Address Registry), as (shift, number)."""
+
+
 def code_of(country: str) -> int:
     """Pack an ISO 3166-1 alpha-2 code into 16 bits; 0 for none."""
     return int.from_bytes(country.encode("ascii", "ignore")[:2].ljust(2, b"\0"), "big")
@@ -172,10 +181,7 @@ def prefix_of(address: str) -> tuple[int, bool]:
     except (OSError, ValueError, UnicodeEncodeError):
         return _prefix_of_any(address)
     # The blocks that IANA never routes, without the cost of an ipaddress object.
-    first = number >> 24
-    if first in (0, 10, 127) or first >= 224 or number >> 20 == 0xAC1 or number >> 16 == 0xC0A8:
-        return number >> 8, True
-    return number >> 8, number >> 22 == 0x64_40 >> 6 or number >> 16 == 0xA9FE
+    return number >> 8, any(number >> shift == block for shift, block in _NOT_ROUTED)
 
 
 def _prefix_of_any(address: str) -> tuple[int, bool]:

@@ -29,6 +29,7 @@ FREE = 0.5
 FULL = 15
 """So many requests in an hour make it count in full: one alone may be a job or a stray click."""
 NIGHT_H = 12
+SATURDAY = 5
 UNIT = 1000.0
 
 
@@ -56,13 +57,13 @@ def weight(day: Round) -> Floats:
     hour, clock = day.t // HOUR_MS, day.rows["clock"] // HOUR_MS
     counts = (~day.late).astype(np.int64)
     n = windows.count(day.row, hour, counts, day.rows["hours"], clock, (1,)).counts[0]
-    return np.minimum(np.log1p(n) / np.log1p(FULL), 1.0)
+    return np.asarray(np.minimum(np.log1p(n) / np.log1p(FULL), 1.0), np.float64)
 
 
 def foresee(rows: Rows, today: Ints, offset_ms: Ints) -> None:
     """Write into the profiles how unusual each hour of the day that opens would be.
 
-    In −log10 of the mass of all slots that are no likelier, less what is free; nothing for keys
+    In -log10 of the mass of all slots that are no likelier, less what is free; nothing for keys
     that are still learned.
     """
     rows["surprise"] = 0
@@ -103,7 +104,8 @@ def likelihood(rows: Rows) -> Ints:
         part = ((mass + BACKOFF * share) / (total + BACKOFF))[:, None]
         kinds.append((kind + BACKOFF * by_hour * part) / (n + BACKOFF))
     slots = [
-        (days[i] + BACKOFF * kinds[i >= 5] / (5 if i < 5 else 2)) / (n + BACKOFF) for i in range(7)
+        (days[i] + BACKOFF * kinds[i >= SATURDAY] / (5 if i < SATURDAY else 2)) / (n + BACKOFF)
+        for i in range(7)
     ]
     return np.rint(np.concatenate(slots, axis=1) * 1e9).astype(np.int64)
 

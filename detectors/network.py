@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors import tables, windows
 from detectors.chance import Floats
-from detectors.clocks import running_index
+from detectors.clocks import running_index, segment_starts
 from detectors.hosting import Kind
 from detectors.profile import TEN_MS, Rows
 from detectors.round import Evidence, Round, evidence
@@ -22,10 +22,14 @@ TABLES = ("prefix", "asn", "country", "agent", "endpoint")
 SEEN_DAYS, SEEN_NEWS = 10.0, 0.05
 """Before a key has shown itself: so many news in so many days."""
 OVERLAP_MS = 20 * 60_000
+FEW = 2
+"""So many new networks within an hour are a walk with a phone."""
+KNOWN_BY = 3
+"""Days of use before which everything about a key is new."""
 SERVERS = (1 << Kind.HOSTING) | (1 << Kind.VPN)
 
 COUNTRY, SERVER, OVERLAP, SWARM = 0.6, 0.7, 0.8, 1.2
-"""What each circumstance adds, in −log10 p."""
+"""What each circumstance adds, in -log10 p."""
 EXPLAINED = 2.4
 """The most that a new network says of a known client without overlap: low, not medium."""
 
@@ -57,15 +61,20 @@ def _weighed(day: Round, seen: dict[str, Seen], new: Flags) -> Evidence:
     base = rarity["asn"] + COUNTRY * abroad + SERVER * server
     client = np.where(stranger, 0.6 * rarity["agent"], 0.0)
     known = base + OVERLAP * overlap
-    quiet = ~stranger & ~overlap & (swarm < 3)
+    quiet = ~stranger & ~overlap & (swarm <= FEW)
     e = np.where(quiet, np.minimum(known, EXPLAINED), known + client)
-    e = e + SWARM * np.maximum(swarm - 2, 0)
+    e = e + SWARM * np.maximum(swarm - FEW, 0)
     half = (seen["asn"].days > 0) & (seen["asn"].days < TRUSTED_DAYS)
     e = np.where(new, e, np.where(half, 0.4 * rarity["asn"], 0.0))
     e = np.maximum(
-        e, np.where(stranger & (day.rows["mature_days"] > 3)[day.row], 0.5 * rarity["agent"], 0.0)
+        e,
+        np.where(
+            stranger & (day.rows["mature_days"] > KNOWN_BY)[day.row], 0.5 * rarity["agent"], 0.0
+        ),
     )
-    reason = np.where(new, np.where(swarm > 2, Reason.SWARM, Reason.NEW_NETWORK), Reason.NEW_CLIENT)
+    reason = np.where(
+        new, np.where(swarm > FEW, Reason.SWARM, Reason.NEW_NETWORK), Reason.NEW_CLIENT
+    )
     reason = np.where(half & ~stranger, Reason.YOUNG_NETWORK, reason)
     return evidence(
         e,
@@ -76,18 +85,18 @@ def _weighed(day: Round, seen: dict[str, Seen], new: Flags) -> Evidence:
 
 
 def rarities(rows: Rows, name: str) -> Floats:
-    """Return −log10 of the chance that a day of each key brings something new of the kind."""
+    """Return -log10 of the chance that a day of each key brings something new of the kind."""
     news = rows["novelties"][:, TABLES.index(name)].astype(np.float64)
     days = rows["mature_days"].astype(np.float64)
     return np.asarray(-np.log10(np.minimum((news + SEEN_NEWS) / (days + SEEN_DAYS), 1.0)))
 
 
 def sort_is_new(day: Round) -> Flags:
-    """Return which events come from servers or VPN exits though the key knows people's lines only."""
+    """Return which events come from servers or VPN exits, by keys that know neither."""
     bit = np.left_shift(1, day.place["kind"].astype(np.int64))
     known = day.rows["kinds"].astype(np.int64)
-    day.rows["kinds_new"] |= np.bitwise_or.reduceat(bit, _starts(day.row)).astype(np.uint8)
-    return ((bit & SERVERS) != 0) & ((known & SERVERS) == 0)[day.row]
+    day.rows["kinds_new"] |= np.bitwise_or.reduceat(bit, segment_starts(day.row)).astype(np.uint8)
+    return np.asarray(((bit & SERVERS) != 0) & ((known & SERVERS) == 0)[day.row], np.bool_)
 
 
 def overlapping(day: Round, new: Flags) -> Flags:
@@ -95,7 +104,7 @@ def overlapping(day: Round, new: Flags) -> Flags:
 
     A key that goes to a café leaves home once; a key in two hands alternates.
     """
-    starts = _starts(day.row)
+    starts = segment_starts(day.row)
     before = np.concatenate(([False], new[:-1]))
     before[starts] = day.rows["strange"][day.row[starts]].astype(bool)
     back = running_index(day.row, ~new & before)
@@ -119,7 +128,7 @@ def swarming(day: Round, fresh: Flags) -> Ints:
 def learn(rows: Rows, elapsed_days: Floats) -> None:
     """Take the closed day's values into the tables, and how many of them were new."""
     keep = 0.5 ** (elapsed_days / 90.0)
-    settled = rows["mature_days"] >= 3
+    settled = rows["mature_days"] >= KNOWN_BY
     for i, name in enumerate(TABLES):
         most = 5 if name == "endpoint" else 1
         news = np.minimum(rows[f"{name}_count"], most) * settled
@@ -128,7 +137,3 @@ def learn(rows: Rows, elapsed_days: Floats) -> None:
     rows["mature_days"] = rows["mature_days"] * keep + 1.0
     rows["kinds"] |= rows["kinds_new"]
     rows["kinds_new"] = 0
-
-
-def _starts(row: np.ndarray) -> Ints:
-    return np.flatnonzero(np.concatenate(([True], row[1:] != row[:-1])))

@@ -25,6 +25,9 @@ NEW_PREFIXES, NEW_ASNS, NEW_COUNTRIES, NEW_AGENTS, NEW_ENDPOINTS = 12, 16, 6, 6,
 SECONDS, MINUTES, HOURS, TENS = 10, 60, 24, 6
 """Lengths of the rings of counts: per second, minute, hour and ten minutes."""
 
+WEEKEND = 5 * HOURS
+"""The hour of the week at which the weekend begins."""
+
 FAMILIES = ("network", "time", "volume", "behaviour")
 
 SCALES = (

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.chance import CAP, Floats
+from detectors.clocks import segment_starts
 from detectors.profile import HOUR_MS, Rows
 from vocabulary.access import Codes, Flags, Ints
 
@@ -15,7 +16,7 @@ class Evidence:
     """What one detector says of each event.
 
     Attributes:
-        e: shape (n,), −log10 p, from 0 to CAP.
+        e: shape (n,), -log10 p, from 0 to CAP.
         reason: shape (n,), one of `words.Reason`.
         observed, expected: shape (n,), numbers that `words` puts into a sentence.
     """
@@ -39,7 +40,7 @@ class Round:
         place: shape (n,), PLACE records.
         network: shape (n,), the AS, or where that is unknown the surrounding prefix.
         agent, endpoint: shape (n,), hashes.
-        number: shape (n,), the object's number, or −1.
+        number: shape (n,), the object's number, or -1.
         thing: shape (n,), hash of the object, or 0.
         status: shape (n,).
         crowd: shape (n, 3), by how much the whole fleet is busier than usual, at least 1: in the
@@ -103,5 +104,5 @@ def strongest(one: Evidence, other: Evidence) -> Evidence:
 
 def largest(row: Codes, values: Floats, rows: int) -> Floats:
     """Return the largest value of each profile; every profile occurs."""
-    starts = np.flatnonzero(np.concatenate(([True], row[1:] != row[:-1])))
+    starts = segment_starts(row)
     return np.maximum.reduceat(values, starts) if rows else values[:0]

@@ -37,7 +37,7 @@ class Delta(msgspec.Struct, frozen=True, array_like=True):
     bits: bytes
 
 
-class Corrupt(ValueError):
+class CorruptError(ValueError):
     """The stored bytes are not what was written."""
 
 
@@ -52,15 +52,15 @@ def unpack(key: str, data: bytes) -> Rows:
     """Return the row that `pack` packed.
 
     Raises:
-        Corrupt: when the bytes are damaged or belong to another key.
+        CorruptError: when the bytes are damaged or belong to another key.
     """
     try:
         raw = zstandard.ZstdDecompressor().decompress(data[4:], max_output_size=PROFILE.itemsize)
     except zstandard.ZstdError as error:
-        raise Corrupt("cannot be decompressed") from error
+        raise CorruptError("cannot be decompressed") from error
     check = crc32(raw, crc32(key.encode())).to_bytes(4, "big")
     if len(raw) != PROFILE.itemsize or check != data[:4]:
-        raise Corrupt("wrong checksum")
+        raise CorruptError("wrong checksum")
     return np.frombuffer(raw, PROFILE).copy()
 
 
@@ -69,6 +69,21 @@ def difference(keys: list[str], before: Rows, after: Rows) -> bytes:
     bits = before.view(np.uint8) ^ after.view(np.uint8)
     raw = msgspec.msgpack.encode(Delta(keys, bits.tobytes()))
     return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(raw)
+
+
+def unpack_difference(version: int, data: bytes) -> Delta:
+    """Return the difference that `difference` compressed.
+
+    Raises:
+        CorruptError: when the bytes are damaged or of another version.
+    """
+    if version != VERSION:
+        raise CorruptError(f"of version {version}")
+    try:
+        raw = zstandard.ZstdDecompressor().decompress(data)
+        return msgspec.msgpack.decode(raw, type=Delta)
+    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        raise CorruptError("damaged") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +191,8 @@ class ProfileStore:
 
     def _take(self, batch: int, version: int, data: bytes) -> bool:
         try:
-            if version != VERSION:
-                raise Corrupt(f"of version {version}")
-            raw = zstandard.ZstdDecompressor().decompress(data)
-            delta = msgspec.msgpack.decode(raw, type=Delta)
-        except (Corrupt, zstandard.ZstdError, msgspec.DecodeError) as error:
+            delta = unpack_difference(version, data)
+        except CorruptError as error:
             self.told.append(
                 f"the profiles' changes since batch {batch} cannot be read ({error}): "
                 "profiles go on from their last whole state"
@@ -197,7 +209,7 @@ class ProfileStore:
             return f"is of version {version}, this keywatch knows {VERSION}"
         try:
             rows[place] = unpack(key, data)[0]
-        except Corrupt as error:
+        except CorruptError as error:
             return f"is damaged ({error})"
         return ""
 

@@ -1,10 +1,11 @@
 """The detectors' one door: a batch of events in, alerts and the profiles' changes out."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from detectors import alarm, behaviour, calibration, clocks, hours, network, rate, terms
 from detectors.arena import Arena
+from detectors.clocks import segment_starts
 from detectors.facts import UNKNOWN, KeyFacts
 from detectors.fleet import Fleet, hashes
 from detectors.fuse import fuse
@@ -21,10 +23,11 @@ from detectors.profile import DAY_MS, Rows
 from detectors.round import Evidence, Round, evidence, strongest
 from detectors.store import Changes, ProfileStore
 from detectors.words import Reason
-from vocabulary.access import EventBatch, Flags, Ints
+from vocabulary.access import Codes, EventBatch, Flags, Ints
 from vocabulary.alert import Alert
 
 Clock = Callable[[], float]
+BLOCK_KEYS = 2048
 FAR_MS = 1e15
 """Beyond every time that a log can hold: a clock that says so clamps nothing."""
 
@@ -114,8 +117,9 @@ class Watcher:
         alerts = self._fleet.sources.alerts(batch, hashes(batch.keys), self._plausible(batch.ts_ms))
         if len(events.t):
             order, edges = rounds(events.row, events.t // DAY_MS)
-            for begin, end in zip(edges[:-1], edges[1:], strict=True):
-                alerts += self._round(events, order[begin:end])
+            for begin, end in pairwise(edges):
+                for block in blocks(events.row, order[begin:end]):
+                    alerts += self._round(events, block)
         late = int(events.late.sum())
         alerts.sort(key=lambda one: (one.ts, one.id))
         return Step(tuple(alerts), len(batch), late, self._told(), self._changes(events, before))
@@ -143,7 +147,8 @@ class Watcher:
         counts = np.flatnonzero(
             batch.accepted & (np.array([bool(k) for k in batch.keys] or [False])[batch.key])
         )
-        used, row = np.unique(batch.key[counts], return_inverse=True)
+        used, inverse = np.unique(batch.key[counts], return_inverse=True)
+        row = inverse.astype(np.int32)
         names = [batch.keys[i] for i in used.tolist()]
         slots = self._arena.slots(names)
         ts_ms = self._plausible(batch.ts_ms)[counts]
@@ -166,11 +171,12 @@ class Watcher:
         return np.minimum(past, np.int64(now_ms)) if now_ms < FAR_MS else past
 
     def _round(self, events: "_Events", which: Ints) -> list[Alert]:
-        used, row = np.unique(events.row[which], return_inverse=True)
+        used, inverse = np.unique(events.row[which], return_inverse=True)
+        row = inverse.astype(np.int32)
         slots = events.slots[used]
         rows = self._arena.rows[slots]
         t = events.t[which]
-        starts = np.flatnonzero(np.concatenate(([True], row[1:] != row[:-1])))
+        starts = segment_starts(row)
         today = t[starts] // DAY_MS
         zones = [events.facts[i].tz for i in used.tolist()]
         offset = offsets(zones, today)
@@ -233,7 +239,7 @@ class _Events:
     names: list[str]
     slots: Ints
     facts: list[KeyFacts]
-    row: Ints
+    row: Codes
     t: Ints
     late: np.ndarray
     place: np.ndarray
@@ -253,7 +259,7 @@ def score(day: Round) -> tuple[Evidence, ...]:
     return (places, strongest(hours.score(day), silent), rate.score(day), behaved)
 
 
-def rounds(row: Ints, day: Ints) -> tuple[Ints, list[int]]:
+def rounds(row: Codes, day: Ints) -> tuple[Ints, list[int]]:
     """Divide events into rounds: the first day of every key, then the second, and so on.
 
     Returns:
@@ -266,6 +272,15 @@ def rounds(row: Ints, day: Ints) -> tuple[Ints, list[int]]:
     number = total - np.repeat(total[begin], np.diff(np.append(begin, len(row))))
     order = np.argsort(number, kind="stable")
     return order, [0, *np.cumsum(np.bincount(number)).tolist()]
+
+
+def blocks(row: Codes, which: Ints) -> Iterator[Ints]:
+    """Divide a round into parts of so many keys that their profiles stay in the caches."""
+    key = row[which]
+    starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+    edges = [*starts[::BLOCK_KEYS].tolist(), len(which)]
+    for begin, end in pairwise(edges):
+        yield which[begin:end]
 
 
 def networks(place: np.ndarray) -> np.ndarray:

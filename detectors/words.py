@@ -58,6 +58,9 @@ _WINDOW = {
 Operators = dict[int, str]
 
 
+NEARLY_ALL_H = 20
+
+
 def observed(reason: Reason, seen: float, expected: float, operators: Operators) -> str:
     """Say what was seen."""
     n = round(seen)
@@ -136,7 +139,11 @@ def active_hours(row: Rows) -> str:
         for start in np.flatnonzero(around[length : length + 24] - around[:24] >= 0.9 * total)[:1]
     )
     length, start = best
-    return "all day" if length > 20 else f"mostly {start:02d}:00–{(start + length) % 24:02d}:00"
+    return (
+        "all day"
+        if length > NEARLY_ALL_H
+        else f"mostly {start:02d}:00-{(start + length) % 24:02d}:00"
+    )
 
 
 def many(n: int, what: str) -> str:

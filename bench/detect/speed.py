@@ -12,6 +12,7 @@ import argparse
 import math
 import resource
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def measure(keys: int, size: int, count: int) -> None:
 
 
 def rss_mib() -> float:
-    with open("/proc/self/status") as file:
+    with Path("/proc/self/status").open() as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -46,26 +47,24 @@ def batch(
 
 def joined(parts: Sequence[EventBatch]) -> list[dict[str, object]]:
     """Return the events of batches, one by one, in order of arrival."""
-    found: list[dict[str, object]] = []
-    for one in parts:
-        for i in np.argsort(one.arrival, kind="stable").tolist():
-            found.append(
-                {
-                    "keys": one.keys[one.key[i]],
-                    "ts_ms": int(one.ts_ms[i]),
-                    "ips": one.ips[one.ip[i]],
-                    "paths": one.paths[one.path[i]],
-                    "agents": one.agents[one.agent[i]],
-                    "status": int(one.status[i]),
-                }
-            )
-    return found
+    return [
+        {
+            "keys": one.keys[one.key[i]],
+            "ts_ms": int(one.ts_ms[i]),
+            "ips": one.ips[one.ip[i]],
+            "paths": one.paths[one.path[i]],
+            "agents": one.agents[one.agent[i]],
+            "status": int(one.status[i]),
+        }
+        for one in parts
+        for i in np.argsort(one.arrival, kind="stable").tolist()
+    ]
 
 
 def cut(events: Sequence[dict[str, object]], edges: Sequence[int]) -> list[EventBatch]:
     """Divide events into batches at the edges."""
     bounds = [0, *sorted(edges), len(events)]
-    parts = [events[a:b] for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
+    parts = [events[a:b] for a, b in pairwise(bounds) if b > a]
     return [batch(**{name: [e[name] for e in part] for name in part[0]}) for part in parts]
 
 
