@@ -2,6 +2,7 @@
 
 import pytest
 
+from keystore.keys import KeyScheme
 from scanner.engine import engine_of
 from scanner.generators import expand
 from scanner.rulecheck import examples, problems
@@ -41,3 +42,12 @@ def test_examples_are_the_same_on_every_run():
     rule = RULES.find("github-personal-access-token")
     assert examples(rule) == examples(rule)
     assert expand("{base62:20}", "one") != expand("{base62:20}", "two")
+
+
+@pytest.mark.parametrize("environment", ["live", "test"])
+@pytest.mark.parametrize("publishable", [False, True])
+def test_the_keys_that_the_store_issues_are_found(environment, publishable, engine):
+    key = KeyScheme().generate(environment, publishable=publishable)
+    found = engine.search(f"ACME_KEY={key}\n".encode())
+    kind = "publishable" if publishable else "secret"
+    assert [(m.rule.id, m.checksum) for m in found] == [(f"keywatch-{kind}-key", "valid")]
