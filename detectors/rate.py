@@ -36,7 +36,9 @@ EXPLAINED = 1.9
 """The most that volume says within a storm of retries, within a crowd, or on a key's first day."""
 BEYOND_CROWD = 20.0
 """A key so many times above its share of a crowd is no part of it."""
-SERVER_ERROR, LEAST_FAILED = 500, 5
+SERVER_ERROR, LEAST_FAILED = 500, 3
+LEAST_REQUESTS = 5
+"""Fewer are no flood, however rare."""
 
 WINDOWS_H = (10 / 3600, 2 / 60, 1 / 6, 1.0, 24.0)
 REASONS = (Reason.RATE_10S, Reason.RATE_2MIN, Reason.RATE_10MIN, Reason.RATE_1H, Reason.RATE_1D)
@@ -58,7 +60,7 @@ def score(day: Round) -> Evidence:
         e = np.minimum(GAIN[i] * e, record(n, usual, AT_RECORD[i]))
         e = np.minimum(e, CAP) + ((e >= CAP) & (n >= TENFOLD * (per_window + 0.5)))
         shared = crowded & ((window_h < WIDE_H) | (n < BEYOND_CROWD * (share + 1.0)))
-        e = np.where(failing | shared, np.minimum(e, EXPLAINED), e)
+        e = np.where(failing | shared, np.minimum(e, EXPLAINED), e) * (n >= LEAST_REQUESTS)
         _remember(day, i, np.where(failing | crowded, 0.0, z), n)
         one = evidence(e, REASONS[i], n.astype(np.float64), usual, CAP + 1.0)
         found = one if found is None else strongest(found, one)

@@ -14,7 +14,7 @@ from zlib import crc32
 import msgspec
 import numpy as np
 import zstandard
-from sqlalchemy import Connection, Engine, Table, delete, select
+from sqlalchemy import Connection, Engine, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import profile_deltas, profiles, side_inputs
@@ -139,8 +139,9 @@ class ProfileStore:
                 self.batch = int(batch)
                 if not self._take(int(batch), int(version), bytes(data)):
                     break
-            as_of = connection.execute(select(profiles.c.as_of).order_by(profiles.c.as_of.desc()))
+            as_of = connection.execute(select(func.max(profiles.c.as_of)))
             self.batch = max(self.batch, int(as_of.scalar() or 0))
+            self._forget_whole(connection)
             sides = connection.execute(select(*side_inputs.c)).all()
         return {name: bytes(data) for name, version, data in sides if version == VERSION}
 
@@ -188,6 +189,21 @@ class ProfileStore:
         oldest = next(iter(self._dirty.values()), self.batch + 1)
         delta = difference(keys, before, after) if keys else b""
         return Changes(self.batch, delta, whole, oldest, side)
+
+    def _forget_whole(self, connection: Connection) -> None:
+        """Drop the differences that whole rows hold already."""
+        keys = list(self._behind)
+        for begin in range(0, len(keys), ASKED_AT_ONCE):
+            some = keys[begin : begin + ASKED_AT_ONCE]
+            found = select(profiles.c.key_id, profiles.c.as_of).where(profiles.c.key_id.in_(some))
+            for key, as_of in connection.execute(found):
+                young = [(batch, bits) for batch, bits in self._behind[key] if batch > as_of]
+                if young:
+                    self._behind[key] = young
+                    self._dirty[key] = young[0][0]
+                else:
+                    del self._behind[key], self._dirty[key]
+        self._dirty = dict(sorted(self._dirty.items(), key=lambda one: one[1]))
 
     def _take(self, batch: int, version: int, data: bytes) -> bool:
         try:

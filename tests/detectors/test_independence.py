@@ -1,20 +1,16 @@
 """The same events in any batches, with any restarts, give the same profiles and alerts."""
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-from events import cut, life
-
 from database.transaction import open_database, transaction
 from detectors.geoip import GeoReader
 from detectors.profile import PROFILE
 from detectors.watcher import Watcher
+from tests.detectors.events import cut, life
 
 GEO = GeoReader()
 

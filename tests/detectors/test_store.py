@@ -1,0 +1,107 @@
+"""Profiles that are damaged, too new or many; what is kept and what is told."""
+
+import math
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select, update
+
+from database.schema import profile_deltas, profiles
+from database.transaction import open_database, reading, transaction
+from detectors import store
+from detectors.geoip import GeoReader
+from detectors.profile import PROFILE, blank
+from detectors.watcher import Watcher
+from tests.detectors.events import START_MS, batch, cut, life
+
+GEO = GeoReader()
+
+
+@pytest.fixture
+def engine(tmp_path):
+    return open_database(f"sqlite:///{tmp_path / 'k.db'}")
+
+
+def watched(engine, part):
+    watcher = Watcher(engine, GEO, clock=lambda: math.inf)
+    step = watcher.step(part, {})
+    with transaction(engine) as connection:
+        step.write(connection, 0.0)
+    return watcher, step
+
+
+def test_a_row_is_at_most_four_kilobytes():
+    assert PROFILE.itemsize <= 4096
+
+
+def test_a_packed_row_comes_back_and_belongs_to_its_key():
+    row = blank(1)
+    row["events"] = 7
+    data = store.pack("key_a", row[0])
+    assert store.unpack("key_a", data).tobytes() == row.tobytes()
+    with pytest.raises(store.CorruptError):
+        store.unpack("key_b", data)
+    with pytest.raises(store.CorruptError):
+        store.unpack("key_a", data[:-3])
+
+
+@pytest.mark.parametrize("change", [{"data": b"rubbish"}, {"version": 99}])
+def test_a_profile_that_cannot_be_read_is_told_and_learned_anew(engine, change):
+    watched(engine, batch(["key_a", "key_b"], [START_MS, START_MS]))
+    with transaction(engine) as connection:
+        connection.execute(update(profiles).where(profiles.c.key_id == "key_a").values(change))
+    watcher, step = watched(engine, batch(["key_a", "key_b"], [START_MS + 1, START_MS + 1]))
+    assert len(step.told) == 1
+    assert "key_a" in step.told[0]
+    assert watcher._arena.of(["key_a", "key_b"])["events"].tolist() == [1, 2]
+    again, step = watched(engine, batch(["key_a", "key_b"], [START_MS + 2, START_MS + 2]))
+    assert step.told == ()
+    assert again._arena.of(["key_a", "key_b"])["events"].tolist() == [2, 3]
+
+
+def test_differences_are_deleted_once_whole_rows_have_followed(engine, monkeypatch):
+    monkeypatch.setattr(store, "LEAST_CHECKPOINT", 2)
+    monkeypatch.setattr(store, "SHARE_CHECKPOINT", 1000)
+    names = [f"key_{i}" for i in range(6)]
+    for i in range(5):
+        watched(engine, batch(names if not i else names[:1], [START_MS + i] * (1 if i else 6)))
+    with reading(engine) as connection:
+        kept = connection.execute(select(func.min(profile_deltas.c.batch))).scalar()
+        whole = connection.execute(select(func.count()).select_from(profiles)).scalar()
+    assert whole == 6
+    assert kept is None or kept > 2
+
+
+def test_differences_that_cannot_be_read_are_told_and_whole_rows_serve(engine):
+    watched(engine, batch(["key_a"], [START_MS]))
+    with transaction(engine) as connection:
+        connection.execute(
+            profile_deltas.insert(), [{"batch": 2, "version": 99, "data": b"from the future"}]
+        )
+    watcher = Watcher(engine, GEO, clock=lambda: math.inf)
+    step = watcher.step(batch(["key_a"], [START_MS + 1]), {})
+    assert "cannot be read" in step.told[0]
+    assert watcher._arena.of(["key_a"])["events"].tolist() == [2]
+
+
+def test_state_does_not_grow_with_what_a_key_does(engine):
+    rng = np.random.default_rng(1)
+    n = 3000
+    part = batch(
+        ["key_a"] * n,
+        (START_MS + np.sort(rng.integers(0, 40 * 86_400_000, n))).tolist(),
+        ips=[f"{a}.{b}.1.1" for a, b in rng.integers(1, 223, (n, 2)).tolist()],
+        paths=[f"/v{i}/{'x' * (i % 700)}" for i in range(n)],
+        agents=[f"agent-{chr(97 + i % 26) * (i % 900)}" for i in range(n)],
+    )
+    watcher, _ = watched(engine, part)
+    assert len(watcher._arena) == 1
+    with reading(engine) as connection:
+        assert len(connection.execute(select(profiles.c.data)).scalar_one()) < PROFILE.itemsize
+
+
+def test_missing_fields_are_borne(engine):
+    events = [{**one, "ips": "", "agents": "", "paths": "", "status": 0} for one in life(1, n=50)]
+    watcher, step = watched(engine, cut(events, [])[0])
+    assert step.events == 50
+    assert watcher._arena.of(["key_0"])["events"][0] > 0
