@@ -28,6 +28,7 @@ def run(*arguments: str, database: str) -> tuple[float, float, float]:
         env={**os.environ, "KEYWATCH_DATABASE": database},
         check=True,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     wall = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
