@@ -78,13 +78,14 @@ def run(bench: Bench) -> str:
 
 def page(results: dict[Bench, str]) -> str:
     """Return the page."""
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    packages = [f"{name} {version(name)}" for name in PACKAGES]
+    python = f"Python {platform.python_version()}"
+    where = [str(datetime.now(UTC).date()), platform.machine(), _processor(), python, *packages]
     lines = [
         "# Benchmarks",
-        "Written by `make bench` (`python bench/run.py`); every figure comes from the script named.",
+        "Written by `make bench` (bench/run.py); every figure comes from the script named.",
         "",
-        f"{datetime.now(UTC).date()}, {platform.machine()}, {_processor()}, "
-        f"Python {platform.python_version()}, {packages}.",
+        ", ".join(where) + ".",
     ]
     for bench, said in results.items():
         lines += ["", f"## {bench.title}", f"`bench/{bench.words[0]}`", ""]
@@ -98,7 +99,7 @@ def _processor() -> str:
     except OSError:
         return platform.processor()
     names = [line.split(":")[1].strip() for line in text.splitlines() if "model name" in line]
-    return f"{len(names)} × {names[0]}" if names else platform.processor()
+    return f"{len(names)} x {names[0]}" if names else platform.processor()
 
 
 def main() -> None:
