@@ -1,48 +1,46 @@
-"""How likely a value that is assigned to a promising name is a secret: a score by hand.
+"""How likely a candidate is a secret: hard refusals first, then trees over its features.
 
 Provider rules know their format; here only the name, the value and its surroundings speak.
+bench/accuracy/train.py makes the weights; docs/decisions/0007-classifier.md says how and why.
 """
 
 import re
+from base64 import b64decode
+from binascii import Error as NotBase64
 from dataclasses import dataclass
 
+from scanner.candidate import Candidate
 from scanner.entropy import shannon
-from scanner.placeholder import example_word, invented, template
+from scanner.features import features
+from scanner.place import NOWHERE, Place, place_of
+from scanner.trees import shipped
+from scanner.wording import IDENTITY
 from vocabulary.finding import Confidence
 
-MEDIUM, LOW = 3.0, 1.0
-"""Scores from which a candidate is shown by default, and from which it is shown at all."""
+WEIGHED = frozenset({"generic", "connection-strings", "command-line", "netrc"})
+"""Providers whose rules know where a secret stands, not what it looks like."""
 
-_STRONG_NAME = re.compile(
-    r"passw(?:or)?d|passwd|\bpwd|passphrase|secret|private[_.-]?key|api[_.-]?key|apikey|access[_.-]?key"
-    r"|auth[_.-]?token|access[_.-]?token|client[_.-]?secret|credential|encryption[_.-]?key|signing[_.-]?key",
-    re.IGNORECASE,
+_LEVELS = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
+_REFUSED = re.compile(
+    r"\$\{|\{\{|\$\(|<%|%>|#\{|@@|^\$[A-Za-z_]|^\$\$?\w+\$?$|^%[\w()]{0,30}[sdvq%]?$|^<[^<>]*>$|^\[[^\]]*\]$|^\{\w*\}$"
+    r"|^:\w+$|^\*+$|^[.\-_=+x?#/\\|~]+$|\.\.\.|…|^(?:\\[a-z0])+$|^%[A-Z_]{3,}%$|^__\w+__$|^\{\{?.*\}$|^@?\w+\(.*\)$|^`.*`$"
+    r"|^(?:os\.environ|process\.env|ENV\[|System\.getenv)",
 )
-_WEAK_NAME = re.compile(
-    r"(?:key|token|secret|password)[_-]?(?:id|name|type|file|path|dir|url|uri|len|length|size|count|field"
-    r"|policy|hash|regex|pattern|prefix|label|hint|reset|form|input|column|param|version|format|expir\w*"
-    r"|bucket|arn|store|ring|code|event|class)s?$|public[_.-]?key|fingerprint|checksum|sha\d+|digest"
-    r"|\bkeyword|csrf|xsrf|token(?:izer|ize)|primary[_-]?key|foreign[_-]?key|sort[_-]?key|cache[_-]?key|key[_-]?(?:code|board)",
-    re.IGNORECASE,
+_PUBLIC = re.compile(
+    r"^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2|sha\d{1,3}[-:]|https?://[^@]*$|data:)|^-----BEGIN (?:PUBLIC|CERT)"
 )
-_REFERENCE = re.compile(
-    rb"^(?:self|this|os|env|process|config|settings|options|args|params|request|ctx|app|data|var|local"
-    rb"|module|secrets|props|state|conf|cfg|obj|res|req|user|row|kwargs|opts)[.\[>-]|getenv|environ|process\.env"
-    rb"|^[A-Za-z_][\w.]*\(|\)$|^[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)+$|^&?[A-Za-z_]\w*\[|=>|^@|^\\|^!"
+_FOREIGN_LETTERS = re.compile(r"[^\x00-\x7f]")
+_STANDS_FOR_HEX = re.compile(
+    r"(?i)deadbeef|c0ffee|cafebabe|(?:[0-9a-f]{2})?(?:0123456789|123456789a)|(.)\1{7}"
 )
-_IDENTIFIER = re.compile(rb"^[A-Za-z]+(?:[_.-][A-Za-z]+)*$")
-_CONSTANT = re.compile(rb"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
-_CAMEL = re.compile(rb"^[a-z]+(?:[A-Z][a-z]+)+$|^(?:[A-Z][a-z]+){2,}$")
-_PATH = re.compile(rb"^(?:\.{0,2}/|~/|[A-Za-z]:\\|file:|https?://[^@]*$)|\.(?:json|ya?ml|pem|key|txt|py|js|go|html?|php|conf)$")  # fmt: skip  # noqa: E501
-_NOTHING = frozenset(
-    b"true false none null nil undefined string str text bytes int number bool boolean optional"
-    b" required default password passwd secret token key value any object empty unknown public"
-    b" private username user admin root test testing localhost hidden masked sha256 md5 bearer"
-    b" basic".split()
+_RANDOM = 3.5  # bits a character; words stay below
+_MADE, _EVEN = 16, 3.0  # signs, and bits for each, of what machines make
+_CHOSEN = 8
+_SECRET_NAME = re.compile(
+    r"(?i)pass(?!ive|enger|port|age|ing|ed\b)|pwd|secret|token|(?:api|access|private|auth|encrypt\w*|sign\w*|master|account|shared|storage|service|license"
+    r"|application|app|consumer|hmac|session|cookie|bot|admin|aws|s3)[_.-]?key|apikey|cred(?:ential)?s?\b|bearer|jwt|auth$"
 )
-_HASH = re.compile(rb"^(?:sha\d+[-:]|\$\d\w?\$|\{\w+\})")
-_WORD_BREAKS = re.compile(rb"[a-z]{4,}")
-_VOWELS = frozenset(b"aeiou")
+_ALIKE = 4  # a UUID has more distinct digits than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,92 +53,122 @@ class Score:
     """
 
     confidence: Confidence | None
-    points: float
-    reasons: tuple[str, ...]
+    probability: float
+    reasons: tuple[str, ...] = ()
 
 
-_NO = Score(None, 0.0, ())
+def refused(candidate: Candidate) -> bool:
+    """Say whether a value is filled in elsewhere, is known to be public, or is nothing at all."""
+    value = candidate.value
+    if _REFUSED.search(value) or _PUBLIC.search(value) or len(set(value)) == 1:
+        return True
+    if len(_FOREIGN_LETTERS.findall(value)) > 1 or _STANDS_FOR_HEX.search(value):
+        return True
+    if candidate.kind == "uuid":
+        return len(set(value.lower()) - {"-"}) <= _ALIKE or _counts_up(value)
+    if candidate.kind == "header" and candidate.before.rstrip().lower().endswith("basic"):
+        return not _user_and_password(value)
+    return candidate.name != "" and value.lower() == candidate.name.lower()
 
 
-def score(name: str, value: bytes, *, quoted: bool, path: str = "") -> Score:
-    """Weigh a value by what it looks like and what it is assigned to.
+def possible(candidate: Candidate, *, known_place: bool = False) -> Score | None:
+    """Weigh a candidate whose path is not known; unlikely ones need no path to be dropped.
 
     Args:
-        name: the name before the value, as it stands there.
-        value: without its quotes.
-        quoted: whether quotes stood around it; bare words in code are names of things.
-        path: of the file, where known.
+        candidate: what a rule saw.
+        known_place: the rule alone says that a secret stands here; it is kept, however unlikely,
+            so that logs are rid of it.
+
+    Returns:
+        None for what is no secret.
     """
-    if _no_secret(name, value, quoted=quoted):
-        return _NO
-    reasons = [f"assigned to `{name}`"] if name else []
-    points = 1.5 if _STRONG_NAME.search(name) else 0.5
-    if _WEAK_NAME.search(name):
-        points -= 2.0
-    points += _value_points(value)
-    points += 0.5 if quoted else 0.0
-    if example_word(value):
-        points -= 3.0
-    if _from_tests(path):
-        points -= 0.5
+    if refused(candidate):
+        return None
+    model = shipped()
+    probability = model.probability(features(candidate, NOWHERE))
+    if probability < model.possible and not known_place:
+        return None
+    return _scored(candidate, probability, NOWHERE)
+
+
+def weigh(candidate: Candidate, path: str) -> Score:
+    """Weigh a candidate in a file."""
+    place = place_of(path)
+    return _scored(candidate, shipped().probability(features(candidate, place)), place)
+
+
+def _scored(candidate: Candidate, probability: float, place: Place) -> Score:
+    if place.translated and not _machine_made(candidate.value):
+        return Score(None, probability)
+    reached = sum(probability >= level for level in shipped().levels)
+    reached = min(reached, _most(candidate, place))
+    confidence = _LEVELS[reached - 1] if reached else None
+    return Score(confidence, probability, tuple(_reasons(candidate, probability, place)))
+
+
+def _most(candidate: Candidate, place: Place) -> int:
+    """Return the highest level that a candidate may reach: 1 low, 2 medium, 3 high.
+
+    The labels that trees learn from count fixtures of tests and every UUID; a person who did not
+    ask for everything is shown neither.
+    """
+    made = _machine_made(candidate.value)
+    if candidate.kind == "uuid":
+        return 2 if _names_a_secret(candidate.name) and not place.among_tests else 1
+    if candidate.kind == "assignment" and not _names_a_secret(candidate.name):
+        return 1
+    if place.among_tests or place.among_examples:
+        return 2 if made else 1
+    return 3 if made or _strong(candidate.value) else 2
+
+
+def _names_a_secret(name: str) -> bool:
+    """Say whether a name is one of secrets, rather than of ids, nonces or bare keys."""
+    return _SECRET_NAME.search(name) is not None and not IDENTITY.search(name)
+
+
+def _machine_made(value: str) -> bool:
+    """Say whether a value is long and mixed, so that no person thought of it."""
+    letters = any(map(str.isalpha, value))
+    digits = sum(map(str.isdigit, value))
+    return len(value) >= _MADE and letters and digits > 1 and shannon(value.encode()) >= _EVEN
+
+
+def _strong(value: str) -> bool:
+    """Say whether a password keeps the rules of those who set rules: eight signs of three kinds."""
+    kinds = (str.isupper, str.islower, str.isdigit, lambda sign: not sign.isalnum())
+    return len(value) >= _CHOSEN and sum(any(map(kind, value)) for kind in kinds) > 2  # noqa: PLR2004
+
+
+def _reasons(candidate: Candidate, probability: float, place: Place) -> list[str]:
+    said = {
+        "url": "stands between user and host of an address",
+        "command": "is given to a command",
+        "sql": "is the password of an SQL statement",
+        "header": "is sent as authorization",
+        "seed": "is a seed of one-time passwords",
+        "uuid": "is a UUID; some services accept one as a key",
+    }.get(candidate.kind) or f"assigned to `{candidate.name}`"
+    reasons = [said]
+    if len(candidate.value) >= 16 and (bits := shannon(candidate.value.encode())) >= _RANDOM:  # noqa: PLR2004
+        reasons.append(f"random-looking: {bits:.1f} bits a character")
+    if place.among_tests or place.among_examples:
         reasons.append("stands among tests or examples")
-    if shannon(value) >= 3.5:  # noqa: PLR2004  (bits a character; words stay below)
-        reasons.append(f"random-looking: {shannon(value):.1f} bits a character")
-    confidence = Confidence.MEDIUM if points >= MEDIUM else Confidence.LOW
-    return Score(confidence if points >= LOW else None, points, tuple(reasons))
+    return [*reasons, f"the classifier gives it {probability:.0%}"]
 
 
-def _no_secret(name: str, value: bytes, *, quoted: bool) -> bool:
-    low = value.lower().strip(b"\"'`;,")
-    return bool(
-        len(value) < 4  # noqa: PLR2004
-        or low in _NOTHING
-        or low == name.lower().encode()
-        or template(value)
-        or invented(value)
-        or len(set(value)) < 4  # noqa: PLR2004
-        or _PATH.search(value)
-        or _HASH.match(value)
-        or _CONSTANT.match(value)
-        or (not quoted and (_REFERENCE.search(value) or _CAMEL.match(value)))
+def _counts_up(value: str) -> bool:
+    digits = value.replace("-", "")
+    return (
+        len(set(digits[at : at + 4] for at in range(0, 32, 4))) <= 5
+        and all(len(set(digits[at : at + 4])) == 1 for at in range(8, 20, 4))
+        or digits.startswith(("0123456", "1234567"))
     )
 
 
-def _value_points(value: bytes) -> float:
-    letters = any(chr(c).isalpha() for c in value)
-    digits = any(48 <= c <= 57 for c in value)  # noqa: PLR2004  (ASCII digits)
-    mixed = value.lower() != value and value.upper() != value
-    other = any(not chr(c).isalnum() for c in value)
-    kinds = letters + digits + mixed + other
-    points = (shannon(value) - 2.5) * 0.9 + (kinds - 1) * 0.35
-    points += min(len(value), 40) / 40
-    if _IDENTIFIER.match(value) or _CAMEL.match(value):
-        points -= 1.8
-    elif _wordy(value):
-        points -= 1.0
-    if b" " in value:
-        points -= 2.5
-    return points
-
-
-def _wordy(value: bytes) -> bool:
-    """Say whether most of a value is made of letters that can be spoken."""
-    spoken = sum(len(run) for run in _WORD_BREAKS.findall(value.lower()) if _spoken(run))
-    return spoken > _MOSTLY * len(value)
-
-
-def _spoken(run: bytes) -> bool:
-    share = sum(letter in _VOWELS for letter in run) / len(run)
-    return _FEW_VOWELS <= share <= _MOSTLY
-
-
-_FEW_VOWELS, _MOSTLY = 0.2, 0.6
-
-
-def _from_tests(path: str) -> bool:
-    return bool(
-        re.search(
-            r"(?:^|/)(?:tests?|specs?|examples?|fixtures?|testdata|mocks?|docs?)/|_test\.|\.spec\.|test_",
-            path,
-        )
-    )
+def _user_and_password(value: str) -> bool:
+    try:
+        raw = b64decode(value + "=" * (-len(value) % 4), validate=True)
+    except (NotBase64, ValueError):
+        return False
+    return b":" in raw and all(byte >= 32 for byte in raw)  # noqa: PLR2004  (printable)

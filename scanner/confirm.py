@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from scanner import checksum, classify
+from scanner import checksum
+from scanner.candidate import Candidate, candidate_of, closed, kind_of
+from scanner.classify import WEIGHED, possible
 from scanner.entropy import shannon
-from scanner.match import GENERIC
-from scanner.placeholder import example_word, invented, template
+from scanner.placeholder import invented, template
 from scanner.prefilter import UNBOUNDED, width
 from scanner.rules import Rule
 from vocabulary.finding import Confidence
@@ -35,6 +36,7 @@ class Confirmed:
     checksum: str
     reasons: tuple[str, ...]
     label: str
+    candidate: Candidate | None = None
 
 
 Memory = dict[tuple[str, bytes], tuple[Confirmed, ...]]
@@ -115,33 +117,42 @@ class Confirmer:
 
     def _confirmed(self, piece: bytes) -> Iterator[Confirmed]:
         assert self._pattern is not None
-        named = "secret" in self._pattern.groupindex
+        groups = self._pattern.groupindex
         for found in self._pattern.finditer(piece, 1):
-            span = found.span("secret") if named else found.span()
-            if span[0] < span[1] and (verdict := self._judged(piece, span)):
-                label = assigned(piece, span)[0]
-                low, high = found.span()
-                yield Confirmed(
-                    low, high, span[0], span[1], verdict[0], verdict[1], verdict[2], label
-                )
+            span = found.span("secret") if "secret" in groups else found.span()
+            if span[0] >= span[1]:
+                continue
+            name = found.span("name") if "name" in groups and found["name"] else None
+            judged = self._weighed(piece, span, name) if self._weighs else self._judged(piece, span)
+            if judged:
+                yield replace(judged, match_start=found.start(), match_end=found.end())
 
-    def _judged(
-        self, piece: bytes, span: tuple[int, int]
-    ) -> tuple[Confidence, str, tuple[str, ...]] | None:
+    @property
+    def _weighs(self) -> bool:
+        return self.rule.provider in WEIGHED
+
+    def _weighed(
+        self, piece: bytes, span: tuple[int, int], name: tuple[int, int] | None
+    ) -> Confirmed | None:
+        """Let the classifier say whether a value of no known format is worth a second look."""
+        rule, span = self.rule, closed(piece, span)
+        if rule.entropy and shannon(piece[span[0] : span[1]]) < rule.entropy:
+            return None
+        candidate = candidate_of(kind_of(rule.id, rule.provider), piece, span, name)
+        score = possible(candidate, known_place=rule.confidence == Confidence.HIGH)
+        if score is None:
+            return None
+        confidence = score.confidence or Confidence.LOW
+        return Confirmed(0, 0, *span, confidence, "none", score.reasons, candidate.name, candidate)
+
+    def _judged(self, piece: bytes, span: tuple[int, int]) -> Confirmed | None:
         rule, secret = self.rule, piece[span[0] : span[1]]
         if rule.entropy and shannon(secret) < rule.entropy:
             return None
-        if rule.provider in GENERIC and rule.confidence == Confidence.LOW:
-            name, quoted = assigned(piece, span)
-            weighed = classify.score(name, secret, quoted=quoted)
-            if weighed.confidence is None:
-                return None
-            return weighed.confidence, "none", weighed.reasons
         if len(secret) <= _TOKEN and (template(secret) or invented(secret)):
             return None
-        if rule.provider in GENERIC and example_word(secret):
-            return None
-        return self._proven(secret)
+        confidence, proof, reasons = self._proven(secret)
+        return Confirmed(0, 0, *span, confidence, proof, reasons, assigned(piece, span)[0])
 
     def _proven(self, secret: bytes) -> tuple[Confidence, str, tuple[str, ...]]:
         rule = self.rule

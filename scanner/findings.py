@@ -1,8 +1,9 @@
 """From matches to findings: one a secret, with all its places, its standing and its reasons."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from scanner.classify import weigh
 from scanner.fingerprint import fingerprint
 from scanner.match import Match
 from vocabulary.alert import Severity
@@ -49,11 +50,11 @@ def findings(
         show_secrets: leave secrets readable, for the person at the terminal.
     """
     groups: dict[bytes, _Group] = {}
-    for match in matches:
+    for match, places in weighed(matches, located):
         group = groups.setdefault(match.secret, _Group(match))
         if match.strength > group.best.strength:
             group.best = match
-        for place in _places(match, located.get(match.item, ())):
+        for place in places:
             group.places.setdefault(
                 (place.blob, place.path, str(place.line), str(place.column)), place
             )
@@ -66,6 +67,24 @@ def findings(
         for secret, credential, key_ in zip(secrets, credentials, known, strict=True)
     ]
     return sorted(found, key=_order)
+
+
+def weighed(matches: Iterable[Match], located: Locate) -> Iterator[tuple[Match, Sequence[Place]]]:
+    """Yield matches with their places; those of no known format only where they are likely.
+
+    What a value is worth depends on the file in which it stands, which is known only now.
+    """
+    for match in matches:
+        places = list(_places(match, located.get(match.item, ())))
+        if match.candidate is None:
+            yield match, places
+            continue
+        scores = {place.path: weigh(match.candidate, place.path) for place in places}
+        kept = [place for place in places if scores[place.path].confidence]
+        if kept:
+            best = max((scores[place.path] for place in kept), key=lambda score: score.probability)
+            assert best.confidence is not None
+            yield replace(match, confidence=best.confidence, reasons=best.reasons), kept
 
 
 def _order(finding: Finding) -> tuple[int, int, str, int]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from scanner.candidate import Candidate
 from scanner.rules import Rule
 from vocabulary.finding import Confidence
 
@@ -14,6 +15,7 @@ class Match:
         item: name of the text: an object id, a path.
         inside: name of the member of an archive, as a suffix of the path.
         label: the name that the secret is assigned to, where it is.
+        candidate: set for a value of no known format, to be weighed where its path is known.
         start: bytes from the beginning of the text (of the outermost, when decoded).
         line, column, end_line: 1-based.
         checksum: valid, invalid or none.
@@ -34,6 +36,7 @@ class Match:
     decoding: tuple[str, ...] = ()
     inside: str = ""
     label: str = ""
+    candidate: Candidate | None = None
 
     @property
     def packed(self) -> bool:

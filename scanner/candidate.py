@@ -1,0 +1,97 @@
+"""A value that may be a secret, with what stands around it."""
+
+import re
+from dataclasses import dataclass
+
+BEFORE, AFTER = 160, 80
+"""How much of the line is kept on either side of the value, in bytes."""
+_QUOTES = "\"'`"
+_LEFT = re.compile(rb"[\w.$\[\]-]{0,60}\Z")
+_KINDS = {
+    "generic-uuid": "uuid",
+    "generic-sql-password": "sql",
+    "generic-url-password": "url",
+    "generic-command-option": "command",
+    "generic-basic-credentials": "header",
+    "generic-bearer-token": "header",
+    "generic-one-time-password-seed": "seed",
+}
+_PROVIDERS = {"connection-strings": "url", "command-line": "command", "netrc": "command"}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A value and its surroundings. It holds the secret itself: `repr` leaves all of it out.
+
+    Attributes:
+        kind: where it was found: assignment, url, command, sql, header, seed, uuid.
+        name: what it is assigned to, whole.
+        value: without quotes.
+        quote: the quote before it, if any.
+        before: what stands before it on its line.
+        after: what stands behind it.
+    """
+
+    kind: str
+    name: str
+    value: str
+    quote: str
+    before: str
+    after: str
+
+    def __repr__(self) -> str:
+        """Say what kind it is."""
+        return f"Candidate({self.kind})"
+
+
+def kind_of(rule: str, provider: str) -> str:
+    """Return the kind of candidates that a rule brings."""
+    return _KINDS.get(rule) or _PROVIDERS.get(provider, "assignment")
+
+
+def candidate_of(
+    kind: str, piece: bytes, value: tuple[int, int], name: tuple[int, int] | None
+) -> Candidate:
+    """Cut a candidate out of its surroundings.
+
+    Args:
+        kind: see `Candidate`.
+        piece: some lines.
+        value: where the value stands in it.
+        name: where the rule saw (the end of) a name, if it did.
+    """
+    start, end = value
+    line = max(piece.rfind(b"\n", 0, start) + 1, start - BEFORE)
+    stop = piece.find(b"\n", end, end + AFTER)
+    text = piece[line:start].decode("utf-8", "replace")
+    return Candidate(
+        kind=kind,
+        name=_whole(piece, name) if name else "",
+        value=piece[start:end].decode("utf-8", "replace"),
+        quote=text[-1] if text and text[-1] in _QUOTES else "",
+        before=text,
+        after=piece[end : stop if stop >= 0 else end + AFTER].decode("utf-8", "replace"),
+    )
+
+
+def closed(piece: bytes, span: tuple[int, int]) -> tuple[int, int]:
+    """Extend a value to the quote that it began with, where another kind of quote cut it short."""
+    start, end = span
+    quote = piece[start - 1 : start]
+    at = end
+    while piece[at : at + 1] == b"\\":
+        at += 1
+    if quote not in (b'"', b"'") or piece[at : at + 1] in (quote, b"`", b""):
+        return span
+    rest = _REST.match(piece, at)
+    return (start, rest.end()) if rest and piece[rest.end() : rest.end() + 1] == quote else span
+
+
+_REST = re.compile(rb"[\"'][^\s\"']{1,40}")
+
+
+def _whole(piece: bytes, span: tuple[int, int]) -> str:
+    """Extend a name to the left: rules look for its telling end alone."""
+    left = _LEFT.search(piece[max(0, span[0] - 60) : span[0]])
+    start = span[0] - len(left[0]) if left else span[0]
+    return piece[start : span[1]].decode("latin-1").strip("-$.[]")

@@ -1,0 +1,169 @@
+"""What can be said of a candidate in numbers: its value, its name, its line, its path.
+
+The features are facts that hold for words as for random letters: how a value is shaped and what it
+is assigned to count for more than whether its letters look drawn by lot, for people choose words.
+"""
+
+import re
+from functools import lru_cache
+from math import log2
+
+from scanner.candidate import Candidate
+from scanner.entropy import shannon
+from scanner.place import Place
+from scanner.rarity import rarity
+from scanner.wording import (
+    BAD_NAME,
+    CODE_LINE,
+    IDENTITY,
+    NAME_KINDS,
+    QUALIFIED,
+    SPOKEN_TO_PEOPLE,
+    STOCK,
+    TYPES,
+    last_word,
+    words,
+)
+
+_LIMIT = 16
+_HEX = re.compile(r"[0-9a-fA-F]+")
+_BASE64 = re.compile(r"[0-9A-Za-z+/_-]{16,}={0,2}")
+_BASE32 = re.compile(r"[A-Z2-7]{16,}")
+_SHAPES = (
+    ("snake", re.compile(r"[A-Za-z][a-z]*(?:_[A-Za-z]+)+")),
+    ("kebab", re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)+")),
+    ("constant", re.compile(r"[A-Z]+(?:_[A-Z0-9]+)+")),
+    ("camel", re.compile(r"[a-z]+(?:[A-Z][a-z]*)+|(?:[A-Z][a-z]+){2,}")),
+    ("dotted", re.compile(r"[$@&]?[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)+")),
+    ("path", re.compile(r"(?:\.{0,2}|~|[A-Za-z]:)?(?:[/\\][\w.@{}*-]+){1,}[/\\]?|(?:[\w.@-]+/){1,}[\w.@-]*")),
+    ("url", re.compile(r"[a-z][a-z0-9+.-]{1,12}:(?://|[a-z]+:).*")),
+    ("email", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    ("number", re.compile(r"[+-]?(?:0x[0-9a-fA-F]+|\d+(?:\.\d+)*[a-z%]{0,2})")),
+    ("version", re.compile(r"[v^~<>= ]{0,3}\d+(?:\.(?:\d+|[x*])){1,4}(?:[-+.]\w+)*")),
+    ("host", re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,8}(?::\d+)?|\d+\.\d+\.\d+\.\d+(?::\d+)?")),
+    ("file", re.compile(r".*\.(?:json|ya?ml|pem|key|crt|cer|p12|pfx|jks|txt|log|py|js|ts|rb|go|java|php|html?|css|xml|conf|cfg|ini|env|png|svg|jpg|pub|sql|sh|md|toml|db|properties)")),
+    ("capitalised", re.compile(r"[A-Z][a-z]{2,}")),
+    ("lower", re.compile(r"[a-z]{3,}")),
+    ("upper", re.compile(r"[A-Z]{3,}")),
+    ("word_digits", re.compile(r"[A-Za-z]{3,}\d{1,6}")),
+    ("symbol", re.compile(r":[a-z_]\w*[?!]?")),
+    ("call", re.compile(r".*\w\(.*|.*\)")),
+    ("index", re.compile(r"[\w.$]+\[.*")),
+    ("variable", re.compile(r"[$@%&*]\w.*")),
+    ("algorithm", re.compile(r"(?i)(?:aes|rsa|sha|hmac|ed|ecdsa|hs|rs|es|ps|md|x|des|dh|ssh|pbkdf|curve|p-?)[-_]?\d{1,5}(?:[-_/]\w+)*|[a-z]+[-_]with[-_].*")),
+)  # fmt: skip
+_FILLED = re.compile(r"[{}<>]|%[sdvq(]|\$\(|\$\w|\.\.\.|…|\*{2,}|#\{|\\[nrt0wds]|\^|\|")
+_NON_ASCII = re.compile(r"[^\x00-\x7f]")
+_COMMENT = re.compile(r"\s*(?://|#|/?\*|--|;|<!--|\"\"\"|rem\b)|.*\s(?://|#)\s", re.IGNORECASE)
+_QUERY = re.compile(r"[?&][\w.\[\]%-]{1,60}=$")
+_OPERATOR = re.compile(r"(=>|:=|===?|!==?|\+=|[=:(,]|<-|>)[^=:(,>]*$")
+_OPERATORS = {"=>": 1, ":=": 2, "==": 3, "===": 3, "!=": 3, "!==": 3, "+=": 4, "=": 5, ":": 6, "(": 7, ",": 8, ">": 9}  # fmt: skip
+_SPACED = re.compile(r"\s(?:=|:=|=>)\s*[\"'`]?$")
+_AFTERS = {"": 1, "\n": 1, "\r": 1, " ": 2, ",": 3, ";": 4, ")": 5, "(": 6, ".": 7, "&": 8, "\\": 9, "+": 10, "<": 11, "]": 12, "}": 13}  # fmt: skip
+_KINDS = {"assignment": 0, "url": 1, "command": 2, "sql": 3, "header": 4, "seed": 5, "uuid": 6}
+_STEPS = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "9876543210", "qwertyuiopasdfghjklzxcvbnm")
+
+VALUE = (
+    "length", "digits", "uppers", "lowers", "others", "spaces", "classes", "distinct", "entropy",
+    "rarity", "hex", "base64", "base32", "known_length", "runs", "steps", "non_ascii", "filled",
+    "stock", "stock_share", "types", "says_name", "same_as_name", "sentence", "ends_sentence",
+    "letters_only", "digits_only", "leading_other", *(f"is_{name}" for name, _ in _SHAPES),
+)  # fmt: skip
+NAME = (
+    *(f"name_{kind}" for kind, _ in NAME_KINDS), "name_last", "name_bad", "name_identity",
+    "name_qualified", "name_length", "name_upper", "name_words", "name_stock", "name_only", "name_spoken",
+)  # fmt: skip
+LINE = (
+    "kind", "quote", "operator", "spaced", "next", "comment", "query", "code", "line_long",
+    "repeated_name", "in_text", "indented",
+)  # fmt: skip
+NAMES = (*VALUE, *NAME, *LINE, *Place.NAMES)
+Vector = tuple[float, ...]
+
+
+def features(candidate: Candidate, place: Place) -> Vector:
+    """Return the numbers of a candidate at a place, in the order of `NAMES`."""
+    return (*spoken(candidate), *place.features)
+
+
+@lru_cache(maxsize=4096)
+def spoken(candidate: Candidate) -> Vector:
+    """Return those that do not depend on the place."""
+    return (*_value(candidate), *_name(candidate.name), *_line(candidate))
+
+
+def _value(candidate: Candidate) -> Vector:
+    value = candidate.value
+    size = len(value)
+    digits = sum(map(str.isdigit, value))
+    uppers, lowers = sum(map(str.isupper, value)), sum(map(str.islower, value))
+    others = size - digits - uppers - lowers
+    parts = words(value)
+    known = sum(len(part) for part in parts if part in STOCK)
+    said = set(parts) & set(words(candidate.name))
+    return (
+        log2(size + 1), digits / size, uppers / size, lowers / size, others / size,
+        value.count(" "), sum(map(bool, (digits, uppers, lowers, others))),
+        len(set(value)) / min(size, 32), shannon(value.encode()) if size >= _LIMIT else 0.0,
+        rarity(value), _HEX.fullmatch(value) is not None,
+        _BASE64.fullmatch(value) is not None, _BASE32.fullmatch(value) is not None,
+        size in (20, 24, 32, 36, 40, 44, 48, 64, 86, 88, 128), _longest_run(value), _steps(value),
+        _NON_ASCII.search(value) is not None, _FILLED.search(value) is not None,
+        value.lower() in STOCK, known / max(1, size - others), sum(part in TYPES for part in parts),
+        sum(map(len, said)) / size, _plain(value) == _plain(candidate.name),
+        sum(part.isalpha() and len(part) > 1 for part in value.split(" ")[1:]),
+        value[-1] in ".:!?,", uppers + lowers == size, digits == size,
+        not value[0].isalnum(), *(bool(shape.fullmatch(value)) for _, shape in _SHAPES),
+    )  # fmt: skip
+
+
+def _plain(text: str) -> str:
+    return "".join(words(text))
+
+
+def _longest_run(value: str) -> int:
+    longest = run = 1
+    for before, after in zip(value, value[1:], strict=False):
+        run = run + 1 if before == after else 1
+        longest = max(longest, run)
+    return longest
+
+
+def _steps(value: str) -> float:
+    """Return how much of a value counts up or follows the keyboard."""
+    low = value.lower()
+    followed = sum(
+        any(low[at : at + 3] in steps for steps in _STEPS) for at in range(max(0, len(low) - 2))
+    )
+    return followed / max(1, len(low) - 2)
+
+
+@lru_cache(maxsize=4096)
+def _name(name: str) -> Vector:
+    parts = words(name)
+    last = last_word(parts)
+    return (
+        *(kind.search(name) is not None for _, kind in NAME_KINDS), last,
+        BAD_NAME.search(name) is not None, IDENTITY.search(name) is not None,
+        QUALIFIED.search(name) is not None, min(len(name), 60), name.isupper(), len(parts),
+        sum(part in ("test", "example", "dummy", "fake", "sample", "invalid", "wrong", "mock", "bad") for part in parts),
+        len(parts) == 1, SPOKEN_TO_PEOPLE.search(name) is not None,
+    )  # fmt: skip
+
+
+def _line(candidate: Candidate) -> Vector:
+    before, after = candidate.before, candidate.after
+    body = before.rstrip(" \t\"'`\\bfru@")
+    operator = _OPERATOR.search(body[-40:])
+    first = after[:1]
+    if candidate.quote and first == candidate.quote:
+        first = after[1:2]
+    return (
+        _KINDS[candidate.kind], {"": 0, '"': 1, "'": 2, "`": 3}[candidate.quote],
+        _OPERATORS.get(operator[1], 0) if operator else 0, _SPACED.search(before) is not None,
+        _AFTERS.get(first, 0), _COMMENT.match(before) is not None,
+        _QUERY.search(before) is not None, CODE_LINE.search(before) is not None,
+        log2(len(before) + len(after) + 1), before.count(candidate.name) if candidate.name else 0,
+        sum(word.isalpha() for word in before.split(" ")),
+        len(before) - len(before.lstrip()),
+    )  # fmt: skip

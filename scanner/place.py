@@ -1,0 +1,83 @@
+"""What a path says of the lines in a file: its language, and whether they are tests or texts."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+_LANGUAGES = {
+    "code": "c cc cpp cxx h hpp m mm java kt kts scala cs go rs swift dart hs erl ex exs clj fs vb pas pyx proto",
+    "script": "py rb php js ts tsx jsx vue mjs cjs pl pm lua r groovy gradle coffee jl tcl el moo las",
+    "shell": "sh bash zsh fish bats ps1 psm1 bat cmd command dockerfile makefile mk",
+    "config": "yml yaml toml ini cfg conf cnf properties env config tf tfvars hcl plist settings editorconfig cf rc netrc pgpass npmrc credentials creds",
+    "data": "json xml csv tsv har log sql ldif lock jsonl ndjson graphql bundle map golden snap out dump",
+    "text": "md rst txt adoc html htm tex org textile markdown xhtml erb jsp ejs hbs j2 odd",
+    "interface": "xaml xib storyboard strings resx po pot arb ftl xlf tl resources ldml",
+    "template": "template tmpl tpl example sample dist default",
+}  # fmt: skip
+_OF = {
+    ending: number
+    for number, endings in enumerate(_LANGUAGES.values(), 1)
+    for ending in endings.split()
+}
+_TESTS = re.compile(
+    r"(?i)(?:^|[/_.-])(?:tests?|testing|specs?|fixtures?|testdata|mocks?|e2e|cypress)(?:[/_.-]|$)|Tests?\."
+)
+_EXAMPLES = re.compile(r"(?i)(?:^|[/_.-])(?:examples?|samples?|demos?|tutorials?|templates?|docs?|documentation|manual|readme|changelog|changes|history|news)(?:[/_.-]|$)")  # fmt: skip
+_TRANSLATED = re.compile(r"(?i)(?:^|/)(?:locales?|langs?|i18n|l10n|translations?|languages?|messages)(?:[/_.-]|$)|(?:^|[/_.-])messages?[._-]\w*")  # fmt: skip
+_FOREIGN = re.compile(r"(?i)(?:^|/)(?:vendor|node_modules|third_party|bower_components|dist|min)(?:/|\.)|\.min\.|\.lock$|-lock\.|go\.sum$")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path in numbers.
+
+    Attributes:
+        features: in the order of `NAMES`; all 0 where nothing is known.
+        among_tests: whether it lies among tests.
+        among_examples: whether it lies among examples or documentation.
+    """
+
+    NAMES: ClassVar = (
+        "language", "tests", "examples", "translated", "foreign", "sql", "json", "hidden",
+    )  # fmt: skip
+    features: tuple[float, ...] = (0.0,) * 8
+
+    @property
+    def among_tests(self) -> bool:
+        """Whether the path is one of tests."""
+        return bool(self.features[1])
+
+    @property
+    def among_examples(self) -> bool:
+        """Whether the path is one of examples or documentation."""
+        return bool(self.features[2])
+
+    @property
+    def translated(self) -> bool:
+        """Whether the path is one of texts in the languages of people."""
+        return bool(self.features[3])
+
+
+NOWHERE = Place()
+
+
+@lru_cache(maxsize=4096)
+def place_of(path: str) -> Place:
+    """Return what a path says; nothing for an empty one."""
+    if not path:
+        return NOWHERE
+    name = path.rsplit("!", 1)[-1].rsplit("/", 1)[-1].lower()
+    ending = name.rsplit(".", 1)[-1]
+    return Place(
+        (
+            float(_OF.get(ending, 9)),
+            float(_TESTS.search(path) is not None),
+            float(_EXAMPLES.search(path) is not None),
+            float(_TRANSLATED.search(path) is not None),
+            float(_FOREIGN.search(path) is not None),
+            float(ending == "sql"),
+            float(ending in ("json", "har", "log")),
+            float(name.startswith(".") or ending in ("env", "properties")),
+        )
+    )
