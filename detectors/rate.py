@@ -24,18 +24,14 @@ LONGEST_GAP_DAYS = 4
 SATURDAY = 5
 TENFOLD = 10.0
 """So many times the mean, and rare beyond doubt, says one more than any other evidence."""
-WIDE_H = 1 / 6
 BELOW_RECORD = 0.9
 """What is below the key's record says too little to add to anything."""
 AT_RECORD, RECORD_SLOPE = (2.7, 2.7, 2.0, 2.0, 1.6), 3.0
 """What a count at the key's record may say in each window, and what ten times the record adds."""
 GAIN = (1.15, 1.1, 1.0, 1.0, 1.0)
 """Short windows have thinner tails than Student's t allows for; measured on quiet keys."""
-WIDE_H = 1 / 6
 EXPLAINED = 1.9
 """The most that volume says within a storm of retries, within a crowd, or on a key's first day."""
-BEYOND_CROWD = 20.0
-"""A key so many times above its share of a crowd is no part of it."""
 SERVER_ERROR, LEAST_FAILED = 500, 3
 LEAST_REQUESTS = 5
 """Fewer are no flood, however rare."""
@@ -59,8 +55,7 @@ def score(day: Round) -> Evidence:
         usual = day.rows["busiest"][:, i].astype(np.float64)[day.row]
         e = np.minimum(GAIN[i] * e, record(n, usual, AT_RECORD[i]))
         e = np.minimum(e, CAP) + ((e >= CAP) & (n >= TENFOLD * (per_window + 0.5)))
-        shared = crowded & ((window_h < WIDE_H) | (n < BEYOND_CROWD * (share + 1.0)))
-        e = np.where(failing | shared, np.minimum(e, EXPLAINED), e) * (n >= LEAST_REQUESTS)
+        e = np.where(failing | crowded, np.minimum(e, EXPLAINED), e) * (n >= LEAST_REQUESTS)
         _remember(day, i, np.where(failing | crowded, 0.0, z), n)
         one = evidence(e, REASONS[i], n.astype(np.float64), usual, CAP + 1.0)
         found = one if found is None else strongest(found, one)
