@@ -99,7 +99,7 @@ class Stage:
             lines = log.read_text(errors="replace").splitlines()
             return next((line for line in lines if text in line), "")
 
-        return wait_for(line, f"`keywatch {words}` to say {text!r}")
+        return str(wait_for(line, f"`keywatch {words}` to say {text!r}"))
 
     def _command(self, words: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "keywatch", "--config", str(self.config), *words]
