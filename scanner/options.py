@@ -23,6 +23,7 @@ class ScanOptions:
         staged: what the index adds to HEAD alone.
         since: what is not reachable from this revision.
         branch: what is reachable from this revision alone.
+        objects: ids of the objects to scan, a line each, and nothing else; None for all.
         ignored: the files that git ignores as well.
         inline_ignores: honour marks like `keywatch:allow` on a secret's own line.
         allow_shallow: a clone whose history was cut off counts as whole.
@@ -43,6 +44,7 @@ class ScanOptions:
     staged: bool = False
     since: str = ""
     branch: str = ""
+    objects: bytes | None = None
     ignored: bool = False
     inline_ignores: bool = True
     allow_shallow: bool = False

@@ -100,7 +100,7 @@ class Receipt:
         if self.ignored:
             lines.append(f"{self.ignored} hidden by marks on their lines (--no-inline-ignores)")
         if self.known:
-            lines.append(f"{self.known} known to the baseline")
+            lines.append(f"{self.known} known already (baseline)")
         if self.ignored_by_file:
             lines.append(f"{self.ignored_by_file} ignored (keywatch ignore list)")
         if self.below:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from scanner.engine import Engine, engine_of
 from scanner.findings import findings
@@ -50,6 +51,7 @@ def scan(
     lookup: Lookup | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.time,
+    stdin: IO[bytes] | None = None,
 ) -> Report:
     """Scan a repository, a directory, a file, or `-` for stdin.
 
@@ -59,6 +61,7 @@ def scan(
         lookup: asks the key store about the secrets found.
         progress: told how far the scan is.
         clock: epoch seconds, for the receipt.
+        stdin: what `-` means; None for that of the process.
 
     Raises:
         UsageError: there is no such target, revision or option for this target.
@@ -67,7 +70,7 @@ def scan(
     asked = options or ScanOptions()
     begun = clock()
     receipt = Receipt(target=str(target))
-    find = _source(str(target), asked)
+    find = _source(str(target), asked, stdin)
     engine = engine_of(
         load_rules(asked.rules, asked.disabled, cached=asked.cache),
         inline_ignores=asked.inline_ignores,
@@ -110,7 +113,7 @@ def _silent(_done: int, _total: int) -> None:
 Source = Callable[[Engine, Receipt, Progress], Texts]
 
 
-def _source(target: str, options: ScanOptions) -> Source:
+def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None) -> Source:
     """Choose where texts come from, before anything costly starts."""
     narrowed = [
         f"--{name}" for name in ("tree", "staged", "since", "branch") if getattr(options, name)
@@ -118,7 +121,7 @@ def _source(target: str, options: ScanOptions) -> Source:
     if len(narrowed) > 1:
         raise UsageError(f"{' and '.join(narrowed)} exclude each other")
     if target == STDIN:
-        return lambda e, r, p: stdin_texts(sys.stdin.buffer, options, e, r, p)
+        return lambda e, r, p: stdin_texts(stdin or sys.stdin.buffer, options, e, r, p)
     path = _existing(target)
     repository = gitrun.find(path) if path.is_dir() else None
     if repository is not None:

@@ -109,12 +109,13 @@ def git_texts(
     progress: Progress,
 ) -> Texts:
     """Scan every object of a repository and the uncommitted work in its worktree."""
-    narrow = options.since or options.branch
-    plan = (
-        objects.plan_of(repository, revisions.reachable(repository, options))
-        if narrow
-        else objects.plan_all(repository)
-    )
+    narrow = bool(options.since or options.branch or options.objects is not None)
+    if options.objects is not None:
+        plan = objects.plan_of(repository, options.objects)
+    elif narrow:
+        plan = objects.plan_of(repository, revisions.reachable(repository, options))
+    else:
+        plan = objects.plan_all(repository)
     receipt.listed = {kind: [plan.counts[kind], plan.sizes[kind]] for kind in objects.KINDS}
     receipt.incomplete += [
         f"git cannot tell of {line.decode(errors='replace')}" for line in plan.broken
@@ -125,7 +126,7 @@ def git_texts(
     history = walk.history(hit, set() if narrow else set(plan.names)) if walk else History({}, {})
     _covered(repository, options, history, receipt)
     located = _located(repository, plan, hit, history)
-    if repository.worktree and not options.branch:
+    if repository.worktree and not options.branch and options.objects is None:
         read = files.ReadFiles()
         paths = worktree.uncommitted(repository, ignored=options.ignored)
         matches += _files(repository.worktree, paths, read, engine, receipt, progress)

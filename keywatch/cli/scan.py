@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from keywatch.config import Settings
-    from scanner.options import ScanOptions
+    from scanner.options import Progress, ScanOptions
     from scanner.run import Report
     from vocabulary.alert import Alert
     from vocabulary.credential import Lookup
@@ -68,7 +68,6 @@ def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: A
     0 is clean, 1 findings, 2 wrong usage, 3 something was not scanned; 3 beats 1.
     """
     from keywatch.cli.progress import counter
-    from scanner.run import scan
 
     config, notes = settings_for(ctx, target)
     options = _options(config, flags)
@@ -81,7 +80,7 @@ def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: A
         receipt = flags["receipt_file"]
         kept = stack.enter_context(click.open_file(receipt, "w")) if receipt else None
         with counter("scanning") as progress:
-            report = scan(target, options, _lookup(config), progress)
+            report = _scan(target, options, lookup_of(config), progress)
         report.receipt.warnings += notes
         if flags["act"]:
             _act(config, report)
@@ -93,6 +92,24 @@ def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: A
     for line in report.receipt.text():
         click.echo(f"keywatch: {line}", err=True)
     return report.receipt.exit_code
+
+
+def _scan(
+    target: str, options: "ScanOptions", lookup: "Lookup | None", progress: "Progress"
+) -> "Report":
+    import os
+    from pathlib import Path
+
+    from scanner.run import scan
+
+    if options.staged and "GIT_INDEX_FILE" in os.environ and Path(target).resolve() == Path.cwd():
+        # a hook: git may have prepared another index for the commit than the repository's own
+        from scanner import hooks
+        from scanner.sources import gitrun
+
+        if repository := gitrun.find(Path(target)):
+            return hooks.pre_commit(repository, os.environ, options, lookup)
+    return scan(target, options, lookup, progress)
 
 
 def settings_for(ctx: click.Context, target: str) -> "tuple[Settings, list[str]]":
@@ -191,7 +208,7 @@ def _write_baseline(report: "Report", file: str) -> None:
     baseline.write(Path(file), [*report.findings, *report.known])
 
 
-def _lookup(config: "Settings") -> "Lookup | None":
+def lookup_of(config: "Settings") -> "Lookup | None":
     """Return how to ask the key store, where there is one; none is made for a scan."""
     from keywatch.wiring import has_database
 

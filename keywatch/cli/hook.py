@@ -1,0 +1,196 @@
+"""`keywatch hook`: refuse commits and pushes that would bring a secret in."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vocabulary.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scanner.hooks import Update
+    from scanner.options import ScanOptions
+    from scanner.run import Report
+    from scanner.sources.gitrun import Repository
+    from vocabulary.credential import Lookup
+
+KINDS = ("pre-commit", "commit-msg", "pre-push", "pre-receive")
+
+_kinds_argument = click.argument("kinds", nargs=-1, type=click.Choice(KINDS))
+_repository_option = click.option(
+    "--repository", type=click.Path(path_type=Path), default=".", help="Default: this directory."
+)
+_folder_option = click.option(
+    "--hooks",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Where hooks are, if git is not asked.",
+)
+
+
+@click.group("hook")
+def command() -> None:
+    """Refuse commits and pushes that would bring a secret in.
+
+    pre-commit, commit-msg and pre-push run where people work; pre-receive runs in the repository
+    that is pushed to, and nobody can skip it.
+    """
+
+
+@command.command()
+@_kinds_argument
+@_repository_option
+@_folder_option
+@click.option("--chain", is_flag=True, help="Keep a hook that is there, and run it first.")
+@click.option("--allow-incomplete", is_flag=True, help="Warn only of what could not be scanned.")
+@click.pass_context
+def install(
+    ctx: click.Context,
+    kinds: "tuple[str, ...]",
+    repository: Path,
+    folder: Path | None,
+    chain: bool,
+    allow_incomplete: bool,
+) -> None:
+    """Put hooks in; pre-commit if none is named.
+
+    What --config and --database say now is what the hooks go by.
+    """
+    from scanner import hookfile
+
+    place = folder or hookfile.folder_of(repository)
+    for kind in kinds or KINDS[:1]:
+        words = [*_started_as(ctx), "hook", "run", kind]
+        words += ["--allow-incomplete"] if allow_incomplete else []
+        text = hookfile.script(kind, sys.executable, words)
+        click.echo(f"{hookfile.install(place, kind, text, chain=chain)} is in place")
+
+
+def _started_as(ctx: click.Context) -> list[str]:
+    """Return how keywatch is started the same way from another directory."""
+    root = ctx.find_root().obj
+    # -E and -P: neither the environment nor the directory chooses the code that runs
+    words = ["-E", "-P", "-m", "keywatch"]
+    if root["config_file"]:
+        words += ["--config", str(Path(root["config_file"]).absolute())]
+    if database := root["flags"].get("database"):
+        words += ["--database", _absolute(database)]
+    return words
+
+
+_SQLITE = "sqlite:///"
+
+
+def _absolute(database: str) -> str:
+    """Return the URL of a database, for use from another directory."""
+    if not database.startswith(_SQLITE):
+        return database
+    file, mark, query = database.removeprefix(_SQLITE).partition("?")
+    return f"{_SQLITE}{Path(file).absolute()}{mark}{query}"
+
+
+@command.command()
+@_kinds_argument
+@_repository_option
+@_folder_option
+def uninstall(kinds: "tuple[str, ...]", repository: Path, folder: Path | None) -> None:
+    """Take hooks out, all of keywatch's if none is named; one that they ran first comes back."""
+    from scanner import hookfile
+
+    place = folder or hookfile.folder_of(repository)
+    gone = [kind for kind in kinds or KINDS if hookfile.uninstall(place, kind)]
+    if kinds and (others := sorted(set(kinds) - set(gone))):
+        raise UsageError(f"no {others[0]} hook of keywatch is there", where=str(place))
+    click.echo(f"took out {', '.join(gone)}" if gone else "there was none")
+
+
+@command.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("arguments", nargs=-1)
+@click.option("--allow-incomplete", is_flag=True, help="Warn only of what could not be scanned.")
+@click.pass_context
+def run(ctx: click.Context, kind: str, arguments: "tuple[str, ...]", allow_incomplete: bool) -> int:
+    """Do what a hook does, in a repository's directory; git gives the arguments."""
+    from keywatch.cli.scan import lookup_of, settings_for
+    from keywatch.wiring import scan_options
+    from scanner.sources import gitrun
+
+    repository = gitrun.find(Path())
+    if repository is None:
+        raise UsageError("a hook runs in the root of a git repository", where=str(Path.cwd()))
+    config, _ = settings_for(ctx, ".")
+    report = _scanned(kind, repository, arguments, scan_options(config), lookup_of(config))
+    return _answer(report, kind, allow_incomplete=allow_incomplete)
+
+
+def _scanned(
+    kind: str,
+    repository: "Repository",
+    arguments: "Sequence[str]",
+    options: "ScanOptions",
+    lookup: "Lookup | None",
+) -> "Report":
+    import os
+
+    from scanner import hooks
+
+    if kind == "pre-commit":
+        return hooks.pre_commit(repository, os.environ, options, lookup)
+    if kind == "commit-msg":
+        if len(arguments) != 1:
+            raise UsageError("commit-msg takes the file with the message")
+        return hooks.commit_msg(repository, Path(arguments[0]), options, lookup)
+    if kind == "pre-push":
+        remote = arguments[0] if arguments else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
+        return hooks.pre_push(repository, _pushed(repository), remote, options, lookup)
+    return hooks.pre_receive(repository, hooks.received(_lines()), os.environ, options, lookup)
+
+
+def _lines() -> list[str]:
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape").splitlines()
+
+
+def _pushed(repository: "Repository") -> "list[Update]":
+    """Return what is pushed: git tells it on stdin, the pre-commit framework in the environment."""
+    import os
+
+    from scanner import hooks, views
+
+    if os.environ.get("PRE_COMMIT") != "1":
+        return hooks.pushed(_lines())
+    new = os.environ.get("PRE_COMMIT_TO_REF") or views.head_of(repository)
+    return [hooks.Update(new, os.environ.get("PRE_COMMIT_FROM_REF", ""))]
+
+
+_VERBS = {"pre-commit": "commit", "commit-msg": "commit", "pre-push": "push", "pre-receive": "push"}
+
+
+def _answer(report: "Report", kind: str, *, allow_incomplete: bool) -> int:
+    """Tell on stderr why something is refused; nothing where nothing was found."""
+    from scanner import reports
+
+    code = report.receipt.exit_code
+    if code == ExitCode.OK and not report.receipt.warnings:
+        return code
+    reports.find("table")(report, sys.stderr)
+    for line in report.receipt.text():
+        click.echo(f"keywatch: {line}", err=True)
+    if report.findings:
+        click.echo(
+            f"keywatch: this {_VERBS[kind]} is refused: {reports.summary(report)}. Take it out. "
+            "What is no secret is marked on its line with keywatch:allow, or with "
+            "`keywatch ignore add FINGERPRINT --reason …`",
+            err=True,
+        )
+        return code
+    if code == ExitCode.INCOMPLETE and not allow_incomplete:
+        click.echo(
+            f"keywatch: this {_VERBS[kind]} is refused: not all of it could be scanned. A hook "
+            "that only warns of this is installed with --allow-incomplete",
+            err=True,
+        )
+        return code
+    return ExitCode.OK
