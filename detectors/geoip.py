@@ -164,6 +164,10 @@ _NOT_ROUTED = (
 (IANA IPv4 Special-Purpose Address Registry), as (shift, number)."""
 
 
+_SUSPECT = frozenset({0, 10, 100, 127, 169, 172, 192, *range(224, 256)})
+"""First octets of those blocks."""
+
+
 def code_of(country: str) -> int:
     """Pack an ISO 3166-1 alpha-2 code into 16 bits; 0 for none."""
     return int.from_bytes(country.encode("ascii", "ignore")[:2].ljust(2, b"\0"), "big")
@@ -181,7 +185,11 @@ def prefix_of(address: str) -> tuple[int, bool]:
     except (OSError, ValueError, UnicodeEncodeError):
         return _prefix_of_any(address)
     # The blocks that IANA never routes, without the cost of an ipaddress object.
-    return number >> 8, any(number >> shift == block for shift, block in _NOT_ROUTED)
+    return number >> 8, number >> 24 in _SUSPECT and _is_not_routed(number)
+
+
+def _is_not_routed(number: int) -> bool:
+    return any(number >> shift == block for shift, block in _NOT_ROUTED)
 
 
 def _prefix_of_any(address: str) -> tuple[int, bool]:
@@ -204,6 +212,8 @@ def prefix_text(prefix: int) -> str:
 
 
 def _at(editions: list[Edition], moment_ms: int, address: str) -> Labels:
+    if len(editions) == 1:
+        return editions[0].labels(address)
     last = bisect_right([one.since_ms for one in editions], moment_ms) - 1
     return editions[max(last, 0)].labels(address) if editions else Labels()
 

@@ -28,6 +28,7 @@ from vocabulary.alert import Alert
 
 Clock = Callable[[], float]
 BLOCK_KEYS = 2048
+"""Keys of a round that are worked on together: about 6 MB of profiles."""
 FAR_MS = 1e15
 """Beyond every time that a log can hold: a clock that says so clamps nothing."""
 
