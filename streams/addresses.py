@@ -10,6 +10,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from socket import AF_INET, inet_pton
 
 from vocabulary.errors import ConfigError
 
@@ -53,8 +54,13 @@ def address(text: str) -> str:
 
     IPv4 addresses mapped into IPv6 (RFC 4291, 2.5.5.2) are given as IPv4.
     """
-    found = _parsed(text)
-    return "" if found is None else str(found)
+    try:
+        # Four plain numbers are what nearly every log holds, and canonical as they are.
+        inet_pton(AF_INET, text)
+    except (OSError, ValueError):
+        found = _parsed(text)
+        return "" if found is None else str(found)
+    return text
 
 
 def client(peer: str, forwarded: str, proxies: Proxies) -> str:

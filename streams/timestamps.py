@@ -1,10 +1,11 @@
 """The times of log lines as epoch milliseconds, whatever their offset."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from math import isfinite
 
+_BEGIN, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY_MS = 86_400_000
 _END_MS = (date(9999, 12, 31).toordinal() + 1 - _EPOCH) * _DAY_MS
@@ -32,6 +33,12 @@ def rfc3339_ms(text: str) -> int | None:
     A leap second is the first second of the next minute. Returns None for what has no offset,
     lies before 1970, or does not exist.
     """
+    if text[4:5] == "-" and text[10:11] == "T" and text[16:17] == ":" and _ends(text):
+        # Nearly every log writes it like this, and the interpreter reads it much faster.
+        try:
+            return _within((datetime.fromisoformat(text) - _BEGIN) // _MS)
+        except ValueError:
+            pass  # a leap second, or no time
     found = _RFC3339.fullmatch(text)
     if found is None:
         return None
@@ -88,6 +95,12 @@ def _instant(
     east_min = (60 * offset_h + offset_min) * (-1 if sign == "-" else 1)
     past_ms = ((hour * 60 + minute - east_min) * 60 + second) * 1000
     return _within(start + past_ms + int((fraction or "0").ljust(3, "0")[:3]))
+
+
+def _ends(text: str) -> bool:
+    """Say whether a time ends as RFC 3339 has it: a fraction if any, then Z or an offset."""
+    offset = text[-1] == "Z" or (text[-6] in "+-" and text[-3] == ":" and text[-2] < "6")
+    return offset and (text[19] in "+-Z" or (text[19] == "." and text[20].isdecimal()))
 
 
 @lru_cache(maxsize=4096)

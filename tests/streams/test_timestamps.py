@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams import timestamps
 from streams.timestamps import clf_ms, epoch_ms, epoch_s_ms, rfc3339_ms
 
 MOMENT = st.datetimes(
@@ -72,3 +73,19 @@ def test_reads_numbers():
     assert epoch_s_ms(float("inf")) is None
     assert epoch_s_ms(-1) is None
     assert epoch_s_ms(1e300) is None
+
+
+@given(
+    st.from_regex(
+        r"\A(1969|1970|2024|9999)-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9]"
+        r"(\.[0-9]{0,9})?(Z|z|[+-][0-2][0-9]:?[0-6][0-9]|\+05|)\Z"
+    )
+)
+def test_the_quick_way_reads_what_the_grammar_reads(text):
+    found = timestamps._RFC3339.fullmatch(text)
+    if found is None:
+        assert rfc3339_ms(text) is None
+        return
+    year, month, day, *rest = found.groups()
+    plain = timestamps._instant((year, int(month), day), tuple(rest[:3]), *rest[3:])
+    assert rfc3339_ms(text) == plain
