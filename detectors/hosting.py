@@ -20,7 +20,8 @@ class Kind(IntEnum):
 
 # Amazon, Google, Microsoft, Oracle, IBM/SoftLayer, Alibaba, Tencent, Huawei, OVH, Hetzner,
 # DigitalOcean, Linode, Vultr, Contabo, Scaleway, LeaseWeb, Rackspace, Fastly, Cloudflare,
-# Akamai, IONOS, Hostinger, Aruba, UpCloud, Selectel, … as registered with the RIRs.
+# Akamai, IONOS, Hostinger, Aruba, UpCloud, Selectel, … A list kept by hand and not complete: an
+# operator that it lacks is told by its name, or counts as no hosting network.
 HOSTING = frozenset({
     14618, 16509, 8987, 7224, 62785, 15169, 396982, 19527, 36384, 36385, 8075, 8068, 8069, 3598,
     31898, 792, 36351, 13884, 45102, 37963, 45103, 132203, 45090, 133478, 136907, 55990, 16276,
