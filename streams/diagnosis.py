@@ -12,7 +12,15 @@ from vocabulary.errors import FormatError
 
 # RFC 1918, RFC 4193 and RFC 6598; and the machine itself.
 _INSIDE = Proxies.of(
-    "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 127.0.0.0/8 fc00::/7 ::1".split()
+    [
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "fc00::/7",
+        "::1",
+    ]
 )
 
 ENOUGH = 0.5

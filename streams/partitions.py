@@ -23,7 +23,7 @@ class Taken(NamedTuple, Generic[R]):
 
     Attributes:
         records: at least one.
-        after: the offset that was to come next; None when the partition was never read.
+        after: offset behind what was handed out before; None when the partition was never read.
         first: whether they are the first since the partition became ours.
     """
 
@@ -43,7 +43,9 @@ class Partitions(Generic[Partition]):
     def __init__(self) -> None:
         self._lock = Lock()
         self._next: dict[Partition, int | None] = {}
+        self._after: dict[Partition, int | None] = {}
         self._given: dict[Partition, int] = {}
+        self._first: dict[Partition, int] = {}
         self._fresh: set[Partition] = set()
         self._sought: dict[Partition, int] = {}
 
@@ -58,8 +60,10 @@ class Partitions(Generic[Partition]):
         with self._lock:
             given = self._given.get(partition)
             start = max((n for n in (committed, given) if n is not None), default=None)
-            self._next[partition] = start
+            self._after[partition] = start
+            self._next[partition] = self._first.get(partition) if start is None else start
             self._fresh.add(partition)
+            self._sought.pop(partition, None)
             return start
 
     def lose(self, partition: Partition) -> None:
@@ -75,13 +79,18 @@ class Partitions(Generic[Partition]):
         what is missing after that is taken to be gone.
         """
         with self._lock:
+            # The very first records come from the beginning: nothing was fetched before them.
+            first_seen = self._first.setdefault(partition, records[0].offset)
             if partition not in self._next:
                 return None
-            after = self._next[partition]
-            fresh = [record for record in records if after is None or record.offset >= after]
+            wanted, after = self._next[partition], self._after[partition]
+            if wanted is None:
+                wanted = self._next[partition] = first_seen
+            fresh = [record for record in records if record.offset >= wanted]
             if not fresh or self._lacking(partition, fresh[0].offset) is not None:
                 return None
-            self._next[partition] = self._given[partition] = fresh[-1].offset + 1
+            end = fresh[-1].offset + 1
+            self._next[partition] = self._after[partition] = self._given[partition] = end
             first = partition in self._fresh
             self._fresh.discard(partition)
             return Taken(fresh, after, first)
@@ -95,7 +104,7 @@ class Partitions(Generic[Partition]):
             return missing
 
     def _lacking(self, partition: Partition, offset: int) -> int | None:
-        after = self._next.get(partition)
-        if after is None or offset <= after or self._sought.get(partition) == after:
+        wanted = self._next.get(partition)
+        if wanted is None or offset <= wanted or self._sought.get(partition) == wanted:
             return None
-        return after
+        return wanted

@@ -224,12 +224,14 @@ class KafkaSource:
         self, partition: "TopicPartition", records: Sequence["ConsumerRecord"]
     ) -> Chunk | None:
         """Return the records as a chunk, as far as they are next; fetch again what is missing."""
-        assert self._consumer is not None
+        consumer = self._consumer
+        assert consumer is not None
         taken = self._ours.take(partition, records)
         if taken is None:
             wanted = self._ours.lacks(partition, records[0].offset)
             if wanted is not None:
-                self._consumer.seek(partition, wanted)
+                consumer.seek(partition, wanted)
+                self._waiting = deque(one for one in self._waiting if one[0] != partition)
             return None
         source = self._source(partition.partition)
         first, last = taken.records[0].offset, taken.records[-1].offset

@@ -46,14 +46,16 @@ class Client(RuleBasedStateMachine):
             self.buffers.append(records)
             self.position = records[-1].offset + 1
 
-    @rule(first=st.booleans())
-    def handed_over(self, first):
+    @rule()
+    def handed_over(self):
         if self.buffers and self.chunk is None:
-            records = self.buffers.pop(0 if first else -1)
+            records = self.buffers.pop(0)
             self.chunk = self.ours.take("p", records)
             if self.chunk is None:
                 wanted = self.ours.lacks("p", records[0].offset)
-                self.position = self.position if wanted is None else wanted
+                if wanted is not None:
+                    self.position = wanted
+                    self.buffers.clear()
 
     @rule()
     def committed_it(self):
@@ -69,7 +71,7 @@ class Client(RuleBasedStateMachine):
         self.buffers.clear()
         for _ in range(40):
             self.fetched(9)
-            self.handed_over(first=True)
+            self.handed_over()
             self.committed_it()
         assert self.read == LOG
 
