@@ -23,8 +23,10 @@ FORMAT = Format(
     about="nginx combined, with or without X-Forwarded-For and a key id behind it",
     log_the_key="""\
 log_format keywatch '$remote_addr - $remote_user [$time_local] "$request" $status '
-  '$body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for" "$api_key_id"';
-access_log /var/log/nginx/api.log keywatch;""",
+  '$body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for" "$keywatch_key_id"';
+access_log /var/log/nginx/api.log keywatch;
+# in the location, beside auth_request; behind the gateway use $http_x_api_key_id instead:
+auth_request_set $keywatch_key_id $upstream_http_x_api_key_id;""",
     samples=(
         (
             b'198.51.100.23 - - [03/Nov/2025:09:12:44 +0100] "POST /v1/invoices HTTP/1.1" 201 512 '

@@ -75,8 +75,10 @@ FORMAT = Format(
 log_format keywatch escape=json '{"time_iso8601":"$time_iso8601","remote_addr":"$remote_addr",'
   '"request":"$request","status":$status,"body_bytes_sent":$body_bytes_sent,'
   '"http_user_agent":"$http_user_agent","http_x_forwarded_for":"$http_x_forwarded_for",'
-  '"request_id":"$request_id","api_key_id":"$http_x_api_key"}';
-access_log /var/log/nginx/api.json keywatch;""",
+  '"request_id":"$request_id","api_key_id":"$keywatch_key_id"}';
+access_log /var/log/nginx/api.json keywatch;
+# in the location, beside auth_request; behind the gateway use $http_x_api_key_id instead:
+auth_request_set $keywatch_key_id $upstream_http_x_api_key_id;""",
     samples=(
         (
             b'{"time_iso8601":"2025-11-03T09:12:44+01:00","remote_addr":"198.51.100.23",'
