@@ -7,6 +7,7 @@ BEFORE, AFTER = 160, 80
 """How much of the line is kept on either side of the value, in bytes."""
 _QUOTES = "\"'`"
 _LEFT = re.compile(rb"[\w.$\[\]-]{0,60}\Z")
+_KEYWORD = re.compile(r"[(,][ \t]*(\w+)[ \t]*=[ \t]*(?:[A-Za-z][\w.]*\()?[\\brfuBRFU]*[\"'`]\Z")
 _KINDS = {
     "generic-uuid": "uuid",
     "generic-sql-password": "sql",
@@ -64,9 +65,10 @@ def candidate_of(
     line = max(piece.rfind(b"\n", 0, start) + 1, start - BEFORE)
     stop = piece.find(b"\n", end, end + AFTER)
     text = piece[line:start].decode("utf-8", "replace")
+    keyword = _KEYWORD.search(text[-80:]) if name else None
     return Candidate(
         kind=kind,
-        name=_whole(piece, name) if name else "",
+        name=keyword[1] if keyword else _whole(piece, name) if name else "",
         value=piece[start:end].decode("utf-8", "replace"),
         quote=text[-1] if text and text[-1] in _QUOTES else "",
         before=text,

@@ -8,6 +8,7 @@ import re
 from base64 import b64decode
 from binascii import Error as NotBase64
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scanner.candidate import Candidate
 from scanner.entropy import shannon
@@ -17,7 +18,7 @@ from scanner.trees import shipped
 from scanner.wording import IDENTITY
 from vocabulary.finding import Confidence
 
-WEIGHED = frozenset({"generic", "connection-strings", "command-line", "netrc"})
+WEIGHED = frozenset({"generic", "connection-strings", "command-line", "netrc", "ansible"})
 """Providers whose rules know where a secret stands, not what it looks like."""
 
 _LEVELS = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
@@ -30,6 +31,11 @@ _PUBLIC = re.compile(
     r"^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2|sha\d{1,3}[-:]|https?://[^@]*$|data:)|^-----BEGIN (?:PUBLIC|CERT)"
 )
 _FOREIGN_LETTERS = re.compile(r"[^\x00-\x7f]")
+_LABEL = re.compile(
+    r"(?i)(?:^|[_.-])(?:label|title|msg|message|placeholder|hint|tooltip|description|caption|prompt)(?:[_.-]|$)"
+    r"|[a-z](?:Label|Title|Message|Placeholder|Hint|Tooltip|Description|Prompt)(?:[A-Z]|$)"
+)
+_BARE = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*[;,]?")
 _STANDS_FOR_HEX = re.compile(
     r"(?i)deadbeef|c0ffee|cafebabe|(?:[0-9a-f]{2})?(?:0123456789|123456789a)|(.)\1{7}"
 )
@@ -64,6 +70,12 @@ def refused(candidate: Candidate) -> bool:
         return True
     if len(_FOREIGN_LETTERS.findall(value)) > 1 or _STANDS_FOR_HEX.search(value):
         return True
+    if candidate.quote == "`" and " " in value:
+        return True
+    if _LABEL.search(candidate.name) and not any(map(str.isdigit, value)):
+        return True
+    if candidate.kind == "assignment" and IDENTITY.search(candidate.name):
+        return not _machine_made(value)
     if candidate.kind == "uuid":
         return len(set(value.lower()) - {"-"}) <= _ALIKE or _counts_up(value)
     if candidate.kind == "header" and candidate.before.rstrip().lower().endswith("basic"):
@@ -84,11 +96,16 @@ def possible(candidate: Candidate, *, known_place: bool = False) -> Score | None
     """
     if refused(candidate):
         return None
-    model = shipped()
-    probability = model.probability(features(candidate, NOWHERE))
-    if probability < model.possible and not known_place:
+    probability = unplaced(candidate)
+    if probability < shipped().possible and not known_place:
         return None
     return _scored(candidate, probability, NOWHERE)
+
+
+@lru_cache(maxsize=8192)
+def unplaced(candidate: Candidate) -> float:
+    """Return how likely a candidate is a secret, wherever it stands: lines come again and again."""
+    return shipped().probability(features(candidate, NOWHERE))
 
 
 def weigh(candidate: Candidate, path: str) -> Score:
@@ -98,7 +115,8 @@ def weigh(candidate: Candidate, path: str) -> Score:
 
 
 def _scored(candidate: Candidate, probability: float, place: Place) -> Score:
-    if place.translated and not _machine_made(candidate.value):
+    made = _machine_made(candidate.value)
+    if not made and (place.translated or (place.code and _is_reference(candidate))):
         return Score(None, probability)
     reached = sum(probability >= level for level in shipped().levels)
     reached = min(reached, _most(candidate, place))
@@ -117,9 +135,24 @@ def _most(candidate: Candidate, place: Place) -> int:
         return 2 if _names_a_secret(candidate.name) and not place.among_tests else 1
     if candidate.kind == "assignment" and not _names_a_secret(candidate.name):
         return 1
-    if place.among_tests or place.among_examples:
+    if place.among_examples:
+        return 1
+    if place.among_tests:
         return 2 if made else 1
     return 3 if made or _strong(candidate.value) else 2
+
+
+def _is_reference(candidate: Candidate) -> bool:
+    """Say whether a value is a bare word behind `=` or `:`, which in code is a name of something."""
+    return (
+        candidate.kind == "assignment"
+        and not candidate.quote
+        and _BARE.fullmatch(candidate.value) is not None
+        and _ASSIGNED.search(candidate.before) is not None
+    )
+
+
+_ASSIGNED = re.compile(r"(?:\s(?:=|:=)|:)\s+\Z")
 
 
 def _names_a_secret(name: str) -> bool:

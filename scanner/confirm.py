@@ -10,6 +10,7 @@ from scanner.classify import WEIGHED, possible
 from scanner.entropy import shannon
 from scanner.placeholder import invented, template
 from scanner.prefilter import UNBOUNDED, width
+from scanner.prefilter import reach as before
 from scanner.rules import Rule
 from vocabulary.finding import Confidence
 
@@ -39,17 +40,25 @@ class Confirmed:
     candidate: Candidate | None = None
 
 
-Memory = dict[tuple[str, bytes], tuple[Confirmed, ...]]
+Memory = dict[tuple[str, bytes, int, int], tuple[Confirmed, ...]]
 """What was said of a piece of text by a rule: versions of one file repeat the same lines."""
 
 
 @dataclass(slots=True)
 class Confirmer:
-    """One rule, ready to be tried; its patterns are compiled when it is first needed."""
+    """One rule, ready to be tried; its patterns are compiled when it is first needed.
+
+    Attributes:
+        exact: hits are ends of the pattern, loosened; else a keyword stands there.
+        reach: bytes from a hit to either end of the match, at most.
+        before: bytes from a hit back to where the match begins, at most.
+    """
 
     rule: Rule
     memory: Memory
+    exact: bool = False
     reach: int = 0
+    before: int = 0
     _pattern: re.Pattern[bytes] | None = None
     _context: re.Pattern[bytes] | None = None
 
@@ -70,7 +79,8 @@ class Confirmer:
             self._prepare()
         for first, last in self._clusters(ends):
             start, stop = self._left(data, first, low), self._right(data, last, high)
-            for found in self._piece(data, start, stop, low):
+            begin, end = (first - self.before, last) if self.exact else (start, stop)
+            for found in self._piece(data, (start, stop), (begin, end), low):
                 if self._surrounded(data, start - 1, found, low, high):
                     yield start - 1, found
 
@@ -89,6 +99,7 @@ class Confirmer:
         reach = min(greatest + 2, REACH) if greatest < UNBOUNDED else _OPEN
         self._pattern = re.compile(self.rule.pattern.encode(), re.MULTILINE)
         self.reach = reach
+        self.before = min(before(self.rule.pattern) + 1, reach)
         if self.rule.context:
             self._context = re.compile(self.rule.context.encode(), re.MULTILINE)
 
@@ -102,23 +113,37 @@ class Confirmer:
         line = data.find(b"\n", stop, min(high, stop + _TO_LINE))
         return line if line >= 0 else min(high, stop + _TO_LINE)
 
-    def _piece(self, data: Data, start: int, stop: int, low: int) -> tuple[Confirmed, ...]:
-        """Confirm a piece; the character before it is read as context only."""
+    def _piece(
+        self, data: Data, span: tuple[int, int], begins: tuple[int, int], low: int
+    ) -> tuple[Confirmed, ...]:
+        """Confirm a piece; the character before it is read as context only.
+
+        Args:
+            data: the buffer.
+            span: of the piece.
+            begins: between what positions a match may begin.
+            low: where the text begins.
+        """
+        start, stop = span
         piece = (bytes(data[start - 1 : start]) if start > low else b"\n") + bytes(data[start:stop])
+        first, last = max(begins[0] - start, 0) + 1, begins[1] - start + 1
         if len(piece) > _SHORT:
-            return tuple(self._confirmed(piece))
-        known = self.memory.get((self.rule.id, piece))
+            return tuple(self._confirmed(piece, first, last))
+        key = (self.rule.id, piece, first, last)
+        known = self.memory.get(key)
         if known is None:
-            known = tuple(self._confirmed(piece))
+            known = tuple(self._confirmed(piece, first, last))
             if len(self.memory) >= _KEPT:
                 self.memory.clear()
-            self.memory[self.rule.id, piece] = known
+            self.memory[key] = known
         return known
 
-    def _confirmed(self, piece: bytes) -> Iterator[Confirmed]:
+    def _confirmed(self, piece: bytes, first: int, last: int) -> Iterator[Confirmed]:
         assert self._pattern is not None
         groups = self._pattern.groupindex
-        for found in self._pattern.finditer(piece, 1):
+        for found in self._pattern.finditer(piece, first):
+            if found.start() > last:
+                return
             span = found.span("secret") if "secret" in groups else found.span()
             if span[0] >= span[1]:
                 continue

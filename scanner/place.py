@@ -54,6 +54,11 @@ class Place:
         return bool(self.features[2])
 
     @property
+    def code(self) -> bool:
+        """Whether it is source code, where bare words are names."""
+        return self.features[0] in (1, 2)
+
+    @property
     def translated(self) -> bool:
         """Whether the path is one of texts in the languages of people."""
         return bool(self.features[3])

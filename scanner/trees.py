@@ -10,20 +10,8 @@ from typing import Any
 WEIGHTS = Path(__file__).resolve().parent / "model" / "weights.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """One tree, a list for each column; node 0 is the root.
-
-    Attributes:
-        feature: what a node asks for; −1 at a leaf.
-        threshold: at most that goes left, more goes right; at a leaf its weight in log-odds.
-        left, right: the nodes below.
-    """
-
-    feature: tuple[int, ...]
-    threshold: tuple[float, ...]
-    left: tuple[int, ...]
-    right: tuple[int, ...]
+Node = tuple[int, float, "Node | float", "Node | float"] | float
+"""Feature, threshold, the node for values up to it, the node for those above; or log-odds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +26,7 @@ class Model:
     """
 
     base: float
-    trees: tuple[Tree, ...]
+    trees: tuple[Node, ...]
     levels: tuple[float, float, float]
     possible: float
     names: tuple[str, ...]
@@ -47,26 +35,31 @@ class Model:
         """Return how likely a candidate with these features is a secret."""
         total = self.base
         for tree in self.trees:
-            feature, threshold, node = tree.feature, tree.threshold, 0
-            while (asked := feature[node]) >= 0:
-                node = tree.left[node] if vector[asked] <= threshold[node] else tree.right[node]
-            total += threshold[node]
+            node = tree
+            while node.__class__ is tuple:
+                feature, threshold, low, high = node  # type: ignore[misc]
+                node = low if vector[feature] <= threshold else high
+            total += node  # type: ignore[operator]
         return 1 / (1 + exp(-total))
+
+
+def _nested(tree: dict[str, list[Any]], node: int = 0) -> Node:
+    feature, threshold = tree["feature"][node], tree["threshold"][node]
+    if feature < 0:
+        return float(threshold)
+    return (
+        feature,
+        threshold,
+        _nested(tree, tree["left"][node]),
+        _nested(tree, tree["right"][node]),
+    )
 
 
 def parsed(raw: dict[str, Any]) -> Model:
     """Read a model from its JSON."""
     return Model(
         raw["base"],
-        tuple(
-            Tree(
-                tuple(tree["feature"]),
-                tuple(tree["threshold"]),
-                tuple(tree["left"]),
-                tuple(tree["right"]),
-            )
-            for tree in raw["trees"]
-        ),
+        tuple(_nested(tree) for tree in raw["trees"]),
         (raw["levels"]["low"], raw["levels"]["medium"], raw["levels"]["high"]),
         raw["possible"],
         tuple(raw["features"]),

@@ -1,6 +1,8 @@
 """Precision, recall and F1 on labelled lines: keywatch at each confidence, and peers beside it.
 
-Usage: python bench/accuracy/creddata.py LINES.jsonl.gz [--held-out] [--peers] [--misses FILE]
+Usage: python bench/accuracy/creddata.py LINES.jsonl.gz [--held-out] [--weights FILE] [--peers]
+
+With --held-out give the weights of `train.py --hold-out`: those shipped have seen everything.
 """
 
 import argparse
@@ -9,7 +11,9 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -18,6 +22,7 @@ from peers import PEERS, Span
 
 from scanner.options import ScanOptions
 from scanner.run import scan
+from scanner.trees import parsed as model_of
 from vocabulary.finding import Confidence, Finding
 
 LEVELS = ("low", "medium", "high")
@@ -29,7 +34,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="keywatch-accuracy-") as folder:
         root = Path(folder)
         corpus = write(lines, root)
-        found = scan(root, ScanOptions(confidence=Confidence.LOW)).findings
+        with weights(arguments.weights):
+            found = scan(root, ScanOptions(confidence=Confidence.LOW)).findings
         print(f"{len(lines)} lines, {sum(line.true for line in lines)} with a credential")
         print(f"{'':28s} prec.  recall     F1   right  wrong missed")
         for level in LEVELS:
@@ -49,9 +55,17 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lines", type=Path)
     parser.add_argument("--held-out", action="store_true", help="repositories never trained on")
+    parser.add_argument("--weights", type=Path, help="instead of those that are shipped")
     parser.add_argument("--peers", action="store_true", help="run the peers that are installed")
     parser.add_argument("--misses", type=Path, help="write wrong and missed lines there")
     return parser.parse_args()
+
+
+def weights(path: Path | None) -> AbstractContextManager[object]:
+    if path is None:
+        return nullcontext()
+    model = model_of(json.loads(path.read_bytes()))
+    return patch("scanner.classify.shipped", lambda: model)
 
 
 def ours(found: Iterable[Finding], levels: Iterable[str]) -> list[Span]:

@@ -2,8 +2,10 @@
 
 Usage: python bench/accuracy/train.py LINES.jsonl.gz
 
-The same data, seed and scikit-learn give the same file, bit for bit. Repositories are split in
-three: most train, some choose the thresholds, one in four is held out and only looked at.
+The same data, seed and scikit-learn give the same file, bit for bit. One repository in
+four is held out and only looked at. Thresholds are chosen on scores that each
+repository got from trees that never saw it. The trees that are written learn from all the data
+(with --hold-out: not from what is held out) under the thresholds chosen so.
 """
 
 import argparse
@@ -34,11 +36,11 @@ from scanner.rules import load_rules
 from scanner.trees import WEIGHTS, parsed
 
 SEED = 20250301
-TREES, DEPTH, RATE, LEAST, SAMPLE = 120, 5, 0.1, 15, 0.7
-CHOOSING = 3
-"""Of the repositories that are not held out, every so many chooses thresholds."""
-MEDIUM, HIGH = 0.85, 0.95
-"""Precision on the choosing split from which a candidate is of medium and of high confidence."""
+TREES, DEPTH, RATE, LEAST, SAMPLE = 80, 4, 0.15, 25, 0.7
+MEDIUM, HIGH = 0.95, 0.975
+"""Precision on unseen repositories from which a candidate is of medium and of high confidence."""
+OTHERS = 1.5
+"""How many false candidates stand for one: whole files hold more of them than labelled lines."""
 KEPT = 0.995
 """Share of the true candidates of low confidence that survive without a path."""
 REWORDED = 0.5
@@ -58,35 +60,22 @@ class Sample:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lines", type=Path)
-    parser.add_argument("--folds", action="store_true", help="also: every repository held out once")
+    parser.add_argument("--output", type=Path, default=WEIGHTS)
+    parser.add_argument("--hold-out", action="store_true", help="leave one repository in four out")
     arguments = parser.parse_args()
-    path = arguments.lines
-    lines = read(path)
+    lines = read(arguments.lines)
     samples = list(collected(lines))
     report(lines, samples)
-    if arguments.folds:
-        folds(samples)
-    training = [s for s in samples if not s.line.held_out and not chooses(s.line)]
-    choosing = [s for s in samples if not s.line.held_out and chooses(s.line)]
+    seen = [s for s in samples if not s.line.held_out]
+    raw = {"data": hashlib.sha256(arguments.lines.read_bytes()).hexdigest(), "seed": SEED}
+    raw |= thresholds(seen)
+    raw |= exported(fit(seen))
     held = [s for s in samples if s.line.held_out]
-    fitted = fit(training)
-    raw = exported(fitted)
-    raw |= {"possible": 0.0, "levels": {"low": 0.0, "medium": 0.0, "high": 0.0}}
-    raw |= thresholds(raw, choosing)
-    raw = fitted_on_all(raw, training + choosing)
-    raw["data"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    write(raw)
-    for name, chosen in (("choosing", choosing), ("held out", held)):
-        show(name, raw, chosen)
-    show(
-        "held out, words for letters",
-        raw,
-        [s for o in held for s in [reworded(o) if o.true else o]],
-    )
-
-
-def chooses(line: Line) -> bool:
-    return line.repo // 4 % CHOOSING == 0
+    show("held out", raw, held)
+    show("held out, words for letters", raw, [reworded(s) if s.true else s for s in held])
+    if not arguments.hold_out:
+        raw |= exported(fit(samples))
+    write(raw, arguments.output)
 
 
 def collected(lines: Iterable[Line]) -> Iterator[Sample]:
@@ -230,11 +219,6 @@ def exported(fitted: GradientBoostingClassifier) -> dict[str, object]:
     return {"features": list(NAMES), "base": round(log(prior / (1 - prior)), 6), "trees": trees}
 
 
-def fitted_on_all(raw: dict[str, object], samples: list[Sample]) -> dict[str, object]:
-    """Fit once more to all that is not held out; the thresholds stay as they were chosen."""
-    return {**raw, **exported(fit(samples))}
-
-
 def scores(raw: dict[str, object], samples: list[Sample]) -> list[float]:
     model = parsed(raw)
     return [model.probability(features(s.candidate, place_of(path_of(s.line)))) for s in samples]
@@ -248,49 +232,47 @@ def by_line(samples: list[Sample], values: list[float]) -> list[tuple[float, boo
     return sorted(best.values(), reverse=True)
 
 
-def folds(samples: list[Sample]) -> None:
-    """Hold every repository out once, and say what precision costs in recall."""
-    ranked: list[tuple[float, bool]] = []
-    for fold in range(4):
-        fitted = fit([s for s in samples if s.line.repo % 4 != fold])
-        raw = exported(fitted) | {
-            "possible": 0.0,
-            "levels": {"low": 0.5, "medium": 0.5, "high": 0.5},
-        }
-        out = [s for s in samples if s.line.repo % 4 == fold]
-        ranked += by_line(out, scores(raw, out))
-    total = sum(true for _, true in ranked)
-    for least in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
-        shown = [true for score, true in ranked if score >= least]
-        precision, recall = sum(shown) / len(shown), sum(shown) / total
-        f1 = 2 * precision * recall / (precision + recall)
-        print(f"  folds, {least:.2f}: precision {precision:.3f}  recall {recall:.3f}  F1 {f1:.3f}")
+def unseen(samples: list[Sample]) -> tuple[list[Sample], list[float], list[float]]:
+    """Score every sample, at its path and without one, by trees that never saw its repository."""
+    scored, placed, unplaced = [], [], []
+    for fold in range(FOLDS):
+        out = [s for s in samples if s.line.repo // 4 % FOLDS == fold]
+        raw = exported(fit([s for s in samples if s.line.repo // 4 % FOLDS != fold])) | _OPEN
+        model = parsed(raw)
+        scored += out
+        placed += scores(raw, out)
+        unplaced += [model.probability(features(s.candidate, NOWHERE)) for s in out]
+    return scored, placed, unplaced
 
 
-def thresholds(raw: dict[str, object], samples: list[Sample]) -> dict[str, object]:
-    """Choose low for the best F1, medium and high for their precision, on lines of this split."""
-    ranked = by_line(samples, scores(raw, samples))
+FOLDS = 4
+_OPEN: dict[str, object] = {"possible": 0.0, "levels": {"low": 0.0, "medium": 0.0, "high": 0.0}}
+
+
+def thresholds(samples: list[Sample]) -> dict[str, object]:
+    """Choose low for the best F1, medium and high for their precision, each repository unseen."""
+    scored, placed, unplaced = unseen(samples)
+    ranked = by_line(scored, placed)
     total = sum(true for _, true in ranked)
     low, medium, high, best, right = 0.5, 0.9, 0.97, 0.0, 0
     for count, (score, true) in enumerate(ranked, 1):
         right += true
-        precision, recall = right / count, right / total
-        if precision >= HIGH:
+        wrong = count - right
+        f1 = 2 * right / (right + OTHERS * wrong + total)
+        if right / count >= HIGH:
             high = score
-        if precision >= MEDIUM:
+        if right / count >= MEDIUM:
             medium = score
-        if precision + recall and 2 * precision * recall / (precision + recall) > best:
-            best, low = 2 * precision * recall / (precision + recall), score
-    low = min(low, medium)
-    model = parsed(raw)
-    unseen = sorted(
-        model.probability(features(s.candidate, NOWHERE))
-        for s, score in zip(samples, scores(raw, samples), strict=True)
-        if s.true and score >= low
+        if f1 > best:
+            best, low = f1, score
+    kept = sorted(
+        loose
+        for sample, score, loose in zip(scored, placed, unplaced, strict=True)
+        if sample.true and score >= low
     )
-    possible = unseen[int(len(unseen) * (1 - KEPT))]
-    levels = {"low": round(low, 3), "medium": round(medium, 3), "high": round(high, 3)}
-    return {"levels": levels, "possible": round(min(possible, low / 2), 3)}
+    possible = min(kept[int(len(kept) * (1 - KEPT))], low / 2)
+    levels = {"low": round(min(low, medium), 3), "medium": round(medium, 3), "high": round(high, 3)}
+    return {"levels": levels, "possible": round(possible, 3)}
 
 
 def show(name: str, raw: dict[str, object], samples: list[Sample]) -> None:
@@ -305,13 +287,12 @@ def show(name: str, raw: dict[str, object], samples: list[Sample]) -> None:
         )
 
 
-def write(raw: dict[str, object]) -> None:
+def write(raw: dict[str, object], path: Path) -> None:
     """Write the weights so that a person can read them and git can compare them: a tree a line."""
     head = {key: value for key, value in raw.items() if key != "trees"}
     rows = ",\n".join(json.dumps(tree, separators=(",", ":")) for tree in raw["trees"])  # type: ignore[attr-defined]
     text = json.dumps(head, indent=1)[:-2] + ',\n "trees": [\n' + rows + "\n]}\n"
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    WEIGHTS.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
