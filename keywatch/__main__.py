@@ -51,9 +51,15 @@ def main() -> None:
             f"keywatch: {said} (install keywatch into an environment of its own, as pipx does)\n"
         )
         sys.exit(3)
-    from keywatch.cli import run  # noqa: PLC0415  (only once the import path is known to be good)
+    # only once the import path is known to be good
+    from keywatch import quick  # noqa: PLC0415
 
-    sys.exit(run())
+    code = quick.run(sys.argv[1:])
+    if code is None:
+        from keywatch.cli import run  # noqa: PLC0415  (what is quick does without)
+
+        code = run()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

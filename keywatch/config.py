@@ -15,7 +15,6 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from vocabulary import toml
 from vocabulary.errors import ConfigError
 
 DEFAULT_FILE = "keywatch.toml"
@@ -253,6 +252,8 @@ def _from_file(file: str | None) -> tuple[dict[str, Any], dict[tuple[str, ...], 
     path = Path(file or DEFAULT_FILE)
     if file is None and not path.exists():
         return {}, {}
+    from vocabulary import toml  # noqa: PLC0415  (a scan without a configuration reads no TOML)
+
     text = toml.text_of(path)
     tree = toml.tree_of(text, str(path))
     lines = toml.lines_of(text)

@@ -2,13 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from scanner.attribute import Commit, History, Walk
 from scanner.engine import Batch, Engine, Tally, window_batch
 from scanner.match import Match
 from scanner.options import Progress, ScanOptions
@@ -17,6 +15,9 @@ from scanner.sources import files, objects, revisions, worktree
 from scanner.sources.gitrun import Repository
 from scanner.windows import windows
 from vocabulary.finding import Place
+
+if TYPE_CHECKING:
+    from scanner.attribute import Commit, History
 
 _PART = 2000  # objects below which a second git is not worth its start
 _NAMED = 100  # missing blobs that are named one by one
@@ -109,6 +110,8 @@ def git_texts(
     progress: Progress,
 ) -> Texts:
     """Scan every object of a repository and the uncommitted work in its worktree."""
+    from scanner.attribute import History, Walk  # noqa: PLC0415  (not for what is staged)
+
     narrow = bool(options.since or options.branch or options.objects is not None)
     if options.objects is not None:
         plan = objects.plan_of(repository, options.objects)
@@ -134,7 +137,7 @@ def git_texts(
 
 
 def _covered(
-    repository: Repository, options: ScanOptions, history: History, receipt: Receipt
+    repository: Repository, options: ScanOptions, history: "History", receipt: Receipt
 ) -> None:
     """Say in the receipt what the repository itself lacks."""
     if repository.shallow:
@@ -184,6 +187,8 @@ def _objects(
     if len(parts) <= 1:
         results = [one(part) for part in parts]
     else:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (slow to import)
+
         with ThreadPoolExecutor(len(parts)) as pool:
             results = list(pool.map(one, parts))
     matches: list[Match] = []
@@ -240,7 +245,7 @@ def _tallied(receipt: Receipt, tally: Tally) -> None:
 
 
 def _located(
-    repository: Repository, plan: objects.Plan, hit: set[bytes], history: History
+    repository: Repository, plan: objects.Plan, hit: set[bytes], history: "History"
 ) -> dict[str, Sequence[Place]]:
     """Say where each object that hit stands."""
     kinds = plan.kinds(hit)
@@ -264,6 +269,6 @@ def _located(
     return located
 
 
-def _place(path: str, commit: Commit | None, oid: str, blob: str = "") -> Place:
+def _place(path: str, commit: "Commit | None", oid: str, blob: str = "") -> Place:
     author, date = (commit.author, commit.date) if commit else ("", "")
     return Place(path=path, commit=oid, blob=blob, author=author, date=date)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vocabulary.errors import ExitCode, UsageError
+from vocabulary.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,16 +114,19 @@ def uninstall(kinds: "tuple[str, ...]", repository: Path, folder: Path | None) -
 @click.pass_context
 def run(ctx: click.Context, kind: str, arguments: "tuple[str, ...]", allow_incomplete: bool) -> int:
     """Do what a hook does, in a repository's directory; git gives the arguments."""
-    from keywatch.cli.scan import lookup_of, settings_for
+    from keywatch import scanning
     from keywatch.wiring import scan_options
     from scanner.sources import gitrun
 
     repository = gitrun.find(Path())
     if repository is None:
         raise UsageError("a hook runs in the root of a git repository", where=str(Path.cwd()))
-    config, _ = settings_for(ctx, ".")
-    report = _scanned(kind, repository, arguments, scan_options(config), lookup_of(config))
-    return _answer(report, kind, allow_incomplete=allow_incomplete)
+    root = ctx.find_root().obj
+    config, notes = scanning.settings_for(root["config_file"], root["flags"], ".")
+    lookup = scanning.lookup_of(config)
+    report = _scanned(kind, repository, arguments, scan_options(config), lookup)
+    report.receipt.warnings += notes
+    return scanning.answer_hook(report, kind, sys.stderr, allow_incomplete=allow_incomplete)
 
 
 def _scanned(
@@ -163,34 +166,3 @@ def _pushed(repository: "Repository") -> "list[Update]":
         return hooks.pushed(_lines())
     new = os.environ.get("PRE_COMMIT_TO_REF") or views.head_of(repository)
     return [hooks.Update(new, os.environ.get("PRE_COMMIT_FROM_REF", ""))]
-
-
-_VERBS = {"pre-commit": "commit", "commit-msg": "commit", "pre-push": "push", "pre-receive": "push"}
-
-
-def _answer(report: "Report", kind: str, *, allow_incomplete: bool) -> int:
-    """Tell on stderr why something is refused; nothing where nothing was found."""
-    from scanner import reports
-
-    code = report.receipt.exit_code
-    if code == ExitCode.OK and not report.receipt.warnings:
-        return code
-    reports.find("table")(report, sys.stderr)
-    for line in report.receipt.text():
-        click.echo(f"keywatch: {line}", err=True)
-    if report.findings:
-        click.echo(
-            f"keywatch: this {_VERBS[kind]} is refused: {reports.summary(report)}. Take it out. "
-            "What is no secret is marked on its line with keywatch:allow, or with "
-            "`keywatch ignore add FINGERPRINT --reason …`",
-            err=True,
-        )
-        return code
-    if code == ExitCode.INCOMPLETE and not allow_incomplete:
-        click.echo(
-            f"keywatch: this {_VERBS[kind]} is refused: not all of it could be scanned. A hook "
-            "that only warns of this is installed with --allow-incomplete",
-            err=True,
-        )
-        return code
-    return ExitCode.OK

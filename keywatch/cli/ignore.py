@@ -184,13 +184,13 @@ def _found(ctx: click.Context, target: str) -> "list[Any]":
     """Scan for all that could be meant, with values readable: entries name them by their hash."""
     from dataclasses import replace
 
-    from keywatch import wiring
+    from keywatch import scanning, wiring
     from keywatch.cli.progress import counter
-    from keywatch.cli.scan import settings_for
     from scanner.run import scan
     from vocabulary.finding import Confidence
 
-    config, _ = settings_for(ctx, target)
+    root = ctx.find_root().obj
+    config, _ = scanning.settings_for(root["config_file"], root["flags"], target)
     options = replace(
         wiring.scan_options(config),
         confidence=Confidence.LOW,

@@ -11,10 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from keywatch.config import Settings
-    from scanner.options import Progress, ScanOptions
+    from scanner.options import ScanOptions
     from scanner.run import Report
     from vocabulary.alert import Alert
-    from vocabulary.credential import Lookup
 
 _CONFIDENCES = click.Choice(["low", "medium", "high"])
 
@@ -67,9 +66,11 @@ def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: A
     Of a repository every object is scanned, reachable or not, and the uncommitted work. Exit code
     0 is clean, 1 findings, 2 wrong usage, 3 something was not scanned; 3 beats 1.
     """
+    from keywatch import scanning
     from keywatch.cli.progress import counter
 
-    config, notes = settings_for(ctx, target)
+    root = ctx.find_root().obj
+    config, notes = scanning.settings_for(root["config_file"], root["flags"], target)
     options = _options(config, flags)
     with ExitStack() as stack:
         # All are opened first: a long scan must not end in a report that cannot be written.
@@ -80,7 +81,8 @@ def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: A
         receipt = flags["receipt_file"]
         kept = stack.enter_context(click.open_file(receipt, "w")) if receipt else None
         with counter("scanning") as progress:
-            report = _scan(target, options, lookup_of(config), progress)
+            lookup = scanning.lookup_of(config)
+            report = scanning.scan_target(target, options, lookup, progress)
         report.receipt.warnings += notes
         if flags["act"]:
             _act(config, report)
@@ -92,45 +94,6 @@ def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: A
     for line in report.receipt.text():
         click.echo(f"keywatch: {line}", err=True)
     return report.receipt.exit_code
-
-
-def _scan(
-    target: str, options: "ScanOptions", lookup: "Lookup | None", progress: "Progress"
-) -> "Report":
-    import os
-    from pathlib import Path
-
-    from scanner.run import scan
-
-    if options.staged and "GIT_INDEX_FILE" in os.environ and Path(target).resolve() == Path.cwd():
-        # a hook: git may have prepared another index for the commit than the repository's own
-        from scanner import hooks
-        from scanner.sources import gitrun
-
-        if repository := gitrun.find(Path(target)):
-            return hooks.pre_commit(repository, os.environ, options, lookup)
-    return scan(target, options, lookup, progress)
-
-
-def settings_for(ctx: click.Context, target: str) -> "tuple[Settings, list[str]]":
-    """Return the configuration, and what to tell about it.
-
-    A keywatch.toml that nobody named and that lies in what is scanned is part of the target, which
-    may be hostile: it is not read.
-    """
-    import os
-    from pathlib import Path
-
-    from keywatch.config import DEFAULT_FILE, load
-
-    root = ctx.find_root().obj
-    file, notes = root["config_file"], []
-    if file is None and (found := Path(DEFAULT_FILE)).exists():
-        place = Path(target)
-        if place.is_dir() and found.resolve().is_relative_to(place.resolve()):
-            notes = [f"{DEFAULT_FILE} lies in what is scanned and is not read (name it: --config)"]
-            file = os.devnull
-    return load(file, flags=root["flags"]).settings, notes
 
 
 def _options(config: "Settings", flags: dict[str, Any]) -> "ScanOptions":
@@ -206,27 +169,6 @@ def _write_baseline(report: "Report", file: str) -> None:
     from scanner import baseline
 
     baseline.write(Path(file), [*report.findings, *report.known])
-
-
-def lookup_of(config: "Settings") -> "Lookup | None":
-    """Return how to ask the key store, where there is one; none is made for a scan."""
-    from keywatch.wiring import has_database
-
-    if not has_database(config):
-        return None
-
-    def ask(credentials: "Sequence[Any]") -> "Sequence[Any]":
-        # Only a scan that found something pays for the database.
-        from database.transaction import open_database
-        from keywatch.keystores import key_store
-
-        engine = open_database(config.database, create=False)
-        try:
-            return key_store(engine, config.keys).find(credentials)
-        finally:
-            engine.dispose()
-
-    return ask
 
 
 def _act(config: "Settings", report: "Report") -> None:

@@ -1,0 +1,76 @@
+"""The two commands that run before every commit, without the machinery of a command line.
+
+`keywatch scan --staged` and `keywatch hook run pre-commit` do here exactly what they do there,
+without importing what parses and explains all the other words. Whatever is unusual, an error first
+of all, is left to the command line.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vocabulary.errors import ExitCode
+
+if TYPE_CHECKING:
+    from scanner.run import Report
+
+# ruff: noqa: PLC0415  (see above)
+
+_STAGED = (["scan", "--staged"], ["scan", "--staged", "."], ["scan", ".", "--staged"])
+_HOOK = ["hook", "run", "pre-commit"]
+
+
+def run(words: Sequence[str]) -> int | None:
+    """Do what the words say, if they are of the two; returns the exit code, else None."""
+    asked, config = list(words), None
+    if asked[:1] == ["--config"] and len(asked) > 1:
+        config, asked = asked[1], asked[2:]
+    if asked not in (*_STAGED, _HOOK):
+        return None
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        report = _scanned(config)
+        code = _staged(report, out, err) if asked != _HOOK else _hook(report, err)
+    except Exception:  # noqa: BLE001  (the command line does it again, and says what is wrong)
+        return None
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return _said(out.getvalue(), err.getvalue(), code)
+
+
+def _scanned(config: str | None) -> "Report":
+    from dataclasses import replace
+
+    from keywatch import scanning, wiring
+
+    settings, notes = scanning.settings_for(config, {}, ".")
+    options = replace(wiring.scan_options(settings), staged=True)
+    report = scanning.scan_target(".", options, scanning.lookup_of(settings))
+    report.receipt.warnings += notes
+    return report
+
+
+def _staged(report: "Report", out: io.StringIO, err: io.StringIO) -> int:
+    from scanner import reports
+
+    reports.find("table")(report, out)
+    err.writelines(f"keywatch: {line}\n" for line in report.receipt.text())
+    return report.receipt.exit_code
+
+
+def _hook(report: "Report", err: io.StringIO) -> int:
+    from keywatch.scanning import answer_hook
+
+    return answer_hook(report, "pre-commit", err)
+
+
+def _said(out: str, err: str, code: int) -> int:
+    try:
+        sys.stdout.write(out)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stderr.write(err)
+    return code
