@@ -7,7 +7,7 @@ BEFORE, AFTER = 160, 80
 """How much of the line is kept on either side of the value, in bytes."""
 _QUOTES = "\"'`"
 _LEFT = re.compile(rb"[\w.$\[\]-]{0,60}\Z")
-_KEYWORD = re.compile(r"[(,][ \t]*(\w+)[ \t]*=[ \t]*(?:[A-Za-z][\w.]*\()?[\\brfuBRFU]*[\"'`]\Z")
+_KEYWORD = re.compile(r"[(,\[][ \t]*(\w+)[ \t]*=[ \t]*(?:[A-Za-z][\w.]*\()?[\\brfuBRFU]*[\"'`]\Z")
 _KINDS = {
     "generic-uuid": "uuid",
     "generic-sql-password": "sql",

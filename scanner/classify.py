@@ -18,7 +18,9 @@ from scanner.trees import shipped
 from scanner.wording import IDENTITY
 from vocabulary.finding import Confidence
 
-WEIGHED = frozenset({"generic", "connection-strings", "command-line", "netrc", "ansible"})
+WEIGHED = frozenset(
+    {"generic", "connection-strings", "command-line", "netrc", "ansible", "maven", "android"}
+)
 """Providers whose rules know where a secret stands, not what it looks like."""
 
 _LEVELS = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
@@ -28,13 +30,17 @@ _REFUSED = re.compile(
     r"|^(?:os\.environ|process\.env|ENV\[|System\.getenv)",
 )
 _PUBLIC = re.compile(
-    r"^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2|sha\d{1,3}[-:]|https?://[^@]*$|data:)|^-----BEGIN (?:PUBLIC|CERT)"
+    r"^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2|sha\d{1,3}[-:]|https?://[^@]*$|data:)"
+    r"|^-----BEGIN (?:PUBLIC|CERT)"
 )
 _FOREIGN_LETTERS = re.compile(r"[^\x00-\x7f]")
 _LABEL = re.compile(
     r"(?i)(?:^|[_.-])(?:label|title|msg|message|placeholder|hint|tooltip|description|caption|prompt)(?:[_.-]|$)"
     r"|[a-z](?:Label|Title|Message|Placeholder|Hint|Tooltip|Description|Prompt)(?:[A-Z]|$)"
 )
+_INDEX = re.compile(r"\w\[\\{0,2}[\"']\Z")
+_PROSE = re.compile(r"[a-z]+ (?:(?:a|an|the|in|as|to|of) ){0,3}`{1,2}\Z")
+_FEW = 5  # of a UUID's eight groups: the rest repeats
 _BARE = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*[;,]?")
 _STANDS_FOR_HEX = re.compile(
     r"(?i)deadbeef|c0ffee|cafebabe|(?:[0-9a-f]{2})?(?:0123456789|123456789a)|(.)\1{7}"
@@ -63,14 +69,14 @@ class Score:
     reasons: tuple[str, ...] = ()
 
 
-def refused(candidate: Candidate) -> bool:
+def refused(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of refusal)
     """Say whether a value is filled in elsewhere, is known to be public, or is nothing at all."""
     value = candidate.value
     if _REFUSED.search(value) or _PUBLIC.search(value) or len(set(value)) == 1:
         return True
     if len(_FOREIGN_LETTERS.findall(value)) > 1 or _STANDS_FOR_HEX.search(value):
         return True
-    if candidate.quote == "`" and " " in value:
+    if (candidate.quote == "`" and " " in value) or _INDEX.search(candidate.before):
         return True
     if _LABEL.search(candidate.name) and not any(map(str.isdigit, value)):
         return True
@@ -78,6 +84,8 @@ def refused(candidate: Candidate) -> bool:
         return not _machine_made(value)
     if candidate.kind == "uuid":
         return len(set(value.lower()) - {"-"}) <= _ALIKE or _counts_up(value)
+    if candidate.kind == "header" and value.isalpha() and value.islower():
+        return True
     if candidate.kind == "header" and candidate.before.rstrip().lower().endswith("basic"):
         return not _user_and_password(value)
     return candidate.name != "" and value.lower() == candidate.name.lower()
@@ -135,7 +143,9 @@ def _most(candidate: Candidate, place: Place) -> int:
         return 2 if _names_a_secret(candidate.name) and not place.among_tests else 1
     if candidate.kind == "assignment" and not _names_a_secret(candidate.name):
         return 1
-    if place.among_examples:
+    if place.among_examples or _FORGERY.search(candidate.name):
+        return 1
+    if not made and _COMMENT.match(candidate.before):
         return 1
     if place.among_tests:
         return 2 if made else 1
@@ -143,7 +153,7 @@ def _most(candidate: Candidate, place: Place) -> int:
 
 
 def _is_reference(candidate: Candidate) -> bool:
-    """Say whether a value is a bare word behind `=` or `:`, which in code is a name of something."""
+    """Say whether a value is a bare word behind `=` or `:`, which in code names something."""
     return (
         candidate.kind == "assignment"
         and not candidate.quote
@@ -152,6 +162,8 @@ def _is_reference(candidate: Candidate) -> bool:
     )
 
 
+_FORGERY = re.compile(r"(?i)csrf|xsrf|authenticity|antiforgery|nonce|page_?token|continuation")
+_COMMENT = re.compile(r"\s*(?://|#|/?\*|--|<!--)")
 _ASSIGNED = re.compile(r"(?:\s(?:=|:=)|:)\s+\Z")
 
 
@@ -191,12 +203,13 @@ def _reasons(candidate: Candidate, probability: float, place: Place) -> list[str
 
 
 def _counts_up(value: str) -> bool:
-    digits = value.replace("-", "")
-    return (
-        len(set(digits[at : at + 4] for at in range(0, 32, 4))) <= 5
-        and all(len(set(digits[at : at + 4])) == 1 for at in range(8, 20, 4))
-        or digits.startswith(("0123456", "1234567"))
-    )
+    """Say whether a UUID was typed: each group one digit, or 0123… along the keyboard."""
+    digits = value.replace("-", "").lower()
+    groups = [digits[at : at + 4] for at in range(0, len(digits), 4)]
+    return all(len(set(group)) == 1 for group in groups) or digits.startswith(_TYPED)
+
+
+_TYPED = ("0123456", "1234567", "abcdef0")
 
 
 def _user_and_password(value: str) -> bool:

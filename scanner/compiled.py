@@ -16,7 +16,7 @@ from scanner.family import Family
 from scanner.prefilter import assignment, loosened, spells
 from scanner.rules import Rule, RuleSet
 
-_FORMAT = "7"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "8"  # raised when patterns are made otherwise from the same rules
 
 
 Patterns = dict[str, list[int]]
@@ -26,6 +26,7 @@ Patterns = dict[str, list[int]]
 class _Kept(msgspec.Struct, array_like=True):
     meanings: tuple[tuple[int, ...], ...]
     everywhere: tuple[int, ...]
+    by_keyword: tuple[int, ...]
     families: tuple[tuple[int, bytes], ...]
     database: bytes
 
@@ -39,12 +40,14 @@ class Compiled:
             rules; then come the encodings of decode.ENCODINGS, then the containers of
             archive.CONTAINERS.
         everywhere: rules for which `re` must read everything, for want of a keyword.
+        by_keyword: rules that are found by their keywords alone.
         families: for patterns that many rules share, what tells the rules apart.
     """
 
     database: hyperscan.Database
     meanings: tuple[tuple[int, ...], ...]
     everywhere: tuple[int, ...]
+    by_keyword: frozenset[int]
     families: Mapping[int, Family]
 
 
@@ -70,6 +73,7 @@ def _loaded(kept: _Kept) -> Compiled:
         hyperscan.loadb(kept.database, hyperscan.HS_MODE_BLOCK),
         kept.meanings,
         kept.everywhere,
+        frozenset(kept.by_keyword),
         {
             pattern: Family(hyperscan.loadb(raw, hyperscan.HS_MODE_BLOCK), kept.meanings[pattern])
             for pattern, raw in kept.families
@@ -103,7 +107,7 @@ def _cpu() -> str:
 
 def _compile(ruleset: RuleSet) -> _Kept:
     """Compile all patterns at once; only where that fails, find out which ones are to blame."""
-    patterns = _needles(ruleset)
+    patterns, by_keyword = _needles(ruleset)
     triggers = _triggers(ruleset)
     everywhere: list[int] = []
     try:
@@ -114,6 +118,7 @@ def _compile(ruleset: RuleSet) -> _Kept:
                 words = _words(ruleset.rules[number])
                 for word in words:
                     patterns.setdefault(word, []).append(number)
+                by_keyword.add(number)
                 everywhere += [] if words else [number]
         database = _database([*patterns, *triggers])
     meanings = (*map(tuple, patterns.values()), *map(tuple, triggers.values()))
@@ -122,21 +127,27 @@ def _compile(ruleset: RuleSet) -> _Kept:
         for number, meaning in enumerate(meanings)
         if len(meaning) > 1 and number < len(patterns)
     )
-    return _Kept(meanings, tuple(everywhere), families, hyperscan.dumpb(database))
+    return _Kept(
+        meanings, tuple(everywhere), tuple(by_keyword), families, hyperscan.dumpb(database)
+    )
 
 
-def _needles(ruleset: RuleSet) -> Patterns:
-    """Return what hyperscan looks for, and for which rules."""
+def _needles(ruleset: RuleSet) -> tuple[Patterns, set[int]]:
+    """Return what hyperscan looks for and for which rules, and the rules found by keyword."""
     patterns: Patterns = {}
+    by_keyword: set[int] = set()
     families, alike = _families(ruleset)
     for number, rule in enumerate(ruleset.rules):
         if number in alike:
             continue
         telling = bool(rule.keywords) and all(len(word) >= _TELLING for word in rule.keywords)
-        needles = _words(rule) if telling and not spells(rule.pattern) else [loosened(rule.pattern)]
+        needles = [loosened(rule.pattern)]
+        if telling and not spells(rule.pattern):
+            needles = _words(rule)
+            by_keyword.add(number)
         for needle in needles:
             patterns.setdefault(needle, []).append(number)
-    return patterns | families
+    return patterns | families, by_keyword
 
 
 def _families(ruleset: RuleSet) -> tuple[Patterns, set[int]]:

@@ -108,8 +108,13 @@ class Engine:
 def engine_of(ruleset: RuleSet, *, inline_ignores: bool = True, cached: bool = True) -> Engine:
     """Compile a rule set, or take its compiled form from the cache."""
     memory: Memory = {}
-    confirmers = tuple(Confirmer(rule, memory) for rule in ruleset.rules)
-    return Engine(ruleset, compiled(ruleset, cached=cached), confirmers, inline_ignores)
+    patterns = compiled(ruleset, cached=cached)
+    loose = {*patterns.by_keyword, *patterns.everywhere}
+    confirmers = tuple(
+        Confirmer(rule, memory, exact=number not in loose)
+        for number, rule in enumerate(ruleset.rules)
+    )
+    return Engine(ruleset, patterns, confirmers, inline_ignores)
 
 
 @dataclass(frozen=True, slots=True)

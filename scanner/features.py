@@ -6,6 +6,7 @@ is assigned to count for more than whether its letters look drawn by lot, for pe
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from math import log2
 
 from scanner.candidate import Candidate
@@ -123,7 +124,7 @@ def _plain(text: str) -> str:
 
 def _longest_run(value: str) -> int:
     longest = run = 1
-    for before, after in zip(value, value[1:], strict=False):
+    for before, after in pairwise(value):
         run = run + 1 if before == after else 1
         longest = max(longest, run)
     return longest

@@ -23,7 +23,7 @@ _OF = {
 _TESTS = re.compile(
     r"(?i)(?:^|[/_.-])(?:tests?|testing|specs?|fixtures?|testdata|mocks?|e2e|cypress)(?:[/_.-]|$)|Tests?\."
 )
-_EXAMPLES = re.compile(r"(?i)(?:^|[/_.-])(?:examples?|samples?|demos?|tutorials?|templates?|docs?|documentation|manual|readme|changelog|changes|history|news)(?:[/_.-]|$)")  # fmt: skip
+_EXAMPLES = re.compile(r"(?i)(?:^|[/_.-])(?:examples?|samples?|demos?|tutorials?|templates?|docs?|documentation|guides?|manual|readme|changelog|changes|history|news)(?:[/_.-]|$)")  # fmt: skip
 _TRANSLATED = re.compile(r"(?i)(?:^|/)(?:locales?|langs?|i18n|l10n|translations?|languages?|messages)(?:[/_.-]|$)|(?:^|[/_.-])messages?[._-]\w*")  # fmt: skip
 _FOREIGN = re.compile(r"(?i)(?:^|/)(?:vendor|node_modules|third_party|bower_components|dist|min)(?:/|\.)|\.min\.|\.lock$|-lock\.|go\.sum$")  # fmt: skip
 

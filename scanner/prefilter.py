@@ -75,6 +75,30 @@ def _all_written(nodes: Iterable[Node], tree: Any) -> str:  # noqa: ANN401
     return "".join(_written(node, dotall=dotall) for node in nodes)
 
 
+def reach(pattern: str) -> int:
+    """Return how far before the end that hyperscan reports a match begins, at most."""
+    nodes = list(_parser.parse(pattern))
+    return min(sum(_widest(node) for node in _without_end(nodes)), UNBOUNDED)
+
+
+def _widest(node: Node) -> int:  # noqa: PLR0911  (one an operation)
+    """Return the greatest number of bytes a node matches."""
+    operation, argument = str(node[0]), node[1]
+    if "REPEAT" in operation:
+        return min(int(argument[1]) * sum(map(_widest, argument[2])), UNBOUNDED)
+    if operation == "SUBPATTERN":
+        return sum(map(_widest, argument[3]))
+    if operation == "ATOMIC_GROUP":
+        return sum(map(_widest, argument))
+    if operation == "BRANCH":
+        return max(sum(map(_widest, branch)) for branch in argument[1])
+    if operation == "LITERAL":
+        return len(chr(argument).encode())
+    if operation in ("NOT_LITERAL", "ANY", "IN"):
+        return 1
+    return 0 if operation in ("AT", "ASSERT", "ASSERT_NOT") else UNBOUNDED
+
+
 def spells(pattern: str) -> bool:
     """Say whether every match holds a literal of some length, by which it is found fast."""
     return _spelled(list(_parser.parse(pattern))) >= _RUN
@@ -213,6 +237,10 @@ def _trimmed(nodes: list[Node]) -> list[Node]:
     """Cut what is optional off both ends."""
     while nodes and (_optional(nodes[0]) or _lookaround(nodes[0])):
         nodes = nodes[1:]
+    return _without_end(nodes)
+
+
+def _without_end(nodes: list[Node]) -> list[Node]:
     while nodes and (_optional(nodes[-1]) or _lookaround(nodes[-1])):
         nodes = nodes[:-1]
     if nodes:
@@ -235,12 +263,7 @@ def _shortest_end(node: Node) -> Node:
         return operation, (argument[0], argument[0], argument[2])
     if str(operation) == "SUBPATTERN":
         group, added, removed, inner = argument
-        kept = list(inner)
-        while kept and (_optional(kept[-1]) or _lookaround(kept[-1])):
-            kept = kept[:-1]
-        if kept:
-            kept = [*kept[:-1], _shortest_end(kept[-1])]
-        return operation, (group, added, removed, kept)
+        return operation, (group, added, removed, _without_end(list(inner)))
     return node
 
 

@@ -37,7 +37,7 @@ class Model:
         for tree in self.trees:
             node = tree
             while node.__class__ is tuple:
-                feature, threshold, low, high = node  # type: ignore[misc]
+                feature, threshold, low, high = node
                 node = low if vector[feature] <= threshold else high
             total += node  # type: ignore[operator]
         return 1 / (1 + exp(-total))

@@ -19,9 +19,9 @@ def work(monkeypatch):
     seen = []
     plain = Confirmer._confirmed
 
-    def counted(self, piece):
+    def counted(self, piece, first, last):
         seen.append(len(piece))
-        return plain(self, piece)
+        return plain(self, piece, first, last)
 
     monkeypatch.setattr(Confirmer, "_confirmed", counted)
     return seen
