@@ -75,6 +75,9 @@ class SourceSettings(_Table, frozen=True):
     format: Annotated[str, Meta(description="format of the lines; see `keywatch doctor`")] = (
         "nginx-json"
     )
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="CIDR of proxies whose X-Forwarded-For is believed")
+    ] = ()
     topic: Annotated[str, Meta(description="kafka: the topic")] = ""
     group: Annotated[str, Meta(description="kafka: consumer group, the topic is added")] = (
         "keywatch"

@@ -12,6 +12,7 @@ from detectors.facts import KeyFacts
 from detectors.watcher import Step, Watcher
 from keywatch import exposure
 from streams import checkpoint, deadletter
+from streams.addresses import NO_PROXIES, Proxies
 from streams.chunk import Chunk
 from streams.columns import batch_of
 from streams.parsed import Format, Parsed
@@ -78,14 +79,19 @@ class Pipeline:
         self._engine, self._watcher, self._clean = engine, watcher, clean
         self._keys, self._respond, self._clock = keys, respond, clock
 
-    def absorb(self, chunk: Chunk, log_format: Format) -> Outcome:
+    def absorb(self, chunk: Chunk, log_format: Format, proxies: Proxies = NO_PROXIES) -> Outcome:
         """Take in a chunk: everything it leads to is committed when this returns.
+
+        Args:
+            chunk: lines of one source.
+            log_format: of the lines.
+            proxies: whose X-Forwarded-For is believed.
 
         Raises:
             DatabaseError: nothing of the chunk is committed.
         """
         lines, exposures = self._clean(chunk.lines)
-        parsed = log_format.parse(lines)
+        parsed = log_format.parse(lines, proxies)
         known = self._recognized(exposures)
         parsed = exposure.named(parsed, known)
         step, newest_ms = self._score(parsed)

@@ -11,6 +11,7 @@ from database.transaction import reading
 from keywatch.config import SourceSettings
 from keywatch.pipeline import Outcome
 from streams import checkpoint, formats
+from streams.addresses import NO_PROXIES, Proxies
 from streams.chunk import Source
 from streams.parsed import Format
 from vocabulary.errors import ConfigError, FormatError
@@ -22,10 +23,12 @@ class Stream:
 
     Attributes:
         format: of access events; None for a topic of repository events.
+        proxies: whose X-Forwarded-For is believed.
     """
 
     source: Source
     format: Format | None
+    proxies: Proxies = NO_PROXIES
     lines: int = 0
     events: int = 0
     reason: str = ""
@@ -75,7 +78,7 @@ def opened(
             stack.callback(source.close)
             reopen(engine, source)
             log_format = None if one.events == "repository" else formats.find(one.format)
-            streams.append(Stream(source, log_format))
+            streams.append(Stream(source, log_format, Proxies.of(one.trusted_proxies)))
         yield streams
 
 

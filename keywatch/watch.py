@@ -115,7 +115,7 @@ class Watch:
         if stream.format is None:
             queue_up(self._engine, chunk, time.time())
             return True
-        self._report(stream, self._pipeline.absorb(chunk, stream.format))
+        self._report(stream, self._pipeline.absorb(chunk, stream.format, stream.proxies))
         background.wake()
         return True
 
