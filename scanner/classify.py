@@ -27,6 +27,7 @@ _LEVELS = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 _REFUSED = re.compile(
     r"\$\{|\{\{|\$\(|<%|%>|#\{|@@|^\$[A-Za-z_]|^\$\$?\w+\$?$|^%[\w()]{0,30}[sdvq%]?$|^<[^<>]*>$|^\[[^\]]*\]$|^\{\w*\}$"
     r"|^:\w+$|^\*+$|^[.\-_=+x?#/\\|~]+$|\.\.\.|…|^(?:\\[a-z0])+$|^%[A-Z_]{3,}%$|^__\w+__$|^\{\{?.*\}$|^@?\w+\(.*\)$|^`.*`$"
+    r"|\{[A-Za-z_]\w*[:!][^{}\s]{1,20}\}"  # a field with its format
     r"|^(?:os\.environ|process\.env|ENV\[|System\.getenv)",
 )
 _PUBLIC = re.compile(
@@ -76,6 +77,8 @@ def refused(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of refu
         return True
     if len(_FOREIGN_LETTERS.findall(value)) > 1 or _STANDS_FOR_HEX.search(value):
         return True
+    if candidate.after[:1] == "{":
+        return True  # goes on with a field
     if (candidate.quote == "`" and " " in value) or _INDEX.search(candidate.before):
         return True
     if _LABEL.search(candidate.name) and not any(map(str.isdigit, value)):

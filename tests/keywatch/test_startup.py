@@ -65,3 +65,8 @@ def test_wrong_words_are_one_line_and_exit_2(tmp_path):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "scan" in done.stderr
+
+
+def test_our_own_tree_holds_no_secret(tmp_path):
+    done = python("-m", "keywatch", "scan", str(ROOT), "--tree", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
