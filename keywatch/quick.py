@@ -5,6 +5,7 @@ without importing what parses and explains all the other words. Whatever is unus
 of all, is left to the command line.
 """
 
+import gc
 import io
 import os
 import sys
@@ -30,6 +31,7 @@ def run(words: Sequence[str]) -> int | None:
     if asked not in (*_STAGED, _HOOK):
         return None
     out, err = io.StringIO(), io.StringIO()
+    gc.disable()  # it would look through every module that is being imported; none is ever freed
     try:
         report = _scanned(config)
         code = _staged(report, out, err) if asked != _HOOK else _hook(report, err)
@@ -37,6 +39,8 @@ def run(words: Sequence[str]) -> int | None:
         return None
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    finally:
+        gc.enable()
     return _said(out.getvalue(), err.getvalue(), code)
 
 
