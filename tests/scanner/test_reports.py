@@ -5,6 +5,7 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -162,3 +163,14 @@ def test_json_writes_a_byte_that_is_no_text_in_hexadecimal():
         "findings"
     ]
     assert found["path"] == found["places"][0]["path"] == "a\\xff"
+
+
+def test_the_format_that_the_manual_adds_works():
+    page = (Path(__file__).parent.parent.parent / "docs/scanning.md").read_text()
+    source = page.split("### A format of your own")[1].split("```python\n")[1].split("```")[0]
+    made = {}
+    exec(compile(source, "grep.py", "exec"), made)
+    out = io.StringIO()
+    made["write"](hostile_report(), out)
+    assert out.getvalue().splitlines()[0].startswith("plain/path.py:3 test-rule-0 ")
+    assert len(out.getvalue().splitlines()) == len(HOSTILE)
