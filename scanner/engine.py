@@ -364,11 +364,17 @@ def _match(
 
 
 def _settled(batch: Batch, text: int, matches: list[Match]) -> Iterator[Match]:
-    """Let the strongest of overlapping matches stand, and all that one encoded run holds."""
+    """Let the strongest of overlapping matches stand, and all that one encoded run holds.
+
+    Where another rule is surer of the same secret, the one that stands is as sure as that.
+    """
     taken: list[Match] = []
     for match in sorted(matches, key=lambda match: match.strength, reverse=True):
-        if not any(_excludes(other, match) for other in taken):
+        over = next((n for n, other in enumerate(taken) if _excludes(other, match)), None)
+        if over is None:
             taken.append(match)
+        elif match.rank > taken[over].rank and match.secret == taken[over].secret:
+            taken[over] = replace(taken[over], confidence=match.confidence)
     yield from _named(batch, text, taken)
 
 

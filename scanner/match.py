@@ -48,11 +48,16 @@ class Match:
         return f"Match({self.rule.id}, {self.item}:{self.line}:{self.column})"
 
     @property
-    def strength(self) -> tuple[bool, int, int, int]:
-        """Order matches of one text: proof, then confidence, then the more specific rule."""
-        rank = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH).index(self.confidence)
+    def strength(self) -> tuple[bool, bool, bool, int, int]:
+        """Order matches of one text: proof, then a known format, then confidence, then length."""
+        known_format = self.candidate is None and self.checksum != "invalid"
         specific = self.rule.provider not in GENERIC
-        return (self.checksum == "valid", rank, int(specific), len(self.secret))
+        return (self.checksum == "valid", known_format, specific, self.rank, len(self.secret))
+
+    @property
+    def rank(self) -> int:
+        """Return the confidence as a number."""
+        return (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH).index(self.confidence)
 
 
 _CONTAINERS = frozenset({"zip", "gzip", "bzip2", "xz", "zstd"})
