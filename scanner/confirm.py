@@ -1,7 +1,7 @@
 """From "a pattern may end here" to a confirmed secret: `re` on a bounded piece, then the proofs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 from scanner import checksum
@@ -12,6 +12,7 @@ from scanner.placeholder import invented, template
 from scanner.prefilter import UNBOUNDED, width
 from scanner.prefilter import reach as before
 from scanner.rules import Rule
+from scanner.singleline import stays_within_line
 from vocabulary.finding import Confidence
 
 Data = bytes | bytearray
@@ -20,7 +21,7 @@ REACH = 8 << 10
 _OPEN = 1 << 10  # … by a pattern that sets no bound itself
 _TO_LINE = 512  # how far a piece grows to begin and end with a line
 _TOKEN = 200  # longer secrets (keys in PEM) may well repeat characters
-_KEPT = 20_000  # pieces remembered
+_KEPT = 100_000  # pieces remembered
 _SHORT = 2 << 10  # … if they are no longer than this
 _CLUSTER = 4 << 10
 
@@ -52,6 +53,7 @@ class Confirmer:
         exact: hits are ends of the pattern, loosened; else a keyword stands there.
         reach: bytes from a hit to either end of the match, at most.
         before: bytes from a hit back to where the match begins, at most.
+        lined: matches stay within a line, so that each line is read by itself.
     """
 
     rule: Rule
@@ -59,6 +61,7 @@ class Confirmer:
     exact: bool = False
     reach: int = 0
     before: int = 0
+    lined: bool = False
     _pattern: re.Pattern[bytes] | None = None
     _context: re.Pattern[bytes] | None = None
 
@@ -77,12 +80,36 @@ class Confirmer:
         """
         if not self.reach:
             self._prepare()
+        if self.lined:
+            ends = yield from self._by_line(data, ends, low, high)
+            if not ends:
+                return
         for first, last in self._clusters(ends):
             start, stop = self._left(data, first, low), self._right(data, last, high)
             begin, end = (first - self.before, last) if self.exact else (start, stop)
             for found in self._piece(data, (start, stop), (begin, end), low):
                 if self._surrounded(data, start - 1, found, low, high):
                     yield start - 1, found
+
+    def _by_line(
+        self, data: Data, ends: list[int], low: int, high: int
+    ) -> Generator[tuple[int, Confirmed], None, list[int]]:
+        """Confirm line by line; return the hits in lines that are too long to be remembered."""
+        left, done = [], low - 1
+        for end in ends:
+            if end <= done:
+                continue
+            start = max(data.rfind(b"\n", low, max(low, end - 1)) + 1, low)
+            stop = data.find(b"\n", max(start, end - 1), high)
+            stop = stop if stop >= 0 else high
+            if stop - start > _SHORT:
+                left.append(end)
+                continue
+            done = stop
+            for found in self._piece(data, (start, min(stop + 1, high)), (start, stop), low):
+                if self._surrounded(data, start - 1, found, low, high):
+                    yield start - 1, found
+        return left
 
     def _clusters(self, ends: list[int]) -> Iterator[tuple[int, int]]:
         """Join hits that stand close, so that no byte is read more than a few times."""
@@ -100,6 +127,7 @@ class Confirmer:
         self._pattern = re.compile(self.rule.pattern.encode(), re.MULTILINE)
         self.reach = reach
         self.before = min(before(self.rule.pattern) + 1, reach)
+        self.lined = self._weighs and stays_within_line(self.rule.pattern)
         if self.rule.context:
             self._context = re.compile(self.rule.context.encode(), re.MULTILINE)
 
