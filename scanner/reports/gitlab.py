@@ -6,7 +6,7 @@ What stands in no commit is said to stand in commit 0000000, as GitLab's own ana
 
 from collections.abc import Mapping
 from typing import Any, TextIO
-from uuid import UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from scanner.printable import printable, text
 from scanner.receipt import Receipt
@@ -18,7 +18,7 @@ from vocabulary.finding import Finding
 
 SCHEMA = "15.0.7"
 _NO_COMMIT = "0000000"
-_NAMESPACE = UUID("6f6c34d9-3a0c-5bb1-9d2f-0f2f1a6f5d10")  # of our findings, and nothing else
+_NAMESPACE = uuid5(NAMESPACE_URL, "urn:keywatch:finding")
 _NAME = 255  # characters of a name, by the schema
 _SOLUTION = 7000
 
