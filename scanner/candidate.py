@@ -12,7 +12,7 @@ _KINDS = {
     "generic-uuid": "uuid",
     "generic-sql-password": "sql",
     "generic-url-password": "url",
-    "generic-command-option": "command",
+    "generic-command-option": "option",
     "generic-basic-credentials": "header",
     "generic-bearer-token": "header",
     "generic-one-time-password-seed": "seed",
@@ -25,7 +25,7 @@ class Candidate:
     """A value and its surroundings. It holds the secret itself: `repr` leaves all of it out.
 
     Attributes:
-        kind: where it was found: assignment, url, command, sql, header, seed, uuid.
+        kind: where it was found: assignment, url, command, option, sql, header, seed, uuid.
         name: what it is assigned to, whole.
         value: without quotes.
         quote: the quote before it, if any.

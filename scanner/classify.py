@@ -15,12 +15,10 @@ from scanner.entropy import shannon
 from scanner.features import features
 from scanner.place import NOWHERE, Place, place_of
 from scanner.trees import shipped
-from scanner.wording import IDENTITY
+from scanner.wording import BAD_NAME, IDENTITY, NAME_KINDS
 from vocabulary.finding import Confidence
 
-WEIGHED = frozenset(
-    {"generic", "connection-strings", "command-line", "netrc", "ansible", "maven", "android"}
-)
+WEIGHED = frozenset({"generic"})
 """Providers whose rules know where a secret stands, not what it looks like."""
 
 _LEVELS = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
@@ -83,8 +81,15 @@ def refused(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of refu
         return True
     if _LABEL.search(candidate.name) and not any(map(str.isdigit, value)):
         return True
-    if candidate.kind == "assignment" and IDENTITY.search(candidate.name):
-        return not _machine_made(value)
+    if (
+        candidate.kind == "assignment"
+        and candidate.name
+        and (
+            _is_no_secret(candidate.name)
+            or (_describes(candidate.name) and not _machine_made(value))
+        )
+    ):
+        return True
     if candidate.kind == "uuid":
         return len(set(value.lower()) - {"-"}) <= _ALIKE or _counts_up(value)
     if candidate.kind == "header" and value.isalpha() and value.islower():
@@ -92,6 +97,18 @@ def refused(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of refu
     if candidate.kind == "header" and candidate.before.rstrip().lower().endswith("basic"):
         return not _user_and_password(value)
     return candidate.name != "" and value.lower() == candidate.name.lower()
+
+
+@lru_cache(maxsize=4096)
+def _is_no_secret(name: str) -> bool:
+    """Say whether a name only begins like one of secrets: `author`, `keyword`, `passenger`."""
+    return not any(kind.search(name) for _, kind in NAME_KINDS)
+
+
+@lru_cache(maxsize=4096)
+def _describes(name: str) -> bool:
+    """Say whether a name is that of an id, a label, a path, a size: of what people write."""
+    return bool(IDENTITY.search(name) or BAD_NAME.search(name))
 
 
 def possible(candidate: Candidate, *, known_place: bool = False) -> Score | None:
@@ -129,7 +146,10 @@ def _scored(candidate: Candidate, probability: float, place: Place) -> Score:
     made = _machine_made(candidate.value)
     if not made and (place.translated or (place.code and _is_reference(candidate))):
         return Score(None, probability)
-    reached = sum(probability >= level for level in shipped().levels)
+    levels = shipped().levels
+    reached = sum(probability >= level for level in levels)
+    if candidate.kind in _CERTAIN and probability >= levels[0]:
+        reached = len(levels)
     reached = min(reached, _most(candidate, place))
     confidence = _LEVELS[reached - 1] if reached else None
     return Score(confidence, probability, tuple(_reasons(candidate, probability, place)))
@@ -167,6 +187,8 @@ def _is_reference(candidate: Candidate) -> bool:
 
 _FORGERY = re.compile(r"(?i)csrf|xsrf|authenticity|antiforgery|nonce|page_?token|continuation")
 _COMMENT = re.compile(r"\s*(?://|#|/?\*|--|<!--)")
+_CERTAIN = ("url", "command", "sql")
+"""Kinds in which a password stands for sure; the question is only whether it is a placeholder."""
 _ASSIGNED = re.compile(r"(?:\s(?:=|:=)|:)\s+\Z")
 
 
@@ -191,6 +213,7 @@ def _strong(value: str) -> bool:
 def _reasons(candidate: Candidate, probability: float, place: Place) -> list[str]:
     said = {
         "url": "stands between user and host of an address",
+        "option": "is given to a command",
         "command": "is given to a command",
         "sql": "is the password of an SQL statement",
         "header": "is sent as authorization",

@@ -61,7 +61,16 @@ _OPERATOR = re.compile(r"(=>|:=|===?|!==?|\+=|[=:(,]|<-|>)[^=:(,>]*$")
 _OPERATORS = {"=>": 1, ":=": 2, "==": 3, "===": 3, "!=": 3, "!==": 3, "+=": 4, "=": 5, ":": 6, "(": 7, ",": 8, ">": 9}  # fmt: skip
 _SPACED = re.compile(r"\s(?:=|:=|=>)\s*[\"'`]?$")
 _AFTERS = {"": 1, "\n": 1, "\r": 1, " ": 2, ",": 3, ";": 4, ")": 5, "(": 6, ".": 7, "&": 8, "\\": 9, "+": 10, "<": 11, "]": 12, "}": 13}  # fmt: skip
-_KINDS = {"assignment": 0, "url": 1, "command": 2, "sql": 3, "header": 4, "seed": 5, "uuid": 6}
+_KINDS = {
+    "assignment": 0,
+    "url": 1,
+    "command": 2,
+    "option": 2,
+    "sql": 3,
+    "header": 4,
+    "seed": 5,
+    "uuid": 6,
+}
 _STEPS = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "9876543210", "qwertyuiopasdfghjklzxcvbnm")
 
 VALUE = (

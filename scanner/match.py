@@ -48,18 +48,20 @@ class Match:
         return f"Match({self.rule.id}, {self.item}:{self.line}:{self.column})"
 
     @property
-    def strength(self) -> tuple[bool, bool, bool, int, int]:
-        """Order matches of one text: proof, then a known format, then confidence, then length."""
-        known_format = self.candidate is None and self.checksum != "invalid"
-        specific = self.rule.provider not in GENERIC
-        return (self.checksum == "valid", known_format, specific, self.rank, len(self.secret))
+    def strength(self) -> tuple[bool, bool, int, bool, int, int]:
+        """Order matches of one text: proof, a rule that knows its provider, confidence, length."""
+        specific = self.rule.provider not in GENERIC and self.checksum != "invalid"
+        proven = self.checksum == "valid"
+        named = _ORDER.index(self.rule.confidence)
+        return (proven, specific, self.rank, self.candidate is None, named, len(self.secret))
 
     @property
     def rank(self) -> int:
         """Return the confidence as a number."""
-        return (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH).index(self.confidence)
+        return _ORDER.index(self.confidence)
 
 
+_ORDER = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 _CONTAINERS = frozenset({"zip", "gzip", "bzip2", "xz", "zstd"})
 GENERIC = ("generic",)
 """Providers of rules that know no format: their matches are weighed by scanner/classify.py."""

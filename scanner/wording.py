@@ -26,11 +26,11 @@ IDENTITY = re.compile(
 BAD_NAME = re.compile(
     r"(?i)(?:file|path|dir|folder|url|uri|endpoint|host|len|length|size|count|min|max|num|number|index|field|column|label|title|text"
     r"|msg|message|hint|help|error|err|exception|policy|rule|regex|pattern|prefix|suffix|placeholder|input|form|button|page|view|route|redirect"
-    r"|param|params|header|format|version|expir\w*|expires|ttl|timeout|interval|mode|status|state|enabled|required|valid\w*|strength|reset|forgot\w*"
-    r"|change|confirm\w*|hash|hashed|digest|algorithm|alg|cipher|bits|class|method|func|callback|handler|provider|service|manager|factory|builder"
+    r"|param|params|header|format|version|expir\w*|expires|ttl|timeout|interval|mode|status|state|enabled|required|strength|reset|forgot\w*"
+    r"|change|hash|hashed|digest|algorithm|alg|cipher|bits|class|method|func|callback|handler|provider|service|manager|factory|builder"
     r"|store|ring|bucket|arn|region|event|command|cmd|option|flag|env|var|variable|attr|attribute|property|selector|element|style|color|image|icon"
     r"|scope|scopes|realm|issuer|audience|model|table|schema|query|code|desc|description|info|test|code|position|range|group|list|map|set|ref)s?$"
-    r"|public|pub[_-]?key|keyword|primary|foreign|unique|sort|partition|cache|index|fingerprint|csrf|xsrf|tokeni[sz]e|author\b|authors?\b"
+    r"|public|pub[_-]?key|keyword|primary|foreign|sort|partition|cache|index|fingerprint|csrf|xsrf|tokeni[sz]e|author\b|authors?\b"
 )
 """Names that say that the value describes, points to or counts something."""
 
