@@ -18,14 +18,14 @@ from scanner.trees import shipped
 from scanner.wording import BAD_NAME, IDENTITY, NAME_KINDS
 from vocabulary.finding import Confidence
 
-WEIGHED = frozenset({"generic"})
+WEIGHED = frozenset({"generic", "connection-strings", "command-line", "netrc"})
 """Providers whose rules know where a secret stands, not what it looks like."""
 
 _LEVELS = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 _REFUSED = re.compile(
     r"\$\{|\{\{|\$\(|<%|%>|#\{|@@|^\$[A-Za-z_]|^\$\$?\w+\$?$|^%[\w()]{0,30}[sdvq%]?$|^<[^<>]*>$|^\[[^\]]*\]$|^\{\w*\}$"
     r"|^:\w+$|^\*+$|^[.\-_=+x?#/\\|~]+$|\.\.\.|…|^(?:\\[a-z0])+$|^%[A-Z_]{3,}%$|^__\w+__$|^\{\{?.*\}$|^@?\w+\(.*\)$|^`.*`$"
-    r"|\{[A-Za-z_]\w*[:!][^{}\s]{1,20}\}"  # a field with its format
+    r"|\{[A-Za-z_]\w*(?:[:!][^{}\s]{1,20})?\}|\{\d+,\d*\}|<(?:your|my|the)[-_ ][^<>]*>"
     r"|^(?:os\.environ|process\.env|ENV\[|System\.getenv)",
 )
 _PUBLIC = re.compile(

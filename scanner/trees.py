@@ -36,10 +36,10 @@ class Model:
         total = self.base
         for tree in self.trees:
             node = tree
-            while node.__class__ is tuple:
+            while isinstance(node, tuple):
                 feature, threshold, low, high = node
                 node = low if vector[feature] <= threshold else high
-            total += node  # type: ignore[operator]
+            total += node
         return 1 / (1 + exp(-total))
 
 
