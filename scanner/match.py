@@ -48,12 +48,12 @@ class Match:
         return f"Match({self.rule.id}, {self.item}:{self.line}:{self.column})"
 
     @property
-    def strength(self) -> tuple[bool, bool, bool, int, int, int]:
+    def strength(self) -> tuple[bool, bool, int, bool, int, int]:
         """Order matches of one text: proof, a rule that knows its provider, confidence, length."""
         specific = self.rule.provider not in GENERIC and self.checksum != "invalid"
         proven = self.checksum == "valid"
         named = _ORDER.index(self.rule.confidence)
-        return (proven, specific, self.candidate is None, self.rank, named, len(self.secret))
+        return (proven, specific, self.rank, self.candidate is None, named, len(self.secret))
 
     @property
     def rank(self) -> int:

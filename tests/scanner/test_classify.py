@@ -1,0 +1,169 @@
+"""Values of no known format: what is shown, how confidently, and what is not."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner import classify
+from scanner.candidate import Candidate, candidate_of
+from scanner.features import NAMES, features
+from scanner.generators import expand
+from scanner.options import ScanOptions
+from scanner.place import NOWHERE, place_of
+from scanner.run import scan
+from scanner.trees import WEIGHTS, shipped
+from vocabulary.finding import Confidence
+
+
+def found(tmp_path, text, name="app/settings.py"):
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(expand(text, "classify"))
+    return list(scan(file, ScanOptions(confidence=Confidence.LOW, cache=False)))
+
+
+SHOWN = [
+    ("config/database.yml", "  password: {password:14}\n"),
+    ("docker-compose.yml", "      - POSTGRES_PASSWORD={lower:9}\n"),
+    ("src/Login.java", 'String password = "{lower:8}{digits:3}";\n'),
+    ("conf/app.properties", "spring.datasource.password={base62:12}\n"),
+    ("pom/settings.xml", "<password>{base62:14}</password>\n"),
+    ("init.sql", "CREATE USER app IDENTIFIED BY '{base62:12}';\n"),
+    ("init.sql", "ALTER ROLE app WITH LOGIN PASSWORD '{lower:10}';\n"),
+    ("run.sh", "tool login --user ci --password {base62:16}\n"),
+    ("run.sh", "curl -u admin:{base62:14} https://nexus.acme.internal/\n"),
+    ("app.py", 'connect("firebird://app:{base62:12}@db.acme.internal/app")\n'),
+    ("spec/cassette.yml", "    - Basic {basic:deploy}\n"),
+    ("README.md", "    export API_KEY={hex:32}\n"),
+    ("app.kt", 'const val ACCESS_TOKEN: String = "{base62:40}"\n'),
+    ("client.js", "client.setAuthToken('{base62:32}')\n"),
+    ("otp.rb", "otp = ROTP::TOTP.new('{base32:32}')\n"),
+    ("tests/test_x.py", 'password = "{letters:7}{digits:2}"\n'),
+    ("data.json", '"id": "{uuid}"\n'),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), SHOWN, ids=[text.strip()[:30] for _, text in SHOWN])
+def test_it_is_found_at_low_confidence(tmp_path, name, text):
+    assert found(tmp_path, text, name)
+
+
+HIDDEN = [
+    ("a.py", 'password = os.environ["DB_PASSWORD"]\n'),
+    ("a.py", "password = get_password()\n"),
+    ("a.py", "self.password = password\n"),
+    ("a.py", "password = settings.database.password\n"),
+    ("a.py", 'password = "<your password>"\n'),
+    ("a.yml", "password: ${DB_PASSWORD}\n"),
+    ("a.yml", "password: {{ vault_password }}\n"),
+    ("a.json", '"forgot_password_title": "Forgot your password?"\n'),
+    ("a.py", 'author = "Ada Lovelace"\n'),
+    ("a.py", 'keyword = "something else"\n'),
+    ("a.py", 'token_type = "bearer"\n'),
+    ("a.java", 'String PASSWORD_FIELD = "password";\n'),
+    ("a.go", 'err := errors.New("password must not be empty")\n'),
+    ("a.md", "Basic authentication is not supported, Bearer authorization is.\n"),
+    ("a.py", 'key = "00000000-0000-0000-0000-000000000000"\n'),
+    ("a.py", 'secret = "deadbeefdeadbeefdeadbeefdeadbeef"\n'),
+    ("i18n/de.json", '"password": "Kennwort"\n'),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), HIDDEN, ids=[text.strip()[:30] for _, text in HIDDEN])
+def test_it_is_not_shown_at_all(tmp_path, name, text):
+    assert not found(tmp_path, text, name)
+
+
+def test_a_uuid_of_no_secret_name_is_never_shown_by_default(tmp_path):
+    (finding,) = found(tmp_path, '"id": "{uuid}"\n', "data.json")
+    assert finding.confidence == "low"
+
+
+def test_a_fixture_of_tests_is_not_shown_by_default(tmp_path):
+    (finding,) = found(tmp_path, 'password = "{lower:9}"\n', "tests/test_login.py")
+    assert finding.confidence == "low"
+    assert any("tests" in reason for reason in finding.reasons)
+
+
+def test_a_finding_says_what_it_is_assigned_to_and_how_likely_it_is(tmp_path):
+    (finding,) = found(tmp_path, 'db_password = "{password:18}"\n')
+    assert any("db_password" in reason for reason in finding.reasons)
+    assert any("%" in reason for reason in finding.reasons)
+
+
+def test_a_password_with_the_other_quote_in_it_is_taken_whole(tmp_path):
+    (finding,) = found(tmp_path, 'password = "{base62:8}\'{base62:6}"\n')
+    assert finding.column == len('password = "') + 1
+    assert len(finding.credential.sha256) == 64
+
+
+def test_the_argument_next_to_it_gives_its_own_name():
+    piece = b'\nlogin(password, usage="accept")'
+    at = piece.index(b"accept")
+    made = candidate_of("assignment", piece, (at, at + 6), (7, 15))
+    assert made.name == "usage"
+
+
+def test_a_candidate_keeps_its_secret_to_itself():
+    assert "hidden" not in repr(Candidate("assignment", "a", "hidden", "", "", ""))
+
+
+def test_weights_know_the_features_of_the_code():
+    assert shipped().names == NAMES
+
+
+def test_levels_rise():
+    low, medium, high = shipped().levels
+    assert 0 < shipped().possible < low <= medium <= high < 1
+
+
+def test_weights_are_readable_and_small():
+    text = WEIGHTS.read_text(encoding="ascii")
+    assert len(text) < 300_000
+    assert max(map(len, text.splitlines())) < 5_000
+
+
+def test_a_leaf_is_reached_from_every_root():
+    zero, large = (0.0,) * len(NAMES), (1e9,) * len(NAMES)
+    assert 0 < shipped().probability(zero) < 1
+    assert 0 < shipped().probability(large) < 1
+
+
+printable = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=60)
+
+
+@given(value=printable.filter(bool), name=printable, before=printable, after=printable)
+def test_any_text_can_be_weighed(value, name, before, after):
+    made = Candidate("assignment", name, value, '"', f'{before}"', after)
+    assert len(features(made, NOWHERE)) == len(NAMES)
+    classify.refused(made)
+    assert 0 <= classify.weigh(made, "src/a.py").probability <= 1
+
+
+@given(st.binary(min_size=1, max_size=200), st.data())
+def test_a_candidate_is_cut_from_any_bytes(piece, data):
+    end = data.draw(st.integers(1, len(piece)))
+    start = data.draw(st.integers(0, end - 1))
+    made = candidate_of("assignment", piece, (start, end), (0, start))
+    assert made.value == piece[start:end].decode("utf-8", "replace")
+
+
+def test_randomness_alone_makes_no_secret(tmp_path):
+    letters = "".join(Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=24))
+    assert not found(tmp_path, f'file_name = "{letters}"\n')
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("tests/test_a.py", "among_tests"),
+        ("src/UserTest.java", "among_tests"),
+        ("docs/usage.rst", "among_examples"),
+        ("locale/de/LC_MESSAGES/django.po", "translated"),
+        ("src/main.go", "code"),
+    ],
+)
+def test_a_path_says_what_lies_there(path, said):
+    assert getattr(place_of(path), said)
