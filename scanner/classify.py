@@ -37,8 +37,8 @@ _LABEL = re.compile(
     r"(?i)(?:^|[_.-])(?:label|title|msg|message|placeholder|hint|tooltip|description|caption|prompt)(?:[_.-]|$)"
     r"|[a-z](?:Label|Title|Message|Placeholder|Hint|Tooltip|Description|Prompt)(?:[A-Z]|$)"
 )
-_INDEX = re.compile(r"\w\[\\{0,2}[\"']\Z")
-_PROSE = re.compile(r"[a-z]+ (?:(?:a|an|the|in|as|to|of) ){0,3}`{1,2}\Z")
+_INDEX = re.compile(r"[\w\]]\[\\{0,2}[\"']\Z")
+_PROSE = re.compile(r"(?i)\bpass (?:[a-z]+ ){0,6}(?::\w+:)?[\"'`]{1,2}\Z")  # the verb
 _FEW = 5  # of a UUID's eight groups: the rest repeats
 _BARE = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*[;,]?")
 _STANDS_FOR_HEX = re.compile(
@@ -68,7 +68,7 @@ class Score:
     reasons: tuple[str, ...] = ()
 
 
-def refused(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of refusal)
+def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911  (one a kind of refusal)
     """Say whether a value is filled in elsewhere, is known to be public, or is nothing at all."""
     value = candidate.value
     if _REFUSED.search(value) or _PUBLIC.search(value) or len(set(value)) == 1:
@@ -77,7 +77,9 @@ def refused(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of refu
         return True
     if candidate.after[:1] == "{":
         return True  # goes on with a field
-    if (candidate.quote == "`" and " " in value) or _INDEX.search(candidate.before):
+    if candidate.quote == "`" and " " in value:
+        return True
+    if _INDEX.search(candidate.before) or _PROSE.search(candidate.before):
         return True
     if _LABEL.search(candidate.name) and not any(map(str.isdigit, value)):
         return True
@@ -243,4 +245,5 @@ def _user_and_password(value: str) -> bool:
         raw = b64decode(value + "=" * (-len(value) % 4), validate=True)
     except (NotBase64, ValueError):
         return False
-    return b":" in raw and all(byte >= 32 for byte in raw)  # noqa: PLR2004  (printable)
+    text = raw.decode("utf-8", "replace")
+    return ":" in text[1:] and text.isprintable() and "\ufffd" not in text
