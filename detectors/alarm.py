@@ -96,7 +96,7 @@ def _alert(
             reason, seen, usual = _reason(row, fused, families, f, i)
             told.append(
                 Told(
-                    words.DETECTORS[reason],
+                    words.detector(reason),
                     words.observed(reason, seen, usual, operators),
                     words.expected(reason, usual, row, operators),
                     round(10.0**-share, 6),
@@ -129,16 +129,16 @@ def _summary(told: Sequence[Told], *, learning: bool, row: Rows) -> str:
 
 def _reason(
     row: Rows, fused: Fused, families: Sequence[Evidence], f: int, i: int
-) -> tuple[words.Reason, float, float]:
+) -> tuple[int, float, float]:
     at = int(fused.since[f][i])
     if at < 0:
         return (
-            words.Reason(int(row["reason"][f])),
+            int(row["reason"][f]),
             float(row["observed"][f]),
             float(row["expected"][f]),
         )
     one = families[f]
-    return words.Reason(int(one.reason[at])), float(one.observed[at]), float(one.expected[at])
+    return int(one.reason[at]), float(one.observed[at]), float(one.expected[at])
 
 
 def _keep(day: Round, fused: Fused, families: Sequence[Evidence], last: Ints) -> None:

@@ -8,7 +8,7 @@ the hot one: nothing is learned before it was scored.
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 """Goes up whenever PROFILE changes; rows of another version are not read."""
 
 Rows = NDArray[np.void]
@@ -42,6 +42,20 @@ SCALES = (
     "objects",
 )
 """What is calibrated against the key's own past days."""
+
+SESSION_FEATURES = (
+    "requests",
+    "endpoints",
+    "objects",
+    "networks",
+    "refused",
+    "failed",
+    "writes",
+    "size",
+    "pace",
+    "hour",
+)
+"""What the numbers of a session (a clock hour of use) are, in order."""
 
 
 def _table(name: str, size: int, new: int) -> list[tuple[object, ...]]:
@@ -99,6 +113,12 @@ PROFILE = np.dtype(
         ("suspect", "i8"),
         ("suspected", "i8"),
         ("suspects", "u4"),
+        # the open session, and sums of today's closed ones
+        ("session_hour", "i8"),
+        ("session_counts", "u4", (6,)),
+        ("session_sets", "u8", (3,)),
+        ("session_today", "u2"),
+        ("session_sums", "i8", (len(SESSION_FEATURES), 2)),
         # learned: requests an hour by kind of day and hour, active hours of the week
         ("requests", "f4", (2 * HOURS,)),
         ("exposure", "f4", (2,)),
@@ -109,6 +129,8 @@ PROFILE = np.dtype(
         ("sustained", "f4"),
         ("mature_days", "f4"),
         ("novelties", "f4", (5,)),
+        ("sessions", "f4"),
+        ("session_usual", "f4", (len(SESSION_FEATURES), 2)),
         *_table("prefix", PREFIXES, NEW_PREFIXES),
         *_table("asn", ASNS, NEW_ASNS),
         *_table("country", COUNTRIES, NEW_COUNTRIES),

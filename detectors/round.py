@@ -43,6 +43,8 @@ class Round:
         number: shape (n,), the object's number, or -1.
         thing: shape (n,), hash of the object, or 0.
         status: shape (n,).
+        writes: shape (n,), True for methods that change something.
+        size: shape (n,), bytes of the answer.
         crowd: shape (n, 3), by how much the whole fleet is busier than usual, at least 1: in the
             last minutes, hour and day.
         mature: shape (k,), True for profiles that have learned enough.
@@ -61,6 +63,8 @@ class Round:
     number: Ints
     thing: NDArray[np.uint32]
     status: Codes
+    writes: Flags
+    size: Ints
     crowd: Floats
     mature: Flags
     closed: Evidence

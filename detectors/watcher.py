@@ -1,10 +1,10 @@
 """The detectors' one door: a batch of events in, alerts and the profiles' changes out."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -12,11 +12,12 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from detectors import alarm, behaviour, calibration, clocks, hours, network, rate, terms
+from detectors import alarm, behaviour, calibration, clocks, hours, network, rate, sessions, terms
 from detectors.arena import Arena
 from detectors.clocks import segment_starts
 from detectors.facts import UNKNOWN, KeyFacts
 from detectors.fleet import Fleet, hashes
+from detectors.forest import Forest
 from detectors.fuse import fuse
 from detectors.geoip import GeoReader
 from detectors.profile import DAY_MS, Rows
@@ -27,6 +28,7 @@ from vocabulary.access import Codes, EventBatch, Flags, Ints
 from vocabulary.alert import Alert
 
 Clock = Callable[[], float]
+Collect = Callable[[list[str], Rows, sessions.Closed], None]
 BLOCK_KEYS = 2048
 """Keys of a round that are worked on together: about 6 MB of profiles."""
 FAR_MS = 1e15
@@ -86,6 +88,8 @@ class Watcher:
     Args:
         engine: where profiles are kept; None keeps them in memory only.
         geo: where addresses are.
+        forest: a model of sessions; None for none.
+        collect: is given the profiles and sessions of each round, with the profiles' names.
         clock: epoch seconds; events from the future are clamped to it. For a replay give one that
             returns infinity.
     """
@@ -96,6 +100,8 @@ class Watcher:
         geo: GeoReader | None = None,
         settings: WatchSettings = WatchSettings(),  # noqa: B008  (frozen)
         *,
+        forest: Forest | None = None,
+        collect: Collect | None = None,
         clock: Clock = time.time,
     ) -> None:
         self._store = ProfileStore(engine)
@@ -104,6 +110,8 @@ class Watcher:
         self._arena = Arena(self._store.load)
         self._geo = geo or GeoReader()
         self._settings = settings
+        self._forest = forest
+        self._collect = collect
         self._clock = clock
 
     def step(self, batch: EventBatch, facts: Mapping[str, KeyFacts]) -> Step:
@@ -162,7 +170,9 @@ class Watcher:
         return _Events(
             names=names, slots=slots, facts=known, row=row, t=clocked.t, late=clocked.late,
             place=place, agent=terms.clients(batch)[counts], endpoint=endpoint[counts],
-            number=number[counts], thing=thing[counts], status=batch.status[counts], crowd=crowd,
+            number=number[counts], thing=thing[counts], status=batch.status[counts],
+            writes=writes(batch.methods)[batch.method[counts]], size=batch.size[counts],
+            crowd=crowd,
         )  # fmt: skip
 
     def _plausible(self, ts_ms: Ints) -> Ints:
@@ -187,12 +197,13 @@ class Watcher:
             rows=rows, row=row, t=t, late=events.late[which], offset_ms=offset, place=place,
             network=networks(place), agent=events.agent[which], endpoint=events.endpoint[which],
             number=events.number[which], thing=events.thing[which], status=events.status[which],
+            writes=events.writes[which], size=events.size[which],
             crowd=events.crowd[which], mature=rows["mature"] > 0,
             closed=closed,
         )  # fmt: skip
-        found = score(day)
-        fused = fuse(day, found)
         names = [events.names[i] for i in used.tolist()]
+        found = score(day, self._forest, self._collect and partial(self._collect, names))
+        fused = fuse(day, found)
         alerts = alarm.raise_alerts(day, fused, found, names, self._geo.operators)
         last = np.append(starts[1:], len(row)) - 1
         rows["clock"] = t[last]
@@ -215,6 +226,7 @@ class Watcher:
             rate.learn(past, offset[closing], elapsed)
             hours.learn(past, offset[closing], elapsed)
             network.learn(past, elapsed)
+            sessions.learn(past, elapsed)
             past["days"] += 1
             # Decided when a day opens, so that it does not depend on where a batch begins.
             past["mature"] = self._mature(past, today[closing])
@@ -249,13 +261,25 @@ class _Events:
     number: Ints
     thing: np.ndarray
     status: np.ndarray
+    writes: np.ndarray
+    size: Ints
     crowd: np.ndarray
 
 
-def score(day: Round) -> tuple[Evidence, ...]:
+READS = frozenset({"", "GET", "HEAD", "OPTIONS"})
+
+
+def writes(methods: Sequence[str]) -> Flags:
+    """Return which methods change something."""
+    return np.array([method.upper() not in READS for method in methods] or [False])
+
+
+def score(
+    day: Round, forest: Forest | None, collect: sessions.Collect | None = None
+) -> tuple[Evidence, ...]:
     """Ask every detector; return the evidence of the families in the order of FAMILIES."""
     places, new = network.score(day)
-    behaved = behaviour.score(day, new)
+    behaved = strongest(behaviour.score(day, new), sessions.score(day, forest, collect))
     silent = behaviour.silence(day)
     return (places, strongest(hours.score(day), silent), rate.score(day), behaved)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from detectors.geoip import country_of
 from detectors.hosting import Kind, kind_of
-from detectors.profile import Rows
+from detectors.profile import SESSION_FEATURES, Rows
 
 
 class Reason(IntEnum):
@@ -57,13 +57,52 @@ _WINDOW = {
 }
 Operators = dict[int, str]
 
+SESSION = 64
+"""From here on a reason is a session, and names its two most unusual features."""
+_FEATURES = (
+    ("requests", "{:.0f} requests"),
+    ("endpoints", "{:.0f} endpoints"),
+    ("objects", "{:.0f} distinct objects"),
+    ("networks", "{:.0f} networks"),
+    ("refusals", "{:.0f} answers 403"),
+    ("failures", "{:.0%} failed"),
+    ("writes", "{:.0%} writes"),
+    ("size of answers", "{:.0f} KiB an answer"),
+    ("pace", "{:.0%} within a second of the last"),
+    ("time", "an hour rare for this key ({:.1f})"),
+)
+_LOGARITHMS = frozenset(
+    SESSION_FEATURES.index(name)
+    for name in ("requests", "endpoints", "objects", "networks", "refused", "size")
+)
+
 
 NEARLY_ALL_H = 20
 
 
-def observed(reason: Reason, seen: float, expected: float, operators: Operators) -> str:
+def detector(reason: int) -> str:
+    """Name the detector behind a reason."""
+    return "session" if reason >= SESSION else DETECTORS[Reason(reason)]
+
+
+def session(reason: int, value: float) -> str:
+    """Say what a session had, by its most unusual features."""
+    first, second = divmod(reason - SESSION, len(_FEATURES))
+    return f"an hour with {feature(first, value)}, unusual too in its {_FEATURES[second][0]}"
+
+
+def feature(which: int, value: float) -> str:
+    """Say the value of a feature of a session."""
+    plain = 2.0**value - 1.0 if which in _LOGARITHMS else value
+    return _FEATURES[which][1].format(plain)
+
+
+def observed(reason: int, seen: float, expected: float, operators: Operators) -> str:
     """Say what was seen."""
     n = round(seen)
+    if reason >= SESSION:
+        return session(reason, seen)
+    reason = Reason(reason)
     if reason in _WINDOW:
         return f"{many(n, 'request')} in {_WINDOW[reason]}"
     if reason in (Reason.NEW_NETWORK, Reason.YOUNG_NETWORK):
@@ -80,8 +119,11 @@ def observed(reason: Reason, seen: float, expected: float, operators: Operators)
     }.get(reason, "something unusual")
 
 
-def expected(reason: Reason, value: float, row: Rows, operators: Operators) -> str:
+def expected(reason: int, value: float, row: Rows, operators: Operators) -> str:
     """Say what this key usually does."""
+    if reason >= SESSION:
+        return f"usually {feature((reason - SESSION) // len(_FEATURES), value)}"
+    reason = Reason(reason)
     since = f"in {many(int(row['days']) or 1, 'day')} of use"
     if reason in _WINDOW:
         if value < 1:

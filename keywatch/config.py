@@ -94,6 +94,9 @@ class WatchSettings(_Table, frozen=True):
     chunk_lines: Annotated[
         int, Meta(ge=1, le=1_000_000, description="lines that are committed together, at most")
     ] = 50_000
+    model: Annotated[
+        str, Meta(description="model of sessions, from `keywatch model train`; empty for none")
+    ] = ""
 
 
 class GeoipSettings(_Table, frozen=True):

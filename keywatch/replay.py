@@ -15,6 +15,7 @@ from actions.decide import ALL
 from actions.policy import Policy
 from database.transaction import open_database
 from detectors.facts import KeyFacts
+from detectors.forest import Forest
 from detectors.geoip import GeoReader
 from detectors.watcher import Watcher
 from keywatch import wiring
@@ -149,6 +150,7 @@ class Replay:
     """What to run the files through.
 
     Attributes:
+        forest: a model of sessions, or None.
         alert: is given every alert, with what would have been done.
         advance: is given the number of bytes of the log that were read, and so far events.
         tell: is given sentences for a person.
@@ -159,6 +161,7 @@ class Replay:
     geo: GeoReader
     policy: Policy
     keys: KeyList
+    forest: Forest | None
     alert: Callable[[Alert], None]
     advance: Callable[[int], None]
     tell: Callable[[str], None]
@@ -183,7 +186,7 @@ class Replay:
         respond = wiring.responder(
             self.policy, ALL, self.keys.known_key, lambda alert: moment_of(alert.ts, 0.0)
         )
-        watcher = Watcher(engine, self.geo, clock=time.time)
+        watcher = Watcher(engine, self.geo, forest=self.forest, clock=time.time)
         return Pipeline(engine, watcher, self.clean, self.keys, respond, time.time)
 
     def _one(self, log: Path, pipeline: Pipeline, tally: Tally) -> None:

@@ -44,6 +44,8 @@ class Watch:
         self._policy, self._enabled = wiring.policy(settings), wiring.enabled(settings)
         self._clean = wiring.cleaner(settings.scan, wiring.peppers(settings))
         self._geo = wiring.geo(settings.geoip)
+        formats = [one.format for one in settings.sources if one.events == "access"]
+        self._forest = wiring.forest(settings.watch.model, formats)
         self._pipeline = self._fresh()
         self._failed: TargetError | None = None
 
@@ -140,7 +142,7 @@ class Watch:
         respond = wiring.responder(
             self._policy, self._enabled, book.known_key, lambda _: time.time()
         )
-        watcher = Watcher(self._engine, self._geo)
+        watcher = Watcher(self._engine, self._geo, forest=self._forest)
         return Pipeline(self._engine, watcher, self._clean, book, respond, time.time)
 
     def _report(self, stream: Stream, outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from actions.executor import Executor
     from actions.policy import Policy
+    from detectors.forest import Forest
     from detectors.geoip import GeoReader
     from keywatch.config import GeoipSettings, ScanSettings, Settings
     from scanner.ignorefile import Ignore
@@ -88,6 +89,28 @@ def geo(settings: "GeoipSettings") -> "GeoReader":
     return GeoReader(
         [settings.city] if settings.city else [], [settings.asn] if settings.asn else []
     )
+
+
+def forest(file: str, formats: "Iterable[str]") -> "Forest | None":
+    """Read a model of sessions, if one is named; refuse it for other formats than its own.
+
+    Raises:
+        ConfigError: when the file is no such model, or was trained on logs of another format.
+    """
+    if not file:
+        return None
+    from detectors.forest import loaded
+    from detectors.sessions import FEATURES
+    from vocabulary.errors import ConfigError
+
+    model = loaded(Path(file), FEATURES)
+    if foreign := sorted(set(formats) - set(model.formats)):
+        raise ConfigError(
+            f"this model was trained on {', '.join(model.formats)}, not on {foreign[0]}",
+            where=file,
+            remedy="train one on logs of that format too",
+        )
+    return model
 
 
 def policy(settings: "Settings") -> "Policy":

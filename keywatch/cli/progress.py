@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -57,3 +58,11 @@ def counter(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+def size_of(file: Path) -> int:
+    """Return the bytes of a log; of a compressed one a guess, for the progress bar alone."""
+    try:
+        return file.stat().st_size * (12 if file.suffix == ".gz" else 1)
+    except OSError:
+        return 0

@@ -28,6 +28,7 @@ from keywatch.cli.common import json_option, print_json, printable, settings
     help="From that RFC 3339 time of the log on.",
 )
 @click.option("--geoip-asn", multiple=True, metavar="FILE[@TIME]")
+@click.option("--model", metavar="FILE", help="Model of sessions; see `keywatch model train`.")
 @json_option
 @click.pass_context
 def command(  # noqa: PLR0917  (as many as flags)
@@ -38,6 +39,7 @@ def command(  # noqa: PLR0917  (as many as flags)
     keys_file: str | None,
     geoip_city: tuple[str, ...],
     geoip_asn: tuple[str, ...],
+    model: str | None,
     as_json: bool,
 ) -> int:
     """Run LOGs through the live pipeline, in their own time, and say what would have been done.
@@ -48,7 +50,7 @@ def command(  # noqa: PLR0917  (as many as flags)
 
     from detectors.geoip import GeoReader
     from keywatch import wiring
-    from keywatch.cli.progress import progress
+    from keywatch.cli.progress import progress, size_of
     from keywatch.replay import KeyList, Replay, read_keys
     from streams import formats
     from vocabulary.alert import alert_json
@@ -58,7 +60,7 @@ def command(  # noqa: PLR0917  (as many as flags)
     files = [Path(log) for log in logs]
     with ExitStack() as stack:
         out = stack.enter_context(click.open_file(alerts_file, "w")) if alerts_file else None
-        advance = stack.enter_context(progress("replaying", sum(_size(file) for file in files)))
+        advance = stack.enter_context(progress("replaying", sum(size_of(file) for file in files)))
         cities = geoip_city or ((config.geoip.city,) if config.geoip.city else ())
         replay = Replay(
             format=formats.find(log_format),
@@ -66,6 +68,7 @@ def command(  # noqa: PLR0917  (as many as flags)
             geo=GeoReader(cities, geoip_asn or ((config.geoip.asn,) if config.geoip.asn else ())),
             policy=wiring.policy(config),
             keys=KeyList(read_keys(Path(keys_file)) if keys_file else ()),
+            forest=wiring.forest(model or config.watch.model, [log_format]),
             alert=lambda alert: print(alert_json(alert).decode(), file=out) if out else None,
             advance=advance,
             tell=_tell,
@@ -84,11 +87,3 @@ def command(  # noqa: PLR0917  (as many as flags)
 
 def _tell(said: str) -> None:
     click.echo(f"keywatch: {printable(said)}", err=True)
-
-
-def _size(file: "Path") -> int:
-    """Bytes of the log; of a compressed one a guess, for the progress bar alone."""
-    try:
-        return file.stat().st_size * (12 if file.suffix == ".gz" else 1)
-    except OSError:
-        return 0
