@@ -9,11 +9,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Address, ip_address
 from pathlib import Path
-from socket import AF_INET, inet_pton
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import geoip2.database
 import geoip2.errors
@@ -22,30 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.hosting import Kind, kind_of
+from detectors.prefixes import prefixes
 from vocabulary.errors import ConfigError
 
 CACHED = 1 << 18
-"""Addresses and prefixes that are remembered; then the cache starts anew."""
-
-
-class Place(NamedTuple):
-    """What is known of an address.
-
-    Attributes:
-        prefix: number of its /24 (IPv4), or of its /48 with the highest bit set (IPv6).
-        country: ISO 3166-1 alpha-2, or empty.
-        asn: 0 when unknown.
-        operator: name of the AS's operator.
-        lat, lon: degrees; NaN when unknown.
-    """
-
-    prefix: int = 0
-    country: str = ""
-    asn: int = 0
-    operator: str = ""
-    kind: int = Kind.UNKNOWN
-    lat: float = float("nan")
-    lon: float = float("nan")
+"""Prefixes that are remembered; then the cache starts anew."""
 
 
 PLACE = np.dtype(
@@ -58,6 +36,9 @@ PLACE = np.dtype(
         ("lon", "f4"),
     ]
 )
+"""What is known of an address: its prefix (see `prefixes`), the AS's number (0 when unknown), the
+country as `code_of` packs it, the sort of network, and coordinates in degrees (NaN when unknown).
+"""
 
 
 class Labels(NamedTuple):
@@ -71,6 +52,7 @@ class Labels(NamedTuple):
 
 
 Labeller = Callable[[str], Labels]
+Countries = Callable[[Sequence[str]], list[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +77,12 @@ class GeoReader:
     def __init__(self, city: Sequence[str] = (), asn: Sequence[str] = ()) -> None:
         self._city = sorted((_edition(name) for name in city), key=lambda one: one.since_ms)
         self._asn = sorted((_edition(name) for name in asn), key=lambda one: one.since_ms)
+        self._countries: Countries | None = None
         if not self._city:
-            self._city = [Edition(-(1 << 62), _builtin())]
+            self._countries = _builtin()
+            self._city = [Edition(-(1 << 62), _one_of(self._countries))]
         self._turns = sorted({one.since_ms for one in (*self._city, *self._asn)})
-        self._by_address: dict[tuple[str, int], tuple[object, ...]] = {}
-        self._by_prefix: dict[tuple[int, int], Labels] = {}
+        self._by_prefix: dict[int, tuple[object, ...]] = {}
         self.operators: dict[int, str] = {}
         self.missing = "" if self._asn else _WITHOUT_ASN
 
@@ -113,33 +96,45 @@ class GeoReader:
             which: shape (n,), points into `addresses`.
             ts_ms: shape (n,), epoch milliseconds of the events.
         """
+        if self._countries and not self._asn:
+            found: NDArray[np.void] = self._by_country(addresses, self._countries)[which]
+            return found
         edition = np.searchsorted(np.array(self._turns), ts_ms, side="right")
         pairs, back = np.unique(which.astype(np.int64) << 8 | edition, return_inverse=True)
-        found = [self._record(addresses[pair >> 8], pair & 255) for pair in pairs.tolist()]
-        return np.array(found, PLACE)[back]
+        named = [addresses[i] for i in (pairs >> 8).tolist()]
+        return self._by_edition(named, pairs & 255)[back]
 
-    def _record(self, address: str, edition: int) -> tuple[object, ...]:
-        record = self._by_address.get((address, edition))
+    def _by_country(self, addresses: Sequence[str], countries: Countries) -> NDArray[np.void]:
+        """Look up whole columns in the built-in table, which knows nothing but countries."""
+        found, public = _blank(addresses)
+        codes = countries([addresses[i] for i in public.tolist()])
+        # Two letters are a big-endian number, as `code_of` has it.
+        letters = np.array([code or "" for code in codes], "S2").view(">u2")
+        found["country"][public] = letters
+        return found
+
+    def _by_edition(self, addresses: Sequence[str], edition: NDArray[Any]) -> NDArray[np.void]:
+        found, public = _blank(addresses)
+        if len(public):
+            prefix = found["prefix"][public].astype(np.int64) << 8 | edition[public]
+            records = [
+                self._record(pair, addresses[i])
+                for pair, i in zip(prefix.tolist(), public.tolist(), strict=True)
+            ]
+            found[public] = np.array(records, PLACE)
+        return found
+
+    def _record(self, pair: int, address: str) -> tuple[object, ...]:
+        """Return the PLACE of a prefix in an edition of the databases."""
+        record = self._by_prefix.get(pair)
         if record is None:
-            if len(self._by_address) >= CACHED:
-                self._by_address.clear()
-            place = self.place(address, edition)
-            record = (place.prefix, place.asn, code_of(place.country), place.kind, *place[5:])
-            self._by_address[address, edition] = record
-        return record
-
-    def place(self, address: str, edition: int = 255) -> Place:
-        """Return what is known of an address in the `edition`-th state of the databases."""
-        prefix, private = prefix_of(address)
-        if private or not prefix:
-            return Place(prefix, kind=Kind.PRIVATE if private else Kind.UNKNOWN)
-        labels = self._by_prefix.get((prefix, edition))
-        if labels is None:
             if len(self._by_prefix) >= CACHED:
                 self._by_prefix.clear()
-            labels = self._by_prefix[prefix, edition] = self._labels(address, edition)
-        country, asn, operator, lat, lon = labels
-        return Place(prefix, country, asn, operator, kind_of(asn, operator), lat, lon)
+            country, asn, operator, lat, lon = self._labels(address, pair & 255)
+            kind = kind_of(asn, operator)
+            record = (pair >> 8, asn, code_of(country), kind, lat, lon)
+            self._by_prefix[pair] = record
+        return record
 
     def _labels(self, address: str, edition: int) -> Labels:
         until = self._turns[min(edition, len(self._turns)) - 1] if edition else self._turns[0]
@@ -157,17 +152,6 @@ _WITHOUT_ASN = (
 )
 
 
-_NOT_ROUTED = (
-    (24, 0), (24, 10), (24, 127), (20, 0xAC1), (16, 0xC0A8), (22, 0x191), (16, 0xA9FE), (29, 7),
-)  # fmt: skip
-"""0/8, 10/8, 127/8, 172.16/12, 192.168/16, 100.64/10, 169.254/16, and all from 224/3 on
-(IANA IPv4 Special-Purpose Address Registry), as (shift, number)."""
-
-
-_SUSPECT = frozenset({0, 10, 100, 127, 169, 172, 192, *range(224, 256)})
-"""First octets of those blocks."""
-
-
 def code_of(country: str) -> int:
     """Pack an ISO 3166-1 alpha-2 code into 16 bits; 0 for none."""
     return int.from_bytes(country.encode("ascii", "ignore")[:2].ljust(2, b"\0"), "big")
@@ -176,39 +160,6 @@ def code_of(country: str) -> int:
 def country_of(code: int) -> str:
     """Unpack what `code_of` packed."""
     return int(code).to_bytes(2, "big").rstrip(b"\0").decode("ascii", "replace")
-
-
-def prefix_of(address: str) -> tuple[int, bool]:
-    """Return the number of the address's prefix (0 for no address), and whether it is private."""
-    try:
-        number = int.from_bytes(inet_pton(AF_INET, address), "big")
-    except (OSError, ValueError, UnicodeEncodeError):
-        return _prefix_of_any(address)
-    # The blocks that IANA never routes, without the cost of an ipaddress object.
-    return number >> 8, number >> 24 in _SUSPECT and _is_not_routed(number)
-
-
-def _is_not_routed(number: int) -> bool:
-    return any(number >> shift == block for shift, block in _NOT_ROUTED)
-
-
-def _prefix_of_any(address: str) -> tuple[int, bool]:
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return 0, False
-    if isinstance(parsed, IPv4Address):
-        return int(parsed) >> 8, not parsed.is_global
-    if parsed.ipv4_mapped:
-        return prefix_of(str(parsed.ipv4_mapped))
-    return crc32(parsed.packed[:6]) | 1 << 31, not parsed.is_global
-
-
-def prefix_text(prefix: int) -> str:
-    """Return a prefix for a person."""
-    if prefix >> 31:
-        return "an IPv6 /48"
-    return f"{prefix >> 16 & 255}.{prefix >> 8 & 255}.{prefix & 255}.0/24"
 
 
 def _at(editions: list[Edition], moment_ms: int, address: str) -> Labels:
@@ -316,10 +267,23 @@ def _degrees(found: dict[str, Any], name: str) -> float:
         return float("nan")
 
 
-def _builtin() -> Labeller:
+def _blank(addresses: Sequence[str]) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """Return the places of addresses as far as their numbers tell, and which can be looked up."""
+    prefix, private = prefixes(addresses)
+    found = np.zeros(len(prefix), PLACE)
+    found["prefix"], found["lat"], found["lon"] = prefix, np.nan, np.nan
+    found["kind"] = np.where(private, Kind.PRIVATE, Kind.UNKNOWN)
+    return found, np.flatnonzero((prefix != 0) & ~private)
+
+
+def _builtin() -> Countries:
     from iptocc import country_code  # noqa: PLC0415  (unpacks its table when it is imported)
 
+    return country_code
+
+
+def _one_of(countries: Countries) -> Labeller:
     def labels(address: str) -> Labels:
-        return Labels(country_code(address) or "")
+        return Labels(countries([address])[0] or "")
 
     return labels
