@@ -25,6 +25,8 @@ class ScanOptions:
         branch: what is reachable from this revision alone.
         objects: ids of the objects to scan, a line each, and nothing else; None for all.
         ignored: the files that git ignores as well.
+        gitignore: of a directory that is no repository, leave out what its .gitignore files name.
+        submodules: submodules as well, where a whole repository or its tree is scanned.
         inline_ignores: honour marks like `keywatch:allow` on a secret's own line.
         allow_shallow: a clone whose history was cut off counts as whole.
         confidence: findings below it are counted, not returned.
@@ -46,6 +48,8 @@ class ScanOptions:
     branch: str = ""
     objects: bytes | None = None
     ignored: bool = False
+    gitignore: bool = False
+    submodules: bool = True
     inline_ignores: bool = True
     allow_shallow: bool = False
     confidence: Confidence = Confidence.MEDIUM

@@ -19,6 +19,7 @@ class Receipt:
         unfolded: bytes that came out of archives.
         incomplete: what should have been scanned and was not, a sentence each.
         left_out: reason → how often; by choice or limit.
+        submodules: that were scanned along; their objects and files are counted with the rest.
         ignored: findings hidden by marks on their own line.
         known: findings hidden by the baseline.
         ignored_by_file: findings hidden by ignores of the configuration.
@@ -38,6 +39,7 @@ class Receipt:
     unfolded: int = 0
     incomplete: list[str] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
+    submodules: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     ignored: int = 0
     known: int = 0
@@ -47,6 +49,22 @@ class Receipt:
     findings: int = 0
     began: float = 0.0
     seconds: float = 0.0
+
+    def add(self, inner: "Receipt", path: str) -> None:
+        """Take over the receipt of a submodule that lies at `path`."""
+        for kind, (count, size) in inner.listed.items():
+            before = self.listed.setdefault(kind, [0, 0])
+            before[0], before[1] = before[0] + count, before[1] + size
+        for own, more in ((self.read, inner.read), (self.files, inner.files)):
+            own[0], own[1] = own[0] + more[0], own[1] + more[1]
+        for counts, further in ((self.opened, inner.opened), (self.left_out, inner.left_out)):
+            for name, count in further.items():
+                counts[name] = counts.get(name, 0) + count
+        self.unfolded += inner.unfolded
+        self.ignored += inner.ignored
+        self.incomplete += [f"{path}: {said}" for said in inner.incomplete]
+        self.warnings += [f"{path}: {said}" for said in inner.warnings]
+        self.submodules += [path, *(f"{path}/{name}" for name in inner.submodules)]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -81,6 +99,7 @@ class Receipt:
             "archives": {"opened": self.opened, "bytes": self.unfolded},
             "incomplete": list(map(text, self.incomplete)),
             "left_out": self.left_out,
+            "submodules": list(map(text, self.submodules)),
             "warnings": list(map(text, self.warnings)),
             "inline_ignores": self.ignored,
             "baseline": self.known,
@@ -94,6 +113,9 @@ class Receipt:
     def text(self) -> list[str]:
         """Return the receipt for a person, a line each."""
         lines = [f"scanned {self._what()} with {self.rules} rules in {self.seconds:.1f} s"]
+        if self.submodules:
+            count = len(self.submodules)
+            lines.append(f"with {count} submodule{'s' if count > 1 else ''}")
         if self.opened:
             opened = ", ".join(f"{n} {kind}" for kind, n in sorted(self.opened.items()))
             lines.append(f"opened {opened} ({_size(self.unfolded)})")

@@ -1,10 +1,13 @@
 """A scan from its target to its findings and its receipt."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 from scanner.engine import Engine, engine_of
@@ -12,7 +15,7 @@ from scanner.findings import findings
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
 from scanner.rules import Rule, load_rules
-from scanner.sources import gitrun
+from scanner.sources import address, gitrun
 from scanner.texts import Texts, git_texts, path_texts, staged_texts, stdin_texts, tree_texts
 from vocabulary.credential import Lookup
 from vocabulary.errors import TargetError, UsageError
@@ -56,7 +59,8 @@ def scan(
     """Scan a repository, a directory, a file, or `-` for stdin.
 
     Args:
-        target: a path; a repository is every object it holds and its uncommitted work.
+        target: a path or the address of a remote repository; a repository is every object it
+            holds and its uncommitted work.
         options: how to scan.
         lookup: asks the key store about the secrets found.
         progress: told how far the scan is.
@@ -67,10 +71,22 @@ def scan(
         UsageError: there is no such target, revision or option for this target.
         TargetError: nothing of the target can be read.
     """
-    asked = options or ScanOptions()
+    with ExitStack() as stack:
+        return _scan(str(target), options or ScanOptions(), lookup, progress, clock, stdin, stack)
+
+
+def _scan(
+    target: str,
+    asked: ScanOptions,
+    lookup: Lookup | None,
+    progress: Progress | None,
+    clock: Callable[[], float],
+    stdin: IO[bytes] | None,
+    stack: ExitStack,
+) -> Report:
     begun = clock()
-    receipt = Receipt(target=str(target))
-    find = _source(str(target), asked, stdin)
+    receipt = Receipt(target=address.shown(target))
+    find = _source(target, asked, stdin, stack)
     engine = engine_of(
         load_rules(asked.rules, asked.disabled, cached=asked.cache),
         inline_ignores=asked.inline_ignores,
@@ -113,7 +129,7 @@ def _silent(_done: int, _total: int) -> None:
 Source = Callable[[Engine, Receipt, Progress], Texts]
 
 
-def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None) -> Source:
+def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None, stack: ExitStack) -> Source:
     """Choose where texts come from, before anything costly starts."""
     narrowed = [
         f"--{name}" for name in ("tree", "staged", "since", "branch") if getattr(options, name)
@@ -122,21 +138,47 @@ def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None) -> Sourc
         raise UsageError(f"{' and '.join(narrowed)} exclude each other")
     if target == STDIN:
         return lambda e, r, p: stdin_texts(stdin or sys.stdin.buffer, options, e, r, p)
-    path = _existing(target)
+    path = _existing(_local(target, options, stack))
     repository = gitrun.find(path) if path.is_dir() else None
     if repository is not None:
         return _within(repository, options)
     if narrowed and narrowed != ["--tree"]:
         raise UsageError(f"{narrowed[0]} needs a git repository", where=target)
-    return lambda e, r, p: path_texts(path, e, r, p)
+    return lambda e, r, p: path_texts(path, options, e, r, p)
 
 
 def _within(repository: gitrun.Repository, options: ScanOptions) -> Source:
-    if options.tree:
-        return lambda e, r, p: tree_texts(repository, options, e, r, p)
     if options.staged:
         return lambda e, r, p: staged_texts(repository, e, r, p)
-    return lambda e, r, p: git_texts(repository, options, e, r, p)
+    if options.since or options.branch or options.objects is not None or not options.submodules:
+        read = tree_texts if options.tree else git_texts
+        return lambda e, r, p: read(repository, options, e, r, p)
+    return lambda e, r, p: _with_submodules(repository, options, e, r, p)
+
+
+def _with_submodules(
+    repository: gitrun.Repository, options: ScanOptions, e: Engine, r: Receipt, p: Progress
+) -> Texts:
+    from scanner import submodules  # noqa: PLC0415  (not for what is staged)
+
+    read = tree_texts if options.tree else git_texts
+    return submodules.with_submodules(
+        repository, lambda one, r, p: read(one, options, e, r, p), r, p
+    )
+
+
+def _local(target: str, options: ScanOptions, stack: ExitStack) -> str:
+    """Return a path: of a remote repository that of a copy, kept unless no cache is wanted."""
+    if not address.is_remote(target) or os.path.exists(target):  # noqa: PTH110  (never raises)
+        return target
+    from scanner import cache  # noqa: PLC0415  (most targets are paths)
+    from scanner.sources import mirror  # noqa: PLC0415
+
+    origin = address.parsed(target)
+    folder = cache.cache_dir() if options.cache else None
+    if folder is None:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="keywatch-")))
+    return str(mirror.copied(origin, folder / "mirrors", timeout_s=None))
 
 
 def _existing(target: str) -> Path:

@@ -1,7 +1,7 @@
 """Each kind of target, read to its end: matches, where they stand, and the receipt filled in."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -53,13 +53,18 @@ def stdin_texts(
     return Texts(found, "stdin")
 
 
-def path_texts(path: Path, engine: Engine, receipt: Receipt, progress: Progress) -> Texts:
+def path_texts(
+    path: Path, options: ScanOptions, engine: Engine, receipt: Receipt, progress: Progress
+) -> Texts:
     """Scan a file, or every file under a directory."""
     read = files.ReadFiles()
     if path.is_dir():
-        return Texts(
-            _files(path, files.walk(path, read), read, engine, receipt, progress), "directory"
-        )
+        paths: Iterable[bytes] = files.walk(path, read)
+        if options.gitignore:
+            from scanner.sources import gitignore  # noqa: PLC0415  (rarely asked for)
+
+            paths = gitignore.listed(path)
+        return Texts(_files(path, paths, read, engine, receipt, progress), "directory")
     name = os.fsencode(path.name)
     matches = _files(path.parent, [name], read, engine, receipt, progress)
     return Texts(matches, "file", {path.name: (Place(path=str(path)),)})
@@ -132,6 +137,8 @@ def git_texts(
     if repository.worktree and not options.branch and options.objects is None:
         read = files.ReadFiles()
         paths = worktree.uncommitted(repository, ignored=options.ignored)
+        if not narrow:
+            paths += worktree.settings(repository)
         matches += _files(repository.worktree, paths, read, engine, receipt, progress)
     return Texts(matches, "git", located, salt=lambda: revisions.salt(repository))
 
@@ -217,12 +224,17 @@ def _files(
     progress: Progress,
 ) -> list[Match]:
     searcher, found = engine.searcher(), []
-    read.tick = lambda _: progress(read.files, 0)
+    total = len(paths) if isinstance(paths, Sized) else 0
+    read.tick = lambda _: progress(read.files, total)
     for batch in files.batches(root, paths, read):
         found += _searched(searcher.search, batch)
     receipt.files[0] += read.files
     receipt.files[1] += read.size
     receipt.incomplete += read.problems
+    if read.repositories:
+        receipt.left_out["git directories (scan those repositories by themselves)"] = (
+            read.repositories
+        )
     if read.links:
         receipt.left_out["symbolic links and special files"] = read.links
     _tallied(receipt, searcher.tally)

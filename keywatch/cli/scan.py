@@ -44,6 +44,8 @@ class _Format(click.ParamType):  # type: ignore[type-arg]  # (generic from 8.4 o
 @click.option("--since", metavar="REF", default="", help="Only what REF does not reach.")
 @click.option("--branch", metavar="NAME", default="", help="Only what NAME reaches.")
 @click.option("--ignored", is_flag=True, help="Files that git ignores as well.")
+@click.option("--gitignore", is_flag=True, help="Of a plain directory, not what .gitignore names.")
+@click.option("--no-submodules", is_flag=True, help="Leave submodules to scans of their own.")
 @click.option("--format", "report_format", type=_Format(), default="table", help="Of the report.")
 @click.option("--output", metavar="FILE", default="-", help="Write the report there.")
 @click.option(
@@ -61,10 +63,11 @@ class _Format(click.ParamType):  # type: ignore[type-arg]  # (generic from 8.4 o
 @click.option("--act", is_flag=True, help="Let the policy act on keys of the key store.")
 @click.pass_context
 def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: ANN401
-    """Find secrets in TARGET: a git repository, a directory, a file, or - for stdin.
+    """Find secrets in TARGET: a git repository or its URL, a directory, a file, or - for stdin.
 
-    Of a repository every object is scanned, reachable or not, and the uncommitted work. Exit code
-    0 is clean, 1 findings, 2 wrong usage, 3 something was not scanned; 3 beats 1.
+    Of a repository every object is scanned, reachable or not, and the uncommitted work. That of a
+    URL is copied into the cache first; from then on only what is new there is fetched. Exit code 0
+    is clean, 1 findings, 2 wrong usage, 3 something was not scanned; 3 beats 1.
     """
     from keywatch import scanning
     from keywatch.cli.progress import counter
@@ -115,6 +118,8 @@ def _options(config: "Settings", flags: dict[str, Any]) -> "ScanOptions":
         since=flags["since"],
         branch=flags["branch"],
         ignored=flags["ignored"],
+        gitignore=flags["gitignore"],
+        submodules=not flags["no_submodules"],
         inline_ignores=not flags["no_inline_ignores"],
         allow_shallow=flags["allow_shallow"],
         show_secrets=flags["show_secrets"],

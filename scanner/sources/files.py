@@ -25,13 +25,14 @@ class ReadFiles:
         files: read whole.
         size: their bytes.
         links: symbolic links, sockets and devices that were passed over.
+        repositories: git's own directories, passed over likewise.
         problems: what could not be read, a sentence each.
-        large: archives too long for one window, to be opened as files.
     """
 
     files: int = 0
     size: int = 0
     links: int = 0
+    repositories: int = 0
     problems: list[str] = field(default_factory=list)
     tick: Callable[[int], None] = lambda _: None
 
@@ -53,6 +54,8 @@ def walk(root: Path, read: ReadFiles) -> Iterator[bytes]:
                 yield path
             elif entry.name != b".git":
                 pending.append(path)
+            else:
+                read.repositories += 1
 
 
 def batches(root: Path, paths: Iterable[bytes], read: ReadFiles) -> Iterator[Batch]:

@@ -49,8 +49,8 @@ def command(repository: Repository, *arguments: str) -> list[str]:
     for setting in _OFF:
         start += ["-c", setting]
     start.append(f"--git-dir={repository.git_dir}")
-    if repository.worktree:
-        start.append(f"--work-tree={repository.worktree}")
+    # always stated: `core.worktree` of the repository may name any folder, or one that is gone
+    start.append(f"--work-tree={repository.worktree or repository.git_dir}")
     return [*start, *arguments]
 
 
@@ -120,8 +120,9 @@ def output(repository: Repository, *arguments: str, stdin: bytes | None = None) 
 
 
 def said(stderr: bytes) -> str:
-    """Return the last line of what git complained, without control characters."""
+    """Return the last line of what git complained, without control characters or remedies."""
     lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
     return "".join(c if c.isprintable() else "?" for c in lines[-1])[:300] if lines else "no reason"
 
 

@@ -4,15 +4,17 @@ import os
 import re
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from scanner.sources import address as addresses
+from scanner.sources.address import Address
 from scanner.sources.gitrun import Repository, environment, output, said
-from vocabulary.errors import RepositoryError, TargetError
+from vocabulary.errors import RepositoryError, TargetError, UsageError
 
 TIMEOUT_S = 900.0
-_URL = re.compile(r"(?P<scheme>https|ssh|file)://[^\s\x00-\x1f]+")
-_SCP = re.compile(r"[\w.-]+@[\w.-]+:[^\s:][^\s\x00-\x1f]*")
+_HEAD = re.compile(r"ref: (refs/heads/[^\s\x00-\x1f]+)\tHEAD\n")
 _CREDENTIALS = ("SSH_AUTH_SOCK", "GIT_ASKPASS", "GIT_SSH_COMMAND", "HTTPS_PROXY", "https_proxy")
 
 
@@ -31,16 +33,46 @@ def mirror(address: str, cache: Path, local_roots: Sequence[Path] = ()) -> Path:
         TargetError: the address is none that may be read.
         RepositoryError: it cannot be fetched; says what git said.
     """
-    origin, protocol = _origin(address, local_roots)
-    name = re.sub(r"[^\w.-]+", "-", address.rstrip("/").split("/")[-1])[:60]
-    copy = cache / f"{name}-{sha256(origin.encode()).hexdigest()[:16]}"
+    return copied(_allowed(address, local_roots), cache)
+
+
+def copied(origin: Address, cache: Path, timeout_s: float | None = TIMEOUT_S) -> Path:
+    """Bring every ref of a repository into the cache, and return the bare copy's directory.
+
+    What the origin has since dropped stays in the copy: a secret that was pushed over is still one.
+
+    Args:
+        origin: where it is.
+        cache: directory that holds the copies; made when it is missing.
+        timeout_s: for each git; None to wait for a person's patience to end.
+
+    Raises:
+        RepositoryError: it cannot be fetched; says what git said.
+    """
+    name = re.sub(r"[^\w.-]+", "-", origin.url.rstrip("/").split("/")[-1])[:60]
+    copy = cache / f"{name}-{sha256(origin.url.encode()).hexdigest()[:16]}"
     if not (copy / "HEAD").exists():
         copy.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _git(copy, protocol, "init", "--bare", "--quiet", "--template=", ".")
+        _begin(copy, origin, timeout_s)
     refs = "+refs/*:refs/*"
     fetch = ("fetch", "--quiet", "--prune", "--no-recurse-submodules", "--no-auto-gc")
-    _git(copy, protocol, *fetch, "--no-write-fetch-head", "--", origin, refs)
+    _git(copy, origin, timeout_s, *fetch, "--no-write-fetch-head", "--", origin.url, refs)
     return copy
+
+
+def _begin(copy: Path, origin: Address, timeout_s: float | None) -> None:
+    """Make an empty copy whose HEAD and kind of object ids are those of the origin."""
+    told = _git(copy, origin, timeout_s, "ls-remote", "--symref", "--", origin.url, "HEAD").decode(
+        "utf-8", "replace"
+    )
+    oid = told.rpartition("\n")[0].rpartition("\n")[2].partition("\t")[0]
+    kind = ["--object-format=sha256"] if len(oid) == 64 else []  # noqa: PLR2004
+    head = _HEAD.match(told)
+    branch = head[1].removeprefix("refs/heads/") if head else ""
+    with suppress(OSError):
+        copy.chmod(0o700)
+    named = [f"--initial-branch={branch}"] if branch else []
+    _git(copy, origin, timeout_s, "init", "--bare", "--quiet", "--template=", *kind, *named, ".")
 
 
 def holds(copy: Path, commit: str) -> bool:
@@ -52,50 +84,69 @@ def holds(copy: Path, commit: str) -> bool:
     return True
 
 
-def _origin(address: str, local_roots: Sequence[Path]) -> tuple[str, str]:
-    if found := _URL.fullmatch(address):
-        if found["scheme"] != "file":
-            return address, found["scheme"]
-        address = address.removeprefix("file://")
-    elif _SCP.fullmatch(address):
-        return address, "ssh"
+def _allowed(address: str, local_roots: Sequence[Path]) -> Address:
+    """Read an address; what lies on this machine only below the listed folders."""
+    with suppress(UsageError):
+        origin = addresses.parsed(address)
+        if origin.protocol != "file":
+            return origin
+        address = origin.url
     path = Path(address)
     real = path.resolve()
     if path.is_absolute() and any(real.is_relative_to(root.resolve()) for root in local_roots):
-        return str(real), "file"
+        return Address(str(real), "file")
     raise TargetError(
         "this address may not be read",
-        where=address[:200],
+        where=addresses.shown(address)[:200],
         remedy="use https or ssh, or list the folder in repositories.local_roots",
     )
 
 
-def _git(copy: Path, protocol: str, *arguments: str) -> None:
+def _git(copy: Path, origin: Address, timeout_s: float | None, *arguments: str) -> bytes:
     settings = (
         "core.hooksPath=/dev/null",
-        "http.followRedirects=initial",
+        # what authorizes must not be carried to another host
+        f"http.followRedirects={'false' if origin.authorization else 'initial'}",
         "gc.auto=0",
         "safe.directory=*",
     )
     words = ["git"]
     for setting in settings:
         words += ["-c", setting]
-    kept = {name: os.environ[name] for name in _CREDENTIALS if name in os.environ}
     try:
         done = subprocess.run(
             [*words, *arguments],
             cwd=copy,
-            env=environment() | kept | {"GIT_ALLOW_PROTOCOL": protocol},
+            env=_environment(origin),
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
     except FileNotFoundError:
         raise TargetError("git is not installed", remedy="install git 2.30 or newer") from None
     except subprocess.TimeoutExpired as error:
         raise RepositoryError(
-            f"fetching took longer than {TIMEOUT_S:.0f} s", where=arguments[-2][:200]
+            f"fetching took longer than {timeout_s:.0f} s", where=origin.url[:200]
         ) from error
     if done.returncode:
-        raise RepositoryError(f"git {arguments[0]} failed: {said(done.stderr)}", where=str(copy))
+        raise RepositoryError(
+            f"git {arguments[0]} failed: {addresses.hidden(said(done.stderr))}",
+            where=origin.url[:200],
+        )
+    return done.stdout
+
+
+def _environment(origin: Address) -> dict[str, str]:
+    """Return what git may know: how the user opens keys, and what the address itself gave."""
+    kept = {name: os.environ[name] for name in _CREDENTIALS if name in os.environ}
+    made = environment() | {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes"} | kept
+    made["GIT_ALLOW_PROTOCOL"] = origin.protocol
+    if origin.authorization:
+        host = "/".join(origin.url.split("/")[:3])
+        made |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"http.{host}/.extraHeader",
+            "GIT_CONFIG_VALUE_0": origin.authorization,
+        }
+    return made

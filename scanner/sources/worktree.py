@@ -38,6 +38,30 @@ def uncommitted(repository: Repository, *, ignored: bool) -> list[bytes]:
     return paths
 
 
+_SETTINGS = ("config", "config.worktree", "FETCH_HEAD", "info/attributes", "info/exclude")
+
+
+def settings(repository: Repository) -> list[bytes]:
+    """Return git's own files in which an address with a password, or a script, may stand.
+
+    They are no objects and no files of the worktree: nothing else would look at them.
+    """
+    assert repository.worktree is not None
+    folder = repository.git_dir
+    if folder != repository.worktree / ".git":
+        return []
+    hooks = (hook for hook in _entries(folder / "hooks") if not hook.endswith(".sample"))
+    names = [*(n for n in _SETTINGS if (folder / n).is_file()), *(f"hooks/{h}" for h in hooks)]
+    return [os.fsencode(f".git/{name}") for name in names]
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    except OSError:
+        return []
+
+
 def tracked_and_untracked(repository: Repository, *, ignored: bool) -> list[bytes]:
     """Return all files of the worktree that git would not ignore."""
     paths = _listed(repository, "--cached", "--others", "--exclude-standard")

@@ -51,5 +51,5 @@ def test_an_address_that_is_neither_https_nor_ssh_is_refused(address, tmp_path):
 
 def test_what_git_refuses_is_an_error_that_names_the_copy(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RepositoryError, match="git fetch failed"):
+    with pytest.raises(RepositoryError, match="git ls-remote failed: fatal"):
         mirror(str(tmp_path / "empty"), tmp_path / "cache", [tmp_path])
