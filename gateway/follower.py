@@ -129,15 +129,13 @@ def place_of(engine: Engine) -> tuple[int, ...]:
 
 @lru_cache(maxsize=256)
 def _by_hashes(count: int, mark: str) -> str:
+    # a client's secret or a token's name is no API key, though it lives the same life
     marks = ",".join([mark] * count)
-    return f"SELECT {','.join(_COLUMNS)} FROM keys WHERE hash IN ({marks})"  # noqa: S608  (marks)
+    return f"SELECT {','.join(_COLUMNS)} FROM keys WHERE hash IN ({marks}) AND kind = 'key'"  # noqa: S608
 
 
 def _key(row: Sequence[Any]) -> Key:
-    columns = dict(zip(_COLUMNS, row, strict=True))
-    if isinstance(columns["scopes"], str):  # SQLite has no JSON of its own
-        columns["scopes"] = msgspec.json.decode(columns["scopes"])
-    return key_of(columns)
+    return key_of(dict(zip(_COLUMNS, row, strict=True)))
 
 
 def _match(credential: Credential, found: Mapping[str, Key]) -> Key | None:

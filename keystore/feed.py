@@ -9,7 +9,14 @@ from database.schema import changes
 from database.transaction import in_commit_order
 
 EVERYTHING = ""
-"""Key id of a change after which any key may be another: the database came from a backup."""
+"""Key id of a change after which any key may be another: the database came from a backup, or a
+plan or account of very many keys changed."""
+NEW_KEYS = "*new"
+"""Key id of a change that only added keys: what is held of known ones stays true."""
+DENIALS = "*denials"
+"""Key id of a change of the deny lists alone."""
+TOO_MANY = 500
+"""So many keys that change at once are told as a change of everything."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -40,6 +47,11 @@ def record(connection: Connection, key_ids: Sequence[str], now: float, beyond: i
     if rows:
         connection.execute(insert(changes), rows)
     return range(first, first + len(rows))
+
+
+def either(key_ids: Sequence[str]) -> Sequence[str]:
+    """Return the keys to be told of: themselves, or `EVERYTHING` when they are too many."""
+    return key_ids if len(key_ids) < TOO_MANY else [EVERYTHING]
 
 
 def changes_since(connection: Connection, seq: int, limit: int = 1000) -> list[Change]:

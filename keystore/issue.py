@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 from zoneinfo import available_timezones
 
 import msgspec
@@ -10,8 +11,10 @@ from sqlalchemy import Connection, insert, select
 
 from database.schema import accounts, keys
 from database.transaction import in_commit_order
-from keystore import audit, feed
-from keystore.keys import DAY_S, DEFAULT_SCHEME, Key, KeyScheme, hash_of, new_key_id, row_of
+from keystore import audit, feed, narrow, plans
+from keystore.keys import UNDECLARED, Declared, Key, Kind, row_of
+from keystore.names import checked_tokens
+from keystore.scheme import DAY_S, DEFAULT_SCHEME, KeyScheme, hash_of, new_key_id
 from vocabulary.errors import KeyStoreError, UsageError
 
 _CHUNK = 10_000
@@ -29,6 +32,12 @@ class KeyOrder(msgspec.Struct, frozen=True):
         account: id of the account it belongs to; made when there is none.
         key_class: human, service, cron, mobile or ai; empty when not said.
         tz: IANA time zone of the owner; empty when not said.
+        networks, endpoints, models, requires, limits: see `Key`.
+        plan: id of a plan, instead of its account's.
+        tokens_per_min, tokens_per_day, tokens_per_month: budget of AI tokens; None for its plan's.
+        declared: what its owner says it will do.
+        store: the configured store in which the key lives; empty for ours.
+        external_id: what it is called there.
         life_s: seconds until it expires; 0 for no end, None for the scheme's default.
     """
 
@@ -40,16 +49,29 @@ class KeyOrder(msgspec.Struct, frozen=True):
     key_class: str = ""
     tz: str = ""
     scopes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    plan: str = ""
+    limits: tuple[str, ...] = ()
+    tokens_per_min: int | None = None
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
+    declared: Declared = UNDECLARED
+    store: str = ""
+    external_id: str = ""
     life_s: float | None = None
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """How a key that was made elsewhere is recognised; see `Key.pepper_id` and `Key.hash`."""
+    """How a key is recognised; see `Key.pepper_id`, `Key.hash` and `Key.kind`."""
 
     hash: str
     pepper_id: str = ""
     public_id: str = ""
     prefix: str = ""
+    kind: str = Kind.KEY.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +156,9 @@ def successor(
 
 
 _GRANTS = (
-    "environment", "publishable", "name", "owner", "account_id", "key_class", "tz", "scopes",
+    "kind", "environment", "publishable", "name", "owner", "account_id", "key_class", "tz",
+    "scopes", "networks", "endpoints", "models", "requires", "plan_id", "limits",
+    "tokens_per_min", "tokens_per_day", "tokens_per_month", "declared",
 )  # fmt: skip
 
 
@@ -151,7 +175,22 @@ def _complete(order: KeyOrder, scheme: KeyScheme) -> KeyOrder:
     if order.tz and order.tz not in _time_zones():
         raise UsageError(f"there is no time zone {order.tz!r}", remedy="such as Europe/Paris")
     _check_life(life, scheme)
-    return msgspec.structs.replace(order, environment=environment, life_s=life)
+    return msgspec.structs.replace(order, environment=environment, life_s=life, **_narrowed(order))
+
+
+def _narrowed(order: KeyOrder) -> dict[str, Any]:
+    """Return the order's grants as they are written down; refuse those that cannot be."""
+    budgets = ("tokens_per_min", "tokens_per_day", "tokens_per_month")
+    return {
+        "scopes": narrow.scopes(order.scopes),
+        "networks": narrow.networks(order.networks),
+        "endpoints": narrow.endpoints(order.endpoints),
+        "models": narrow.models(order.models),
+        "requires": narrow.requirements(order.requires),
+        "limits": narrow.limits(order.limits),
+        "declared": narrow.declared(order.declared),
+        **{name: checked_tokens(getattr(order, name)) for name in budgets},
+    }
 
 
 def _check_life(life: float, scheme: KeyScheme) -> None:
@@ -174,6 +213,7 @@ def _key(order: KeyOrder, origin: Origin, number: tuple[str, int], now: float) -
     return Key(
         id=number[0],
         change_seq=number[1],
+        kind=origin.kind,
         hash=origin.hash,
         pepper_id=origin.pepper_id,
         public_id=origin.public_id,
@@ -185,10 +225,17 @@ def _key(order: KeyOrder, origin: Origin, number: tuple[str, int], now: float) -
         account_id=audit.storable(order.account) or None,
         key_class=order.key_class,
         tz=order.tz,
-        scopes=tuple(order.scopes),
+        plan_id=order.plan or None,
+        **{name: getattr(order, name) for name in _AS_ORDERED},
         created_at=now,
         expires_at=now + order.life_s if order.life_s else None,
     )
+
+
+_AS_ORDERED = (
+    "scopes", "networks", "endpoints", "models", "requires", "limits", "declared",
+    "tokens_per_min", "tokens_per_day", "tokens_per_month", "store", "external_id",
+)  # fmt: skip
 
 
 def _insert(
@@ -197,6 +244,7 @@ def _insert(
     """Write the keys and their audit rows."""
     if made:
         _open_accounts(connection, made)
+        _need_plans(connection, made)
         connection.execute(insert(keys), [row_of(key) for key in made])
     audit.append(
         connection,
@@ -205,9 +253,22 @@ def _insert(
 
 
 def _details(key: Key) -> dict[str, object]:
-    names = ("environment", "publishable", "owner", "account_id", "expires_at", "rotated_from")
-    values = {name: getattr(key, name) for name in names} | {"scopes": list(key.scopes)}
-    return {name: value for name, value in values.items() if value}
+    row = row_of(key)
+    return {name: row[name] for name in _TOLD if row[name]} | (
+        {"kind": key.kind} if key.kind != Kind.KEY else {}
+    )
+
+
+_TOLD = (
+    "environment", "publishable", "owner", "account_id", "expires_at", "rotated_from", "scopes",
+    "networks", "endpoints", "models", "requires", "plan_id", "limits", "tokens_per_min",
+    "tokens_per_day", "tokens_per_month", "declared", "store", "external_id",
+)  # fmt: skip
+
+
+def _need_plans(connection: Connection, made: Sequence[Key]) -> None:
+    for plan_id in sorted({key.plan_id for key in made if key.plan_id}):
+        plans.get(connection, plan_id)
 
 
 def _open_accounts(connection: Connection, made: Sequence[Key]) -> None:

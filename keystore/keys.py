@@ -1,32 +1,26 @@
-"""Keys: what their strings look like, how they are hashed, and the row that the store keeps."""
+"""The row that the store keeps of a key or of another identity, and what follows from it."""
 
-import re
-import secrets
-import string
-import zlib
-from base64 import b32encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from hashlib import sha256
+from typing import Any
 
 import msgspec
 
+from keystore.scheme import DAY_S
 from vocabulary.credential import KnownKey
-from vocabulary.errors import ConfigError
 
-BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
-CHECKSUM_WIDTH = 6
-DAY_S = 86_400.0
+__all__ = ["DAY_S", "NAMED", "PUBLIC_ID", "SHA256", "Declared", "Key", "KeyState", "Kind", "key_of"]
 
 SHA256 = ""
 """Origin (`pepper_id`) of a key that is known by the SHA-256 of its secret."""
 PUBLIC_ID = "public-id"
 """Origin of a key whose secret we never had: its public id alone identifies it."""
+NAMED = "name"
+"""Origin of an identity that is known by its name: a token's subject, a certificate's name."""
+ORIGINS = frozenset({SHA256, PUBLIC_ID, NAMED})
+"""Names that no pepper may have."""
 
-_SECRET_BYTES, _SECRET_WIDTH = 32, 43
-_PUBLISHABLE_BYTES, _PUBLISHABLE_WIDTH = 24, 33
-_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _HARMLESS = frozenset({"test", "sandbox", "dev", "development", "staging", "local", "ci"})
 
 
@@ -39,134 +33,32 @@ class KeyState(StrEnum):
     EXPIRED = "expired"
 
 
-class Shape(msgspec.Struct, frozen=True):
-    """What can be told from a key's string alone; `checksum` is valid, invalid or none."""
+class Kind(StrEnum):
+    """What an identity is: all live the same life."""
 
-    prefix: str
-    environment: str
-    publishable: bool
-    checksum: str
+    KEY = "key"
+    OAUTH_CLIENT = "oauth-client"
+    TOKEN = "token"  # noqa: S105  (no password: the subject of an issuer's tokens)
+    CERTIFICATE = "certificate"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyScheme:
-    """What issued keys look like and how long they live.
+class Declared(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the owner of a key said, at its birth, that it would do; empty for nothing said.
 
     Attributes:
-        prefix: of secret keys; lower-case words joined by `_`.
-        publishable_prefix: of keys that may stand in public code.
-        environments: names that may follow the prefix.
-        checksum: whether six digits prove offline that a string is one of ours.
-        life_s: seconds that a new key lives unless it is said; 0 for no end.
-        max_life_s: the longest life in seconds that may be asked for; 0 for no end.
-        grace_s: seconds that a rotated key goes on working.
-
-    Raises:
-        ConfigError: when a prefix or an environment could not be told apart in a key, or `life_s`
-            is beyond `max_life_s`.
+        countries: ISO 3166-1 alpha-2 codes.
+        hours: hours of the day, 0 to 23, on the key's own clock (`Key.tz`).
+        days: days of the week, 0 for Monday.
+        rate_per_h: requests in a usual hour; 0 when not said.
     """
 
-    prefix: str = "sk"
-    publishable_prefix: str = "pk"
-    environments: tuple[str, ...] = ("live", "test")
-    checksum: bool = True
-    life_s: float = 90 * DAY_S
-    max_life_s: float = 90 * DAY_S
-    grace_s: float = 30 * DAY_S
-
-    def __post_init__(self) -> None:
-        """Refuse names that would make keys ambiguous, and a default that may not be asked for."""
-        if self.max_life_s and not 0 < self.life_s <= self.max_life_s:
-            raise ConfigError(
-                "new keys would live longer than any key may",
-                where="keys.expiry_days",
-                remedy="lower it, or raise keys.max_expiry_days",
-            )
-        for name in (self.prefix, self.publishable_prefix, *self.environments):
-            if not _NAME.fullmatch(name):
-                raise ConfigError(
-                    f"`{name}` cannot stand in a key",
-                    where="keys",
-                    remedy="take lower-case letters and digits, beginning with a letter",
-                )
-        starts = [start for start, _ in self._starts()]
-        if len(set(starts)) != len(starts) or not starts:
-            raise ConfigError("prefixes and environments must differ", where="keys")
-
-    def generate(
-        self,
-        environment: str,
-        *,
-        publishable: bool = False,
-        random: Callable[[int], bytes] = secrets.token_bytes,
-    ) -> str:
-        """Return a new key in full: `prefix_environment_body`, and its checksum."""
-        prefix = self.prefix_of(publishable=publishable)
-        size, width = _size(publishable=publishable)
-        body = base62(int.from_bytes(random(size), "big"), width)
-        text = f"{prefix}_{environment}_{body}"
-        return text + checksum(text) if self.checksum else text
-
-    def prefix_of(self, *, publishable: bool) -> str:
-        """Return what such keys begin with."""
-        return self.publishable_prefix if publishable else self.prefix
-
-    def parse(self, text: str) -> Shape | None:
-        """Tell what `text` claims to be; None when it has not the form of one of our keys."""
-        for start, shape in self._starts():
-            if text.startswith(start):
-                width = _size(publishable=shape.publishable)[1]
-                rest = text[len(start) :]
-                if len(rest) in (width, width + CHECKSUM_WIDTH) and set(rest) <= _DIGITS:
-                    return msgspec.structs.replace(shape, checksum=_proof(text, len(rest) > width))
-        return None
-
-    def _starts(self) -> Iterator[tuple[str, Shape]]:
-        for prefix, publishable in ((self.prefix, False), (self.publishable_prefix, True)):
-            for environment in self.environments:
-                yield f"{prefix}_{environment}_", Shape(prefix, environment, publishable, "none")
+    countries: tuple[str, ...] = ()
+    hours: tuple[int, ...] = ()
+    days: tuple[int, ...] = ()
+    rate_per_h: float = 0.0
 
 
-DEFAULT_SCHEME = KeyScheme()
-_DIGITS = frozenset(BASE62)
-_PAIRS = [high + low for high in BASE62 for low in BASE62]
-
-
-def _size(*, publishable: bool) -> tuple[int, int]:
-    if publishable:
-        return _PUBLISHABLE_BYTES, _PUBLISHABLE_WIDTH
-    return _SECRET_BYTES, _SECRET_WIDTH
-
-
-def _proof(text: str, has_checksum: bool) -> str:  # noqa: FBT001  (private, one caller)
-    if not has_checksum:
-        return "none"
-    proven = checksum(text[:-CHECKSUM_WIDTH]) == text[-CHECKSUM_WIDTH:]
-    return "valid" if proven else "invalid"
-
-
-def base62(number: int, width: int) -> str:
-    """Write `number` in base 62 (0-9A-Za-z), big-endian, padded with zeros to `width`."""
-    pairs = []
-    for _ in range(0, width, 2):
-        number, pair = divmod(number, 62 * 62)
-        pairs.append(_PAIRS[pair])
-    return "".join(reversed(pairs))[-width:]
-
-
-def checksum(text: str) -> str:
-    """Return six base-62 digits of the CRC-32 of `text`: a typing error shows without a store."""
-    return base62(zlib.crc32(text.encode()), CHECKSUM_WIDTH)
-
-
-def hash_of(secret: str) -> str:
-    """Return the SHA-256 of the full key, hex: all that is stored of it."""
-    return sha256(secret.encode()).hexdigest()
-
-
-def new_key_id(random: Callable[[int], bytes] = secrets.token_bytes) -> str:
-    """Return a key id: 80 random bits in base 32 (RFC 4648), unrelated to the secret."""
-    return "key_" + b32encode(random(10)).decode().lower()
+UNDECLARED = Declared()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +66,20 @@ class Key:
     """A row of the key store; fields are its columns, times are epoch seconds.
 
     Attributes:
+        kind: see `Kind`.
         pepper_id: what `hash` is: the SHA-256 of the secret (""), its HMAC under the pepper of
-            this name, or, for "public-id", nothing that says anything of the secret.
+            this name, or, for "public-id" and "name", nothing that says anything of a secret.
+        public_id: an AWS access key id, an OAuth client id, a token's or certificate's name.
+        networks: CIDR blocks, IPv4 and IPv6, from which it may be used; none for anywhere.
+        endpoints: such as `GET /v1/*`: what it may call; none for all.
+        models: patterns of AI models that it may ask; none for all.
+        requires: "token" or "certificate", which must come with it.
+        plan_id: instead of its account's.
+        limits: such as `600/min:50`, instead of its plan's `key_limits`.
+        tokens_per_min, tokens_per_day, tokens_per_month: budget of AI tokens; None for its
+            plan's.
+        store: name of the configured store in which the key lives, empty for ours.
+        external_id: what it is called there.
         state: active, deprecated or revoked, as it was last written. Ends that come by
             themselves (expiry, end of grace) are in `effective_state`.
         suspended: see `is_suspended` for whether it still holds.
@@ -183,6 +87,7 @@ class Key:
     """
 
     id: str
+    kind: str = Kind.KEY.value
     hash: str = field(repr=False)
     pepper_id: str = SHA256
     public_id: str = ""
@@ -195,11 +100,24 @@ class Key:
     key_class: str = ""
     tz: str = ""
     scopes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    plan_id: str | None = None
+    limits: tuple[str, ...] = ()
+    tokens_per_min: int | None = None
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
+    declared: Declared = UNDECLARED
+    store: str = ""
+    external_id: str = ""
     state: str = KeyState.ACTIVE.value
     previous_state: str = ""
     leak_proven: bool = False
     created_at: float
     expires_at: float | None = None
+    deprecated_at: float | None = None
     grace_until: float | None = None
     rotated_from: str | None = None
     rotated_to: str | None = None
@@ -262,12 +180,17 @@ def _holds(until: float | None, now: float) -> bool:
     return until is None or now < until
 
 
-def key_of(row: Mapping[str, object]) -> Key:
-    """Read a row of the table `keys`."""
+_LISTS = ("scopes", "networks", "endpoints", "models", "requires", "limits")
+
+
+def key_of(row: Mapping[str, Any]) -> Key:
+    """Read a row of the table `keys`, JSON still as text or not."""
     columns = dict(row)
-    scopes = columns.pop("scopes")
-    assert isinstance(scopes, list)
-    return Key(**columns, scopes=tuple(scopes))  # type: ignore[arg-type]
+    for name in _LISTS:
+        columns[name] = tuple(_json(columns[name]))
+    declared = _json(columns["declared"])
+    columns["declared"] = msgspec.convert(declared, Declared) if declared else UNDECLARED
+    return Key(**columns)
 
 
 _FIELDS = tuple(each.name for each in fields(Key))
@@ -275,4 +198,9 @@ _FIELDS = tuple(each.name for each in fields(Key))
 
 def row_of(key: Key) -> dict[str, object]:
     """Return the key as a row of the table `keys`."""
-    return {name: getattr(key, name) for name in _FIELDS}
+    row = {name: getattr(key, name) for name in _FIELDS}
+    return row | {"declared": msgspec.to_builtins(key.declared)}
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401
+    return msgspec.json.decode(value) if isinstance(value, str) else value

@@ -19,7 +19,8 @@ from database.schema import keys
 from database.transaction import in_commit_order
 from keystore import audit, feed, issue, query
 from keystore.issue import Issued, KeyOrder, adopt, create_many
-from keystore.keys import DEFAULT_SCHEME, Key, KeyScheme, KeyState
+from keystore.keys import Key, KeyState
+from keystore.scheme import DEFAULT_SCHEME, KeyScheme
 from vocabulary.errors import TransitionError, UsageError
 from vocabulary.moments import LATEST
 

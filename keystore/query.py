@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, select
 
 from database.schema import keys
 from keystore.audit import storable
-from keystore.keys import PUBLIC_ID, SHA256, Key, KeyState, key_of
+from keystore.keys import ORIGINS, PUBLIC_ID, SHA256, Key, KeyState, key_of
 from vocabulary.credential import Credential
 from vocabulary.errors import KeyNotFoundError
 
@@ -67,7 +67,7 @@ def newest(
     """Return keys, the newest first; `limit` None for all of them."""
     query = select(keys).where(*_conditions(wanted, now))
     query = query.order_by(keys.c.created_at.desc(), keys.c.id.desc()).limit(limit)
-    return [key_of(row) for row in connection.execute(query).mappings()]  # type: ignore[arg-type]
+    return [key_of({**row}) for row in connection.execute(query).mappings()]
 
 
 def _wanted(credentials: Sequence[Credential]) -> dict[str, dict[str, list[int]]]:
@@ -77,7 +77,7 @@ def _wanted(credentials: Sequence[Credential]) -> dict[str, dict[str, list[int]]
     for place, credential in enumerate(credentials):
         wanted[SHA256].setdefault(credential.sha256, []).append(place)
         for pepper_id, mac in credential.hmacs.items():
-            if pepper_id in (SHA256, PUBLIC_ID):
+            if pepper_id in ORIGINS:
                 continue  # no pepper is called so: see KeyStore
             wanted.setdefault(pepper_id, {}).setdefault(mac, []).append(place)
         if credential.public_id:
@@ -96,7 +96,7 @@ def _where_in(
     while chunk := list(islice(rest, _CHUNK)):
         query = select(keys).where(column.in_(chunk), *conditions)
         for row in connection.execute(query).mappings():
-            yield key_of(row)  # type: ignore[arg-type]
+            yield key_of({**row})
 
 
 def _conditions(wanted: Filter, now: float) -> Iterator[ColumnElement[bool]]:

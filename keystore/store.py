@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 from database.transaction import reading, transaction
 from keystore import lifecycle, query
 from keystore.issue import Issued, KeyOrder, Origin
-from keystore.keys import DEFAULT_SCHEME, PUBLIC_ID, SHA256, Key, KeyScheme
+from keystore.keys import ORIGINS, Key
+from keystore.scheme import DEFAULT_SCHEME, KeyScheme
 from vocabulary.credential import Credential, KnownKey, credential_of
 from vocabulary.errors import ConfigError
 
@@ -35,7 +36,7 @@ class KeyStore:
     ) -> None:
         self.engine, self.clock, self.scheme = engine, clock, scheme
         self.peppers = dict(peppers or {})
-        for reserved in {SHA256, PUBLIC_ID} & self.peppers.keys():
+        for reserved in ORIGINS & self.peppers.keys():
             raise ConfigError(f"no pepper may be called {reserved!r}", where="keys.peppers")
 
     def create(self, order: KeyOrder, *, actor: str, reason: str = "") -> Issued:

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from keystore.keys import DAY_S, Key, KeyScheme
+from keystore.keys import DAY_S, Key
+from keystore.scheme import KeyScheme
 from keystore.store import KeyStore
 from keywatch.config import KeySettings
 from vocabulary.moments import rfc3339

@@ -8,8 +8,10 @@ from sqlalchemy import inspect
 import database
 from database import migrate
 from database.schema import metadata
-from database.transaction import HEAD, open_database, reading, revision, upgrade
+from database.transaction import HEAD, open_database, reading, revision, transaction, upgrade
+from keystore import audit, identities
 from keystore.issue import KeyOrder
+from keystore.keys import Kind
 from keystore.store import KeyStore
 
 VERSIONS = Path(database.__file__).parent / "migrations" / "versions"
@@ -69,3 +71,26 @@ def test_a_reader_sees_one_moment(engine):
         store.create(KeyOrder(), actor="x", reason="y")
         assert connection.execute(metadata.tables["keys"].select()).all() == before
     assert len(store.list()) == 1
+
+
+def test_data_of_an_older_schema_comes_along_and_goes_back(engine):
+    store = KeyStore(engine)
+    kept = store.create(KeyOrder(owner="o", account="a", scopes=("s",)), actor="x", reason="y").key
+    migrate.back(engine, "0001")
+    upgrade(engine, "here")
+    assert store.get(kept.id) == kept
+    with reading(engine) as connection:
+        assert audit.verify(connection).broken_at == 0
+
+
+def test_nobody_gains_by_going_back(engine):
+    store = KeyStore(engine)
+    by = {"actor": "x", "reason": "y"}
+    narrowed = store.create(KeyOrder(networks=("10.0.0.0/8",)), **by).key
+    plain = store.create(KeyOrder(), **by).key
+    with transaction(engine) as connection:
+        name = identities.Name(Kind.CERTIFICATE, "dns:api.example")
+        identities.register(connection, name, KeyOrder(), **by, now=1.0)
+    migrate.back(engine, "0001")
+    upgrade(engine, "here")
+    assert {key.id: key.suspended for key in store.list()} == {narrowed.id: True, plain.id: False}

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from database.schema import keys
 from keystore.issue import Issued
-from keystore.keys import BASE62, Key, KeyScheme, base62, checksum, hash_of, key_of, new_key_id
+from keystore.keys import Key, key_of
 from keystore.keys import row_of as row
+from keystore.scheme import BASE62, KeyScheme, base62, checksum, hash_of, new_key_id
 from scanner import checksum as scanner_checksum
 from vocabulary.credential import credential_of
 from vocabulary.errors import ConfigError

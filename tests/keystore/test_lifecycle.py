@@ -7,8 +7,8 @@ import pytest
 from database.transaction import reading, transaction
 from keystore import audit, feed, lifecycle
 from keystore.issue import KeyOrder, Origin
-from keystore.keys import DAY_S, KeyScheme, hash_of
 from keystore.query import Filter
+from keystore.scheme import DAY_S, KeyScheme, hash_of
 from keystore.store import KeyStore
 from vocabulary.errors import (
     ConfigError,

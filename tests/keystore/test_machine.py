@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from database.transaction import open_database, reading
 from keystore import audit, feed
 from keystore.issue import KeyOrder
-from keystore.keys import KeyScheme
 from keystore.query import Filter
+from keystore.scheme import KeyScheme
 from keystore.store import KeyStore
 from vocabulary.errors import TransitionError
 

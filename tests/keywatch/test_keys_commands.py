@@ -8,7 +8,7 @@ import pytest
 from database import migrate
 from database.engine import engine_of
 from database.transaction import open_database
-from keystore.keys import KeyScheme
+from keystore.scheme import KeyScheme
 from keystore.store import KeyStore
 from keywatch.cli import run
 from vocabulary.moments import moment_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keystore.keys import KeyScheme
+from keystore.scheme import KeyScheme
 from scanner.engine import engine_of
 from scanner.generators import expand
 from scanner.rulecheck import examples, problems

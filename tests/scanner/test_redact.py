@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystore.keys import KeyScheme, hash_of
+from keystore.scheme import KeyScheme, hash_of
 from scanner.redact import Redactor
 from scanner.rules import load_rules
 

@@ -1,0 +1,114 @@
+import pytest
+
+from database.transaction import reading, transaction
+from gateway.follower import Follower, Question, place_of
+from keystore import identities, lifecycle
+from keystore.identities import Client, Name, certificate_names, token_name
+from keystore.issue import KeyOrder
+from keystore.keys import Kind
+from vocabulary.credential import credential_of
+from vocabulary.errors import KeyStoreError, UsageError
+
+BY = {"actor": "ann", "reason": "a test"}
+ISSUER = "https://issuer.example"
+FINGERPRINT = "ab" * 32
+
+
+@pytest.fixture
+def does(store, clock):
+    def call(verb, *arguments, **named):
+        with transaction(store.engine) as connection:
+            return verb(connection, *arguments, **BY, **named, now=clock.now)
+
+    return call
+
+
+def found(store, kind, names):
+    with reading(store.engine) as connection:
+        return identities.named(connection, kind, names)
+
+
+def test_a_tokens_subject_lives_the_life_of_a_key(store, does, clock):
+    name = Name(Kind.TOKEN, token_name(ISSUER, "alice"))
+    made = does(identities.register, name, KeyOrder(owner="team", scopes=("read",)))
+    assert (made.kind, made.expires_at) == ("token", None)
+    does(lifecycle.throttle, made.id, per_min=5, until=clock.now + 60)
+    does(lifecycle.suspend, made.id, until=None)
+    does(lifecycle.revoke, made.id)
+    kept = found(store, Kind.TOKEN, [name.text])
+    assert (kept.state, kept.throttle_per_min, kept.suspended) == ("revoked", 5, True)
+    does(lifecycle.restore, made.id)
+    assert found(store, Kind.TOKEN, [name.text]).state == "active"
+    assert found(store, Kind.TOKEN, [token_name(ISSUER, "bob")]) is None
+
+
+def test_a_certificate_is_known_by_the_most_exact_of_its_names(store, does):
+    names = certificate_names(
+        ":".join(["AB"] * 32), "spiffe://example.org/web", ["Api.example"], "web"
+    )
+    loose = does(identities.register, Name(Kind.CERTIFICATE, "cn:web"), KeyOrder())
+    assert found(store, Kind.CERTIFICATE, names).id == loose.id
+    exact = does(identities.register, Name(Kind.CERTIFICATE, f"sha256:{FINGERPRINT}"), KeyOrder())
+    assert found(store, Kind.CERTIFICATE, names).id == exact.id
+    assert found(store, Kind.TOKEN, names) is None
+
+
+def test_a_client_is_known_by_its_secret_and_by_nothing_else(store, does):
+    issued = does(identities.register_client, Client(), KeyOrder())
+    with reading(store.engine) as connection:
+        right = identities.authentic_client(connection, issued.key.public_id, issued.secret)
+        assert right.id == issued.key.id
+        for name, secret in [
+            (issued.key.public_id, "x"),
+            ("client_x", issued.secret),
+            (issued.key.public_id, "\ud800"),
+            ("\0", issued.secret),
+        ]:
+            assert identities.authentic_client(connection, name, secret) is None
+
+
+def test_a_leaked_client_secret_is_found_by_the_scanner_but_is_no_api_key(store, does):
+    issued = does(identities.register_client, Client(), KeyOrder())
+    credential = credential_of(issued.secret)
+    assert store.find([credential])[0].verdict == "live"
+    follower = Follower(store.engine, place_of(store.engine))
+    assert follower.look_up([Question(b"x", credential)]) == ((b"x", None),)
+    follower.close()
+
+
+def test_a_client_that_exists_elsewhere_is_taken_over_by_its_hash(store, does):
+    secret = "a secret of theirs"
+    taken = does(
+        identities.register_client, Client("theirs", credential_of(secret).sha256), KeyOrder()
+    )
+    assert taken.secret == ""
+    with reading(store.engine) as connection:
+        assert identities.authentic_client(connection, "theirs", secret).id == taken.key.id
+    with pytest.raises(KeyStoreError):
+        does(identities.register_client, Client("theirs"), KeyOrder())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (Kind.TOKEN, "https://issuer.example"),
+        (Kind.TOKEN, " alice"),
+        (Kind.TOKEN, "a b\0"),
+        (Kind.CERTIFICATE, "sha256:abc"),
+        (Kind.CERTIFICATE, "spiffe:/x"),
+        (Kind.CERTIFICATE, "web"),
+        (Kind.KEY, "x"),
+        (Kind.OAUTH_CLIENT, "x"),
+        (Kind.TOKEN, "a " + "b" * 3000),
+    ],
+)
+def test_what_cannot_be_a_name_is_refused(local, clock, kind, text):
+    with pytest.raises(UsageError), transaction(local.engine) as connection:
+        identities.register(connection, Name(kind, text), KeyOrder(), **BY, now=clock.now)
+
+
+def test_the_same_name_is_taken_once(store, does):
+    name = Name(Kind.CERTIFICATE, "dns:api.example")
+    does(identities.register, name, KeyOrder())
+    with pytest.raises(KeyStoreError):
+        does(identities.register, name, KeyOrder())
