@@ -1,6 +1,8 @@
 """Parsed lines as an `EventBatch`: distinct values and codes, sorted by key and arrival."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import count
 
 import numpy as np
 
@@ -61,13 +63,16 @@ def _believed(keys: Sequence[str], known: Known | None) -> Flags:
 
 
 def _codes(words: Sequence[str]) -> tuple[list[str], Codes]:
-    return _coded(list(dict.fromkeys(words)), words)
+    """Number the distinct words in order of appearance."""
+    numbers: dict[str, int] = defaultdict(count().__next__)
+    codes = np.fromiter(map(numbers.__getitem__, words), np.int32, len(words))
+    return list(numbers), codes
 
 
 def _sorted_codes(words: Sequence[str]) -> tuple[list[str], Codes]:
-    return _coded(sorted(set(words)), words)
-
-
-def _coded(distinct: list[str], words: Sequence[str]) -> tuple[list[str], Codes]:
-    code = dict(zip(distinct, range(len(distinct)), strict=True))
-    return distinct, np.fromiter(map(code.__getitem__, words), np.int32, len(words))
+    """Number the distinct words in their order as text."""
+    distinct, codes = _codes(words)
+    order = sorted(range(len(distinct)), key=distinct.__getitem__)
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    return [distinct[i] for i in order], rank[codes]

@@ -80,10 +80,12 @@ class Reader(Generic[T]):
     Attributes:
         expects: what the field should have been, for the reason of a rejection.
         read: word → value, or None when it is not what is expected.
+        column: words → what `read` gives for each, or None when they must be read one by one.
     """
 
     expects: str
     read: Callable[[Any], T | None]
+    column: Callable[[Sequence[Any]], list[T] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +148,35 @@ def events(words: Words, rejected: Iterable[Rejection], proxies: Proxies) -> Par
 
 def each(function: Callable[[Any], T], words: Sequence[Any]) -> list[T]:
     """Apply a pure function to every word, calling it once for each distinct one."""
-    table = {word: function(word) for word in set(words)}
-    return list(map(table.__getitem__, words))
+    return list(map(_Table(function).__getitem__, words))
+
+
+class _Table(dict[Any, Any]):
+    """What a function gives for each word it was asked about."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, word: Any) -> Any:  # noqa: ANN401  (as the function has it)
+        value = self[word] = self._function(word)
+        return value
 
 
 def _read(column: Column[T], bad: dict[int, str]) -> list[T]:
     """Read a column; a row that fails is noted in `bad` and holds None until it is dropped."""
-    read: Callable[[Any], Any] = column.reader.read
-    table: dict[Any, T] = {word: read(word) for word in set(column.words)}
+    reader = column.reader
+    at_once = reader.column(column.words) if reader.column else None
+    if at_once is not None:
+        return at_once
+    table = _Table(reader.read)
+    values: list[Any] = list(map(table.__getitem__, column.words))
     if None in table.values():
-        wrong = {word for word, value in table.items() if value is None}
-        reason = f"{column.name}: not {column.reader.expects}"
-        for row, word in enumerate(column.words):
-            if word in wrong:
+        reason = f"{column.name}: not {reader.expects}"
+        for row, value in enumerate(values):
+            if value is None:
                 bad.setdefault(row, reason)
-    return list(map(table.__getitem__, column.words))
+    return values
 
 
 def _keys(

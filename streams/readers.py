@@ -1,5 +1,6 @@
 """The readers of fields: word → value, or None when it is not what it should be."""
 
+from streams import plain
 from streams.parsed import MAX_KEY, Reader
 from streams.requestline import request, request_line
 from streams.timestamps import clf_ms, epoch_ms, epoch_s_ms, rfc3339_ms
@@ -37,12 +38,14 @@ def _pair(word: tuple[str, str]) -> tuple[str, str, str]:
     return request(*word)
 
 
-CLF_TIME: Reader[int] = Reader("a time like 31/Dec/2025:23:59:59 +0000", clf_ms)
-RFC3339_TIME: Reader[int] = Reader("an RFC 3339 time with an offset", rfc3339_ms)
+CLF_TIME: Reader[int] = Reader("a time like 31/Dec/2025:23:59:59 +0000", clf_ms, plain.clf)
+RFC3339_TIME: Reader[int] = Reader("an RFC 3339 time with an offset", rfc3339_ms, plain.rfc3339)
 EPOCH_S: Reader[int] = Reader("seconds since 1970", epoch_s_ms)
 EPOCH_MS: Reader[int] = Reader("milliseconds since 1970", epoch_ms)
-STATUS: Reader[int] = Reader("a status from 0 to 999", _status)
-SIZE: Reader[int] = Reader("a number of bytes", _size)
-KEY: Reader[str] = Reader(f"a printable key of at most {MAX_KEY} characters", _key)
+STATUS: Reader[int] = Reader("a status from 0 to 999", _status, plain.whole_numbers(_MAX_STATUS))
+SIZE: Reader[int] = Reader("a number of bytes", _size, plain.whole_numbers(_MAX_SIZE))
+KEY: Reader[str] = Reader(
+    f"a printable key of at most {MAX_KEY} characters", _key, plain.printable(MAX_KEY)
+)
 REQUEST_LINE: Reader[tuple[str, str, str]] = Reader("a request line", request_line)
 METHOD_AND_TARGET: Reader[tuple[str, str, str]] = Reader("a method and a target", _pair)

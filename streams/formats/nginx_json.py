@@ -11,7 +11,7 @@ import msgspec
 from streams.addresses import NO_PROXIES, Proxies
 from streams.jsonlines import JsonLines
 from streams.parsed import Column, Format, Parsed, Reader, Words, events
-from streams.readers import KEY, SIZE, STATUS
+from streams.readers import KEY, REQUEST_LINE, RFC3339_TIME, SIZE, STATUS
 from streams.requestline import request, request_line
 from streams.timestamps import epoch_s_ms, rfc3339_ms
 
@@ -52,20 +52,30 @@ def parse(lines: Sequence[bytes], proxies: Proxies = NO_PROXIES) -> Parsed:
     index, rows, rejected = _LINES.rows(lines)
     words = Words(
         line=index,
-        time=Column("time_iso8601", [(row.time_iso8601, row.msec) for row in rows], _TIME),
+        time=_times(rows),
         key=Column("api_key_id", [row.api_key_id or "" for row in rows], KEY),
         peer=[row.remote_addr for row in rows],
-        request=Column(
-            "request",
-            [(row.request, row.request_method, row.request_uri) for row in rows],
-            _REQUEST,
-        ),
+        request=_requests(rows),
         status=Column("status", [row.status for row in rows], STATUS),
         size=Column("body_bytes_sent", [row.body_bytes_sent for row in rows], SIZE),
         agent=[row.http_user_agent for row in rows],
         forwarded=[row.http_x_forwarded_for for row in rows] if proxies else (),
     )
     return events(words, rejected, proxies)
+
+
+def _times(rows: Sequence[_Row]) -> Column[int]:
+    if any(row.msec != "" for row in rows):
+        return Column("time_iso8601", [(row.time_iso8601, row.msec) for row in rows], _TIME)
+    return Column("time_iso8601", [row.time_iso8601 for row in rows], RFC3339_TIME)
+
+
+def _requests(rows: Sequence[_Row]) -> Column[tuple[str, str, str]]:
+    lines = [row.request for row in rows]
+    if all(lines):
+        return Column("request", lines, REQUEST_LINE)
+    parts = [(row.request, row.request_method, row.request_uri) for row in rows]
+    return Column("request", parts, _REQUEST)
 
 
 FORMAT = Format(

@@ -10,16 +10,18 @@ HOMES = ("8.8.8.8", "1.1.1.1", "9.9.9.9", "193.0.6.139")
 
 def line(at, key, ip, path="/v1/orders", agent="acme-cli/2.3.1", status=200, size=512):
     """Make a line of the nginx-json format."""
-    return json.dumps({
-        "time_iso8601": at.isoformat(timespec="milliseconds"),
-        "remote_addr": ip,
-        "request": f"GET {path} HTTP/1.1",
-        "status": status,
-        "body_bytes_sent": size,
-        "http_user_agent": agent,
-        "request_id": "",
-        "api_key_id": key,
-    })
+    return json.dumps(
+        {
+            "time_iso8601": at.isoformat(timespec="milliseconds"),
+            "remote_addr": ip,
+            "request": f"GET {path} HTTP/1.1",
+            "status": status,
+            "body_bytes_sent": size,
+            "http_user_agent": agent,
+            "request_id": "",
+            "api_key_id": key,
+        }
+    )
 
 
 def ordinary(days, keys=6, seed=1, hours=range(24), per_hour=6):
