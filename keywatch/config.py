@@ -146,6 +146,31 @@ class GatewaySettings(_Table, frozen=True):
     ] = ""
 
 
+class IssuerSettings(_Table, frozen=True):
+    """Somebody whose OAuth 2.0 tokens are believed."""
+
+    name: Annotated[str, Meta(description="how the commands call it")] = ""
+    issuer: Annotated[str, Meta(description="the `iss` of its tokens")] = ""
+    audiences: Annotated[tuple[str, ...], Meta(description="one of them must be in `aud`")] = ()
+    algorithms: Annotated[
+        tuple[str, ...], Meta(description="the only algorithms that are believed")
+    ] = ("RS256", "ES256")
+    jwks_url: Annotated[str, Meta(description="where its public keys are")] = ""
+    shared_secret: Annotated[
+        str, Meta(description="for HS algorithms, 32 bytes or more", extra={"secret": True})
+    ] = ""
+    leeway_s: Annotated[
+        int, Meta(ge=0, le=300, description="seconds by which clocks may differ")
+    ] = 30
+    max_life_s: Annotated[
+        int, Meta(ge=60, le=86_400, description="the longest life of a token that is believed")
+    ] = 3600
+    revocation_url: Annotated[str, Meta(description="RFC 7009; empty for none")] = ""
+    introspection_url: Annotated[str, Meta(description="RFC 7662; empty for none")] = ""
+    client_id: Annotated[str, Meta(description="who asks it")] = ""
+    client_secret: Annotated[str, Meta(description="its secret", extra={"secret": True})] = ""
+
+
 class RepositorySettings(_Table, frozen=True):
     """Events of repositories."""
 
@@ -174,6 +199,7 @@ class Settings(_Table, frozen=True):
     actions: ActionSettings = ActionSettings()
     notify: tuple[NotifierSettings, ...] = (NotifierSettings(),)
     gateway: GatewaySettings = GatewaySettings()
+    issuers: tuple[IssuerSettings, ...] = ()
     repositories: RepositorySettings = RepositorySettings()
 
 

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Engine
 
+from keystore.issuers import Issuer
 from keystore.keys import DAY_S, Key
 from keystore.scheme import KeyScheme
 from keystore.store import KeyStore
-from keywatch.config import KeySettings
+from keywatch.config import IssuerSettings, KeySettings
+from vocabulary.errors import ConfigError
 from vocabulary.moments import rfc3339
 
 _COLUMNS = ("id", "state", "environment", "expires", "owner", "account", "name", "limits")
@@ -35,6 +38,18 @@ def scheme_of(settings: KeySettings) -> KeyScheme:
         max_life_s=settings.max_expiry_days * DAY_S,
         grace_s=settings.grace_days * DAY_S,
     )
+
+
+def issuers_of(settings: Sequence[IssuerSettings]) -> dict[str, Issuer]:
+    """Return the configured issuers by name.
+
+    Raises:
+        ConfigError: when one would let forged tokens in, or two have the same name.
+    """
+    found = {each.name: Issuer(**msgspec.structs.asdict(each)) for each in settings}
+    if len(found) < len(settings) or "" in found:
+        raise ConfigError("each issuer has a `name` of its own", where="issuers")
+    return found
 
 
 def table(keys: Sequence[Key], now: float) -> tuple[list[str], list[list[str]]]:

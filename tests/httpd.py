@@ -1,0 +1,63 @@
+"""A real HTTP server on this machine that answers as a test says and keeps what it was asked."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+
+@dataclass(frozen=True)
+class Asked:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Httpd:
+    url: str = ""
+    asked: list[Asked] = field(default_factory=list)
+
+
+Reply = tuple[int, dict[str, str], bytes]
+
+
+@contextmanager
+def serving(answer: Callable[[Asked], Reply]) -> Iterator[Httpd]:
+    """Serve on a free port; `answer` may raise, then the connection ends without an answer."""
+    kept = Httpd()
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_any(self):
+            length = int(self.headers.get("Content-Length") or 0)
+            told = {name.lower(): value for name, value in self.headers.items()}
+            asked = Asked(self.command, self.path, told, self.rfile.read(length))
+            kept.asked.append(asked)
+            status, headers, body = answer(asked)
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
+
+        def log_message(self, *_arguments):
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_arguments):
+            """Say nothing."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    kept.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield kept
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
