@@ -51,7 +51,7 @@ def commit_msg(
     if found := _SCISSORS.search(message):
         message = message[: found.start()]
     key = options.fingerprint_key or revisions.salt(repository)
-    asked = replace(options, stdin_name="(commit message)", fingerprint_key=key)
+    asked = replace(options, stdin_name="(commit message)", diff=False, fingerprint_key=key)
     return scan("-", asked, lookup, stdin=io.BytesIO(message))
 
 

@@ -27,6 +27,7 @@ class ScanOptions:
         ignored: the files that git ignores as well.
         gitignore: of a directory that is no repository, leave out what its .gitignore files name.
         submodules: submodules as well, where a whole repository or its tree is scanned.
+        diff: whether stdin is a diff, of which only what it adds is scanned; None to look.
         inline_ignores: honour marks like `keywatch:allow` on a secret's own line.
         allow_shallow: a clone whose history was cut off counts as whole.
         confidence: findings below it are counted, not returned.
@@ -49,6 +50,7 @@ class ScanOptions:
     objects: bytes | None = None
     ignored: bool = False
     gitignore: bool = False
+    diff: bool | None = None
     submodules: bool = True
     inline_ignores: bool = True
     allow_shallow: bool = False

@@ -16,7 +16,7 @@ from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
 from scanner.rules import Rule, load_rules
 from scanner.sources import address, gitrun
-from scanner.texts import Texts, git_texts, path_texts, staged_texts, stdin_texts, tree_texts
+from scanner.texts import Texts, git_texts, path_texts, staged_texts, tree_texts
 from vocabulary.credential import Lookup
 from vocabulary.errors import TargetError, UsageError
 from vocabulary.finding import Confidence, Finding
@@ -137,7 +137,9 @@ def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None, stack: E
     if len(narrowed) > 1:
         raise UsageError(f"{' and '.join(narrowed)} exclude each other")
     if target == STDIN:
-        return lambda e, r, p: stdin_texts(stdin or sys.stdin.buffer, options, e, r, p)
+        from scanner import stdin as source  # noqa: PLC0415  (most targets are paths)
+
+        return lambda e, r, p: source.texts(stdin or sys.stdin.buffer, options, e, r, p)
     path = _existing(_local(target, options, stack))
     repository = gitrun.find(path) if path.is_dir() else None
     if repository is not None:

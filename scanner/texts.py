@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from scanner.engine import Batch, Engine, Tally, window_batch
 from scanner.match import Match
@@ -39,17 +39,21 @@ class Texts:
 
 
 def stdin_texts(
-    stream: IO[bytes], options: ScanOptions, engine: Engine, receipt: Receipt, progress: Progress
+    read: Callable[[int], bytes],
+    options: ScanOptions,
+    engine: Engine,
+    receipt: Receipt,
+    progress: Progress,
 ) -> Texts:
     """Scan what comes in on stdin."""
     searcher, found = engine.searcher(), []
     name = options.stdin_name.encode()
-    for window in windows(stream.read):
+    for window in windows(read):
         found += searcher.search(window_batch(window, name))
         receipt.files[1] = window.offset + len(window.data)
     receipt.files[0] = 1
     progress(1, 1)
-    _tallied(receipt, searcher.tally)
+    tallied(receipt, searcher.tally)
     return Texts(found, "stdin")
 
 
@@ -204,7 +208,7 @@ def _objects(
         receipt.read[0] += read.objects
         receipt.read[1] += read.size
         receipt.incomplete += read.problems
-        _tallied(receipt, tally)
+        tallied(receipt, tally)
     return matches
 
 
@@ -237,7 +241,7 @@ def _files(
         )
     if read.links:
         receipt.left_out["symbolic links and special files"] = read.links
-    _tallied(receipt, searcher.tally)
+    tallied(receipt, searcher.tally)
     return found
 
 
@@ -245,7 +249,7 @@ def _searched(search: Callable[[Batch], list[Match]], batch: Batch) -> list[Matc
     return search(batch)
 
 
-def _tallied(receipt: Receipt, tally: Tally) -> None:
+def tallied(receipt: Receipt, tally: Tally) -> None:
     """Take over what the engine counted; an archive that broke was not scanned whole."""
     receipt.ignored += tally.ignored
     receipt.unfolded += tally.unfolded

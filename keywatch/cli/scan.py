@@ -45,6 +45,7 @@ class _Format(click.ParamType):  # type: ignore[type-arg]  # (generic from 8.4 o
 @click.option("--branch", metavar="NAME", default="", help="Only what NAME reaches.")
 @click.option("--ignored", is_flag=True, help="Files that git ignores as well.")
 @click.option("--gitignore", is_flag=True, help="Of a plain directory, not what .gitignore names.")
+@click.option("--diff/--no-diff", default=None, help="Stdin is a diff, or none; else by its look.")
 @click.option("--no-submodules", is_flag=True, help="Leave submodules to scans of their own.")
 @click.option("--format", "report_format", type=_Format(), default="table", help="Of the report.")
 @click.option("--output", metavar="FILE", default="-", help="Write the report there.")
@@ -119,6 +120,7 @@ def _options(config: "Settings", flags: dict[str, Any]) -> "ScanOptions":
         branch=flags["branch"],
         ignored=flags["ignored"],
         gitignore=flags["gitignore"],
+        diff=flags["diff"],
         submodules=not flags["no_submodules"],
         inline_ignores=not flags["no_inline_ignores"],
         allow_shallow=flags["allow_shallow"],
