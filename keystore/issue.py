@@ -1,6 +1,6 @@
 """Making keys: by the thousand, with their secret shown once, or taken over from elsewhere."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -166,6 +166,18 @@ def _complete(order: KeyOrder, scheme: KeyScheme) -> KeyOrder:
     """Fill in the scheme's defaults and refuse what it does not have."""
     environment = order.environment or scheme.environments[0]
     life = scheme.life_s if order.life_s is None else order.life_s
+    _check_life(life, scheme)
+    known = msgspec.structs.replace(order, environment=environment, life_s=life)
+    return checked(known, scheme)
+
+
+def checked(order: KeyOrder, scheme: KeyScheme) -> KeyOrder:
+    """Return the order as it is written down.
+
+    Raises:
+        UsageError: when it asks for what cannot be, or for what the scheme does not have.
+    """
+    environment = order.environment
     if environment not in scheme.environments:
         known = ", ".join(scheme.environments)
         raise UsageError(f"there is no environment {environment!r}", remedy=f"one of {known}")
@@ -174,14 +186,15 @@ def _complete(order: KeyOrder, scheme: KeyScheme) -> KeyOrder:
         raise UsageError(f"there is no class {order.key_class!r}", remedy=f"one of {known}")
     if order.tz and order.tz not in _time_zones():
         raise UsageError(f"there is no time zone {order.tz!r}", remedy="such as Europe/Paris")
-    _check_life(life, scheme)
-    return msgspec.structs.replace(order, environment=environment, life_s=life, **_narrowed(order))
+    return msgspec.structs.replace(order, **_narrowed(order))
 
 
 def _narrowed(order: KeyOrder) -> dict[str, Any]:
     """Return the order's grants as they are written down; refuse those that cannot be."""
     budgets = ("tokens_per_min", "tokens_per_day", "tokens_per_month")
     return {
+        "name": audit.storable(order.name),
+        "owner": audit.storable(order.owner),
         "scopes": narrow.scopes(order.scopes),
         "networks": narrow.networks(order.networks),
         "endpoints": narrow.endpoints(order.endpoints),
@@ -220,8 +233,8 @@ def _key(order: KeyOrder, origin: Origin, number: tuple[str, int], now: float) -
         prefix=origin.prefix,
         environment=order.environment,
         publishable=order.publishable,
-        name=audit.storable(order.name),
-        owner=audit.storable(order.owner),
+        name=order.name,
+        owner=order.owner,
         account_id=audit.storable(order.account) or None,
         key_class=order.key_class,
         tz=order.tz,
@@ -243,7 +256,8 @@ def _insert(
 ) -> None:
     """Write the keys and their audit rows."""
     if made:
-        _open_accounts(connection, made)
+        theirs = (key.account_id for key in made if key.account_id)
+        open_accounts(connection, theirs, made[0].created_at)
         _need_plans(connection, made)
         connection.execute(insert(keys), [row_of(key) for key in made])
     audit.append(
@@ -271,13 +285,14 @@ def _need_plans(connection: Connection, made: Sequence[Key]) -> None:
         plans.get(connection, plan_id)
 
 
-def _open_accounts(connection: Connection, made: Sequence[Key]) -> None:
-    wanted = sorted({key.account_id for key in made if key.account_id})
+def open_accounts(connection: Connection, account_ids: Iterable[str], now: float) -> None:
+    """Make those of the accounts that are not there."""
+    wanted = sorted(set(account_ids))
     for start in range(0, len(wanted), _CHUNK):
         names = wanted[start : start + _CHUNK]
         query = select(accounts.c.id).where(accounts.c.id.in_(names))
         missing = set(names) - set(connection.execute(query).scalars())
-        rows = [{"id": name, "name": name, "created_at": made[0].created_at} for name in missing]
+        rows = [{"id": name, "name": name, "created_at": now} for name in sorted(missing)]
         if rows:
             connection.execute(insert(accounts), rows)
 

@@ -19,7 +19,7 @@ from database.schema import keys
 from database.transaction import in_commit_order
 from keystore import audit, feed, issue, query
 from keystore.issue import Issued, KeyOrder, adopt, create_many
-from keystore.keys import Key, KeyState
+from keystore.keys import Key, KeyState, row_of
 from keystore.scheme import DEFAULT_SCHEME, KeyScheme
 from vocabulary.errors import TransitionError, UsageError
 from vocabulary.moments import LATEST
@@ -86,8 +86,8 @@ def rotate(
     Raises:
         TransitionError: when the key no longer works or was rotated before.
     """
-    key = _locked(connection, key_id)
-    _must_work(key, now, "rotated")
+    key = locked(connection, key_id)
+    must_work(key, now, "rotated")
     if key.rotated_to:
         raise TransitionError(
             f"{key_id} was rotated already, to {key.rotated_to}",
@@ -96,9 +96,9 @@ def rotate(
     grace = scheme.grace_s if grace_s is None else grace_s
     new = issue.successor(connection, key, actor=actor, reason=reason, now=now, scheme=scheme)
     ended = {"state": KeyState.REVOKED.value, "previous_state": key.state}
-    kept = {"state": KeyState.DEPRECATED.value, "grace_until": _grace_end(key, grace, now)}
+    kept = _deprecated(key, grace, now)
     values = (kept if grace else ended) | {"rotated_to": new.key.id}
-    _write(connection, key, values, "rotate", (actor, reason, now), {"grace_s": grace})
+    write(connection, key, values, "rotate", (actor, reason, now), {"grace_s": grace})
     return new
 
 
@@ -112,20 +112,19 @@ def deprecate(
     Raises:
         TransitionError: when the key no longer works.
     """
-    key = _locked(connection, key_id)
-    _must_work(key, now, "deprecated")
-    end = _grace_end(key, grace_s, now)
-    values = {"state": KeyState.DEPRECATED.value, "grace_until": end}
-    return _write(connection, key, values, "deprecate", (actor, reason, now))
+    key = locked(connection, key_id)
+    must_work(key, now, "deprecated")
+    values = _deprecated(key, grace_s, now)
+    return write(connection, key, values, "deprecate", (actor, reason, now))
 
 
 def undeprecate(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
     """Let a deprecated key work without an end again, even one whose grace is over."""
-    key = _locked(connection, key_id)
+    key = locked(connection, key_id)
     if key.state != KeyState.DEPRECATED:
         return key
-    values = {"state": KeyState.ACTIVE.value, "grace_until": None}
-    return _write(connection, key, values, "undeprecate", (actor, reason, now))
+    values = {"state": KeyState.ACTIVE.value, "grace_until": None, "deprecated_at": None}
+    return write(connection, key, values, "undeprecate", (actor, reason, now))
 
 
 def throttle(
@@ -149,16 +148,16 @@ def throttle(
             remedy="suspend the key, or leave it as it is",
         )
     _must_be_later(until, now)
-    key = _locked(connection, key_id)
-    _must_work(key, now, "throttled")
+    key = locked(connection, key_id)
+    must_work(key, now, "throttled")
     values = {"throttle_per_min": per_min, "throttle_until": until}
-    return _write(connection, key, values, "throttle", (actor, reason, now))
+    return write(connection, key, values, "throttle", (actor, reason, now))
 
 
 def unthrottle(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
     """Lift the throttle."""
-    key = _locked(connection, key_id)
-    return _write(connection, key, _UNTHROTTLED, "unthrottle", (actor, reason, now))
+    key = locked(connection, key_id)
+    return write(connection, key, _UNTHROTTLED, "unthrottle", (actor, reason, now))
 
 
 def suspend(
@@ -176,25 +175,25 @@ def suspend(
         TransitionError: when the key no longer works.
     """
     _must_be_later(until, now)
-    key = _locked(connection, key_id)
-    _must_work(key, now, "suspended")
+    key = locked(connection, key_id)
+    must_work(key, now, "suspended")
     values = {"suspended": True, "suspended_until": until}
-    return _write(connection, key, values, "suspend", (actor, reason, now))
+    return write(connection, key, values, "suspend", (actor, reason, now))
 
 
 def resume(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
     """Lift the suspension."""
-    key = _locked(connection, key_id)
-    return _write(connection, key, _RESUMED, "resume", (actor, reason, now))
+    key = locked(connection, key_id)
+    return write(connection, key, _RESUMED, "resume", (actor, reason, now))
 
 
 def revoke(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
     """End the key; `restore` takes it back."""
-    key = _locked(connection, key_id)
+    key = locked(connection, key_id)
     if key.state == KeyState.REVOKED:
         return key
     values = {"state": KeyState.REVOKED.value, "previous_state": key.state}
-    return _write(connection, key, values, "revoke", (actor, reason, now))
+    return write(connection, key, values, "revoke", (actor, reason, now))
 
 
 def restore(
@@ -214,26 +213,26 @@ def restore(
         TransitionError: when its leak is proven and `force` is not given, or when it ended by
             itself.
     """
-    key = _locked(connection, key_id)
+    key = locked(connection, key_id)
     if key.state != KeyState.REVOKED:
-        _must_work(key, now, "restored")
+        must_work(key, now, "restored")
         values = _UNTHROTTLED | _RESUMED
-        return _write(connection, key, values, "restore", (actor, reason, now))
+        return write(connection, key, values, "restore", (actor, reason, now))
     if key.leak_proven and not force:
         raise TransitionError(
             f"the leak of {key_id} is proven: whoever found it could use it again",
             remedy="create a new key, or restore it with --force",
         )
     values = {"state": key.previous_state, "previous_state": ""}
-    return _write(connection, key, values, "restore", (actor, reason, now), {"force": force})
+    return write(connection, key, values, "restore", (actor, reason, now), {"force": force})
 
 
 def mark_leak_proven(
     connection: Connection, key_id: str, *, actor: str, reason: str, now: float
 ) -> Key:
     """Note that the key is known to strangers: it is not restored without force."""
-    key = _locked(connection, key_id)
-    return _write(connection, key, {"leak_proven": True}, "mark_leak_proven", (actor, reason, now))
+    key = locked(connection, key_id)
+    return write(connection, key, {"leak_proven": True}, "mark_leak_proven", (actor, reason, now))
 
 
 _MOST_PER_MIN = 1_000_000_000
@@ -245,19 +244,30 @@ _ENDED = {
 }
 
 
-def _locked(connection: Connection, key_id: str) -> Key:
+def locked(connection: Connection, key_id: str) -> Key:
     """Read the key when no other writer can come between."""
     in_commit_order(connection)
     return query.get(connection, key_id)
 
 
-def _must_work(key: Key, now: float, done: str) -> None:
+def must_work(key: Key, now: float, done: str) -> None:
+    """Refuse what is `done` to a key that has ended.
+
+    Raises:
+        TransitionError: when it is revoked or expired.
+    """
     state = key.effective_state(now)
     if state in _ENDED:
         by_itself = state == KeyState.REVOKED and key.state != KeyState.REVOKED
         what = "revoked, its grace is over" if by_itself else state.value
         remedy = _ENDED[KeyState.EXPIRED if by_itself else state]
         raise TransitionError(f"{key.id} is {what} and cannot be {done}", remedy=remedy)
+
+
+def _deprecated(key: Key, grace_s: float, now: float) -> dict[str, Any]:
+    since = now if key.deprecated_at is None else key.deprecated_at
+    end = _grace_end(key, grace_s, now)
+    return {"state": KeyState.DEPRECATED.value, "grace_until": end, "deprecated_at": since}
 
 
 def _grace_end(key: Key, grace_s: float, now: float) -> float:
@@ -273,7 +283,7 @@ def _must_be_later(until: float | None, now: float) -> None:
         raise UsageError("the end does not lie in the future", remedy="name a later time")
 
 
-def _write(
+def write(
     connection: Connection,
     key: Key,
     values: Mapping[str, Any],
@@ -281,15 +291,28 @@ def _write(
     act: tuple[str, str, float],
     details: Mapping[str, Any] | None = None,
 ) -> Key:
-    """Write what differs, number the change and seal it in the audit log."""
+    """Write what differs, number the change and seal it in the audit log.
+
+    Args:
+        connection: a write transaction.
+        key: as it is, from `locked`.
+        values: fields of `Key` and what they are to be.
+        verb: for the audit log.
+        act: who, why and when.
+        details: more for the audit log.
+    """
     changed = {name: value for name, value in values.items() if getattr(key, name) != value}
     if not changed:
         return key
     actor, reason, now = act
-    said: dict[str, Any] = {"was": {name: getattr(key, name) for name in changed}, "is": changed}
-    changed_seq = feed.record(connection, [key.id], now)[0]
-    numbered = changed | {"change_seq": changed_seq}
-    connection.execute(update(keys).where(keys.c.id == key.id).values(numbered))
+    new = replace(key, **changed, change_seq=feed.record(connection, [key.id], now)[0])
+    before, after = row_of(key), row_of(new)
+    columns = {name: after[name] for name in (*changed, "change_seq")}
+    connection.execute(update(keys).where(keys.c.id == key.id).values(columns))
+    said = {
+        "was": {name: before[name] for name in changed},
+        "is": {name: after[name] for name in changed},
+    }
     entry = audit.Entry(now, actor, verb, key.id, reason, {**said, **(details or {})})
     audit.append(connection, [entry])
-    return replace(key, **numbered)
+    return new

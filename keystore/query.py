@@ -17,12 +17,20 @@ _CHUNK = 10_000
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """Which keys are listed; an empty entry filters nothing. `state` is the effective one."""
+    """Which keys are listed; an empty entry filters nothing.
+
+    Attributes:
+        state: the effective one.
+        kind: one of `keys.Kind`, or "!key" for all but keys.
+    """
 
     owner: str = ""
     account_id: str = ""
     environment: str = ""
     state: str = ""
+    kind: str = ""
+    plan_id: str = ""
+    store: str = ""
 
 
 def get(connection: Connection, key_id: str) -> Key:
@@ -104,10 +112,16 @@ def _conditions(wanted: Filter, now: float) -> Iterator[ColumnElement[bool]]:
         "owner": keys.c.owner,
         "account_id": keys.c.account_id,
         "environment": keys.c.environment,
+        "kind": keys.c.kind,
+        "plan_id": keys.c.plan_id,
+        "store": keys.c.store,
         "state": _effective_state(now),
     }
     for name, column in columns.items():
-        if value := getattr(wanted, name):
+        value = getattr(wanted, name)
+        if value.startswith("!") and name == "kind":
+            yield column != value[1:]
+        elif value:
             yield column == storable(value)
 
 

@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine
 
 from database.transaction import reading, transaction
-from keystore import lifecycle, query
+from keystore import alter, lifecycle, query
+from keystore.alter import Changes
 from keystore.issue import Issued, KeyOrder, Origin
 from keystore.keys import ORIGINS, Key
 from keystore.scheme import DEFAULT_SCHEME, KeyScheme
+from keystore.verbs import Accounts, Denials, Identities, Plans
 from vocabulary.credential import Credential, KnownKey, credential_of
 from vocabulary.errors import ConfigError
 
@@ -39,6 +41,26 @@ class KeyStore:
         for reserved in ORIGINS & self.peppers.keys():
             raise ConfigError(f"no pepper may be called {reserved!r}", where="keys.peppers")
 
+    @property
+    def accounts(self) -> Accounts:
+        """The accounts that keys belong to."""
+        return Accounts(self.engine, self.clock)
+
+    @property
+    def plans(self) -> Plans:
+        """The plans that accounts and keys are on."""
+        return Plans(self.engine, self.clock)
+
+    @property
+    def identities(self) -> Identities:
+        """Clients, tokens' subjects and certificates; once there, they are keys to every verb."""
+        return Identities(self.engine, self.clock, self.scheme)
+
+    @property
+    def denials(self) -> Denials:
+        """Tokens and certificates that are refused though they are genuine."""
+        return Denials(self.engine, self.clock)
+
     def create(self, order: KeyOrder, *, actor: str, reason: str = "") -> Issued:
         """Make a key; its secret is in what is returned and nowhere else."""
         return self._write(lifecycle.create, order, actor=actor, reason=reason, scheme=self.scheme)
@@ -55,6 +77,12 @@ class KeyStore:
         """Take over a key that was made elsewhere."""
         return self._write(
             lifecycle.adopt, order, origin, actor=actor, reason=reason, scheme=self.scheme
+        )
+
+    def change(self, key_id: str, wanted: Changes, *, actor: str, reason: str = "") -> Key:
+        """Change what a key may do and who it belongs to; see `alter.change`."""
+        return self._write(
+            alter.change, key_id, wanted, actor=actor, reason=reason, scheme=self.scheme
         )
 
     def rotate(

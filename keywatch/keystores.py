@@ -59,6 +59,23 @@ def table(keys: Sequence[Key], now: float) -> tuple[list[str], list[list[str]]]:
     return names, [[row[name] for name in names] for row in rows]
 
 
+def identities_table(keys: Sequence[Key], now: float) -> tuple[list[str], list[list[str]]]:
+    """Return columns and rows of identities that are no keys."""
+    columns = ["id", "kind", "name", "state", "owner", "limits"]
+    rows = [
+        [
+            key.id,
+            key.kind,
+            key.public_id,
+            key.effective_state(now).value,
+            key.owner,
+            limits(key, now),
+        ]
+        for key in keys
+    ]
+    return columns, rows
+
+
 def _cells(key: Key, now: float) -> dict[str, str]:
     return {
         "id": key.id,
@@ -89,7 +106,9 @@ def key_json(key: Key, now: float) -> dict[str, Any]:
     throttle = {"per_min": key.throttle_per_min, "until": _time(key.throttle_until)}
     return {
         "id": key.id,
+        "kind": key.kind,
         "name": key.name,
+        "public_id": key.public_id,
         "owner": key.owner,
         "account": key.account_id or "",
         "environment": key.environment,
@@ -98,6 +117,20 @@ def key_json(key: Key, now: float) -> dict[str, Any]:
         "class": key.key_class,
         "tz": key.tz,
         "scopes": list(key.scopes),
+        "networks": list(key.networks),
+        "endpoints": list(key.endpoints),
+        "models": list(key.models),
+        "requires": list(key.requires),
+        "plan": key.plan_id or "",
+        "limits": list(key.limits),
+        "tokens": {
+            "per_min": key.tokens_per_min,
+            "per_day": key.tokens_per_day,
+            "per_month": key.tokens_per_month,
+        },
+        "declared": msgspec.to_builtins(key.declared),
+        "store": key.store,
+        "external_id": key.external_id,
         "state": key.effective_state(now).value,
         "verdict": key.verdict(now),
         "throttle": throttle if key.is_throttled(now) else None,
@@ -106,6 +139,7 @@ def key_json(key: Key, now: float) -> dict[str, Any]:
         "leak_proven": key.leak_proven,
         "created_at": _time(key.created_at),
         "expires_at": _time(key.expires_at),
+        "deprecated_at": _time(key.deprecated_at),
         "grace_until": _time(key.grace_until),
         "rotated_from": key.rotated_from,
         "rotated_to": key.rotated_to,

@@ -1,0 +1,176 @@
+"""What every identity goes through, keys and others: one command a verb."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from keywatch.cli.common import engine, person, print_json, settings
+from keywatch.cli.granting import acting, until_of, until_option
+from vocabulary.moments import moment_of, rfc3339, seconds_of
+
+if TYPE_CHECKING:
+    from keystore.issue import Issued
+    from keystore.keys import Key
+    from keystore.store import KeyStore
+
+key_argument = click.argument("key_id", metavar="KEY")
+
+
+@click.command()
+@key_argument
+@click.option("--per-min", required=True, type=click.IntRange(1), help="Requests a minute.")
+@until_option
+@acting
+@click.pass_context
+def throttle(
+    ctx: click.Context,
+    key_id: str,
+    per_min: int,
+    until: str,
+    actor: str,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Let only so many requests a minute through."""
+    store = key_store_of(ctx)
+    end = until_of(until, store.clock())
+    key = store.throttle(key_id, per_min=per_min, until=end, actor=person(actor), reason=reason)
+    print_key(store, key, as_json=as_json)
+
+
+@click.command()
+@key_argument
+@until_option
+@acting
+@click.pass_context
+def suspend(
+    ctx: click.Context, key_id: str, until: str, actor: str, reason: str, as_json: bool
+) -> None:
+    """Let nothing through for a while."""
+    store = key_store_of(ctx)
+    end = until_of(until, store.clock())
+    key = store.suspend(key_id, until=end, actor=person(actor), reason=reason)
+    print_key(store, key, as_json=as_json)
+
+
+@click.command()
+@key_argument
+@acting
+@click.pass_context
+def unthrottle(ctx: click.Context, key_id: str, actor: str, reason: str, as_json: bool) -> None:
+    """Lift a throttle."""
+    store = key_store_of(ctx)
+    print_key(store, store.unthrottle(key_id, actor=person(actor), reason=reason), as_json=as_json)
+
+
+@click.command()
+@key_argument
+@acting
+@click.pass_context
+def resume(ctx: click.Context, key_id: str, actor: str, reason: str, as_json: bool) -> None:
+    """Lift a suspension."""
+    store = key_store_of(ctx)
+    print_key(store, store.resume(key_id, actor=person(actor), reason=reason), as_json=as_json)
+
+
+@click.command()
+@key_argument
+@acting
+@click.pass_context
+def revoke(ctx: click.Context, key_id: str, actor: str, reason: str, as_json: bool) -> None:
+    """End a key."""
+    store = key_store_of(ctx)
+    print_key(store, store.revoke(key_id, actor=person(actor), reason=reason), as_json=as_json)
+
+
+@click.command()
+@key_argument
+@click.option("--force", is_flag=True, help="Even though its leak is proven.")
+@acting
+@click.pass_context
+def restore(
+    ctx: click.Context, key_id: str, force: bool, actor: str, reason: str, as_json: bool
+) -> None:
+    """Bring a revoked key back as it was; lift throttle and suspension of any other."""
+    store = key_store_of(ctx)
+    key = store.restore(key_id, actor=person(actor), reason=reason, force=force)
+    print_key(store, key, as_json=as_json)
+
+
+@click.command()
+@key_argument
+@click.option("--grace", required=True, metavar="DURATION", help="How long it goes on.")
+@acting
+@click.pass_context
+def deprecate(
+    ctx: click.Context, key_id: str, grace: str, actor: str, reason: str, as_json: bool
+) -> None:
+    """Let a key work for a grace only, without making the next one."""
+    store = key_store_of(ctx)
+    grace_s = seconds_of(grace)
+    key = store.deprecate(key_id, grace_s=grace_s, actor=person(actor), reason=reason)
+    print_key(store, key, as_json=as_json)
+
+
+@click.command()
+@key_argument
+@acting
+@click.pass_context
+def undeprecate(ctx: click.Context, key_id: str, actor: str, reason: str, as_json: bool) -> None:
+    """Let a deprecated key work on."""
+    store = key_store_of(ctx)
+    key = store.undeprecate(key_id, actor=person(actor), reason=reason)
+    print_key(store, key, as_json=as_json)
+
+
+VERBS = (throttle, unthrottle, suspend, resume, deprecate, undeprecate, revoke, restore)
+
+
+def key_store_of(ctx: click.Context, *, create: bool = False) -> "KeyStore":
+    """Open the configured key store until the command ends."""
+    from keywatch.keystores import key_store
+
+    configured = settings(ctx)
+    return key_store(engine(ctx, create=create), configured.keys)
+
+
+def life_of(expires: str, now: float) -> float | None:
+    """Return the seconds that --expires means: 0 for never, None when it was not said."""
+    if expires == "never":
+        return 0.0
+    # an end that is reached already must not look like "no end"
+    return (moment_of(expires, now) - now or -1.0) if expires else None
+
+
+def print_issued(store: "KeyStore", issued: "Issued", as_json: bool) -> None:
+    """Print a new secret, this once, and whose it is."""
+    from keywatch.keystores import key_json
+
+    if as_json:
+        print_json(key_json(issued.key, store.clock()) | {"secret": issued.secret})
+        return
+    click.echo(issued.secret)
+    click.echo("This is the only time the key is shown; only its hash is kept.", err=True)
+    print_key(store, issued.key, as_json=False, err=True)
+
+
+def print_key(store: "KeyStore", key: "Key", *, as_json: bool, err: bool = False) -> None:
+    """Print how a key stands."""
+    from keywatch.keystores import key_json, limits
+
+    now = store.clock()
+    if as_json:
+        print_json(key_json(key, now))
+        return
+    end = f", expires {rfc3339(key.expires_at)}" if key.expires_at else ""
+    over = f", {limits(key, now)}" if limits(key, now) else ""
+    click.echo(f"{key.id} is {key.effective_state(now)}{over}{end}", err=err)
+
+
+def shown(value: object) -> str:
+    """Return a value of a JSON contract as a person reads it."""
+    if value is None or value == []:
+        return ""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {shown(part)}" for name, part in value.items() if part)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,198 @@
+"""`keywatch accounts`, `plans` and `identities`, and what narrows a key, as people use them."""
+
+import io
+import json
+
+import pytest
+
+from gateway.limits import limit_of
+from keystore import narrow
+from keywatch.cli import run
+from tests.httpd import serving
+from vocabulary.errors import KeywatchError, UsageError
+
+
+@pytest.fixture
+def keywatch(tmp_path, monkeypatch, capsys):
+    """Run a command line in an empty folder; return its exit code, its output and its errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KEYWATCH_DATABASE", "sqlite:///here.db")
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def call(*arguments):
+        code = run(list(arguments))
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def as_json(keywatch):
+    def call(*arguments):
+        code, out, err = keywatch(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    return call
+
+
+GRANTS = [
+    *["--network", "10.0.0.0/8", "--network", "2001:db8::/32", "--endpoint", "get /v1/*"],
+    *["--model", "gpt-*", "--require", "token", "--limit", "5/s", "--tokens-per-day", "1000"],
+    *["--country", "fr", "--hours", "22-2", "--days", "mon-wed,sun", "--rate-per-h", "60"],
+]
+
+
+def test_what_narrows_a_key_and_what_its_owner_declared(as_json):
+    key = as_json("keys", "create", *GRANTS)
+    assert key["networks"] == ["10.0.0.0/8", "2001:db8::/32"]
+    assert (key["endpoints"], key["models"], key["requires"]) == (
+        ["GET /v1/*"],
+        ["gpt-*"],
+        ["token"],
+    )
+    assert (key["limits"], key["tokens"]["per_day"]) == (["5/s"], 1000)
+    assert key["declared"] == {
+        "countries": ["FR"],
+        "hours": [0, 1, 22, 23],
+        "days": [0, 1, 2, 6],
+        "rate_per_h": 60.0,
+    }
+
+
+def test_a_key_is_changed_and_narrowings_are_taken_away(as_json, keywatch):
+    key = as_json("keys", "create", *GRANTS)["id"]
+    changed = as_json(
+        "keys",
+        "change",
+        key,
+        "--network",
+        "192.0.2.0/24",
+        "--clear",
+        "models",
+        "--clear",
+        "declared",
+        "--clear",
+        "tokens-per-day",
+        "--expires",
+        "30d",
+    )
+    assert (changed["networks"], changed["models"]) == (["192.0.2.0/24"], [])
+    assert (changed["declared"], changed["tokens"]["per_day"]) == ({}, None)
+    assert changed["limits"] == ["5/s"]
+    shown = as_json("keys", "show", key)
+    assert [act["verb"] for act in shown["history"]] == ["create", "change"]
+    code, _, err = keywatch("keys", "change", key, "--model", "x", "--clear", "models")
+    assert (code, "given and cleared" in err) == (2, True)
+    code, _, err = keywatch("keys", "change", key, "--expires", "never")
+    assert (code, "max_expiry_days" in err) == (3, True)
+
+
+def test_accounts_and_plans(as_json, keywatch):
+    plan = as_json("plans", "set", "gold", "--key-limit", "600/min:50", "--tokens-per-month", "9")
+    assert (plan["key_limits"], plan["tokens_per_month"]) == (["600/min:50"], 9)
+    assert as_json("plans", "list") == [plan] == [as_json("plans", "show", "gold")]
+    as_json("accounts", "create", "acme", "--plan", "gold", "--organisation", "group")
+    as_json("keys", "create", "--account", "acme")
+    assert as_json("accounts", "suspend", "acme", "--until", "2h")["suspended"] is True
+    assert as_json("accounts", "throttle", "acme", "--per-min", "9")["throttle"]["per_min"] == 9
+    (listed,) = as_json("accounts", "list", "--organisation", "group")
+    assert (listed["id"], listed["plan"], listed["keys"]) == ("acme", "gold", 1)
+    code, out, _ = keywatch("accounts", "list")
+    assert (code, "suspended until" in out) == (0, True)
+    assert as_json("accounts", "resume", "acme")["suspended"] is False
+    assert as_json("accounts", "unthrottle", "acme")["throttle"] is None
+    assert as_json("accounts", "organisations")[0]["accounts"] == 1
+    code, _, err = keywatch("plans", "remove", "gold")
+    assert (code, "acme" in err) == (3, True)
+    assert as_json("accounts", "change", "acme", "--plan", "")["plan"] == ""
+    assert keywatch("plans", "remove", "gold")[0] == 0
+    history = as_json("accounts", "show", "acme")["history"]
+    assert [act["verb"] for act in history][:2] == ["create_account", "suspend_account"]
+
+
+def test_identities_live_the_life_of_keys(as_json, keywatch):
+    client = as_json("identities", "add-client", "--owner", "o", "--scope", "read")
+    assert client["secret"].startswith("cs_")
+    subject = as_json("identities", "add-token", "https://issuer.example", "alice")
+    code, out, err = keywatch("identities", "add-certificate", "spiffe://example.org/web")
+    assert (code, err) == (0, "")
+    assert as_json("identities", "throttle", subject["id"], "--per-min", "5")["throttle"]
+    assert as_json("identities", "revoke", client["id"])["state"] == "revoked"
+    assert as_json("identities", "restore", client["id"])["state"] == "active"
+    assert {each["kind"] for each in as_json("identities", "list")} == {
+        "oauth-client",
+        "token",
+        "certificate",
+    }
+    assert as_json("keys", "list") == []
+    code, out, _ = keywatch("identities", "list")
+    assert "spiffe://example.org/web" in out
+    assert client["secret"] not in out
+
+
+def test_deny_lists(as_json, keywatch):
+    denial = as_json("identities", "deny", "subject", "alice", "--issued-before", "now")
+    assert denial["issued_before"] is not None
+    as_json("identities", "deny", "fingerprint", "AB:" * 31 + "AB", "--until", "30d")
+    code, out, _ = keywatch("identities", "denied")
+    assert (code, "alice" in out, "abab" in out) == (0, True, True)
+    as_json("identities", "allow", str(denial["id"]))
+    assert [each["kind"] for each in as_json("identities", "denied")] == ["fingerprint"]
+    assert keywatch("identities", "deny", "serial", "xyz")[0] == 2
+
+
+def test_an_issuer_is_asked_of_the_token_on_standard_input(
+    as_json, keywatch, monkeypatch, tmp_path
+):
+    def answer(asked):
+        good = b"the+token" in asked.body
+        return 200, {}, json.dumps({"active": good, "sub": "alice"}).encode()
+
+    with serving(answer) as server:
+        (tmp_path / "keywatch.toml").write_text(
+            f'[[issuers]]\nname="ours"\nissuer="https://i.example"\naudiences=["api"]\n'
+            f'introspection_url="{server.url}/introspect"\nrevocation_url="{server.url}/revoke"\n'
+        )
+        monkeypatch.setattr("sys.stdin", io.StringIO("the token\n"))
+        assert as_json("identities", "introspect", "ours")["sub"] == "alice"
+        monkeypatch.setattr("sys.stdin", io.StringIO("another\n"))
+        code, out, _ = keywatch("identities", "introspect", "ours")
+        assert (code, "not good" in out, "another" in out) == (0, True, False)
+        monkeypatch.setattr("sys.stdin", io.StringIO("the token\n"))
+        assert keywatch("identities", "revoke-token", "ours")[0] == 0
+    assert keywatch("identities", "introspect", "theirs")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--hours", "25"],
+        ["--hours", "8-"],
+        ["--days", "someday"],
+        ["--country", "France"],
+        ["--network", "10.0.0.1/8"],
+        ["--plan", "none"],
+    ],
+)
+def test_grants_that_cannot_be_are_refused_in_a_line(keywatch, arguments):
+    code, out, err = keywatch("keys", "create", *arguments)
+    assert code in (2, 3)
+    assert (out, err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["600/min", "20/s:5", "1000/10min:50", "600", "1/0s", "x", "5/day", "1/s:", "7 / h"]
+)
+def test_the_store_takes_the_limits_that_the_gateway_can_keep(text):
+    def takes(reads, error):
+        try:
+            reads()
+        except error:
+            return False
+        return True
+
+    assert takes(lambda: narrow.limits([text]), UsageError) == takes(
+        lambda: limit_of(text), KeywatchError
+    )
