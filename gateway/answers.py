@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from gateway.extract import Header
-from gateway.limits import Allowance, headers_of
+from gateway.limits import Allowance
+from gateway.quota import headers_of
 
 _JSON: Header = (b"content-type", b"application/json")
 
@@ -28,6 +29,12 @@ _SENTENCES = {
     "api_key_expired": (401, "The API key has expired."),
     # 403: the key is genuine and may come back; another key is not what the client should try.
     "api_key_suspended": (403, "The API key is suspended."),
+    "ip_not_allowed": (403, "The API key may not be used from this address."),
+    "endpoint_not_allowed": (403, "The API key may not be used for this endpoint."),
+    "insufficient_scope": (403, "The API key lacks a scope that this endpoint needs."),
+    "token_required": (401, "The API key needs a token beside it."),
+    "certificate_required": (401, "The API key needs a client certificate beside it."),
+    "ambiguous_request": (400, "The proxy tells more than one request."),
     "headers_too_large": (431, "The request's headers are too large."),
     "key_store_unavailable": (503, "API keys cannot be checked right now."),
 }
@@ -57,6 +64,16 @@ REFUSALS = MappingProxyType({code: _refusal(code, *answer) for code, answer in _
 """Code → the answer; made once, since refusing must be as cheap as letting through."""
 
 
+_MESSAGES = {
+    "key": "Too many requests with this API key.",
+    "account": "Too many requests of this account.",
+    "plan": "Too many requests of this plan.",
+    "endpoint": "Too many requests for this endpoint.",
+    "ip": "Too many requests from this address.",
+    "global": "Too many requests.",
+}
+
+
 def throttled(allowance: Allowance, now: float) -> Refusal:
     """Return the 429 of a limit that is used up.
 
@@ -69,7 +86,7 @@ def throttled(allowance: Allowance, now: float) -> Refusal:
         "window": allowance.limit.window_s,
         "reset_at": round(now + allowance.reset_s, 3),
     }
-    message = "Too many requests with this API key."
+    message = _MESSAGES[allowance.limit.level]
     body = _body("rate_limit_exceeded", message, details=details)
     length = (b"content-length", b"%d" % len(body))
     code = (b"x-keywatch-code", b"rate_limit_exceeded")

@@ -6,22 +6,16 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from hashlib import sha256
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
 from gateway.accesslog import Access, Sink
-from gateway.answers import REFUSALS, Refusal, throttled
-from gateway.clients import client_of, trust_in
-from gateway.extract import (
-    MAX_HEADER_BYTES,
-    QUERY_NAMES,
-    Extracted,
-    Header,
-    extractor,
-    without_secrets,
-)
-from gateway.limits import Buckets, headers_of
+from gateway.answers import Refusal
+from gateway.asked import Asked, Verdict
+from gateway.clients import trust_in
+from gateway.extract import QUERY_NAMES, Extracted, Header, without_secrets
+from gateway.judge import Judge
 from gateway.options import Clock, Options, Ticks
 from gateway.reader import Reader
-from gateway.standing import Standing
 from gateway.validate import Validator
 
 Scope = MutableMapping[str, Any]
@@ -30,8 +24,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_NOBODY = Standing("", "")
-_QUERY_WARNING: Header = (b"x-keywatch-warning", b"api-key-in-query")
 _CUT = 1024
 
 
@@ -64,13 +56,11 @@ class Gateway:
         sink: Sink = ignore,
         ticks: Ticks = time.monotonic_ns,
     ) -> None:
-        self._inner, self._clock, self._sink, self._ticks = inner, clock, sink, ticks
-        self._extract = extractor(options.headers, query_keys=options.query_keys)
+        self._inner, self._sink = inner, sink
         self._query_keys = options.query_keys
         self._is_trusted = trust_in(options.trusted_proxies)
-        self._limits = options.limits
-        self._buckets = Buckets()
         self._validator = Validator(reader, options, clock, ticks)
+        self._judge = Judge(self._validator, options, clock, ticks)
         self._started = self._ready = False
         self._run_id = os.urandom(10).hex()
         self._numbers = count()
@@ -82,19 +72,22 @@ class Gateway:
             return
         if not self._ready:
             await self._start()
-        now = self._clock()
-        extracted = self._read(scope)
-        standing, refusal, headers = await self._decide(extracted, now)
-        answer = _Answer(send, headers)
+        asked = asked_of(scope)
+        verdict = self._judge.at_once(asked) or await self._judge.in_time(asked)
+        answer = _Answer(send, verdict.headers)
         try:
-            if refusal is None:
-                await self._inner(self._passed_on(scope, extracted, standing), receive, answer)
+            if verdict.refusal is None:
+                await self._inner(self._passed_on(scope, verdict), receive, answer)
             elif scope["type"] == "http":
-                await answer.refuse(refusal)
+                await answer.refuse(verdict.refusal)
             else:
-                await answer.refuse_websocket(refusal, scope, receive)
+                await answer.refuse_websocket(verdict.refusal, scope, receive)
         finally:
-            self._sink(self._access(scope, extracted, standing, answer, now))
+            self.note(asked, verdict, answer.status, answer.size)
+
+    def at_once(self, asked: Asked) -> Verdict | None:
+        """Judge a request without waiting; None when that cannot be. The caller calls `note`."""
+        return self._judge.at_once(asked) if self._ready else None
 
     def is_current(self) -> bool:
         """Whether keys can be checked: the key store was heard of lately."""
@@ -122,70 +115,55 @@ class Gateway:
                 self._started = self._ready = False
                 self._validator.stop()
 
-    def _read(self, scope: Scope) -> Extracted:
-        query = scope["query_string"]
-        if len(scope.get("raw_path") or b"") + len(query) > MAX_HEADER_BYTES:
-            return Extracted(b"", [], {}, "headers_too_large")
-        return self._extract(scope["headers"], query)
-
-    async def _decide(
-        self, extracted: Extracted, now: float
-    ) -> tuple[Standing, Refusal | None, Sequence[Header]]:
-        """Return how the key stands, the refusal if there is one, and headers of the answer."""
-        if extracted.fault:
-            return _NOBODY, REFUSALS[extracted.fault], ()
-        standing = self._validator.cached(extracted.secret, now)
-        if standing is None:
-            standing = await self._validator.look_up(extracted.secret)
-        if standing.fault:
-            return standing, REFUSALS[standing.fault], standing.headers
-        headers: Sequence[Header] = standing.headers
-        limits = self._limits
-        if standing.throttle is not None:
-            limits = (*limits, standing.throttle)
-        if limits:
-            allowance = self._buckets.take(standing.key_id, limits, self._ticks())
-            assert allowance is not None
-            if not allowance.allowed:
-                return standing, throttled(allowance, now), headers
-            headers = (*headers, *headers_of(allowance, now))
-        if extracted.from_query:
-            headers = (*headers, _QUERY_WARNING)
-        return standing, None, headers
-
-    def _passed_on(self, scope: Scope, extracted: Extracted, standing: Standing) -> Scope:
+    def _passed_on(self, scope: Scope, verdict: Verdict) -> Scope:
         """Return the request as the application sees it; the server's own is left alone."""
-        identity = [
-            (b"x-api-key-id", standing.key_id.encode()),
-            (b"x-api-key-environment", standing.environment.encode()),
-        ]
-        passed = {**scope, "headers": extracted.headers + identity}
+        headers = [*verdict.extracted.headers, *identity_of(verdict)]
+        passed = {**scope, "headers": headers}
         if self._query_keys:
             passed["query_string"] = without_secrets(scope["query_string"], QUERY_NAMES)
         return passed
 
-    def _access(
-        self, scope: Scope, extracted: Extracted, standing: Standing, answer: "_Answer", at: float
-    ) -> Access:
-        noted = extracted.noted
-        peer = scope.get("client")
-        client = peer[0] if peer else ""
-        request_id = ""
-        if self._is_trusted(client):
-            client = client_of(client, noted.get(b"x-forwarded-for", b""), self._is_trusted)
-            request_id = _plain_id(noted.get(b"x-request-id", b""))
-        return Access(
-            at,
-            client,
-            scope.get("method", "GET"),
-            _target(scope, extracted),
-            scope.get("http_version", "1.1"),
-            answer.status,
-            answer.size,
-            noted.get(b"user-agent", b""),
-            request_id or f"{self._run_id}{next(self._numbers):012x}",
-            standing.key_id,
+    def note(self, asked: Asked, verdict: Verdict, status: int, size: int) -> None:
+        """Tell the access log of a request and its answer."""
+        noted = verdict.extracted.noted
+        given = noted.get(b"x-request-id", b"")
+        request_id = _plain_id(given) if given and self._is_trusted(asked.peer) else ""
+        self._sink(
+            Access(
+                verdict.at,
+                verdict.client,
+                asked.method,
+                _target(asked, verdict.extracted),
+                asked.version,
+                status,
+                size,
+                noted.get(b"user-agent", b""),
+                request_id or f"{self._run_id}{next(self._numbers):012x}",
+                verdict.standing.key_id,
+            )
         )
+
+
+def asked_of(scope: Scope) -> Asked:
+    """Return an ASGI request as the judge reads it."""
+    peer = scope.get("client")
+    return Asked(
+        scope.get("method", "GET"),
+        scope.get("raw_path") or quote(scope["path"]).encode(),
+        scope["query_string"],
+        scope["headers"],
+        peer[0] if peer else "",
+        scope.get("http_version", "1.1"),
+    )
+
+
+def identity_of(verdict: Verdict) -> tuple[Header, ...]:
+    """Return the headers that tell the application who it is."""
+    standing = verdict.standing
+    return (
+        (b"x-api-key-id", standing.key_id.encode()),
+        (b"x-api-key-environment", standing.grant.environment.encode()),
+    )
 
 
 class _Answer:
@@ -194,7 +172,7 @@ class _Answer:
     __slots__ = ("_headers", "_send", "size", "status")
 
     def __init__(self, send: Send, headers: Sequence[Header]) -> None:
-        self._send, self._headers = send, headers
+        self._send, self._headers = send, tuple(headers)
         # What a server answers for an application that says nothing.
         self.status = 500
         self.size = 0
@@ -229,13 +207,13 @@ class _Answer:
             self.status = refusal.status
 
 
-def _target(scope: Scope, extracted: Extracted) -> bytes:
+def _target(asked: Asked, extracted: Extracted) -> bytes:
     """Return path and query for the log, the values of key parameters replaced by tokens."""
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
     if extracted.fault == "headers_too_large":
-        return path[:_CUT]
-    query: bytes = scope["query_string"]
-    return path + b"?" + without_secrets(query, replacement=_token) if query else path
+        return asked.path[:_CUT]
+    if not asked.query:
+        return asked.path
+    return asked.path + b"?" + without_secrets(asked.query, replacement=_token)
 
 
 def _token(secret: bytes) -> bytes:

@@ -1,8 +1,9 @@
 """Who sent a request: the peer's address, or what a trusted proxy says it was."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from vocabulary.errors import ConfigError
 
@@ -46,6 +47,8 @@ def client_of(peer: str, forwarded: bytes, is_trusted: Trust) -> str:
         is_trusted: see `trust_in`.
     """
     client = peer
+    if not forwarded:
+        return client
     for hop in reversed(forwarded.split(b",")):
         if not is_trusted(client):
             break
@@ -56,8 +59,35 @@ def client_of(peer: str, forwarded: bytes, is_trusted: Trust) -> str:
     return client
 
 
+@lru_cache(maxsize=4096)
 def _address(hop: bytes) -> str | None:
     try:
         return str(ip_address(hop.strip().decode("ascii")))
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=4096)
+def is_within(address: str, networks: tuple[str, ...]) -> bool:
+    """Whether an address lies in one of the networks; one that is no address lies in none.
+
+    Args:
+        address: IPv4 or IPv6; an IPv4 address written as IPv6 counts as what it is.
+        networks: CIDR; what is no network contains nothing.
+    """
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return any(ip in network for network in _networks(networks))
+
+
+@lru_cache(maxsize=1024)
+def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    found = []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(ip_network(text, strict=False))
+    return tuple(found)

@@ -154,7 +154,7 @@ def _settled(found: list[bytes | None]) -> tuple[bytes, str]:
     if not found:
         return b"", "missing_api_key"
     first = found[0]
-    if any(other != first for other in found):
+    if len(found) > 1 and any(other != first for other in found):
         return b"", "ambiguous_credentials"
     return (b"", "malformed_credentials") if first is None else (first, "")
 
@@ -163,8 +163,10 @@ def _checked(value: bytes) -> bytes | None:
     """Return the key, or None for what no key can be: empty, huge, not visible ASCII."""
     if not value or len(value) > MAX_KEY_BYTES:
         return None
-    visible = value.isascii() and value.decode("ascii").isprintable() and b" " not in value
-    return value if visible else None
+    return None if value.translate(None, _VISIBLE) else value
+
+
+_VISIBLE = bytes(range(0x21, 0x7F))
 
 
 def _of_authorization(value: bytes) -> list[bytes | None]:

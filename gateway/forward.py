@@ -5,10 +5,16 @@ anything else, so for nginx all other refusals become 403 with the real status b
 deploy/nginx maps it back. Traefik, Caddy and Envoy hand the answer on whole.
 """
 
+from collections.abc import Sequence
 from urllib.parse import unquote
 
-from gateway.app import App, Message, Receive, Scope, Send
+import msgspec
+
+from gateway.answers import REFUSALS
+from gateway.app import App, Message, Receive, Scope, Send, asked_of, identity_of
+from gateway.asked import Asked, Verdict
 from gateway.clients import Trust
+from gateway.extract import Header
 
 _IDENTITY = frozenset({b"x-api-key-id", b"x-api-key-environment"})
 _UNDERSTOOD = frozenset({*range(200, 300), 401, 403})
@@ -20,24 +26,70 @@ async def allowed(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         return
     identity = [header for header in scope["headers"] if header[0] in _IDENTITY]
-    headers = [*identity, (b"content-length", b"0"), (b"cache-control", b"no-store")]
+    headers = [*identity, *_BODILESS]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
 
-def original(inner: App, is_trusted: Trust) -> App:
+def original_of(asked: Asked, place: str) -> Asked | None:
+    """Return the request that a proxy asks about; its word is believed.
+
+    nginx tells it in X-Original-*, Traefik and Caddy in X-Forwarded-*, Envoy behind the path.
+    Only the names of the face that was asked are read: the other ones may be the client's.
+
+    Args:
+        asked: the question.
+        place: `/auth` for nginx, `/verify` for the others.
+
+    Returns:
+        None when it is told twice, so that the proxy and we may read it differently.
+    """
+    names = _TOLD[place]
+    told = [(names[name], value) for name, value in asked.headers if name in names]
+    by_name = dict(told)
+    if len(by_name) < len(told):
+        return None
+    behind = asked.path[len(place) :]
+    if behind:
+        return msgspec.structs.replace(asked, path=behind)
+    if not told:
+        return asked
+    path, _, query = by_name.get("target", asked.path + b"?" + asked.query).partition(b"?")
+    method = by_name.get("method", b"")
+    return Asked(
+        method.decode("ascii").upper() if method.isalpha() and method.isascii() else asked.method,
+        path,
+        query,
+        asked.headers,
+        asked.peer,
+        asked.version,
+    )
+
+
+_TOLD = {
+    "/auth": {b"x-original-uri": "target", b"x-original-method": "method"},
+    "/verify": {b"x-forwarded-uri": "target", b"x-forwarded-method": "method"},
+}
+
+
+def original(inner: App, is_trusted: Trust, place: str) -> App:
     """Let `inner` see the request that the proxy asks about instead of the question.
 
     Args:
         inner: a gateway.
         is_trusted: whose word about the original request is believed; of others the question
             itself is judged, with the key in it.
+        place: see `original_of`.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        peer = scope.get("client")
-        if scope["type"] == "http" and peer and is_trusted(peer[0]):
-            scope = _original_of(scope)
+        asked = asked_of(scope)
+        if scope["type"] == "http" and is_trusted(asked.peer):
+            told = original_of(asked, place)
+            if told is None:
+                await _refuse(send)
+                return
+            scope = _changed(scope, told)
         await inner(scope, receive, send)
 
     return app
@@ -47,32 +99,43 @@ def for_nginx(inner: App) -> App:
     """Let nginx understand every answer of `inner`."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        async def narrowed(message: Message) -> None:
+        async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = _narrowed(message)
+                status, headers = narrowed(message["status"], message["headers"])
+                message = {**message, "status": status, "headers": headers}
             await send(message)
 
-        await inner(scope, receive, narrowed)
+        await inner(scope, receive, told)
 
     return app
 
 
-def _narrowed(message: Message) -> Message:
-    status = message["status"]
-    headers = [*message["headers"], (b"x-keywatch-status", b"%d" % status)]
-    return {**message, "status": status if status in _UNDERSTOOD else 403, "headers": headers}
+def narrowed(status: int, headers: Sequence[Header]) -> tuple[int, list[Header]]:
+    """Return an answer as nginx understands it."""
+    told = [*headers, (b"x-keywatch-status", b"%d" % status)]
+    return (status if status in _UNDERSTOOD else 403), told
 
 
-def _original_of(scope: Scope) -> Scope:
-    """Return the scope with method and target as nginx (X-Original-) or others tell them."""
-    told = dict(scope["headers"])
-    target = told.get(b"x-original-uri") or told.get(b"x-forwarded-uri")
-    method = told.get(b"x-original-method") or told.get(b"x-forwarded-method")
-    changed = dict(scope)
-    if target:
-        raw_path, _, query = target.partition(b"?")
-        changed["raw_path"], changed["query_string"] = raw_path, query
-        changed["path"] = unquote(raw_path.decode("latin-1"))
-    if method and method.isalpha():
-        changed["method"] = method.decode("latin-1").upper()
-    return changed
+def allowed_headers(verdict: Verdict) -> list[Header]:
+    """Return the headers of the answer that lets a request through."""
+    return [*identity_of(verdict), *_BODILESS, *verdict.headers]
+
+
+_BODILESS = ((b"content-length", b"0"), (b"cache-control", b"no-store"))
+
+
+async def _refuse(send: Send) -> None:
+    refusal = REFUSALS["ambiguous_request"]
+    start = {"status": refusal.status, "headers": list(refusal.headers)}
+    await send({"type": "http.response.start", **start})
+    await send({"type": "http.response.body", "body": refusal.body})
+
+
+def _changed(scope: Scope, told: Asked) -> Scope:
+    return {
+        **scope,
+        "method": told.method,
+        "path": unquote(told.path.decode("latin-1")),
+        "raw_path": told.path,
+        "query_string": told.query,
+    }

@@ -7,7 +7,6 @@ the number of requests a window allows, so that no division and no rounding occu
 
 import re
 from collections.abc import Sequence
-from math import ceil
 
 import msgspec
 
@@ -15,9 +14,13 @@ from vocabulary.errors import ConfigError
 
 _SECOND = 1_000_000_000
 _SWEEP_AT = 100_000
+_MOST = 2_000_000
 
 _WINDOWS_S = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 _WRITTEN = re.compile(r"([0-9]{1,9})/([0-9]{0,5})(s|min|h|d)(?::([0-9]{1,9}))?")
+
+LEVELS = ("key", "account", "plan", "endpoint", "ip", "global")
+"""What a limit may be counted for."""
 
 
 class Limit(msgspec.Struct, frozen=True, gc=False):
@@ -28,12 +31,14 @@ class Limit(msgspec.Struct, frozen=True, gc=False):
         amount: requests a window; 0 refuses all.
         window_s: seconds, whole.
         burst: requests that may come at once; 0 for a window's worth.
+        level: one of `LEVELS`; limits of different levels never share a bucket.
     """
 
     name: str
     amount: int
     window_s: int = 60
     burst: int = 0
+    level: str = "key"
 
     @property
     def depth(self) -> int:
@@ -41,7 +46,7 @@ class Limit(msgspec.Struct, frozen=True, gc=False):
         return self.burst or self.amount
 
 
-def limit_of(text: str) -> Limit:
+def limit_of(text: str, level: str = "key") -> Limit:
     """Read a limit as people write it: `600/min`, `20/s`, `1000/10min:50` (50 at once).
 
     Raises:
@@ -53,9 +58,13 @@ def limit_of(text: str) -> Limit:
             "this is no limit", where=repr(text), remedy="write it like 600/min or 20/s:5"
         )
     amount, number, unit, burst = found.groups()
-    return Limit(
-        f"{number}{unit}", int(amount), int(number or 1) * _WINDOWS_S[unit], int(burst or 0)
-    )
+    window_s = int(number or 1) * _WINDOWS_S[unit]
+    name = f"{number}{unit}" if level == "key" else f"{level}-{number}{unit}"
+    return Limit(name, int(amount), window_s, int(burst or 0), level)
+
+
+Claim = tuple[Limit, str]
+"""A limit and whom it counts: a key's id, an address, an endpoint, …"""
 
 
 class Allowance(msgspec.Struct, frozen=True, gc=False):
@@ -76,115 +85,102 @@ class Allowance(msgspec.Struct, frozen=True, gc=False):
     retry_s: float
 
 
+class _Shelf:
+    """The buckets of one limit, and its numbers as the algorithm needs them."""
+
+    __slots__ = ("amount", "depth", "limit", "step", "tats", "unit")
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit, self.amount = limit, limit.amount
+        self.step = limit.window_s * _SECOND
+        self.depth = limit.depth * self.step
+        self.unit = limit.amount * _SECOND
+        self.tats: dict[str, int] = {}
+
+
 class Buckets:
     """The buckets of all subjects; one thread.
 
     Args:
         sweep_at: number of a limit's buckets at which those that are full again are forgotten,
             which changes nothing: a bucket that is not there is full.
+        most: number of a limit's buckets beyond which half are forgotten, those that are nearest
+            to being full first: addresses that somebody invents must not fill memory.
     """
 
-    def __init__(self, sweep_at: int = _SWEEP_AT) -> None:
-        self._tats: dict[Limit, dict[str, int]] = {}
+    def __init__(self, sweep_at: int = _SWEEP_AT, most: int = _MOST) -> None:
+        self._shelves: dict[Limit, _Shelf] = {}
+        self._most = most
         self._sweep_at = self._floor = sweep_at
 
     def __len__(self) -> int:
-        return sum(map(len, self._tats.values()))
+        return sum(len(shelf.tats) for shelf in self._shelves.values())
 
-    def take(self, subject: str, limits: Sequence[Limit], now_ns: int) -> Allowance | None:
-        """Take one token from each of the subject's buckets, or none from any.
+    def take(self, claims: Sequence[Claim], now_ns: int) -> Allowance | None:
+        """Take one token from each bucket, or none from any.
 
         Args:
-            subject: whose buckets, such as a key's id.
-            limits: all must have a token.
+            claims: all must have a token; no two may name the same bucket.
             now_ns: nanoseconds of a clock that never goes back.
 
         Returns:
-            None without limits, else the word of the tightest of them.
+            None without claims, else the word of the tightest of the limits.
         """
-        tightest: Allowance | None = None
+        tightest = refusing = None
+        least = longest = -1
         taken = []
-        for limit in limits:
-            tats = self._tats.get(limit)
-            if tats is None:
-                tats = self._tats[limit] = {}
-            tat, allowance = _next(limit, tats.get(subject, 0), now_ns)
-            if tightest is None or _is_tighter(allowance, tightest):
-                tightest = allowance
-            taken.append((tats, tat))
-        if tightest is not None and tightest.allowed:
-            for tats, tat in taken:
-                tats[subject] = tat
-            # Only now: it puts new dictionaries in the place of those above.
-            if any(len(tats) > self._sweep_at for tats, _ in taken):
-                self._sweep(now_ns)
-        return tightest
+        for limit, subject in claims:
+            shelf = self._shelves.get(limit) or self._open(limit)
+            now = now_ns * shelf.amount
+            tat = shelf.tats.get(subject, 0)
+            ahead = tat - now if tat > now else 0
+            room = shelf.depth - ahead - shelf.step
+            if room < 0 or not shelf.amount:
+                # Longest wait in whole nanoseconds: no division may decide between two limits.
+                wait = -room // shelf.amount if shelf.amount else shelf.step
+                if wait > longest:
+                    refusing, longest = _refused(shelf, ahead, -room), wait
+            elif refusing is None:
+                remaining = room // shelf.step
+                if tightest is None or remaining < least:
+                    tightest, least, after = shelf, remaining, ahead + shelf.step
+                taken.append((shelf.tats, subject, now + ahead + shelf.step))
+        if refusing is not None:
+            return refusing
+        if tightest is None:
+            return None
+        for tats, subject, tat in taken:
+            tats[subject] = tat
+        # Only now: it puts new dictionaries in the place of those above.
+        if any(len(tats) > self._sweep_at for tats, _, _ in taken):
+            self._sweep(now_ns)
+        return Allowance(True, tightest.limit, least, after / tightest.unit, 0.0)
+
+    def _open(self, limit: Limit) -> _Shelf:
+        shelf = self._shelves[limit] = _Shelf(limit)
+        return shelf
 
     def _sweep(self, now_ns: int) -> None:
-        for limit, tats in list(self._tats.items()):
-            now = now_ns * limit.amount
-            left = {subject: tat for subject, tat in tats.items() if tat > now}
-            if left:
-                self._tats[limit] = left
-            else:
-                del self._tats[limit]
+        for limit, shelf in list(self._shelves.items()):
+            now = now_ns * shelf.amount
+            shelf.tats = {subject: tat for subject, tat in shelf.tats.items() if tat > now}
+            if not shelf.tats:
+                del self._shelves[limit]
+            elif len(shelf.tats) > self._most:
+                shelf.tats = _fullest_forgotten(shelf.tats, self._most // 2)
         # Twice what is left: the cost of a sweep is paid by as many new buckets.
-        self._sweep_at = max(self._floor, 2 * max(map(len, self._tats.values()), default=0))
+        largest = max((len(shelf.tats) for shelf in self._shelves.values()), default=0)
+        self._sweep_at = max(self._floor, 2 * largest)
 
 
-def _is_tighter(one: Allowance, other: Allowance) -> bool:
-    if one.allowed and other.allowed:
-        return one.remaining < other.remaining
-    return one.retry_s > other.retry_s
+def _fullest_forgotten(tats: dict[str, int], keep: int) -> dict[str, int]:
+    latest = sorted(tats.items(), key=lambda item: item[1], reverse=True)
+    return dict(latest[:keep])
 
 
-def _next(limit: Limit, tat: int, now_ns: int) -> tuple[int, Allowance]:
-    """Return the new TAT if the request passes, and what the limit says of it."""
-    amount, step = limit.amount, limit.window_s * _SECOND
-    if amount <= 0:
-        return tat, Allowance(
-            allowed=False, limit=limit, remaining=0, reset_s=limit.window_s, retry_s=limit.window_s
-        )
-    now = now_ns * amount
-    depth = limit.depth * step
-    after = max(tat, now) + step
-    if after - now > depth:
-        wait_s = (after - depth - now) / (amount * _SECOND)
-        full_s = (tat - now) / (amount * _SECOND)
-        return tat, Allowance(
-            allowed=False, limit=limit, remaining=0, reset_s=full_s, retry_s=wait_s
-        )
-    return after, Allowance(
-        allowed=True,
-        limit=limit,
-        remaining=(depth - (after - now)) // step,
-        reset_s=(after - now) / (amount * _SECOND),
-        retry_s=0.0,
-    )
-
-
-def headers_of(allowance: Allowance, now: float) -> list[tuple[bytes, bytes]]:
-    """Return the headers that tell a client its limit.
-
-    `X-RateLimit-*` as GitHub and others send them (reset in epoch seconds), `RateLimit` and
-    `RateLimit-Policy` after draft-ietf-httpapi-ratelimit-headers-10, `Retry-After` (RFC 9110)
-    on a refusal.
-
-    Args:
-        allowance: what the limit said.
-        now: epoch seconds.
-    """
-    limit, reset_s = allowance.limit, ceil(allowance.reset_s)
-    said = [
-        (b"x-ratelimit-limit", b"%d" % limit.amount),
-        (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
-        (b"x-ratelimit-reset", b"%d" % ceil(now + allowance.reset_s)),
-        (b"ratelimit", b'"%s";r=%d;t=%d' % (limit.name.encode(), allowance.remaining, reset_s)),
-        (
-            b"ratelimit-policy",
-            b'"%s";q=%d;w=%d' % (limit.name.encode(), limit.amount, limit.window_s),
-        ),
-    ]
-    if not allowance.allowed:
-        said.append((b"retry-after", b"%d" % max(1, ceil(allowance.retry_s))))
-    return said
+def _refused(shelf: _Shelf, ahead: int, lacking: int) -> Allowance:
+    """Return the refusal of a bucket that is `ahead` of now and lacks so much."""
+    if not shelf.amount:
+        window_s = float(shelf.limit.window_s)
+        return Allowance(False, shelf.limit, 0, window_s, window_s)
+    return Allowance(False, shelf.limit, 0, ahead / shelf.unit, lacking / shelf.unit)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from gateway.endpoints import Endpoint
 from gateway.limits import Limit
 
 Clock = Callable[[], float]
@@ -20,7 +21,12 @@ class Options:
         headers: further headers whose value is a key.
         query_keys: whether `?api_key=`, `?apiKey=` or `?key=` may carry one.
         trusted_proxies: networks (CIDR) whose X-Forwarded-For and X-Request-Id are believed.
-        limits: what every key may do, beside the throttle that the key store set on it.
+        limits: what each key may do that has no limits of its own, beside the throttle that the
+            key store set on it.
+        account_limits: what the keys of one account may do together.
+        ip_limits: what may come from one address (IPv6: one /64), whatever keys it shows.
+        global_limits: what may come at all.
+        endpoints: what endpoints ask for, and their limits.
         cached_keys: keys held in memory.
         cached_unknown: unknown credentials held in memory; apart, so that random ones cannot
             push known keys out.
@@ -33,6 +39,10 @@ class Options:
     query_keys: bool = False
     trusted_proxies: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
+    account_limits: tuple[Limit, ...] = ()
+    ip_limits: tuple[Limit, ...] = ()
+    global_limits: tuple[Limit, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
     cached_keys: int = 200_000
     cached_unknown: int = 50_000
     cached_s: float = 60.0

@@ -24,7 +24,13 @@ sends a request into a connection that has just ended."""
 _BACKLOG = 2048
 
 
-def serve(app: App, host: str, port: int, announce: Callable[[str], None]) -> None:
+def serve(
+    app: App,
+    host: str,
+    port: int,
+    announce: Callable[[str], None],
+    protocol: "type[BoundedProtocol] | None" = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first.
 
     Args:
@@ -32,19 +38,20 @@ def serve(app: App, host: str, port: int, announce: Callable[[str], None]) -> No
         host: address to listen on.
         port: 0 for a free one.
         announce: called with the URL once it listens.
+        protocol: see `gateway.instant.answering`.
 
     Raises:
         ServiceError: when the address cannot be had.
     """
     listener = listening(host, port)
-    _Server(config_of(app), lambda: announce(_url(listener))).run([listener])
+    _Server(config_of(app, protocol), lambda: announce(_url(listener))).run([listener])
 
 
-def config_of(app: App) -> uvicorn.Config:
+def config_of(app: App, protocol: "type[BoundedProtocol] | None" = None) -> uvicorn.Config:
     """Return how an application is served: bounded heads, and nobody believed by default."""
     return uvicorn.Config(
         app,
-        http=BoundedProtocol,
+        http=protocol or BoundedProtocol,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -86,12 +93,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Stop counting: bodies have their own flow control."""
-        self._in_head, self._head_bytes, self._head_since = False, 0, None
+        self._stop_counting()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Count again: what follows is the next request's head."""
         super().on_message_complete()
+        self._count_again()
+
+    def _stop_counting(self) -> None:
+        self._in_head, self._head_bytes, self._head_since = False, 0, None
+
+    def _count_again(self) -> None:
         self._in_head = True
 
     def _check(self) -> None:

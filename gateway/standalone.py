@@ -6,19 +6,31 @@ is told the id of its key where there is none.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from gateway import forward
 from gateway.accesslog import Sink
 from gateway.app import App, Gateway, Receive, Scope, Send, ignore
-from gateway.clients import trust_in
+from gateway.asked import Asked, Verdict
+from gateway.clients import Trust, trust_in
+from gateway.extract import Header
+from gateway.instant import Instant, written
 from gateway.mounts import mounts
 from gateway.options import Clock, Options
 from gateway.reader import Reader
 
 _JSON = (b"content-type", b"application/json")
+
+
+class Faces(NamedTuple):
+    """What a server runs: an application, and what answers before it."""
+
+    app: App
+    instant: Instant
+    gateway: Gateway
 
 
 def standalone(
@@ -29,7 +41,7 @@ def standalone(
     sink: Sink = ignore,
     upstream: App | None = None,
     more: Mapping[str, App] | None = None,
-) -> App:
+) -> Faces:
     """Put the applications of the server together.
 
     Args:
@@ -42,13 +54,51 @@ def standalone(
     """
     # One gateway for all paths: one cache, one bucket a key.
     gateway = Gateway(_by_question(upstream or _greeting), reader, options, clock, sink)
-    asked = forward.original(_marked(gateway), trust_in(options.trusted_proxies))
+    is_trusted = trust_in(options.trusted_proxies)
+    marked = _marked(gateway)
     own: dict[str, App] = {
-        "/auth": forward.for_nginx(asked),
-        "/verify": asked,
+        "/auth": forward.for_nginx(forward.original(marked, is_trusted, "/auth")),
+        "/verify": forward.original(marked, is_trusted, "/verify"),
         "/healthz": _health(gateway),
     }
-    return mounts(gateway, own | dict(more or {}))
+    app = mounts(gateway, own | dict(more or {}))
+    return Faces(app, _instant(gateway, is_trusted), gateway)
+
+
+def _instant(gateway: Gateway, is_trusted: Trust) -> Instant:
+    """Return what answers proxies' questions about keys that are in memory."""
+
+    def instant(peer: str, method: bytes, url: bytes, headers: list[Header]) -> bytes | None:
+        path, _, query = url.partition(b"?")
+        place = _PLACES.get(path)
+        if place is None or method != b"GET":
+            return None
+        asked: Asked | None = Asked("GET", path, query, headers, peer)
+        if asked is not None and is_trusted(peer):
+            asked = forward.original_of(asked, place)
+        verdict = gateway.at_once(asked) if asked is not None else None
+        if asked is None or verdict is None:
+            return None
+        return _answered(gateway, asked, verdict, place)
+
+    return instant
+
+
+_PLACES = {b"/auth": "/auth", b"/verify": "/verify"}
+
+
+def _answered(gateway: Gateway, asked: Asked, verdict: Verdict, place: str) -> bytes:
+    refusal = verdict.refusal
+    status: int
+    headers: Sequence[Header]
+    if refusal is None:
+        status, headers, body = 200, forward.allowed_headers(verdict), b""
+    else:
+        status, headers, body = refusal.status, (*refusal.headers, *verdict.headers), refusal.body
+    gateway.note(asked, verdict, status, len(body))
+    if place == "/auth":
+        status, headers = forward.narrowed(status, headers)
+    return written(status, headers, body)
 
 
 _MARK = "keywatch.forward"

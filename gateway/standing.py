@@ -5,12 +5,11 @@ Which state a key is in is told by `keystore.keys` alone; here it becomes status
 
 from datetime import UTC, datetime
 from email.utils import formatdate
-from sys import intern
 
 import msgspec
 
 from gateway.extract import Header
-from gateway.limits import Limit
+from gateway.limits import Claim, Limit
 from keystore.keys import DAY_S, Key, KeyState
 
 NOTICE_S = 30 * DAY_S
@@ -23,28 +22,58 @@ _THROTTLE_BURST_S = 10
 on unhindered at first."""
 
 
+class Grant(msgspec.Struct, frozen=True, gc=False):
+    """What many keys have in common: it is held once for all of them.
+
+    Attributes:
+        fault: empty, or the code of the refusal.
+        headers: what every answer to such a key carries.
+        environment: the key's.
+        throttle: the limit that the key store set.
+        limits: of each key; None for the gateway's own.
+        shared: limits of the account and the plan, with whom they count.
+        account: id of the account, empty for none.
+        scopes: what the key may do; see `Endpoint.scopes`.
+        networks: CIDR blocks from which it may be used; none for anywhere.
+        endpoints: patterns of what it may call; none for all.
+        requires: what must come with it: "token", "certificate".
+    """
+
+    fault: str = ""
+    headers: tuple[Header, ...] = ()
+    environment: str = ""
+    throttle: Limit | None = None
+    limits: tuple[Limit, ...] | None = None
+    shared: tuple[Claim, ...] = ()
+    account: str = ""
+    scopes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether where it is used, for what, or what comes with it matters."""
+        return bool(self.networks or self.endpoints or self.requires)
+
+
 class Standing(msgspec.Struct, frozen=True, gc=False):
     """How a key stands.
 
     Attributes:
         key_id: empty for a credential that is not known.
-        fault: empty, or the code of the refusal.
-        headers: what every answer to this key carries.
+        grant: what it may do.
         until: epoch seconds at which this must be found out anew.
-        throttle: the limit that the key store set.
-        environment: the key's.
     """
 
     key_id: str
-    fault: str
-    headers: tuple[Header, ...] = ()
+    grant: Grant
     until: float = 0.0
-    throttle: Limit | None = None
-    environment: str = ""
 
 
-UNKNOWN = Standing("", "api_key_not_found")
-UNAVAILABLE = Standing("", "key_store_unavailable")
+NOBODY = Standing("", Grant())
+UNKNOWN = Standing("", Grant("api_key_not_found"))
+UNAVAILABLE = Standing("", Grant("key_store_unavailable"))
 
 
 def standing_of(key: Key, now: float, cached_s: float) -> Standing:
@@ -57,14 +86,15 @@ def standing_of(key: Key, now: float, cached_s: float) -> Standing:
     """
     state = key.effective_state(now)
     suspended = key.is_suspended(now)
-    return Standing(
-        key_id=key.id,
+    grant = Grant(
         fault=_FAULTS.get(state, "api_key_suspended" if suspended else ""),
         headers=_headers(key, state, now),
-        until=_until(key, now, cached_s),
+        environment=key.environment,
         throttle=_throttle(key) if key.is_throttled(now) else None,
-        environment=intern(key.environment),
+        account=key.account_id or "",
+        scopes=key.scopes,
     )
+    return Standing(key.id, grant, _until(key, now, cached_s))
 
 
 def _throttle(key: Key) -> Limit:

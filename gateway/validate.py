@@ -10,11 +10,12 @@ from gateway.cache import Generations
 from gateway.follower import Question
 from gateway.options import Clock, Options, Ticks
 from gateway.reader import News, Reader
-from gateway.standing import UNAVAILABLE, UNKNOWN, Standing, standing_of
+from gateway.standing import UNAVAILABLE, UNKNOWN, Grant, Standing, standing_of
 from keystore.keys import PUBLIC_ID, SHA256, Key
 from vocabulary.credential import credential_of
 
 _MAX_FLIGHTS = 10_000
+_MAX_GRANTS = 10_000
 
 
 class _Flight(NamedTuple):
@@ -42,6 +43,8 @@ class Validator:
         self._silence_ns = int(options.silence_s * 1e9)
         self._known: Generations[Standing] = Generations(options.cached_keys)
         self._unknown: Generations[float] = Generations(options.cached_unknown)
+        self._grants: dict[Grant, Grant] = {}
+        self._latest_until = 0.0
         self._flights: dict[bytes, _Flight] = {}
         self._heard_ns: int | None = None
         self._ready: asyncio.Event | None = None
@@ -137,16 +140,27 @@ class Validator:
             return
         self._unknown.drop(place)
         if place in self._known:
-            self._known.put(place, standing_of(key, now, self._cached_s))
+            self._known.put(place, self._standing(key, now))
 
     def _fill(self, digest: bytes, key: Key | None, now: float) -> Standing:
         place = _place(key) if key is not None else None
         if key is None or place is None:
             self._unknown.put(digest, now + self._cached_s)
             return UNKNOWN
-        standing = standing_of(key, now, self._cached_s)
+        standing = self._standing(key, now)
         self._known.put(place, standing)
         return standing
+
+    def _standing(self, key: Key, now: float) -> Standing:
+        """Return how the key stands; what it has in common with others is held once."""
+        standing = standing_of(key, now, self._cached_s)
+        if len(self._grants) > _MAX_GRANTS:
+            self._grants.clear()
+        grant = self._grants.setdefault(standing.grant, standing.grant)
+        if standing.until == self._latest_until:
+            return Standing(standing.key_id, grant, self._latest_until)
+        self._latest_until = standing.until
+        return Standing(standing.key_id, grant, standing.until)
 
     def _land(self, digest: bytes, standing: Standing) -> None:
         flight = self._flights.pop(digest, None)

@@ -1,4 +1,8 @@
-"""The server under test: `server.py empty|gateway URL LOG`; tells its address as it listens."""
+"""The server under test: `server.py empty|gateway|auth URL LOG`; tells its address as it listens.
+
+empty: an application that does nothing. gateway: the same one behind the gateway. auth: forward
+authentication on /verify and /auth.
+"""
 
 import sys
 from pathlib import Path
@@ -6,10 +10,12 @@ from pathlib import Path
 from database.transaction import open_database
 from gateway.accesslog import AccessLog
 from gateway.app import App, Gateway, Receive, Scope, Send
+from gateway.instant import answering
 from gateway.limits import Limit
 from gateway.options import Options
 from gateway.reader import Reader
 from gateway.server import serve
+from gateway.standalone import standalone
 
 _START = {
     "type": "http.response.start",
@@ -17,6 +23,7 @@ _START = {
     "headers": [(b"content-type", b"text/plain"), (b"content-length", b"3")],
 }
 _BODY = {"type": "http.response.body", "body": b"ok\n"}
+OPTIONS = Options(limits=(Limit("default", 1_000_000, 60),), trusted_proxies=("127.0.0.0/8",))
 
 
 async def empty(scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,11 +39,14 @@ async def empty(scope: Scope, receive: Receive, send: Send) -> None:
 
 def main(what: str, url: str, log: str) -> None:
     app: App = empty
-    if what == "gateway":
-        options = Options(limits=(Limit("default", 1_000_000, 60),))
-        reader = Reader(open_database(url, create=False))
-        app = Gateway(empty, reader, options, sink=AccessLog(Path(log)))
-    serve(app, "127.0.0.1", 0, lambda address: print(address, flush=True))
+    protocol = None
+    if what != "empty":
+        reader, sink = Reader(open_database(url, create=False)), AccessLog(Path(log))
+        app = Gateway(empty, reader, OPTIONS, sink=sink)
+    if what == "auth":
+        faces = standalone(reader, OPTIONS, sink=sink)
+        app, protocol = faces.app, answering(faces.instant)
+    serve(app, "127.0.0.1", 0, lambda address: print(address, flush=True), protocol)
 
 
 main(*sys.argv[1:])

@@ -38,6 +38,7 @@ def command(
     from gateway.accesslog import AccessLog
     from gateway.app import ignore
     from gateway.clients import trust_in
+    from gateway.instant import answering
     from gateway.reader import Reader
     from gateway.server import serve
     from gateway.standalone import standalone
@@ -50,13 +51,14 @@ def command(
     reader = Reader(engine(ctx, create=False))
     path = access_log or chosen.gateway.access_log
     log = AccessLog(Path(path)) if path else None
-    app = standalone(reader, options, sink=log or ignore, upstream=behind)
+    faces = standalone(reader, options, sink=log or ignore, upstream=behind)
     try:
         serve(
-            app,
+            faces.app,
             chosen.gateway.host if host is None else host,
             chosen.gateway.port if port is None else port,
             lambda url: click.echo(f"keywatch gateway listening on {url}"),
+            answering(faces.instant),
         )
     finally:
         if log is not None:

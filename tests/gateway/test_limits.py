@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.limits import Buckets, Limit, headers_of, limit_of
+from gateway.limits import Buckets, Limit, limit_of
+from gateway.quota import headers_of
 from vocabulary.errors import ConfigError
 
 S = 1_000_000_000
@@ -52,8 +53,8 @@ def test_decides_as_a_slow_and_obviously_right_model_does(chosen, gaps, sweep_at
     for gap in gaps:
         now += gap
         # A second subject, so that there is something to sweep.
-        buckets.take("other", chosen, now)
-        allowance = buckets.take("k", chosen, now)
+        buckets.take([(one, "other") for one in chosen], now)
+        allowance = buckets.take([(one, "k") for one in chosen], now)
         assert allowance.allowed == slow_take(model, now)
         if allowance.allowed:
             assert allowance.remaining == min(int(bucket.tokens) for bucket in model)
@@ -64,47 +65,47 @@ def test_who_waits_as_long_as_told_is_let_through(limit, gaps):
     buckets, now = Buckets(), 0
     for gap in gaps:
         now += gap
-        allowance = buckets.take("k", [limit], now)
+        allowance = buckets.take([(limit, "k")], now)
         if not allowance.allowed:
             assert allowance.retry_s > 0
             now += int(allowance.retry_s * S) + 1_000
-            assert buckets.take("k", [limit], now).allowed
+            assert buckets.take([(limit, "k")], now).allowed
 
 
 def test_a_refused_request_takes_nothing_from_any_bucket():
     wide, narrow = Limit("wide", 10), Limit("narrow", 1)
     buckets = Buckets()
     for _ in range(5):
-        buckets.take("k", [wide, narrow], 0)
-    assert buckets.take("k", [wide], 0).remaining == 8
+        buckets.take([(wide, "k"), (narrow, "k")], 0)
+    assert buckets.take([(wide, "k")], 0).remaining == 8
 
 
 def test_subjects_do_not_share_buckets():
     limit, buckets = Limit("l", 1), Buckets()
-    assert [buckets.take(who, [limit], 0).allowed for who in "aabb"] == [True, False, True, False]
+    assert [buckets.take([(limit, who)], 0).allowed for who in "aabb"] == [True, False, True, False]
 
 
 def test_an_amount_of_zero_refuses_all_and_no_limit_none():
     buckets = Buckets()
-    assert not buckets.take("k", [Limit("l", 0)], 0).allowed
-    assert buckets.take("k", [], 0) is None
+    assert not buckets.take([(Limit("l", 0), "k")], 0).allowed
+    assert buckets.take([], 0) is None
 
 
 def test_full_buckets_are_forgotten_which_changes_nothing():
     limit, buckets = Limit("l", 60), Buckets(sweep_at=100)
     for number in range(1000):
-        buckets.take(str(number), [limit], number * S)
+        buckets.take([(limit, str(number))], number * S)
     assert len(buckets) <= 101
-    assert buckets.take("0", [limit], 1000 * S).remaining == 59
+    assert buckets.take([(limit, "0")], 1000 * S).remaining == 59
 
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_headers_tell_limit_rest_and_reset(allowed):
     limit, buckets = Limit("default", 60, 60, 2), Buckets()
-    buckets.take("k", [limit], 0)
+    buckets.take([(limit, "k")], 0)
     if not allowed:
-        buckets.take("k", [limit], 0)
-    told = dict(headers_of(buckets.take("k", [limit], 0), 1_000_000.0))
+        buckets.take([(limit, "k")], 0)
+    told = dict(headers_of(buckets.take([(limit, "k")], 0), 1_000_000.0))
     assert told[b"x-ratelimit-limit"] == b"60"
     assert told[b"x-ratelimit-remaining"] == b"0"
     assert told[b"x-ratelimit-reset"] == b"1000002"

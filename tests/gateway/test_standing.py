@@ -37,21 +37,21 @@ def key(**more):
     ],
 )
 def test_the_state_decides_the_answer(columns, fault):
-    assert standing_of(key(**columns), NOW, 60).fault == fault
+    assert standing_of(key(**columns), NOW, 60).grant.fault == fault
 
 
 def test_a_throttle_lets_ten_seconds_worth_through_at_once():
-    limit = standing_of(key(throttle_per_min=60), NOW, 60).throttle
+    limit = standing_of(key(throttle_per_min=60), NOW, 60).grant.throttle
     assert (limit.amount, limit.window_s, limit.depth) == (60, 60, 10)
-    assert standing_of(key(throttle_per_min=1), NOW, 60).throttle.depth == 1
-    assert standing_of(key(throttle_per_min=0), NOW, 60).throttle.amount == 0
-    assert standing_of(key(throttle_per_min=6, throttle_until=NOW), NOW, 60).throttle is None
+    assert standing_of(key(throttle_per_min=1), NOW, 60).grant.throttle.depth == 1
+    assert standing_of(key(throttle_per_min=0), NOW, 60).grant.throttle.amount == 0
+    assert standing_of(key(throttle_per_min=6, throttle_until=NOW), NOW, 60).grant.throttle is None
 
 
 def test_a_key_near_its_end_is_announced_as_deprecated():
-    far = dict(standing_of(key(expires_at=NOW + NOTICE_S + 1), NOW, 60).headers)
+    far = dict(standing_of(key(expires_at=NOW + NOTICE_S + 1), NOW, 60).grant.headers)
     assert far == {b"x-key-status": b"active"}
-    near = dict(standing_of(key(expires_at=NOW + 3600), NOW, 60).headers)
+    near = dict(standing_of(key(expires_at=NOW + 3600), NOW, 60).grant.headers)
     assert near[b"x-key-status"] == b"deprecated"
     assert near[b"x-key-expires-at"] == b"2027-01-15T09:00:00+00:00"
     assert near[b"sunset"] == b"Fri, 15 Jan 2027 09:00:00 GMT"
@@ -59,7 +59,7 @@ def test_a_key_near_its_end_is_announced_as_deprecated():
 
 
 def test_a_deprecated_key_without_end_says_only_that():
-    assert dict(standing_of(key(state="deprecated"), NOW, 60).headers) == {
+    assert dict(standing_of(key(state="deprecated"), NOW, 60).grant.headers) == {
         b"x-key-status": b"deprecated"
     }
 
@@ -90,5 +90,8 @@ def test_what_is_held_stays_true_until_it_is_found_out_anew(
     later = NOW + part * (held.until - NOW)
     if later < held.until:
         then = standing_of(row, later, 60)
-        assert (then.fault, then.throttle) == (held.fault, held.throttle)
-        assert then.headers[0] == held.headers[0]
+        assert (then.grant.fault, then.grant.throttle) == (
+            held.grant.fault,
+            held.grant.throttle,
+        )
+        assert then.grant.headers[0] == held.grant.headers[0]

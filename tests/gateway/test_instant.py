@@ -1,0 +1,102 @@
+"""What is answered at once is what would have been answered in time."""
+
+import http.client
+import json
+import socket
+
+import pytest
+
+VARIABLE = {"date", "server", "connection"}
+
+
+def ask(served, target, headers, body=None):
+    """Ask over a connection that is kept; a body makes the question wait for ASGI."""
+    connection = http.client.HTTPConnection(served.host, served.port, timeout=20)
+    try:
+        connection.request("GET", target, body, headers)
+        response = connection.getresponse()
+        told = {n.lower(): v for n, v in response.getheaders() if n.lower() not in VARIABLE}
+        return response.status, told, response.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("place_of_face", ["/auth", "/verify"])
+@pytest.mark.parametrize("state", ["active", "revoked", "suspended", "unknown", "none", "two"])
+def test_both_ways_say_the_same(running, place_of_face, state):
+    place, served = running
+    issued = place.issue()
+    if state in {"revoked", "suspended"}:
+        getattr(place.store, {"revoked": "revoke", "suspended": "suspend"}[state])(
+            issued.key.id, actor="test"
+        )
+    sent = {
+        "none": {},
+        "unknown": {"X-API-Key": "nobody-has-this"},
+        "two": {"X-API-Key": issued.secret, "Authorization": "Bearer other"},
+    }.get(state, {"X-API-Key": issued.secret})
+    ask(served, place_of_face, sent)  # from now on it is in memory
+    assert ask(served, place_of_face, sent) == ask(served, place_of_face, sent, b"x")
+
+
+def test_requests_in_one_segment_are_answered_in_their_order(running):
+    place, served = running
+    first, second = place.issue(), place.issue()
+    for one in (first, second):
+        served.get(one.secret, "/verify")
+    head = "GET {} HTTP/1.1\r\nHost: h\r\nX-API-Key: {}\r\n\r\n"
+    sent = [("/verify", first), ("/slow", second), ("/verify", second), ("/verify", first)]
+    with socket.create_connection((served.host, served.port), timeout=20) as peer:
+        peer.sendall("".join(head.format(path, one.secret) for path, one in sent).encode())
+        answer = b""
+        while answer.count(b"HTTP/1.1 200") < 4 and (part := peer.recv(65536)):
+            answer += part
+    ids = [one.key.id.encode() for _, one in sent]
+    places = []
+    for key_id in ids:
+        places.append(answer.index(key_id, places[-1] + 1 if places else 0))
+    assert places == sorted(places)
+
+
+def test_a_proxy_that_tells_two_requests_is_refused(running):
+    place, served = running
+    issued = place.issue()
+    head = (
+        f"GET /verify HTTP/1.1\r\nHost: h\r\nX-API-Key: {issued.secret}\r\n"
+        "X-Forwarded-Uri: /a\r\nX-Forwarded-Uri: /b\r\nConnection: close\r\n\r\n"
+    )
+    for _ in range(2):
+        with socket.create_connection((served.host, served.port), timeout=20) as peer:
+            peer.sendall(head.encode())
+            answer = b""
+            while part := peer.recv(65536):
+                answer += part
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b"ambiguous_request" in answer
+
+
+def test_a_client_cannot_name_the_request_in_the_other_faces_words(running, eventually):
+    place, served = running
+    issued = place.issue()
+    told = {"X-Original-URI": "/forged", "X-Forwarded-Uri": "/real?a=b"}
+    assert served.get(issued.secret, "/verify", told).status == 200
+    assert served.get(issued.secret, "/verify", told).status == 200
+
+    def ours():
+        lines = [json.loads(line) for line in place.log.read_text().splitlines()]
+        return [line["request"] for line in lines if line["api_key_id"] == issued.key.id]
+
+    assert eventually(lambda: len(ours()) == 2 and ours()) == ["GET /real?a=b HTTP/1.1"] * 2
+
+
+def test_envoy_tells_the_path_behind_the_question(running, eventually):
+    place, served = running
+    issued = place.issue()
+    assert served.get(issued.secret, "/verify/real?a=b", {"X-Forwarded-Uri": "/x"}).status == 200
+    eventually(
+        lambda: any(
+            json.loads(line)["request"] == "GET /real?a=b HTTP/1.1"
+            for line in place.log.read_text().splitlines()
+            if issued.key.id in line
+        )
+    )
