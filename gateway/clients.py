@@ -1,10 +1,10 @@
 """Who sent a request: the peer's address, or what a trusted proxy says it was."""
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 
+from keystore.narrow import Networks
 from vocabulary.errors import ConfigError
 
 Trust = Callable[[str], bool]
@@ -68,26 +68,11 @@ def _address(hop: bytes) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def is_within(address: str, networks: tuple[str, ...]) -> bool:
-    """Whether an address lies in one of the networks; one that is no address lies in none.
-
-    Args:
-        address: IPv4 or IPv6; an IPv4 address written as IPv6 counts as what it is.
-        networks: CIDR; what is no network contains nothing.
-    """
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return any(ip in network for network in _networks(networks))
+def is_within(address: str, blocks: tuple[str, ...]) -> bool:
+    """Whether an address lies in one of the CIDR blocks; what is no address lies in none."""
+    return address in _networks(blocks)
 
 
 @lru_cache(maxsize=1024)
-def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    found = []
-    for text in texts:
-        with suppress(ValueError):
-            found.append(ip_network(text, strict=False))
-    return tuple(found)
+def _networks(blocks: tuple[str, ...]) -> Networks:
+    return Networks(blocks)

@@ -1,11 +1,10 @@
 """Which endpoint a request asks for, whatever spelling of its path it chose.
 
-Patterns are `[METHOD ]/path`, where `*` stands for any characters: `GET /v1/*`, `/v1/*/export`.
+Patterns are those of `keystore.narrow`: `GET /v1/*`, `/v1/*/export`.
 A path is compared as the server behind us would read it: percent-decoded once, without `//`, `.`
 and `..`, so that another spelling neither opens nor evades anything.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
@@ -13,9 +12,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from gateway.limits import Limit
-from vocabulary.errors import ConfigError
-
-_PATTERN = re.compile(r"(?:([A-Z]+) )?(/[\x21-\x7e]*|\*)")
+from keystore.narrow import endpoint_matcher, endpoints
 
 PER = ("endpoint", "key", "account", "ip")
 """Whose requests a limit of an endpoint counts together: everybody's, or those of each key, …"""
@@ -46,28 +43,23 @@ def matcher(patterns: tuple[str, ...]) -> Matcher:
     """Return the test whether a request is for one of the endpoints.
 
     Raises:
-        ConfigError: for what is no pattern.
+        UsageError: for what is no pattern.
     """
-    methods = [_parsed(pattern) for pattern in patterns]
-
-    def matches(method: str, path: bytes) -> bool:
-        plain = plain_path(path)
-        return any(wanted in ("", method) and found(plain) for wanted, found in methods)
-
-    return matches
+    matches = endpoint_matcher(endpoints(patterns))
+    return lambda method, path: matches(method, plain_path(path))
 
 
-def applying(endpoints: Iterable[Endpoint]) -> Callable[[str, bytes], tuple[Endpoint, ...]]:
+def applying(known: Iterable[Endpoint]) -> Callable[[str, bytes], tuple[Endpoint, ...]]:
     """Return the function that tells which of the endpoints a request is for.
 
     Raises:
-        ConfigError: for what is no pattern.
+        UsageError: for what is no pattern.
     """
-    known = [(matcher((one.pattern,)), one) for one in endpoints]
+    compiled = [(matcher((one.pattern,)), one) for one in known]
 
     @lru_cache(maxsize=4096)
     def found(method: str, path: bytes) -> tuple[Endpoint, ...]:
-        return tuple(one for matches, one in known if matches(method, path))
+        return tuple(one for matches, one in compiled if matches(method, path))
 
     return found
 
@@ -85,15 +77,3 @@ def plain_path(path: bytes) -> str:
             segments.append(segment)
     tail = "/" if segments and decoded.endswith("/") else ""
     return "/" + "/".join(segments) + tail
-
-
-def _parsed(pattern: str) -> tuple[str, Callable[[str], object]]:
-    found = _PATTERN.fullmatch(pattern)
-    if found is None:
-        raise ConfigError(
-            "this is no endpoint", where=repr(pattern), remedy="write it like GET /v1/*"
-        )
-    method, path = found.groups()
-    # Without DOTALL a line feed in a path would end what `*` stands for.
-    regex = ".*".join(re.escape(part) for part in path.split("*"))
-    return method or "", re.compile(regex, re.DOTALL).fullmatch

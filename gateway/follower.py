@@ -5,20 +5,26 @@ costs far more than SQLite's answer.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from hmac import compare_digest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from database.schema import keys
-from keystore import feed, query
-from keystore.keys import SHA256, Key, key_of
+from keystore import accounts, denials, feed, plans, query
+from keystore.denials import DenyList
+from keystore.grants import Grants, granted
+from keystore.keys import SHA256, Key, Kind, key_of
 from vocabulary.credential import Credential
+
+if TYPE_CHECKING:
+    from keystore.accounts import Account
+    from keystore.plans import Plan
 
 _CHANGES_AT_ONCE = 1000
 _COLUMNS = tuple(column.name for column in keys.columns)
@@ -27,10 +33,37 @@ _MARKS = {"sqlite": "?", "postgresql": "%s"}
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A credential that is not in the cache; `digest` is the SHA-256 of the key."""
+    """A credential that is not in the cache.
+
+    Attributes:
+        digest: under which the answer is awaited: the SHA-256 of the key, or of a name.
+        credential: what is looked for.
+        kind: only an identity of this kind is meant; see `keystore.keys.Kind`.
+        origin: only one that is recognised so; see `Key.pepper_id`.
+    """
 
     digest: bytes
     credential: Credential
+    kind: str = Kind.KEY.value
+    origin: str = SHA256
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What the feed said.
+
+    Attributes:
+        seen: number of the newest change.
+        everything: any key may be another.
+        new_keys: keys were added that are not named.
+        denials: the deny lists are others.
+        key_ids: keys that changed.
+    """
+
+    seen: int
+    everything: bool = False
+    new_keys: bool = False
+    denials: bool = False
+    key_ids: frozenset[str] = frozenset()
 
 
 class Follower:
@@ -46,6 +79,8 @@ class Follower:
         self._touched = _TOUCHED[engine.dialect.name]
         self._mark = _MARKS[engine.dialect.name]
         self._version: object = self
+        self._accounts: dict[str, Account | None] = {}
+        self._plans: dict[str, Plan | None] = {}
         # Not one from the pool: it could still hold the file that had this name before.
         engine.dispose()
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -56,29 +91,34 @@ class Follower:
         ((version,),) = self._rows(self._touched)
         touched: bool = version != self._version
         self._version = version
+        if touched:
+            self._accounts, self._plans = {}, {}
         return touched
 
-    def changes_since(self, seen: int | None) -> tuple[int, list[feed.Change] | None]:
-        """Return the number of the newest change and the changes after `seen`.
-
-        None in place of changes when some are missing, or too many to be told one by one.
-        """
+    def changes_since(self, seen: int | None) -> Told:
+        """Return what changed after number `seen`: everything, when some cannot be told."""
         with self._reading() as connection:
             if seen is not None:
                 changes = feed.changes_since(connection, seen, _CHANGES_AT_ONCE)
                 if not changes and feed.head(connection) == seen:
-                    return seen, []
+                    return Told(seen)
                 if changes and _is_complete(changes, seen):
-                    return changes[-1].seq, changes
-            return feed.head(connection), None
+                    return _told(changes)
+            return Told(feed.head(connection), everything=True, denials=True)
 
-    def keys(self, ids: set[str]) -> Mapping[str, Key]:
+    def grants(self, ids: frozenset[str]) -> Sequence[Grants]:
         """Return those of the keys that exist, as they are now."""
         with self._reading() as connection:
-            return query.by_ids(connection, ids)
+            found = query.by_ids(connection, ids).values()
+        return [self._granted(key) for key in found]
 
-    def look_up(self, questions: Sequence[Question]) -> tuple[tuple[bytes, Key | None], ...]:
-        """Answer the questions in one statement."""
+    def denials(self, now: float) -> DenyList:
+        """Return what is refused although it is genuine."""
+        with self._reading() as connection:
+            return DenyList(denials.snapshot(connection, now))
+
+    def look_up(self, questions: Sequence[Question]) -> tuple[tuple[bytes, Grants | None], ...]:
+        """Answer the questions in one statement, and few more for accounts and plans."""
         wanted = {
             value: None
             for question in questions
@@ -86,12 +126,34 @@ class Follower:
         }
         rows = self._rows(_by_hashes(len(wanted), self._mark), tuple(wanted))
         found = {key.hash: key for key in map(_key, rows)}
-        return tuple((q.digest, _match(q.credential, found)) for q in questions)
+        self._read_accounts(found.values())
+        matched = ((q.digest, _match(q, found)) for q in questions)
+        return tuple((digest, self._granted(key) if key else None) for digest, key in matched)
 
     def close(self) -> None:
         """Give the connection back, whatever state it is in."""
         with suppress(SQLAlchemyError, OSError):
             self._connection.close()
+
+    def _granted(self, key: Key) -> Grants:
+        """Take a key together with its account and plan; both are held until somebody writes."""
+        self._read_accounts([key])
+        account = self._accounts.get(key.account_id or "")
+        plan_id = key.plan_id or (account.plan_id if account else None)
+        return granted(key, account, self._plans.get(plan_id or ""))
+
+    def _read_accounts(self, keys: Collection[Key]) -> None:
+        """Have the accounts and plans of the keys at hand; nobody's is None."""
+        wanted = {key.account_id for key in keys if key.account_id} - self._accounts.keys()
+        if wanted:
+            with self._reading() as connection:
+                self._accounts |= dict.fromkeys(wanted) | accounts.by_ids(connection, wanted)
+        named = {key.plan_id for key in keys}
+        named |= {one.plan_id for key in keys if (one := self._accounts.get(key.account_id or ""))}
+        missing = {plan_id for plan_id in named if plan_id} - self._plans.keys()
+        if missing:
+            with self._reading() as connection:
+                self._plans |= dict.fromkeys(missing) | plans.by_ids(connection, missing)
 
     def _rows(self, statement: str, values: tuple[str, ...] = ()) -> Sequence[Sequence[Any]]:
         # Past SQLAlchemy, which would also open a transaction: in one, data_version stands still.
@@ -138,17 +200,30 @@ def _key(row: Sequence[Any]) -> Key:
     return key_of(dict(zip(_COLUMNS, row, strict=True)))
 
 
-def _match(credential: Credential, found: Mapping[str, Key]) -> Key | None:
+def _match(question: Question, found: Mapping[str, Key]) -> Key | None:
     """Return the key whose hash is the credential's, made the way that the key was.
 
     The whole hash is compared once more, in constant time: what the database calls equal is its
     own affair (collations, indices).
     """
-    for origin, value in ((SHA256, credential.sha256), *credential.hmacs.items()):
+    credential = question.credential
+    for origin, value in ((question.origin, credential.sha256), *credential.hmacs.items()):
         key = found.get(value)
-        if key is not None and key.pepper_id == origin and compare_digest(key.hash, value):
+        if key is None or key.pepper_id != origin or not compare_digest(key.hash, value):
+            continue
+        if key.kind == question.kind:
             return key
     return None
+
+
+def _told(changes: Sequence[feed.Change]) -> Told:
+    ids = {change.key_id for change in changes}
+    return Told(
+        changes[-1].seq,
+        new_keys=feed.NEW_KEYS in ids,
+        denials=feed.DENIALS in ids,
+        key_ids=frozenset(ids - {feed.NEW_KEYS, feed.DENIALS}),
+    )
 
 
 def _is_complete(changes: list[feed.Change], seen: int) -> bool:

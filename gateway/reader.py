@@ -15,8 +15,9 @@ import msgspec
 from sqlalchemy import Engine
 
 from gateway.follower import Follower, Question, place_of
-from gateway.options import Ticks
-from keystore.keys import Key
+from gateway.options import Clock, Ticks
+from keystore.denials import DenyList
+from keystore.grants import Grants
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,9 @@ class News(msgspec.Struct, frozen=True):
         heard_ns: ticks before the round began: what was committed until then is in it.
         away: nothing could be read; `unanswered` alone says something.
         everything: forget all; changes were missed.
+        new_keys: forget what is known not to be a key.
         changed: keys as they are now.
+        denials: the deny lists, when they are others than before.
         answers: look-ups; None where no key is known. Newer than `changed`.
         unanswered: look-ups that could not be made.
     """
@@ -41,8 +44,10 @@ class News(msgspec.Struct, frozen=True):
     heard_ns: int
     away: bool = False
     everything: bool = False
-    changed: tuple[Key, ...] = ()
-    answers: tuple[tuple[bytes, Key | None], ...] = ()
+    new_keys: bool = False
+    changed: tuple[Grants, ...] = ()
+    denials: DenyList | None = None
+    answers: tuple[tuple[bytes, Grants | None], ...] = ()
     unanswered: tuple[bytes, ...] = ()
 
 
@@ -53,12 +58,17 @@ class Reader:
         engine: from `open_database`; best one that nobody else uses.
         poll_s: seconds between two looks at the change feed.
         ticks: nanoseconds that never go back.
+        clock: epoch seconds; denials end by it.
     """
 
     def __init__(
-        self, engine: Engine, poll_s: float = 0.02, ticks: Ticks = time.monotonic_ns
+        self,
+        engine: Engine,
+        poll_s: float = 0.02,
+        ticks: Ticks = time.monotonic_ns,
+        clock: Clock = time.time,
     ) -> None:
-        self._engine, self._poll_s, self._ticks = engine, poll_s, ticks
+        self._engine, self._poll_s, self._ticks, self._clock = engine, poll_s, ticks, clock
         self._questions: SimpleQueue[Question | None] = SimpleQueue()
         self._stopped = Event()
         self._thread: Thread | None = None
@@ -106,7 +116,7 @@ class Reader:
         heard_ns = self._ticks()
         try:
             follower = self._current()
-            everything, changed = self._changes(follower)
+            news = self._changes(follower, heard_ns)
             answers = follower.look_up(questions) if questions else ()
         except Exception as error:  # noqa: BLE001  (whatever it was: nobody is let in, it goes on)
             self._lost(error)
@@ -114,7 +124,7 @@ class Reader:
         if self._away:
             _log.warning("the key store is back")
             self._away = False
-        return News(heard_ns, everything=everything, changed=changed, answers=answers)
+        return msgspec.structs.replace(news, answers=answers) if answers else news
 
     def _current(self) -> Follower:
         """Return a follower of the file that has the database's name now."""
@@ -128,16 +138,21 @@ class Reader:
             self._follower = follower = Follower(self._engine, place)
         return follower
 
-    def _changes(self, follower: Follower) -> tuple[bool, tuple[Key, ...]]:
+    def _changes(self, follower: Follower, heard_ns: int) -> News:
         if not follower.is_touched():
-            return False, ()
-        seen = self._seen
-        self._seen, changes = follower.changes_since(seen)
-        if changes is None:
-            return True, ()
-        ids = {change.key_id for change in changes}
-        keys = follower.keys(ids) if ids else {}
-        return len(keys) < len(ids), tuple(keys.values())
+            return News(heard_ns)
+        told = follower.changes_since(self._seen)
+        grants = tuple(follower.grants(told.key_ids)) if told.key_ids else ()
+        denials = follower.denials(self._clock()) if told.denials else None
+        # Only now: were it noted before, what could not be read would never be told.
+        self._seen = told.seen
+        return News(
+            heard_ns,
+            everything=told.everything or len(grants) < len(told.key_ids),
+            new_keys=told.new_keys,
+            changed=grants,
+            denials=denials,
+        )
 
     def _lost(self, error: Exception) -> None:
         self._close()

@@ -5,11 +5,13 @@ Which state a key is in is told by `keystore.keys` alone; here it becomes status
 
 from datetime import UTC, datetime
 from email.utils import formatdate
+from functools import lru_cache
 
 import msgspec
 
 from gateway.extract import Header
-from gateway.limits import Claim, Limit
+from gateway.limits import Claim, Limit, limit_of
+from keystore.grants import Grants
 from keystore.keys import DAY_S, Key, KeyState
 
 NOTICE_S = 30 * DAY_S
@@ -76,37 +78,65 @@ UNKNOWN = Standing("", Grant("api_key_not_found"))
 UNAVAILABLE = Standing("", Grant("key_store_unavailable"))
 
 
-def standing_of(key: Key, now: float, cached_s: float) -> Standing:
-    """Tell how `key` stands at `now`.
+def standing_of(grants: Grants, now: float, cached_s: float) -> Standing:
+    """Tell how a key stands at `now`.
 
     Args:
-        key: as the key store has it.
+        grants: the key as the key store has it, with its account and plan.
         now: epoch seconds.
         cached_s: the longest time that this may be held.
     """
+    key, account = grants.key, grants.account
     state = key.effective_state(now)
-    suspended = key.is_suspended(now)
+    is_suspended = grants.is_suspended(now)
     grant = Grant(
-        fault=_FAULTS.get(state, "api_key_suspended" if suspended else ""),
+        fault=_FAULTS.get(state, "api_key_suspended" if is_suspended else ""),
         headers=_headers(key, state, now),
         environment=key.environment,
-        throttle=_throttle(key) if key.is_throttled(now) else None,
-        account=key.account_id or "",
+        throttle=_throttle(key.throttle_per_min) if key.is_throttled(now) else None,
+        limits=_limits(grants.limits, "key") or None,
+        shared=_shared(grants, now),
+        account=account.id if account else key.account_id or "",
         scopes=key.scopes,
+        networks=key.networks,
+        endpoints=key.endpoints,
+        requires=key.requires,
     )
-    return Standing(key.id, grant, _until(key, now, cached_s))
+    return Standing(key.id, grant, _until(grants, now, cached_s))
 
 
-def _throttle(key: Key) -> Limit:
-    amount = key.throttle_per_min or 0
-    return Limit("throttle", amount, 60, max(1, amount * _THROTTLE_BURST_S // 60))
+def _shared(grants: Grants, now: float) -> tuple[Claim, ...]:
+    """Return what many keys are counted for together, and under which name."""
+    account, plan = grants.account, grants.plan
+    claims: list[Claim] = []
+    if account is not None:
+        claims += [(limit, account.id) for limit in _limits(grants.account_limits, "account")]
+        if account.is_throttled(now):
+            claims.append((_throttle(account.throttle_per_min, "account"), account.id))
+    if plan is not None:
+        claims += [(limit, plan.id) for limit in _limits(grants.plan_limits, "plan")]
+    return tuple(claims)
 
 
-def _until(key: Key, now: float, cached_s: float) -> float:
+@lru_cache(maxsize=1024)
+def _limits(texts: tuple[str, ...], level: str) -> tuple[Limit, ...]:
+    return tuple(limit_of(text, level) for text in texts)
+
+
+def _throttle(per_min: int | None, level: str = "key") -> Limit:
+    amount = per_min or 0
+    name = "throttle" if level == "key" else f"{level}-throttle"
+    return Limit(name, amount, 60, max(1, amount * _THROTTLE_BURST_S // 60), level)
+
+
+def _until(grants: Grants, now: float, cached_s: float) -> float:
     """Return the first moment after `now` at which the key may stand otherwise by itself."""
+    key, account = grants.key, grants.account
     ends = [key.expires_at, key.grace_until, key.throttle_until, key.suspended_until]
     if key.expires_at is not None:
         ends.append(key.expires_at - NOTICE_S)
+    if account is not None:
+        ends += [account.throttle_until, account.suspended_until]
     return min([now + cached_s, *(end for end in ends if end is not None and end > now)])
 
 
@@ -142,8 +172,7 @@ def _announced_end(key: Key, state: KeyState, now: float) -> float | None:
 
 
 def _deprecated_since(key: Key, end: float, now: float) -> float:
-    """Return the moment of deprecation, which the store does not keep.
-
-    Exact for an end that was announced `NOTICE_S` before, as both expiry and the usual grace are.
-    """
+    """Return the moment of deprecation: when somebody said so, or `NOTICE_S` before the end."""
+    if key.deprecated_at is not None and key.state == KeyState.DEPRECATED:
+        return key.deprecated_at
     return max(key.created_at, min(now, end - NOTICE_S))

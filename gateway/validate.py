@@ -11,7 +11,9 @@ from gateway.follower import Question
 from gateway.options import Clock, Options, Ticks
 from gateway.reader import News, Reader
 from gateway.standing import UNAVAILABLE, UNKNOWN, Grant, Standing, standing_of
-from keystore.keys import PUBLIC_ID, SHA256, Key
+from keystore.denials import DenyList
+from keystore.grants import Grants
+from keystore.keys import NAMED, PUBLIC_ID, SHA256, Key
 from vocabulary.credential import credential_of
 
 _MAX_FLIGHTS = 10_000
@@ -46,6 +48,8 @@ class Validator:
         self._grants: dict[Grant, Grant] = {}
         self._latest_until = 0.0
         self._flights: dict[bytes, _Flight] = {}
+        self.denials = DenyList()
+        """What is refused although it is genuine."""
         self._heard_ns: int | None = None
         self._ready: asyncio.Event | None = None
 
@@ -123,16 +127,21 @@ class Validator:
         if news.everything:
             self._known.clear()
             self._unknown.clear()
-        for key in news.changed:
-            self._change(key, now)
+        if news.denials is not None:
+            self.denials = news.denials
+        if news.new_keys:
+            self._unknown.clear()
+        for grants in news.changed:
+            self._change(grants, now)
         for digest, found in news.answers:
             self._land(digest, self._fill(digest, found, now))
         self._heard_ns = news.heard_ns
         if self._ready is not None:
             self._ready.set()
 
-    def _change(self, key: Key, now: float) -> None:
-        if key.pepper_id != SHA256:
+    def _change(self, grants: Grants, now: float) -> None:
+        key = grants.key
+        if key.pepper_id not in (SHA256, NAMED):
             # Unknown credentials are held by their SHA-256, which this key does not tell.
             self._unknown.clear()
         place = _place(key)
@@ -140,20 +149,20 @@ class Validator:
             return
         self._unknown.drop(place)
         if place in self._known:
-            self._known.put(place, self._standing(key, now))
+            self._known.put(place, self._standing(grants, now))
 
-    def _fill(self, digest: bytes, key: Key | None, now: float) -> Standing:
-        place = _place(key) if key is not None else None
-        if key is None or place is None:
+    def _fill(self, digest: bytes, grants: Grants | None, now: float) -> Standing:
+        place = _place(grants.key) if grants is not None else None
+        if grants is None or place is None:
             self._unknown.put(digest, now + self._cached_s)
             return UNKNOWN
-        standing = self._standing(key, now)
+        standing = self._standing(grants, now)
         self._known.put(place, standing)
         return standing
 
-    def _standing(self, key: Key, now: float) -> Standing:
+    def _standing(self, grants: Grants, now: float) -> Standing:
         """Return how the key stands; what it has in common with others is held once."""
-        standing = standing_of(key, now, self._cached_s)
+        standing = standing_of(grants, now, self._cached_s)
         if len(self._grants) > _MAX_GRANTS:
             self._grants.clear()
         grant = self._grants.setdefault(standing.grant, standing.grant)

@@ -127,6 +127,21 @@ class NotifierSettings(_Table, frozen=True):
     ] = ""
 
 
+class EndpointSettings(_Table, frozen=True):
+    """What some endpoints of the API behind the gateway ask for."""
+
+    pattern: Annotated[str, Meta(description="such as `GET /v1/*`; without method for all")] = "/*"
+    scopes: Annotated[tuple[str, ...], Meta(description="scopes that a key needs, all")] = ()
+    limits: Annotated[tuple[str, ...], Meta(description="limits such as 10/min")] = ()
+    per: Annotated[
+        str,
+        Meta(
+            pattern="^(endpoint|key|account|ip)$",
+            description="whom a limit counts: everybody together (endpoint), or each of these",
+        ),
+    ] = "endpoint"
+
+
 class GatewaySettings(_Table, frozen=True):
     """The enforcement point."""
 
@@ -139,8 +154,17 @@ class GatewaySettings(_Table, frozen=True):
     ] = ()
     access_log: Annotated[str, Meta(description="file to write; empty for none")] = ""
     limits: Annotated[
-        tuple[str, ...], Meta(description="what each key may do: 600/min, 20/s:5 (5 at once)")
+        tuple[str, ...],
+        Meta(description="of keys without limits of their own: 600/min, 20/s:5 (5 at once)"),
     ] = ()
+    account_limits: Annotated[
+        tuple[str, ...], Meta(description="what all keys of an account may do together")
+    ] = ()
+    ip_limits: Annotated[
+        tuple[str, ...], Meta(description="what may come from one address, whatever key it shows")
+    ] = ()
+    global_limits: Annotated[tuple[str, ...], Meta(description="what may come at all")] = ()
+    endpoints: tuple[EndpointSettings, ...] = ()
     upstream: Annotated[
         str, Meta(description="URL of the server that gets what is let in; empty for none")
     ] = ""

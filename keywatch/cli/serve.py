@@ -7,6 +7,7 @@ import click
 from keywatch.cli.common import engine, settings
 
 if TYPE_CHECKING:
+    from gateway.limits import Limit
     from gateway.options import Options
     from keywatch.config import Settings
 
@@ -66,7 +67,7 @@ def command(
 
 
 def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
-    from gateway.limits import limit_of
+    from gateway.endpoints import Endpoint
     from gateway.options import Options
 
     gateway = chosen.gateway
@@ -74,6 +75,19 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
         headers=gateway.headers,
         query_keys=gateway.query_keys,
         trusted_proxies=gateway.trusted_proxies,
-        limits=tuple(limit_of(text) for text in limits or gateway.limits),
+        limits=_limits(limits or gateway.limits, "key"),
+        account_limits=_limits(gateway.account_limits, "account"),
+        ip_limits=_limits(gateway.ip_limits, "ip"),
+        global_limits=_limits(gateway.global_limits, "global"),
+        endpoints=tuple(
+            Endpoint(one.pattern, one.scopes, _limits(one.limits, "endpoint"), one.per)
+            for one in gateway.endpoints
+        ),
         peppers={name: pepper.encode() for name, pepper in chosen.keys.peppers.items()},
     )
+
+
+def _limits(texts: tuple[str, ...], level: str) -> "tuple[Limit, ...]":
+    from gateway.limits import limit_of
+
+    return tuple(limit_of(text, level) for text in texts)

@@ -36,7 +36,7 @@ def test_tells_to_forget_all_at_first_and_then_what_changed(place, eventually):
         assert news[0].everything
         place.store.revoke(issued.key.id, actor="test")
         eventually(lambda: any(n.changed for n in news))
-    changed = [key for n in news for key in n.changed]
+    changed = [grants.key for n in news for grants in n.changed]
     assert [(key.id, key.state) for key in changed] == [(issued.key.id, "revoked")]
     assert not any(n.everything for n in news[1:])
 
@@ -71,11 +71,11 @@ def test_a_look_up_never_arrives_after_a_change_that_it_did_not_see(place, event
         with lock:
             if news.everything:
                 held.clear()
-            for key in news.changed:
-                if key.id in held:
-                    held[key.id] = key
-            for _, key in news.answers:
-                held[key.id] = key
+            for grants in news.changed:
+                if grants.key.id in held:
+                    held[grants.key.id] = grants.key
+            for _, grants in news.answers:
+                held[grants.key.id] = grants.key
 
     chance = random.Random(7)
     with following(place, deliver) as reader:

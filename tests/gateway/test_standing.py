@@ -3,13 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.standing import NOTICE_S, standing_of
+from keystore.grants import granted
 from keystore.keys import Key, KeyState
 
 NOW = 1_800_000_000.0
 
 
 def key(**more):
-    return Key(
+    row = Key(
         **{
             "id": "key_a",
             "hash": "00",
@@ -19,6 +20,7 @@ def key(**more):
         }
         | more
     )
+    return granted(row, None, None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,190 @@
+"""What a key may do: by its own words, its account's and its plan's."""
+
+import asyncio
+
+import pytest
+
+from database.transaction import transaction
+from gateway.app import Gateway
+from gateway.endpoints import Endpoint
+from gateway.limits import limit_of
+from gateway.options import Options
+from gateway.reader import Reader
+from keystore import accounts, identities, plans
+from keystore.issue import KeyOrder
+from keystore.plans import Plan
+from tests.gateway.test_app import ask, echo, scope_of, with_key
+
+BY = {"actor": "test", "reason": ""}
+
+
+def write(place, verb, *args, **more):
+    with transaction(place.store.engine) as connection:
+        return verb(connection, *args, **BY, now=place.store.clock(), **more)
+
+
+def conversation(place, talk, options=None):
+    """Run `talk(ask_status, wait_for)` against a gateway."""
+
+    async def go():
+        app = Gateway(echo, Reader(place.store.engine), options or Options())
+
+        async def status(secret, **more):
+            return (await ask(app, scope_of(with_key(secret), **more)))[0]["status"]
+
+        async def becomes(wanted, secret, **more):
+            async with asyncio.timeout(20):
+                while await status(secret, **more) != wanted:  # noqa: ASYNC110  (a database)
+                    await asyncio.sleep(0.001)
+
+        try:
+            await talk(status, becomes)
+        finally:
+            app._validator.stop()
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("networks", "client", "status"),
+    [
+        (("192.0.2.0/24",), "192.0.2.77", 200),
+        (("192.0.2.0/24",), "192.0.3.1", 403),
+        (("192.0.2.0/24",), "::ffff:192.0.2.1", 200),
+        (("2001:db8::/32",), "2001:db8:1::1", 200),
+        (("2001:db8::/32", "198.51.100.7/32"), "198.51.100.7", 200),
+        (("2001:db8::/32",), "192.0.2.1", 403),
+        (("192.0.2.0/24",), "", 403),
+        (("0.0.0.0/0",), "2001:db8::1", 403),
+    ],
+)
+def test_a_key_is_used_from_its_networks_alone(place, networks, client, status):
+    secret = place.issue(networks=networks).secret
+
+    async def talk(status_of, _):
+        assert await status_of(secret, client=client) == status
+
+    conversation(place, talk)
+
+
+def test_nobody_is_believed_about_an_address_but_trusted_proxies(place):
+    secret = place.issue(networks=("192.0.2.0/24",)).secret
+    options = Options(trusted_proxies=("10.0.0.0/8",))
+
+    async def go():
+        app = Gateway(echo, Reader(place.store.engine), options)
+        found = []
+        for client, forwarded in [
+            ("203.0.113.1", b"192.0.2.1"),
+            ("10.0.0.1", b"192.0.2.1"),
+            ("10.0.0.1", b"192.0.2.1, 203.0.113.1"),
+            ("10.0.0.1", b"203.0.113.1, 192.0.2.1, 10.0.0.9"),
+            ("10.0.0.1", b"192.0.2.1, nonsense"),
+        ]:
+            header = (b"x-forwarded-for", forwarded)
+            sent = await ask(app, scope_of(with_key(secret), header, client=client))
+            found.append(sent[0]["status"])
+        app._validator.stop()
+        return found
+
+    assert asyncio.run(go()) == [403, 200, 403, 200, 403]
+
+
+def test_a_key_calls_its_endpoints_alone_in_any_spelling(place):
+    secret = place.issue(endpoints=("GET /v1/*",)).secret
+    asked = {
+        ("GET", b"/v1/a"): 200,
+        ("POST", b"/v1/a"): 403,
+        ("GET", b"/admin"): 403,
+        ("GET", b"/v1/../admin"): 403,
+        ("GET", b"/v1/%2e%2e/admin"): 403,
+        ("GET", b"/v1/..;/admin"): 403,
+        ("GET", b"//v1/%61"): 200,
+    }
+
+    async def talk(status_of, _):
+        for (method, path), wanted in asked.items():
+            assert await status_of(secret, method=method, raw_path=path) == wanted
+
+    conversation(place, talk)
+
+
+def test_a_plan_limits_keys_accounts_and_all_together(place):
+    plan = Plan(id="small", key_limits=("2/h",), account_limits=("3/h",), plan_limits=("4/h",))
+    write(place, plans.put, plan)
+    write(place, accounts.create, "acme", accounts.Changes(plan="small"))
+    write(place, accounts.create, "bolt", accounts.Changes(plan="small"))
+    first, second = (place.issue(account="acme").secret for _ in range(2))
+    third = place.issue(account="bolt").secret
+
+    async def talk(status_of, _):
+        secrets = [first, first, first, second, second, third, third]
+        assert [await status_of(secret) for secret in secrets] == [
+            *(200, 200, 429),  # the key's own two
+            *(200, 429),  # three of the account
+            *(200, 429),  # four of the plan
+        ]
+
+    conversation(place, talk)
+
+
+def test_what_happens_to_an_account_reaches_its_keys(place):
+    write(place, accounts.create, "acme")
+    secret, other = place.issue(account="acme").secret, place.issue(account="bolt").secret
+
+    async def talk(status_of, becomes):
+        assert await status_of(secret) == 200
+        write(place, accounts.suspend, "acme", until=None)
+        await becomes(403, secret)
+        write(place, accounts.resume, "acme")
+        await becomes(200, secret)
+        write(place, accounts.throttle, "acme", per_min=1, until=None)
+        await becomes(429, secret)
+        assert await status_of(other) == 200
+
+    conversation(place, talk)
+
+
+def test_a_plan_that_changes_reaches_the_keys_on_it(place):
+    write(place, plans.put, Plan(id="small", key_limits=("1000/h",)))
+    write(place, accounts.create, "acme", accounts.Changes(plan="small"))
+    secret = place.issue(account="acme").secret
+
+    async def talk(status_of, becomes):
+        assert await status_of(secret) == 200
+        write(place, plans.put, Plan(id="small", key_limits=("1/h",)))
+        await becomes(429, secret)
+
+    conversation(place, talk)
+
+
+def test_a_keys_own_limits_come_before_all_others(place):
+    secret = place.issue(limits=("3/h",)).secret
+    loose = place.issue().secret
+
+    async def talk(status_of, _):
+        assert [await status_of(secret) for _ in range(4)] == [200, 200, 200, 429]
+        assert [await status_of(loose) for _ in range(2)] == [200, 429]
+
+    conversation(place, talk, Options(limits=(limit_of("1/h"),)))
+
+
+def test_a_client_secret_is_no_api_key(place):
+
+    issued = write(place, identities.register_client, identities.Client(), KeyOrder())
+
+    async def talk(status_of, _):
+        assert await status_of(issued.secret) == 401
+
+    conversation(place, talk)
+
+
+def test_scopes_and_limits_of_an_endpoint_meet_those_of_the_key(place):
+    secret = place.issue(scopes=("read",), endpoints=("GET /v1/*",)).secret
+    options = Options(endpoints=(Endpoint("GET /v1/secret/*", scopes=("admin",)),))
+
+    async def talk(status_of, _):
+        assert await status_of(secret, raw_path=b"/v1/open") == 200
+        assert await status_of(secret, raw_path=b"/v1/secret/x") == 403
+
+    conversation(place, talk, options)
