@@ -1,25 +1,26 @@
 """Profiles in the database: small differences with every batch, whole rows now and then.
 
-A batch writes one row of differences: for each key it touched, the bytes of its profile after
-the batch, exclusive-or those before. Whole profiles follow a bounded number at a time, those that
-have waited longest first; differences older than all that wait are deleted. A restart takes
-the whole rows and applies the differences that are younger, which gives the same bytes.
+A batch writes one row of differences: for each key it touched, the words of its profile that are
+no longer what they were. Whole profiles follow a bounded number at a time, those that have
+waited longest first; differences older than all that wait are deleted. A restart takes the
+whole rows and applies the differences that are younger, which gives the same bytes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from zlib import crc32
 
-import msgspec
-import numpy as np
-import zstandard
-from sqlalchemy import Connection, Engine, Table, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, delete, func, select
 
+from database import bulk
 from database.schema import profile_deltas, profiles, side_inputs
 from database.transaction import reading
-from detectors.profile import PROFILE, VERSION, Rows, blank
+from detectors import packing
+from detectors.packing import Changed, CorruptError, Packer, pack, unpack
+from detectors.profile import VERSION, Rows, blank, words_of
+from detectors.stored import StoredKeys
+
+__all__ = ["Changes", "CorruptError", "ProfileStore", "pack", "unpack"]
 
 LEAST_CHECKPOINT = 1000
 SHARE_CHECKPOINT = 4
@@ -28,62 +29,6 @@ ASKED_AT_ONCE = 500
 
 RowsOf = Callable[[Sequence[str]], Rows]
 """Keys → their rows; keys that are not in memory are loaded first."""
-
-
-class Delta(msgspec.Struct, frozen=True, array_like=True):
-    """The difference that a batch made: `bits` holds one row of exclusive-or a key."""
-
-    keys: list[str]
-    bits: bytes
-
-
-class CorruptError(ValueError):
-    """The stored bytes are not what was written."""
-
-
-def pack(key: str, row: Rows) -> bytes:
-    """Return the row, compressed, behind a checksum of key and row."""
-    raw = row.tobytes()
-    check = crc32(raw, crc32(key.encode())).to_bytes(4, "big")
-    return check + zstandard.ZstdCompressor(level=1).compress(raw)
-
-
-def unpack(key: str, data: bytes) -> Rows:
-    """Return the row that `pack` packed.
-
-    Raises:
-        CorruptError: when the bytes are damaged or belong to another key.
-    """
-    try:
-        raw = zstandard.ZstdDecompressor().decompress(data[4:], max_output_size=PROFILE.itemsize)
-    except zstandard.ZstdError as error:
-        raise CorruptError("cannot be decompressed") from error
-    check = crc32(raw, crc32(key.encode())).to_bytes(4, "big")
-    if len(raw) != PROFILE.itemsize or check != data[:4]:
-        raise CorruptError("wrong checksum")
-    return np.frombuffer(raw, PROFILE).copy()
-
-
-def difference(keys: list[str], before: Rows, after: Rows) -> bytes:
-    """Return the compressed difference between two states of some keys."""
-    bits = before.view(np.uint8) ^ after.view(np.uint8)
-    raw = msgspec.msgpack.encode(Delta(keys, bits.tobytes()))
-    return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(raw)
-
-
-def unpack_difference(version: int, data: bytes) -> Delta:
-    """Return the difference that `difference` compressed.
-
-    Raises:
-        CorruptError: when the bytes are damaged or of another version.
-    """
-    if version != VERSION:
-        raise CorruptError(f"of version {version}")
-    try:
-        raw = zstandard.ZstdDecompressor().decompress(data)
-        return msgspec.msgpack.decode(raw, type=Delta)
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
-        raise CorruptError("damaged") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +46,8 @@ class Changes:
         if self.delta:
             row = {"batch": self.batch, "version": VERSION, "data": self.delta}
             connection.execute(profile_deltas.insert(), [row])
-        rows = [
-            {"key_id": key, "version": VERSION, "as_of": self.batch, "data": data}
-            for key, data in self.whole
-        ]
-        _replace(connection, profiles, rows)
-        named = [{"name": n, "version": VERSION, "data": data} for n, data in self.side.items()]
-        _replace(connection, side_inputs, named)
+        bulk.replace(connection, profiles, [(key, VERSION, self.batch, d) for key, d in self.whole])
+        bulk.replace(connection, side_inputs, [(n, VERSION, data) for n, data in self.side.items()])
         connection.execute(delete(profile_deltas).where(profile_deltas.c.batch < self.oldest))
 
 
@@ -126,7 +66,10 @@ class ProfileStore:
     told: list[str] = field(default_factory=list)
     _dirty: dict[str, int] = field(default_factory=dict)
     _urgent: list[str] = field(default_factory=list)
-    _behind: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
+    _read: dict[int, packing.Changes] = field(default_factory=dict)
+    _behind: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    _stored: StoredKeys = field(default_factory=StoredKeys)
+    _packer: Packer = field(default_factory=Packer)
 
     def open(self) -> dict[str, bytes]:
         """Read the differences that are not in whole rows yet; return the side inputs."""
@@ -145,36 +88,41 @@ class ProfileStore:
             sides = connection.execute(select(*side_inputs.c)).all()
         return {name: bytes(data) for name, version, data in sides if version == VERSION}
 
-    def load(self, keys: Sequence[str]) -> Rows:
-        """Return the profiles of keys that are not in memory, blank where there is none."""
-        rows = blank(len(keys))
+    def load(self, keys: Sequence[str]) -> dict[str, Rows]:
+        """Return the profiles of those keys that have one, each as one row."""
+        found: dict[str, Rows] = {}
         if self.engine is None:
-            return rows
-        place = {key: i for i, key in enumerate(keys)}
-        as_of = dict.fromkeys(keys, -1)
-        lost: set[str] = set()
+            return found
+        behind = {key: self._behind.pop(key) for key in keys if key in self._behind}
         with reading(self.engine) as connection:
-            for begin in range(0, len(keys), ASKED_AT_ONCE):
-                some = keys[begin : begin + ASKED_AT_ONCE]
-                found = connection.execute(select(*profiles.c).where(profiles.c.key_id.in_(some)))
-                for key, version, batch, data in found:
-                    as_of[key] = int(batch)
-                    why = self._fill(rows, place[key], key, int(version), bytes(data))
-                    if why:
-                        lost.add(key)
-                        self._give_up(key, why)
-        view = rows.view(np.uint8).reshape(len(rows), PROFILE.itemsize)
-        for key in keys:
-            for batch, bits in self._behind.pop(key, ()):
-                if batch > as_of[key] and key not in lost:
-                    view[place[key]] ^= np.frombuffer(bits, np.uint8)
-        return rows
+            for key, version, batch, data in self._asked(connection, keys):
+                why = self._fill(found, key, version, data)
+                young = [one for one in behind.pop(key, ()) if one[0] > batch]
+                if why:
+                    self._give_up(key, why)
+                elif young:
+                    behind[key] = young
+        for key, parts in behind.items():
+            row = words_of(found.setdefault(key, blank(1)))[0]
+            for batch, part in parts:
+                self._read[batch].apply(part, row)
+        if not self._behind:
+            self._read.clear()
+        return found
 
     def changes(
-        self, keys: list[str], before: Rows, after: Rows, events: int, side: dict[str, bytes],
+        self, keys: list[str], parts: Sequence[Changed], events: int, side: dict[str, bytes],
         rows_of: RowsOf,
     ) -> Changes | None:  # fmt: skip
-        """Return what this batch writes, or None for a watcher that keeps nothing."""
+        """Return what this batch writes, or None for a watcher that keeps nothing.
+
+        Args:
+            keys: the keys whose rows changed.
+            parts: the changes, which point into `keys`.
+            events: number of events in the batch.
+            side: the side inputs.
+            rows_of: gives whole rows.
+        """
         if self.engine is None:
             return None
         self.batch += 1
@@ -185,10 +133,32 @@ class ProfileStore:
         self._urgent.clear()
         for key in chosen:
             self._dirty.pop(key, None)
-        whole = [(key, pack(key, row)) for key, row in zip(chosen, rows_of(chosen), strict=True)]
         oldest = next(iter(self._dirty.values()), self.batch + 1)
-        delta = difference(keys, before, after) if keys else b""
-        return Changes(self.batch, delta, whole, oldest, side)
+        delta = packing.pack_changes(keys, parts)
+        return Changes(self.batch, delta, self._packed(chosen, rows_of(chosen)), oldest, side)
+
+    def is_whole(self, key: str) -> bool:
+        """Say whether the stored row of a key is all there is to know."""
+        return self.engine is not None and key not in self._dirty
+
+    def gone(self, keys: Sequence[str]) -> None:
+        """Take note that these keys are in memory no more, and must be asked for again."""
+        self._stored.add(keys)
+
+    def _packed(self, keys: Sequence[str], rows: Rows) -> list[tuple[str, bytes]]:
+        pack = self._packer.pack
+        return [(key, pack(key, row.data)) for key, row in zip(keys, words_of(rows), strict=True)]
+
+    def _asked(
+        self, connection: Connection, keys: Sequence[str]
+    ) -> Iterator[tuple[str, int, int, bytes]]:
+        """Yield the stored rows of those keys that have one."""
+        keys = self._stored.among(connection, keys)
+        for begin in range(0, len(keys), ASKED_AT_ONCE):
+            some = keys[begin : begin + ASKED_AT_ONCE]
+            found = connection.execute(select(*profiles.c).where(profiles.c.key_id.in_(some)))
+            for key, version, batch, data in found:
+                yield key, int(version), int(batch), bytes(data)
 
     def _forget_whole(self, connection: Connection) -> None:
         """Drop the differences that whole rows hold already."""
@@ -197,7 +167,7 @@ class ProfileStore:
             some = keys[begin : begin + ASKED_AT_ONCE]
             found = select(profiles.c.key_id, profiles.c.as_of).where(profiles.c.key_id.in_(some))
             for key, as_of in connection.execute(found):
-                young = [(batch, bits) for batch, bits in self._behind[key] if batch > as_of]
+                young = [(batch, part) for batch, part in self._behind[key] if batch > as_of]
                 if young:
                     self._behind[key] = young
                     self._dirty[key] = young[0][0]
@@ -207,24 +177,24 @@ class ProfileStore:
 
     def _take(self, batch: int, version: int, data: bytes) -> bool:
         try:
-            delta = unpack_difference(version, data)
+            delta = packing.unpack_changes(version, data)
         except CorruptError as error:
             self.told.append(
                 f"the profiles' changes since batch {batch} cannot be read ({error}): "
                 "profiles go on from their last whole state"
             )
             return False
-        size = PROFILE.itemsize
-        for i, key in enumerate(delta.keys):
-            self._behind.setdefault(key, []).append((batch, delta.bits[i * size : (i + 1) * size]))
+        self._read[batch] = delta
+        for key, part in delta.parts():
+            self._behind.setdefault(key, []).append((batch, part))
             self._dirty.setdefault(key, batch)
         return True
 
-    def _fill(self, rows: Rows, place: int, key: str, version: int, data: bytes) -> str:
+    def _fill(self, rows: dict[str, Rows], key: str, version: int, data: bytes) -> str:
         if version != VERSION:
             return f"is of version {version}, this keywatch knows {VERSION}"
         try:
-            rows[place] = unpack(key, data)[0]
+            rows[key] = unpack(key, data)
         except CorruptError as error:
             return f"is damaged ({error})"
         return ""
@@ -232,13 +202,3 @@ class ProfileStore:
     def _give_up(self, key: str, why: str) -> None:
         self.told.append(f"the profile of {key} {why}: the key is learned anew")
         self._urgent.append(key)
-
-
-def _replace(connection: Connection, table: Table, rows: Iterable[dict[str, object]]) -> None:
-    values = list(rows)
-    if not values:
-        return
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
-    names = [column.name for column in table.primary_key]
-    fresh = {c.name: insert.excluded[c.name] for c in table.c if c.name not in names}
-    connection.execute(insert.on_conflict_do_update(index_elements=names, set_=fresh), values)

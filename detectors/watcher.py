@@ -12,7 +12,18 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from detectors import alarm, behaviour, calibration, clocks, hours, network, rate, sessions, terms
+from detectors import (
+    alarm,
+    behaviour,
+    calibration,
+    clocks,
+    hours,
+    network,
+    packing,
+    rate,
+    sessions,
+    terms,
+)
 from detectors.arena import Arena
 from detectors.clocks import segment_starts
 from detectors.facts import UNKNOWN, KeyFacts
@@ -20,7 +31,8 @@ from detectors.fleet import Fleet, hashes
 from detectors.forest import Forest
 from detectors.fuse import fuse
 from detectors.geoip import GeoReader
-from detectors.profile import DAY_MS, Rows
+from detectors.packing import Changed
+from detectors.profile import DAY_MS, Rows, picked, words_of
 from detectors.round import Evidence, Round, evidence, strongest
 from detectors.store import Changes, ProfileStore
 from detectors.words import Reason
@@ -42,6 +54,7 @@ class WatchSettings(msgspec.Struct, frozen=True):
         lateness_s: an event older than this behind its key's clock is late.
         future_s: how far ahead of our own clock an event's time is believed.
         learning_days, learning_events, learning_active_days: until then a key is still learned.
+        profiles_in_memory: of more keys, those that were used longest ago wait in the database.
     """
 
     lateness_s: float = 600.0
@@ -49,6 +62,7 @@ class WatchSettings(msgspec.Struct, frozen=True):
     learning_days: int = 14
     learning_events: int = 50
     learning_active_days: int = 5
+    profiles_in_memory: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,31 +135,34 @@ class Watcher:
             batch: events, sorted by key and arrival.
             facts: what the key store knows of the batch's keys; keys may be missing.
         """
+        self._make_room()
         events = self._columns(batch, facts)
-        before = self._arena.rows[events.slots] if self._store.engine else None
+        changed: list[Changed] = []
         alerts = self._fleet.sources.alerts(batch, hashes(batch.keys), self._plausible(batch.ts_ms))
         if len(events.t):
             order, edges = rounds(events.row, events.t // DAY_MS)
             for begin, end in pairwise(edges):
                 for block in blocks(events.row, order[begin:end]):
-                    alerts += self._round(events, block)
+                    alerts += self._round(events, block, changed)
         late = int(events.late.sum())
         alerts.sort(key=lambda one: (one.ts, one.id))
-        return Step(tuple(alerts), len(batch), late, self._told(), self._changes(events, before))
+        return Step(tuple(alerts), len(batch), late, self._told(), self._changes(events, changed))
+
+    def _make_room(self) -> None:
+        """Let go of profiles, which the database has by now, if too many are in memory."""
+        gone = self._arena.make_room(self._settings.profiles_in_memory, self._store.is_whole)
+        if gone:
+            self._store.gone(gone)
 
     def _told(self) -> tuple[str, ...]:
         told = tuple(self._store.told)
         self._store.told.clear()
         return told
 
-    def _changes(self, events: "_Events", before: Rows | None) -> Changes | None:
-        if before is None:
-            return None
-        after = self._arena.rows[events.slots]
+    def _changes(self, events: "_Events", changed: list[Changed]) -> Changes | None:
         return self._store.changes(
             events.names,
-            before,
-            after,
+            changed,
             len(events.t),
             {"fleet": self._fleet.packed()},
             self._arena.of,
@@ -181,11 +198,11 @@ class Watcher:
         past = np.maximum(ts_ms, 0)
         return np.minimum(past, np.int64(now_ms)) if now_ms < FAR_MS else past
 
-    def _round(self, events: "_Events", which: Ints) -> list[Alert]:
+    def _round(self, events: "_Events", which: Ints, changed: list[Changed]) -> list[Alert]:
         used, inverse = np.unique(events.row[which], return_inverse=True)
         row = inverse.astype(np.int32)
         slots = events.slots[used]
-        rows = self._arena.rows[slots]
+        rows = self._arena.gathered(slots)
         t = events.t[which]
         starts = segment_starts(row)
         today = t[starts] // DAY_MS
@@ -209,7 +226,9 @@ class Watcher:
         rows["clock"] = t[last]
         rows["events"] += np.bincount(row, minlength=len(rows)).astype(np.uint32)
         rows["late"] += np.bincount(row, weights=day.late, minlength=len(rows)).astype(np.uint32)
-        self._arena.rows[slots] = rows
+        before = self._arena.put(slots, rows)
+        if self._store.engine:
+            changed.append(packing.changed(used.astype(np.int64), before, rows))
         return alerts
 
     def _open(self, rows: Rows, today: Ints, offset: Ints, t: Ints) -> Evidence:
@@ -217,7 +236,7 @@ class Watcher:
         closed = [np.zeros(len(rows)) for _ in range(3)]
         closing = np.flatnonzero((rows["day"] >= 0) & (rows["day"] != today))
         if len(closing):
-            past = rows[closing]
+            past = picked(rows, closing)
             said = behaviour.close(past)
             for column, values in zip(closed, (said.e, said.observed, said.expected), strict=True):
                 column[closing] = values
@@ -231,7 +250,7 @@ class Watcher:
             # Decided when a day opens, so that it does not depend on where a batch begins.
             past["mature"] = self._mature(past, today[closing])
             hours.foresee(past, today[closing], offset[closing])
-            rows[closing] = past
+            words_of(rows)[closing] = words_of(past)
         rows["first"] = np.where(rows["day"] < 0, t, rows["first"])
         rows["day"] = today
         return evidence(closed[0], Reason.OBJECTS, closed[1], closed[2])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from database.transaction import open_database, transaction
 from detectors.geoip import GeoReader
 from detectors.profile import PROFILE
-from detectors.watcher import Watcher
+from detectors.watcher import Watcher, WatchSettings
 from tests.detectors.events import cut, life
 
 GEO = GeoReader()
@@ -95,3 +95,26 @@ def test_a_lost_transaction_is_repeated_with_the_same_result(tmp_path):
         alerts += step.alerts
     assert alerts == expected
     assert state(again) == state(never)
+
+
+def test_profiles_that_wait_in_the_database_give_the_same_profiles_and_alerts(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("detectors.stored.MANY", 0)
+    batches = cut(life(11, keys=9), list(range(0, 400, 7)))
+    never = watcher()
+    expected = ran(never, batches)
+    engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+    crowded = Watcher(engine, GEO, WatchSettings(profiles_in_memory=2), clock=lambda: math.inf)
+    alerts, most = [], 0
+    for batch in batches:
+        step = crowded.step(batch, {})
+        with transaction(engine) as connection:
+            step.write(connection, 0.0)
+        assert step.told == ()
+        alerts += step.alerts
+        most = max(most, len(crowded._arena))
+    assert most < 9
+    crowded._arena.slots(sorted(state(never)))
+    assert differing(state(never), state(crowded)) == set()
+    assert alerts == expected
