@@ -37,6 +37,12 @@ class KeySettings(_Table, frozen=True):
     grace_days: Annotated[int, Meta(ge=0, description="how long a rotated key goes on working")] = (
         30
     )
+    grace_idle_days: Annotated[
+        int, Meta(ge=0, description="days without traffic that end a grace early; 0 for none do")
+    ] = 7
+    usage_days: Annotated[
+        int, Meta(ge=0, description="days that uses are kept for; 0 for ever")
+    ] = 400
     peppers: Annotated[
         dict[str, str],
         Meta(description="pepper id → pepper, for imported keys", extra={"secret": True}),

@@ -10,6 +10,7 @@ from keystore.issuers import Issuer
 from keystore.keys import DAY_S, Key
 from keystore.scheme import KeyScheme
 from keystore.store import KeyStore
+from keystore.usage import Use
 from keywatch.config import IssuerSettings, KeySettings
 from vocabulary.errors import ConfigError
 from vocabulary.moments import rfc3339
@@ -145,6 +146,28 @@ def key_json(key: Key, now: float) -> dict[str, Any]:
         "rotated_to": key.rotated_to,
         "last_used_at": _time(key.last_used_at),
     }
+
+
+def use_json(use: Use) -> dict[str, Any]:
+    """Return the JSON contract of a row of usage."""
+    return msgspec.structs.asdict(use) | {"hour": rfc3339(use.hour)}
+
+
+def usage_table(uses: Sequence[Use]) -> tuple[list[str], list[list[str]]]:
+    """Return columns and rows for a person, tokens only where there are any."""
+    columns = ["hour", "method", "status", "network", "requests"]
+    rows = [
+        [rfc3339(use.hour)[:16] + "Z", use.method, _status(use), use.network, f"{use.requests:,}"]
+        for use in uses
+    ]
+    if any(use.tokens for use in uses):
+        columns.append("tokens")
+        rows = [[*row, f"{use.tokens:,}"] for row, use in zip(rows, uses, strict=True)]
+    return columns, rows
+
+
+def _status(use: Use) -> str:
+    return f"{use.status_class}xx" if use.status_class else ""
 
 
 def _time(at: float | None) -> str | None:

@@ -10,6 +10,7 @@ from database import counters
 from database.transaction import transaction
 from detectors.facts import KeyFacts
 from detectors.watcher import Step, Watcher
+from keystore.meter import Meter
 from keywatch import exposure
 from streams import checkpoint, deadletter
 from streams.addresses import NO_PROXIES, Proxies
@@ -65,6 +66,7 @@ class Pipeline:
         keys: what is known of keys.
         respond: from alert to outbox.
         clock: epoch seconds.
+        meter: counts the uses of keys; None where nobody asks for them.
     """
 
     def __init__(
@@ -75,9 +77,12 @@ class Pipeline:
         keys: Keys,
         respond: Respond,
         clock: Clock,
+        *,
+        meter: Meter | None = None,
     ) -> None:
         self._engine, self._watcher, self._clean = engine, watcher, clean
         self._keys, self._respond, self._clock = keys, respond, clock
+        self._meter = meter
 
     def absorb(self, chunk: Chunk, log_format: Format, proxies: Proxies = NO_PROXIES) -> Outcome:
         """Take in a chunk: everything it leads to is committed when this returns.
@@ -106,7 +111,19 @@ class Pipeline:
             if newest_ms:
                 counters.put(connection, {"lag_ms": max(0, int(now * 1000) - newest_ms)})
             checkpoint.save(connection, chunk.source, chunk.position, now)
+            if self._meter and self._meter.is_due():
+                self._meter.flush(connection)
         return Outcome(len(lines), step.events, step.late, parsed.rejected, decided, step.told)
+
+    def settle(self, *, at_once: bool = False) -> None:
+        """Write down the uses of keys when it is time, though no chunk came in.
+
+        Raises:
+            DatabaseError: when they could not be written; throw the pipeline away.
+        """
+        if self._meter and (at_once or self._meter.is_due()):
+            with transaction(self._engine) as connection:
+                self._meter.flush(connection)
 
     def _recognized(self, exposures: Sequence[Exposure]) -> dict[str, KnownKey]:
         found = exposure.credentials(exposures)
@@ -120,7 +137,10 @@ class Pipeline:
         self._keys.look_up(names)
         batch = batch_of(parsed, self._keys.known)
         newest_ms = int(batch.ts_ms.max()) if len(batch) else 0
-        return self._watcher.step(batch, self._keys.facts(names)), newest_ms
+        facts = self._keys.facts(names)
+        if self._meter:
+            self._meter.add(batch, facts.keys())
+        return self._watcher.step(batch, facts), newest_ms
 
 
 def _totals(lines: int, step: Step) -> dict[str, int]:

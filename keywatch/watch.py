@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from actions.background import Background, running
 from detectors.watcher import Watcher
+from keystore.meter import Meter
 from keywatch import wiring
 from keywatch.config import Settings
 from keywatch.intake import intake, queue_up
@@ -16,6 +17,7 @@ from keywatch.keybook import KeyBook
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.pushes import Pushes
 from keywatch.sources import Stream, opened, refuse_foreign, reopen
+from keywatch.upkeep import Upkeep
 from keywatch.voice import Voice
 from vocabulary.errors import DatabaseError, TargetError
 
@@ -46,6 +48,7 @@ class Watch:
         self._geo = wiring.geo(settings.geoip)
         formats = [one.format for one in settings.sources if one.events == "access"]
         self._forest = wiring.forest(settings.watch.model, formats)
+        self._upkeep = Upkeep(engine, settings.keys)
         self._pipeline = self._fresh()
         self._failed: TargetError | None = None
 
@@ -67,6 +70,7 @@ class Watch:
             self._pushes(background) as pushes,
         ):
             self._loop(list(streams), background)
+            self._pipeline.settle(at_once=True)
             if self._once:
                 pushes.work_off()
         if self._once:
@@ -90,8 +94,18 @@ class Watch:
         # Without a source there is still the outbox to work off, and pushes to scan.
         while not self._stop.is_set() and (streams or not self._once):
             moved = [self._turn(stream, streams, background) for stream in list(streams)]
+            self._keep_up()
             if not any(moved):
                 self._stop.wait(IDLE_S)
+
+    def _keep_up(self) -> None:
+        """Do what time alone asks for; a database that is away is told of by the streams."""
+        try:
+            self._pipeline.settle()
+            for sentence in self._upkeep.turn():
+                self._voice.tell(sentence)
+        except DatabaseError:
+            self._pipeline = self._fresh()
 
     def _turn(self, stream: Stream, streams: list[Stream], background: Background) -> bool:
         """Take one chunk of a stream, if there is one; drop the stream when it is at its end."""
@@ -143,7 +157,8 @@ class Watch:
             self._policy, self._enabled, book.known_key, lambda _: time.time()
         )
         watcher = Watcher(self._engine, self._geo, forest=self._forest)
-        return Pipeline(self._engine, watcher, self._clean, book, respond, time.time)
+        meter = Meter(time.time)
+        return Pipeline(self._engine, watcher, self._clean, book, respond, time.time, meter=meter)
 
     def _report(self, stream: Stream, outcome: Outcome) -> None:
         for sentence in outcome.told:

@@ -190,5 +190,57 @@ def rotate(
     print_key(store, store.get(key_id), as_json=False, err=True)
 
 
+@command.command()
+@key_argument
+@click.option(
+    "--since", default="24h", show_default=True, metavar="DURATION", help="How far back to look."
+)
+@json_option
+@click.pass_context
+def usage(ctx: click.Context, key_id: str, since: str, as_json: bool) -> None:
+    """Show how a key was used: per hour, method, status class and network."""
+    from database.transaction import reading
+    from keystore.usage import of_key
+    from keywatch.keystores import usage_table, use_json
+
+    store = key_store_of(ctx)
+    with reading(store.engine) as connection:
+        uses = of_key(connection, key_id, store.clock() - seconds_of(since))
+    if as_json:
+        print_json([use_json(use) for use in uses])
+    else:
+        print_table(*usage_table(uses))
+
+
+@command.command("close-graces")
+@click.option("--idle", default="7d", show_default=True, help="How long without traffic.")
+@click.option("--dry-run", is_flag=True, help="Only say which they are.")
+@json_option
+@click.pass_context
+def close_graces(ctx: click.Context, idle: str, dry_run: bool, as_json: bool) -> None:
+    """Revoke rotated keys that nobody uses any more; `watch` does so by itself.
+
+    Only where uses were counted for so long without a gap.
+    """
+    from database.transaction import reading, transaction
+    from keystore import graces
+    from keywatch.keystores import key_json, table
+
+    store = key_store_of(ctx)
+    now, idle_s = store.clock(), seconds_of(idle)
+    if dry_run:
+        with reading(store.engine) as connection:
+            found = graces.idle(connection, idle_s)
+    else:
+        with transaction(store.engine) as connection:
+            found = graces.close(connection, idle_s, actor=person(), now=now)
+    if as_json:
+        print_json([key_json(key, now) for key in found])
+    elif found:
+        print_table(*table(found, now))
+    else:
+        click.echo("no grace ends early")
+
+
 for verb in VERBS:
     command.add_command(verb)

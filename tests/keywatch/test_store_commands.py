@@ -196,3 +196,36 @@ def test_the_store_takes_the_limits_that_the_gateway_can_keep(text):
     assert takes(lambda: narrow.limits([text]), UsageError) == takes(
         lambda: limit_of(text), KeywatchError
     )
+
+
+def test_what_was_watched_is_shown_as_usage(as_json, keywatch, tmp_path):
+    key = as_json("keys", "create")["id"]
+    line = {
+        "time_iso8601": "2026-03-01T12:30:00+00:00",
+        "remote_addr": "203.0.113.7",
+        "request": "GET /v1/things HTTP/1.1",
+        "status": 200,
+        "body_bytes_sent": 1,
+        "http_user_agent": "x",
+        "request_id": "r",
+        "api_key_id": key,
+    }
+    log = tmp_path / "access.log"
+    log.write_text("".join(json.dumps(line | {"request_id": str(n)}) + "\n" for n in range(5)))
+    code, _, err = keywatch("watch", "--access-log", str(log), "--format", "nginx-json", "--once")
+    assert code == 0, err
+    assert as_json("keys", "usage", key, "--since", "999999h") == [
+        {
+            "key_id": key,
+            "hour": "2026-03-01T12:00:00.000Z",
+            "method": "GET",
+            "status_class": 2,
+            "network": "203.0.113.0/24",
+            "requests": 5,
+            "tokens": 0,
+        }
+    ]
+    assert as_json("keys", "show", key)["last_used_at"] == "2026-03-01T12:30:00.000Z"
+    code, out, _ = keywatch("keys", "usage", key, "--since", "999999h")
+    assert (code, "203.0.113.0/24" in out, "2xx" in out) == (0, True, True)
+    assert "no grace" in keywatch("keys", "close-graces")[1]

@@ -1,0 +1,116 @@
+"""Counting uses from batches of access events, in memory, until it is time to write them down.
+
+What was counted since the last flush is lost when the process dies: at most a minute of an
+aggregate, against a database row for each key and network in every batch.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+from sqlalchemy import Connection
+
+from keystore import usage
+from keystore.usage import METHODS, Use, network_of
+from vocabulary.access import EventBatch, Ints
+
+FLUSH_S = 60.0
+MOST = 200_000
+"""So many different rows are written at once, however early it is."""
+
+_Place = tuple[str, int, str, int, str]
+_NOTHING = (0, 0)
+
+
+class Meter:
+    """Adds up batches; one thread.
+
+    Args:
+        clock: epoch seconds.
+        flush_s: seconds between two flushes.
+    """
+
+    def __init__(self, clock: Callable[[], float], flush_s: float = FLUSH_S) -> None:
+        self._clock, self._flush_s = clock, flush_s
+        self._counted: dict[_Place, tuple[int, int]] = {}
+        self._latest: dict[str, float] = {}
+        self._newest = 0.0
+        self._flushed = clock()
+
+    def add(self, batch: EventBatch, ours: Collection[str], tokens: Ints | None = None) -> None:
+        """Count a batch.
+
+        Args:
+            batch: events of any keys.
+            ours: keys of the store; others are not counted, or anybody could fill the table.
+            tokens: AI tokens of each event, shape (n,); None where the log says nothing.
+        """
+        if not len(batch):
+            return
+        now = self._clock()
+        self._newest = max(self._newest, min(now, float(batch.ts_ms.max()) / 1000))
+        if not ours:
+            return
+        counted = self._counted
+        for place, requests, spent in _added_up(batch, ours, tokens):
+            before = counted.get(place, _NOTHING)
+            counted[place] = (before[0] + requests, before[1] + spent)
+        for key_id, at in _latest(batch, ours):
+            self._latest[key_id] = max(self._latest.get(key_id, 0.0), min(at, now))
+
+    def is_due(self) -> bool:
+        """Whether it is time to flush."""
+        return len(self._counted) >= MOST or self._clock() - self._flushed >= self._flush_s
+
+    def flush(self, connection: Connection) -> None:
+        """Write down what was counted, in the caller's transaction; then count anew.
+
+        Where nothing came in since the last flush, all is known up to now.
+        """
+        now = self._clock()
+        uses = [Use(*place, *counted) for place, counted in self._counted.items()]
+        usage.record(connection, uses, self._latest, self._newest or now)
+        self._counted, self._latest = {}, {}
+        self._newest, self._flushed = 0.0, now
+
+
+def _added_up(
+    batch: EventBatch, ours: Collection[str], tokens: Ints | None
+) -> list[tuple[_Place, int, int]]:
+    """Return each place of the batch once, with its requests and tokens."""
+    hours, hour = np.unique(batch.ts_ms // (usage.HOUR_S * 1000), return_inverse=True)
+    methods, method = _coded([m if m in METHODS else "other" for m in batch.methods], batch.method)
+    networks, network = _coded([network_of(ip) for ip in batch.ips], batch.ip)
+    status = np.where((batch.status >= 100) & (batch.status < 600), batch.status // 100, 0)  # noqa: PLR2004
+    sizes = (len(batch.keys), len(hours), len(methods), 6, len(networks))
+    packed = np.ravel_multi_index((batch.key, hour, method, status, network), sizes)
+    places, inverse, requests = np.unique(packed, return_inverse=True, return_counts=True)
+    spent = np.zeros(len(places), dtype=np.int64)
+    if tokens is not None:
+        np.add.at(spent, inverse, tokens)
+    columns = [column.tolist() for column in np.unravel_index(places, sizes)]
+    rows = zip(*columns, requests.tolist(), spent.tolist(), strict=True)
+    return [
+        (
+            (batch.keys[k], int(hours[h]) * usage.HOUR_S, methods[m], s, networks[n]),
+            count,
+            amount,
+        )
+        for k, h, m, s, n, count, amount in rows
+        if batch.keys[k] in ours
+    ]
+
+
+def _coded(values: Sequence[str], codes: "np.typing.NDArray[np.int32]") -> tuple[list[str], Ints]:
+    """Return the distinct values, and for each event which of them."""
+    distinct = list(dict.fromkeys(values)) or [""]
+    places = {value: place for place, value in enumerate(distinct)}
+    table = np.array([places[value] for value in values] or [0], dtype=np.int64)
+    return distinct, table[codes]
+
+
+def _latest(batch: EventBatch, ours: Collection[str]) -> list[tuple[str, float]]:
+    """Return the last use of each key; events are sorted by key."""
+    starts = np.flatnonzero(np.diff(batch.key, prepend=-1))
+    newest = np.maximum.reduceat(batch.ts_ms, starts) / 1000
+    named = zip(batch.key[starts].tolist(), newest.tolist(), strict=True)
+    return [(batch.keys[k], at) for k, at in named if batch.keys[k] in ours]

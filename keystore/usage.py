@@ -1,0 +1,147 @@
+"""How much each key is used, per hour, method, status class and network, and when it was last.
+
+Also until when that is known: who counts says so with every flush, and a gap is remembered, so
+that silence is not taken for a key that nobody uses.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from ipaddress import ip_network
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from database import counters
+from database.schema import keys, usage
+from database.transaction import in_commit_order
+
+HOUR_S = 3600
+GAP_S = 600
+"""A longer silence of whoever counts is a gap."""
+METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS".split())
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
+_SINCE, _UNTIL = "usage_heard_since_s", "usage_heard_until_s"
+
+
+class Use(msgspec.Struct, frozen=True):
+    """A row of the table `usage`.
+
+    Attributes:
+        hour: epoch seconds of its beginning.
+        method: one of `METHODS`, or "other".
+        status_class: 2 for 200 to 299; 0 when unknown.
+        network: a /24 or /48; empty when unknown.
+        tokens: AI tokens, as the access log says.
+    """
+
+    key_id: str
+    hour: int
+    method: str
+    status_class: int
+    network: str
+    requests: int
+    tokens: int = 0
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """From when to when usage is known without a gap, epoch seconds."""
+
+    since: float
+    until: float
+
+
+def record(
+    connection: Connection, uses: Sequence[Use], latest: Mapping[str, float], until: float
+) -> None:
+    """Add up what was counted.
+
+    Args:
+        connection: a write transaction.
+        uses: what is added to what is there.
+        latest: key id → epoch seconds of its last use; written when that moves it by an hour.
+        until: epoch seconds up to which all was counted.
+    """
+    in_commit_order(connection)
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    if uses:
+        statement = insert(usage)
+        added = {name: usage.c[name] + statement.excluded[name] for name in ("requests", "tokens")}
+        statement = statement.on_conflict_do_update(
+            index_elements=list(usage.primary_key), set_=added
+        )
+        rows = sorted(uses, key=lambda use: (use.key_id, use.hour))
+        connection.execute(statement, [msgspec.structs.asdict(use) for use in rows])
+    _touch(connection, latest)
+    _hear(connection, until)
+
+
+def heard(connection: Connection) -> Heard | None:
+    """Return from when to when usage is known; None when nobody ever counted."""
+    known = counters.all_of(connection)
+    return Heard(known[_SINCE], known[_UNTIL]) if _UNTIL in known else None
+
+
+def of_key(connection: Connection, key_id: str, since: float) -> list[Use]:
+    """Return the rows of a key from the hour of `since` on, the oldest first."""
+    query = (
+        select(usage)
+        .where(usage.c.key_id == key_id, usage.c.hour > since - HOUR_S)
+        .order_by(usage.c.hour, usage.c.method, usage.c.status_class, usage.c.network)
+    )
+    return [Use(**row) for row in connection.execute(query).mappings()]
+
+
+def tokens_since(connection: Connection, key_id: str, since: float) -> int:
+    """Return the AI tokens that a key used from the hour of `since` on."""
+    query = select(func.coalesce(func.sum(usage.c.tokens), 0)).where(
+        usage.c.key_id == key_id, usage.c.hour > since - HOUR_S
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def prune(connection: Connection, before: float) -> int:
+    """Forget hours that began before `before`; return the number of rows."""
+    in_commit_order(connection)
+    return connection.execute(delete(usage).where(usage.c.hour < before)).rowcount
+
+
+@lru_cache(maxsize=65_536)
+def network_of(ip: str) -> str:
+    """Return the block that an address is counted under: /24 of IPv4, /48 of IPv6."""
+    if _IPV4.fullmatch(ip):  # parsing it as an address takes ten times as long
+        return ip[: ip.rindex(".")] + ".0/24"
+    try:
+        return str(ip_network((ip, 48), strict=False)) if ":" in ip else ""
+    except ValueError:
+        return ""
+
+
+def _touch(connection: Connection, latest: Mapping[str, float]) -> None:
+    """Write last uses, at most once an hour a key; that is no change of the key."""
+    moved = [
+        {"key": key_id, "at": at, "floor": at - HOUR_S} for key_id, at in sorted(latest.items())
+    ]
+    if not moved:
+        return
+    connection.execute(_TOUCH, moved)
+
+
+def _hear(connection: Connection, until: float) -> None:
+    known = heard(connection)
+    if known is None or until > known.until + GAP_S:
+        counters.put(connection, {_SINCE: int(until)})
+    if known is None or until > known.until:
+        counters.put(connection, {_UNTIL: int(until)})
+
+
+_TOUCH = (
+    update(keys)
+    .where(
+        keys.c.id == bindparam("key"),
+        or_(keys.c.last_used_at.is_(None), keys.c.last_used_at <= bindparam("floor")),
+    )
+    .values(last_used_at=bindparam("at"))
+)

@@ -1,0 +1,227 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from database.transaction import reading, transaction
+from keystore import graces, usage
+from keystore.audit import rows_of
+from keystore.issue import KeyOrder
+from keystore.meter import Meter
+from keystore.scheme import DAY_S
+from keystore.usage import network_of
+from vocabulary.access import EventBatch
+
+BY = {"actor": "ann", "reason": "a test"}
+HOUR_S = 3600
+
+
+def batch(events) -> EventBatch:
+    """Make a batch of (key, epoch seconds, ip, method, status), as streams would."""
+    events = sorted(events, key=lambda event: event[0])
+    columns = [list(column) for column in zip(*events, strict=True)] or [[], [], [], [], []]
+
+    def coded(values):
+        distinct = sorted(set(values))
+        return distinct, np.array([distinct.index(value) for value in values], dtype=np.int32)
+
+    keys, key = coded(columns[0])
+    ips, ip = coded(columns[2])
+    methods, method = coded(columns[3])
+    n = len(events)
+    nothing = np.zeros(n, dtype=np.int32)
+    return EventBatch(
+        keys=keys, key=key, arrival=np.arange(n),
+        ts_ms=np.array([int(at * 1000) for at in columns[1]], dtype=np.int64),
+        ips=ips, ip=ip, methods=methods, method=method, paths=[""], path=nothing, agents=[""],
+        agent=nothing, status=np.array(columns[4], dtype=np.int32),
+        size=np.zeros(n, dtype=np.int64), accepted=np.ones(n, dtype=bool),
+    )  # fmt: skip
+
+
+def flush(store, meter):
+    with transaction(store.engine) as connection:
+        meter.flush(connection)
+
+
+def uses(store, key_id, since=0.0):
+    with reading(store.engine) as connection:
+        return usage.of_key(connection, key_id, since)
+
+
+events = st.lists(
+    st.tuples(
+        st.sampled_from(["", "credential:ab", "key_a", "key_b", "key_c"]),
+        st.integers(1_750_000_000, 1_750_020_000),
+        st.sampled_from(["203.0.113.7", "203.0.113.9", "2001:db8::1", "", "nonsense"]),
+        st.sampled_from(["GET", "POST", "\x16\x03", "get"]),
+        st.sampled_from([0, 200, 204, 401, 599, 999]),
+    ),
+    max_size=40,
+)
+
+
+@given(st.lists(events, max_size=3))
+def test_what_is_counted_is_what_came(batches):
+    meter = Meter(lambda: 1_760_000_000.0)
+    for each in batches:
+        meter.add(batch(each), {"key_a", "key_b"})
+    slow = Counter(
+        (
+            key,
+            at // HOUR_S * HOUR_S,
+            method if method in usage.METHODS else "other",
+            status // 100 if 100 <= status < 600 else 0,
+            network_of(ip),
+        )
+        for each in batches
+        for key, at, ip, method, status in each
+        if key in {"key_a", "key_b"}
+    )
+    assert {place: requests for place, (requests, _) in meter._counted.items()} == slow
+
+
+@pytest.mark.parametrize(
+    ("ip", "network"),
+    [
+        ("203.0.113.7", "203.0.113.0/24"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("", ""),
+        ("x", ""),
+    ],
+)
+def test_networks(ip, network):
+    assert network_of(ip) == network
+
+
+def test_counts_of_several_flushes_add_up(store, clock):
+    meter = Meter(clock)
+    for _ in range(2):
+        meter.add(
+            batch([("key_a", clock.now, "203.0.113.7", "GET", 200)] * 3),
+            {"key_a"},
+            np.array([5, 6, 7]),
+        )
+        flush(store, meter)
+    (use,) = uses(store, "key_a")
+    assert (use.requests, use.tokens) == (6, 36)
+    assert use.hour == clock.now // HOUR_S * HOUR_S
+    with reading(store.engine) as connection:
+        assert usage.tokens_since(connection, "key_a", clock.now) == 36
+        assert usage.tokens_since(connection, "key_a", clock.now + HOUR_S) == 0
+
+
+def test_the_last_use_is_kept_to_the_hour_and_is_no_change(store, clock):
+    key = store.create(KeyOrder(), **BY).key
+    meter = Meter(clock)
+    for wait, written in ((0, True), (60, False), (HOUR_S, True)):
+        clock.now += wait
+        before = store.get(key.id).last_used_at
+        meter.add(batch([(key.id, clock.now, "203.0.113.7", "GET", 200)]), {key.id})
+        flush(store, meter)
+        assert store.get(key.id).last_used_at == (clock.now if written else before)
+    assert store.get(key.id).change_seq == key.change_seq
+
+
+def test_an_event_of_the_future_does_not_move_the_last_use_beyond_now(store, clock):
+    key = store.create(KeyOrder(), **BY).key
+    meter = Meter(clock)
+    meter.add(batch([(key.id, clock.now + DAY_S, "", "GET", 200)]), {key.id})
+    flush(store, meter)
+    assert store.get(key.id).last_used_at == clock.now
+
+
+def test_old_hours_are_forgotten(store, clock):
+    meter = Meter(clock)
+    for at in (clock.now - 2 * DAY_S, clock.now):
+        meter.add(batch([("key_a", at, "", "GET", 200)]), {"key_a"})
+    flush(store, meter)
+    with transaction(store.engine) as connection:
+        assert usage.prune(connection, clock.now - DAY_S) == 1
+    assert len(uses(store, "key_a")) == 1
+
+
+class Rotated:
+    """A key in grace, and somebody who counts every minute."""
+
+    def __init__(self, store, clock):
+        self.store, self.clock, self.meter = store, clock, Meter(clock)
+        self.listen(HOUR_S)
+        self.old = store.create(KeyOrder(), **BY).key
+        self.new = store.rotate(self.old.id, **BY).key
+
+    def listen(self, seconds, *events_, step=300):
+        for _ in range(0, int(seconds), step):
+            self.clock.now += step
+            if events_:
+                named = [(key, self.clock.now, "", "GET", 200) for key in events_]
+                self.meter.add(batch(named), set(events_))
+            flush(self.store, self.meter)
+
+    def closed(self):
+        with transaction(self.store.engine) as connection:
+            found = graces.close(connection, DAY_S, actor="keywatch", now=self.clock.now)
+        return [key.id for key in found]
+
+
+@pytest.fixture
+def rotated(local, clock):
+    return Rotated(local, clock)
+
+
+def test_a_grace_ends_early_when_nobody_uses_the_key(rotated):
+    rotated.listen(DAY_S / 2, rotated.new.id)
+    assert rotated.closed() == []
+    rotated.listen(DAY_S / 2 + HOUR_S, rotated.new.id)
+    assert rotated.closed() == [rotated.old.id]
+    old = rotated.store.get(rotated.old.id)
+    assert (old.state, old.previous_state) == ("revoked", "deprecated")
+    with reading(rotated.store.engine) as connection:
+        last = rows_of(connection, old.id)[-1]
+    assert (last.verb, rotated.new.id in last.reason) == ("close_grace", True)
+    assert rotated.store.restore(old.id, **BY).state == "deprecated"
+
+
+def test_a_grace_goes_on_while_the_key_is_used(rotated):
+    for _ in range(4):
+        rotated.listen(DAY_S / 2, rotated.new.id)
+        rotated.listen(300, rotated.old.id)
+        assert rotated.closed() == []
+
+
+def test_silence_of_whoever_counts_ends_no_grace(rotated):
+    rotated.listen(DAY_S / 2)
+    rotated.clock.now += DAY_S
+    rotated.listen(300)
+    assert rotated.closed() == []
+    rotated.listen(DAY_S + HOUR_S)
+    assert rotated.closed() == [rotated.old.id]
+
+
+def test_a_backlog_ends_no_grace(rotated):
+    """Events of long ago come in now: what the key did since is not known yet."""
+    clock = rotated.clock
+    rotated.listen(HOUR_S)
+    then = clock.now
+    clock.now += 3 * DAY_S
+    rotated.meter.add(batch([("key_x", then + 60, "", "GET", 200)]), {"key_x"})
+    flush(rotated.store, rotated.meter)
+    assert rotated.closed() == []
+
+
+def test_only_rotated_keys_end_early(local, clock):
+    rotated = Rotated(local, clock)
+    only = local.create(KeyOrder(), **BY).key
+    local.deprecate(only.id, grace_s=20 * DAY_S, **BY)
+    rotated.listen(2 * DAY_S)
+    assert rotated.closed() == [rotated.old.id]
+
+
+def test_nobody_counted_ever(local, clock):
+    old = local.create(KeyOrder(), **BY).key
+    local.rotate(old.id, **BY)
+    clock.now += 10 * DAY_S
+    with transaction(local.engine) as connection:
+        assert graces.close(connection, DAY_S, actor="keywatch", now=clock.now) == []
