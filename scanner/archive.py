@@ -1,32 +1,44 @@
-"""Containers: what is compressed or packed is opened in memory, within limits.
+"""Containers: what is compressed or packed is opened as it streams by, within limits.
 
-A tar archive needs no opening: its members lie in it as they are, and are found by reading it
-like any text. Only the name of the member that holds a finding is looked up.
+Each kind of container is a file in scanner/archives/. Small members are laid end to end, many to
+a piece, and long ones come in windows, so that neither ten million members nor one of ten
+gigabytes cost more than their bytes.
 """
 
-import bz2
-import gzip
 import io
-import lzma
-import zipfile
-import zlib
+import re
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import IO
+from functools import cache
+from importlib import import_module
+from typing import IO, Protocol, cast
 
 from scanner.windows import Window, windows
 
 MAX_DEPTH = 5
 MAX_MEMBERS = 100_000
+"""Of kinds whose table of contents is read whole."""
 MAX_BYTES = 1 << 30
+MAX_FOLD = 20
+"""An archive may unfold to `MAX_BYTES`, or so many times its own size where that is more."""
 MAX_RATIO = 200
 _FREE = 16 << 20  # no ratio is too high for so few bytes
+SMALL = 256 << 10
 TAR_MAGIC = 257
-_BLOCK = 512
+_PIECE = 4 << 20
+_SPOOLED = 16 << 20
+
+Read = Callable[[int], bytes]
 
 
 class LimitError(Exception):
     """An archive asks for more than is given to one."""
+
+
+class DamagedError(Exception):
+    """An archive is not what its kind's format says; the message says how."""
 
 
 @dataclass(slots=True)
@@ -37,12 +49,13 @@ class Budget:
         packed: bytes of the outermost archive.
         used: bytes that it has unfolded to.
         notes: what was left out, and why.
+        opened: containers by kind.
     """
 
     packed: int
     used: int = 0
-    members: int = MAX_MEMBERS
     notes: list[str] = field(default_factory=list)
+    opened: dict[str, int] = field(default_factory=dict)
 
     def take(self, size: int) -> None:
         """Count unfolded bytes.
@@ -51,20 +64,26 @@ class Budget:
             LimitError: there is too much of it.
         """
         self.used += size
-        if self.used > MAX_BYTES:
-            raise LimitError(f"unfolds to more than {MAX_BYTES >> 20} MiB")
+        if self.used > max(MAX_BYTES, self.packed * MAX_FOLD):
+            raise LimitError(f"unfolds to more than {MAX_BYTES >> 20} MiB and {MAX_FOLD}-fold")
         if self.used > max(_FREE, self.packed * MAX_RATIO):
             raise LimitError(f"unfolds more than {MAX_RATIO}-fold")
 
-    def member(self) -> None:
-        """Count a member.
+
+class Opener(Protocol):
+    """Opens one kind of container."""
+
+    def __call__(self, raw: IO[bytes], note: Callable[[str], None]) -> Iterator[tuple[str, Read]]:
+        """Yield members and how to read them, each before the next is asked for.
+
+        Args:
+            raw: the archive; `seek` works where the kind asks for it.
+            note: told of members that are left out.
 
         Raises:
-            LimitError: there are too many.
+            LimitError, DamagedError, or an error of the library that reads the format.
         """
-        self.members -= 1
-        if self.members < 0:
-            raise LimitError(f"holds more than {MAX_MEMBERS} members")
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,141 +91,323 @@ class Container:
     """A kind of archive.
 
     Attributes:
-        magic: pattern for hyperscan.
+        magic: pattern for hyperscan, of one width.
         at: where in the archive the magic ends.
-        open: the archive, what may be used → names of members and streams of them.
+        width: of the magic.
+        packs: it compresses, so that what comes out counts against the limits.
+        seeks: it needs an archive that it can go to and fro in.
+        named: it shows in a finding's way of decodings.
+        also: it is scanned as it is as well.
     """
 
     name: str
     magic: str
     at: int
-    open: Callable[[IO[bytes], Budget], Iterator[tuple[str, IO[bytes]]]]
+    width: int
+    open: Opener
+    packs: bool = True
+    seeks: bool = False
+    named: bool = True
+    also: bool = False
+
+    def begins(self, head: bytes) -> bool:
+        """Say whether a text that begins with these bytes is one."""
+        pattern = re.compile(self.magic.encode(), re.DOTALL)
+        return bool(pattern.match(head, self.at - self.width))
 
 
-def members(container: Container, raw: IO[bytes], budget: Budget) -> Iterator[tuple[str, Window]]:
-    """Yield every member of an archive in windows.
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Members in one buffer, or a window of a long one.
+
+    Attributes:
+        names: of the members, each with `!` before it, or empty.
+        starts, ends: where they lie in the buffer.
+        kinds: the containers on the way to them, outermost first.
+        depth: how many containers that are.
+    """
+
+    names: list[str]
+    data: bytes | bytearray
+    starts: list[int]
+    ends: list[int]
+    kinds: tuple[str, ...]
+    depth: int
+    window: Window | None = None
+
+
+def kind_of(head: bytes) -> Container | None:
+    """Return the kind of container that begins with these bytes; None for ordinary text."""
+    if not _any().match(head) and head[TAR_MAGIC : TAR_MAGIC + 5] != b"ustar":
+        return None  # decided in a microsecond, for members by the million
+    return next((kind for kind in CONTAINERS if kind.begins(head)), None)
+
+
+@cache
+def _any() -> re.Pattern[bytes]:
+    """Return a pattern for the magics that stand at the very beginning."""
+    magics = [kind.magic.encode() for kind in CONTAINERS if kind.at == kind.width]
+    return re.compile(b"|".join(magics), re.DOTALL)
+
+
+def unfold(
+    kind: Container,
+    raw: IO[bytes],
+    budget: Budget,
+    prefix: str = "",
+    kinds: tuple[str, ...] = (),
+    depth: int = 1,
+) -> Iterator[Piece]:
+    """Yield all that an archive holds, and all that archives in it hold.
 
     What cannot be read, and what goes beyond the limits, is said in `budget.notes`.
+
+    Args:
+        kind: of the archive.
+        raw: the archive.
+        budget: of the outermost.
+        prefix: name of the archive within the outermost.
+        kinds: containers on the way to it.
+        depth: how many that are, and this one.
     """
+    if depth > MAX_DEPTH:
+        budget.notes.append(f"archive is nested deeper than {MAX_DEPTH}")
+        return
+    budget.opened[kind.name] = budget.opened.get(kind.name, 0) + 1
+    below = (*kinds, kind.name) if kind.named else kinds
+    pack = _Pack(below, depth)
+
+    def note(said: str) -> None:
+        budget.notes.append(f"{prefix}!{said}" if prefix else said)
+
     try:
-        for name, stream in container.open(raw, budget):
-            for window in windows(_counted(stream, name, budget)):
-                yield name, window
+        with _gone_to_and_fro(raw) if kind.seeks else nullcontext(raw) as opened:
+            for name, read in kind.open(opened, note):
+                whole = f"{prefix}!{name}" if name else prefix
+                counted = _counted(read, whole, budget, packs=kind.packs)
+                yield from _member(pack, whole, counted, budget)
     except LimitError as error:
-        budget.notes.append(f"{container.name} archive {error}")
-    except _BROKEN as error:
-        budget.notes.append(f"{container.name} archive is damaged: {_said(error)}")
+        budget.notes.append(f"{kind.name} archive {error}")
+    except _broken() as error:
+        budget.notes.append(f"{kind.name} archive is damaged: {_said(error)}")
+    yield from pack.flushed()
 
 
-_BROKEN = (
-    OSError, EOFError, ValueError, NotImplementedError, RuntimeError,
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError,
-)  # fmt: skip
+def _member(pack: "_Pack", name: str, read: Read, budget: Budget) -> Iterator[Piece]:
+    head = _filled(read, SMALL)
+    inner = kind_of(head)
+    if inner:
+        yield from pack.flushed()
+        if len(head) < SMALL:
+            yield from unfold(inner, io.BytesIO(head), budget, name, pack.kinds, pack.depth + 1)
+        elif inner.also:
+            with _gone_to_and_fro(_Stream(head, read)) as kept:
+                yield from unfold(inner, kept, budget, name, pack.kinds, pack.depth + 1)
+                kept.seek(0)
+                yield from pack.long(name, kept.read)
+        else:
+            stream = cast("IO[bytes]", _Stream(head, read))
+            yield from unfold(inner, stream, budget, name, pack.kinds, pack.depth + 1)
+        if len(head) >= SMALL or not inner.also:
+            return
+    if len(head) < SMALL:
+        if pack.used + len(head) + 1 > _PIECE:
+            yield from pack.flushed()
+        pack.put(name, head)
+    else:
+        yield from pack.flushed()
+        yield from pack.long(name, _Stream(head, read).read)
+
+
+class _Pack:
+    """Small members, gathered until they fill a piece."""
+
+    def __init__(self, kinds: tuple[str, ...], depth: int) -> None:
+        self.kinds, self.depth = kinds, depth
+        self._begin()
+
+    def _begin(self) -> None:
+        self._parts: list[bytes] = [b"\n"]
+        self.used = 1
+        self._names: list[str] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def put(self, name: str, text: bytes) -> None:
+        """Add a member; a line feed stands before and after each."""
+        self._names.append(name)
+        self._starts.append(self.used)
+        self._ends.append(self.used + len(text))
+        self._parts += (text, b"\n")
+        self.used += len(text) + 1
+
+    def flushed(self) -> Iterator[Piece]:
+        """Yield what has gathered."""
+        if self._names:
+            data = b"".join(self._parts)
+            yield Piece(self._names, data, self._starts, self._ends, self.kinds, self.depth)
+            self._begin()
+
+    def long(self, name: str, read: Read) -> Iterator[Piece]:
+        """Yield a long member in windows."""
+        for window in windows(read):
+            size = len(window.data)
+            yield Piece([name], window.data, [0], [size], self.kinds, self.depth, window)
+
+
+class _Stream(io.RawIOBase):
+    """A stream that can only be read on, with what was read of it put back."""
+
+    def __init__(self, head: bytes, read: Read) -> None:
+        super().__init__()
+        self._head, self._read = head, read
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to so many bytes; nothing at the end."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(1 << 20), b""))
+        if not self._head:
+            return self._read(size)
+        got, self._head = self._head[:size], self._head[size:]
+        return got
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        """Read into a buffer."""
+        got = self.read(len(buffer))
+        buffer[: len(got)] = got
+        return len(got)
+
+
+@contextmanager
+def _gone_to_and_fro(raw: IO[bytes] | _Stream) -> Iterator[IO[bytes]]:
+    """Copy what is only a stream to where one can seek: memory, or a temporary file."""
+    if raw.seekable():
+        yield cast("IO[bytes]", raw)
+        return
+    with tempfile.SpooledTemporaryFile(_SPOOLED) as kept:
+        while part := raw.read(1 << 20):
+            kept.write(part)
+        kept.seek(0)
+        yield kept
+
+
+def _filled(read: Read, size: int) -> bytes:
+    parts, left = [], size
+    while left and (part := read(left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def exactly(read: Read, size: int) -> bytes:
+    """Read so many bytes.
+
+    Raises:
+        DamagedError: there are fewer.
+    """
+    got = _filled(read, size)
+    if len(got) < size:
+        raise DamagedError("it ends too early")
+    return got
+
+
+def limited(read: Read, size: int) -> Read:
+    """Return a read that ends after `size` bytes; it raises DamagedError where there are fewer."""
+    left = size
+
+    def some(wanted: int) -> bytes:
+        nonlocal left
+        if not left:
+            return b""
+        got = read(min(wanted, left))
+        if not got:
+            raise DamagedError("it ends too early")
+        left -= len(got)
+        return got
+
+    return some
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    import lzma  # noqa: PLC0415  (loaded once an archive is met)
+    import zipfile  # noqa: PLC0415
+    import zlib  # noqa: PLC0415
+
+    return (
+        OSError, EOFError, ValueError, NotImplementedError, RuntimeError, MemoryError,
+        OverflowError, DamagedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_foreign(),
+    )  # fmt: skip
+
+
+def _foreign() -> tuple[type[Exception], ...]:
+    """Return the errors of libraries that are loaded, and so could have raised one."""
+    import sys  # noqa: PLC0415  (see above)
+
+    found = [getattr(sys.modules.get("zstandard"), "ZstdError", None)]
+    found.append(getattr(sys.modules.get("sqlite3"), "Error", None))
+    return tuple(error for error in found if error is not None)
 
 
 def _said(error: Exception) -> str:
     """Name a library's error without repeating what it read."""
+    if isinstance(error, DamagedError):
+        return str(error)
     return {"EOFError": "it ends too early", "BadZipFile": "not a whole zip archive"}.get(
         type(error).__name__, type(error).__name__
     )
 
 
-def _counted(stream: IO[bytes], name: str, budget: Budget) -> Callable[[int], bytes]:
-    """Read within the budget; a stream that breaks ends there, and is noted."""
+def _counted(read: Read, name: str, budget: Budget, *, packs: bool) -> Read:
+    """Read within the budget; a member that breaks ends there, and is noted."""
     ended = False
-    some = getattr(stream, "read1", stream.read)  # gives what is there before it breaks
 
-    def read(size: int) -> bytes:
+    def some(size: int) -> bytes:
         nonlocal ended
         if ended:
             return b""
         try:
-            got: bytes = some(min(size, 1 << 20))
+            got = read(min(size, 1 << 20))
+        except LimitError:
+            raise
+        except _broken() as error:
+            ended = True
+            budget.notes.append(f"{name.lstrip('!') or 'archive'} is damaged: {_said(error)}")
+            return b""
+        if packs:
             budget.take(len(got))
-        except LimitError as error:
-            got, ended = b"", True
-            budget.notes.append(f"{name or 'archive'} {error}")
-            budget.members = 0  # nothing more of this archive
-        except _BROKEN as error:
-            got, ended = b"", True
-            budget.notes.append(f"{name or 'archive'} is damaged: {_said(error)}")
         return got
 
-    return read
+    return some
 
 
-def _zip(raw: IO[bytes], budget: Budget) -> Iterator[tuple[str, IO[bytes]]]:
-    if _central_entries(raw) > MAX_MEMBERS:
-        raise LimitError(f"holds more than {MAX_MEMBERS} members")
-    with zipfile.ZipFile(raw) as archive:
-        for entry in archive.infolist():
-            budget.member()
-            if entry.is_dir():
-                continue
-            if entry.flag_bits & 1:
-                budget.notes.append(f"{entry.filename} is encrypted")
-                continue
-            try:
-                stream = archive.open(entry)
-            except _BROKEN as error:
-                budget.notes.append(f"{entry.filename} is damaged: {_said(error)}")
-                continue
-            with stream:
-                yield entry.filename, stream
+def _from(module: str, function: str) -> Opener:
+    """Return an opener whose library is loaded when such an archive is met."""
 
+    def opened(raw: IO[bytes], note: Callable[[str], None]) -> Iterator[tuple[str, Read]]:
+        found: Opener = getattr(import_module(f"scanner.archives.{module}"), function)
+        return found(raw, note)
 
-def _central_entries(raw: IO[bytes]) -> int:
-    """Count the entries of a zip archive before a library makes an object of each."""
-    raw.seek(0)
-    count, before = 0, b""
-    while part := raw.read(1 << 20):
-        count += (before + part).count(b"PK\x01\x02")
-        before = part[-3:]
-    raw.seek(0)
-    return count
-
-
-def _compressed(
-    opened: Callable[[IO[bytes]], IO[bytes]],
-) -> Callable[[IO[bytes], Budget], Iterator[tuple[str, IO[bytes]]]]:
-    def one(raw: IO[bytes], budget: Budget) -> Iterator[tuple[str, IO[bytes]]]:
-        budget.member()
-        with opened(raw) as stream:
-            yield "", stream
-
-    return one
-
-
-def _zstd(raw: IO[bytes]) -> IO[bytes]:
-    import zstandard  # noqa: PLC0415  (only where such an archive is met)
-
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
-        raw, read_across_frames=True
-    )
-    return io.BufferedReader(reader)
+    return opened
 
 
 CONTAINERS = (
-    Container("zip", r"PK\x03\x04", 4, _zip),
-    Container("gzip", r"\x1f\x8b\x08", 3, _compressed(lambda raw: gzip.GzipFile(fileobj=raw))),  # type: ignore[arg-type,return-value]
-    Container("bzip2", r"BZh[1-9]1AY&SY", 10, _compressed(bz2.BZ2File)),
-    Container("xz", r"\xfd7zXZ\x00", 6, _compressed(lzma.LZMAFile)),
-    Container("zstd", r"\x28\xb5\x2f\xfd", 4, _compressed(_zstd)),
-    Container("tar", r"ustar[\x00 ]", TAR_MAGIC + 6, lambda raw, budget: iter(())),  # noqa: ARG005
+    Container("zip", r"PK\x03\x04", 4, 4, _from("zipped", "members"), seeks=True),
+    Container("gzip", r"\x1f\x8b\x08", 3, 3, _from("compressed", "gzip")),
+    Container("bzip2", r"BZh[1-9]1AY&SY", 10, 10, _from("compressed", "bzip2")),
+    Container("xz", r"\xfd7zXZ\x00", 6, 6, _from("compressed", "xz")),
+    Container("zstd", r"\x28\xb5\x2f\xfd", 4, 4, _from("compressed", "zstd")),
+    Container(
+        "tar", r"ustar[\x00 ]", TAR_MAGIC + 6, 6, _from("tar", "members"), packs=False, named=False
+    ),
+    Container("7z", r"7z\xbc\xaf\x27\x1c", 6, 6, _from("sevenzip", "members"), seeks=True),
+    Container("ar", r"!<arch>\n", 8, 8, _from("unix", "ar"), packs=False, named=False),
+    Container("cpio", r"07070[12]", 6, 6, _from("unix", "cpio"), packs=False, named=False),
+    Container("rpm", r"\xed\xab\xee\xdb", 4, 4, _from("rpm", "members"), packs=False),
+    Container(
+        "sqlite", r"SQLite format 3\x00", 16, 16, _from("sqlite", "members"), seeks=True, also=True
+    ),
 )
-
-
-def tar_member(data: bytes | bytearray, start: int, header: int) -> tuple[str, int]:
-    """Return name and size of the member whose tar header is at `header`.
-
-    References:
-        POSIX.1-1988 ustar: name 100 bytes, size at 124 in octal, prefix at 345.
-    """
-    block = bytes(data[header : header + _BLOCK])
-    name = block[:100].split(b"\0", 1)[0]
-    prefix = block[345:500].split(b"\0", 1)[0] if block[262:263] == b"\0" else b""
-    if header - 2 * _BLOCK >= start and data[header - 2 * _BLOCK + 156] == ord("L"):
-        name, prefix = bytes(data[header - _BLOCK : header]).split(b"\0", 1)[0], b""  # GNU
-    digits = block[124:136].strip(b"\0 ")
-    size = int(digits, 8) if digits.isdigit() and not set(digits) & set(b"89") else 0
-    return (prefix + b"/" + name if prefix else name).decode("utf-8", "replace"), size

@@ -86,6 +86,7 @@ def _key(ruleset: RuleSet) -> str:
     stated = (
         _FORMAT,
         ruleset.digest,
+        *(container.magic for container in archive.CONTAINERS),
         str(getattr(hyperscan, "__version__", "")),
         platform.machine(),
         _cpu(),

@@ -4,7 +4,7 @@ import io
 import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
@@ -141,14 +141,27 @@ class Searcher:
 
     def search(self, batch: Batch) -> list[Match]:
         """Return the matches in a batch; of those that overlap the strongest."""
-        return list(self._search(batch, _ROOT, None))
+        return list(self._search(batch, _ROOT))
 
-    def _search(
-        self, batch: Batch, origin: _Origin, budget: archive.Budget | None
-    ) -> Iterator[Match]:
+    def _search(self, batch: Batch, origin: _Origin, *, opened: bool = False) -> Iterator[Match]:
+        """Yield matches; `opened` where archives among the texts have been opened already."""
         hits = self._hits(batch)
         if not hits:
             return
+        found = self._found(batch, hits, origin)
+        inside: dict[int, set[bytes]] = {}
+        for number, ends in ({} if opened else self._containers(hits)).items():
+            for text, match in self._unpacked(batch, archive.CONTAINERS[number], ends, origin):
+                inside.setdefault(text, set()).add(match.secret)
+                yield match
+        for text, matches_of in found.items():
+            for match in _settled(matches_of):
+                # what lies open in an archive is told under its member's name alone
+                if match.secret not in inside.get(text, ()):
+                    yield replace(match, decoding=(*origin.decoding, *match.decoding))
+
+    def _found(self, batch: Batch, hits: Hits, origin: _Origin) -> dict[int, list[Match]]:
+        """Return the matches of each text, as it is and decoded."""
         rules = len(self.engine.ruleset.rules)
         found: dict[int, list[Match]] = {}
         for number, ends in hits.items():
@@ -160,13 +173,12 @@ class Searcher:
                 continue
             for text, match in matches:
                 found.setdefault(text, []).append(match)
-        for text, matches_of in found.items():
-            for match in _settled(batch, text, matches_of):
-                yield replace(match, decoding=(*origin.decoding, *match.decoding))
-        for number, ends in hits.items():
-            if number >= rules + len(ENCODINGS):
-                kind = archive.CONTAINERS[number - rules - len(ENCODINGS)]
-                yield from self._unpacked(batch, kind, ends, origin, budget)
+        return found
+
+    def _containers(self, hits: Hits) -> Hits:
+        """Return the hits of containers, by their number among those."""
+        first = len(self.engine.ruleset.rules) + len(ENCODINGS)
+        return {number - first: ends for number, ends in hits.items() if number >= first}
 
     def _hits(self, batch: Batch) -> Hits:
         """Run hyperscan; where patterns end, by their number."""
@@ -261,7 +273,7 @@ class Searcher:
             below = _Origin((*origin.decoding, encoding), origin.archives)
             inner = [
                 replace(match, decoding=match.decoding[len(origin.decoding) :])
-                for match in self._search(batch_of(region.text), below, None)
+                for match in self._search(batch_of(region.text), below)
             ]
             if len(self._decoded) > _REMEMBERED:
                 self._decoded.clear()
@@ -277,53 +289,37 @@ class Searcher:
             yield _moved(batch, text, match, region, wide=encoding == "utf-16")
 
     def _unpacked(
-        self,
-        batch: Batch,
-        kind: archive.Container,
-        ends: list[int],
-        origin: _Origin,
-        budget: archive.Budget | None,
-    ) -> Iterator[Match]:
+        self, batch: Batch, kind: archive.Container, ends: list[int], origin: _Origin
+    ) -> Iterator[tuple[int, Match]]:
+        """Open the texts that are containers."""
         for text, inside in self._by_text(batch, ends):
             low, high, name = batch.starts[text], batch.ends[text], batch.names[text]
-            for end in inside:
-                start = end - kind.at
-                if kind.name == "tar" or not _begins(batch, low, start):
-                    continue
-                stop, member = _extent(batch, low, high, start)
-                if batch.window and not (batch.window.first and batch.window.last):
+            if inside[0] != low + kind.at or (batch.window and not batch.window.first):
+                continue
+            if batch.window and not batch.window.last:
+                if not batch.window.opened:
                     self.tally.leave_out("archive is too large to be opened", os.fsdecode(name))
-                    continue
-                raw = io.BytesIO(bytes(batch.data[start:stop]))
-                for match in self.open(kind, raw, name, origin, budget):
-                    yield replace(match, inside=member + match.inside)
+                continue
+            raw = io.BytesIO(bytes(batch.data[low:high]))
+            for match in self.open(kind, raw, name, origin):
+                yield text, match
 
     def open(
-        self,
-        kind: archive.Container,
-        raw: IO[bytes],
-        name: bytes,
-        origin: _Origin = _ROOT,
-        budget: archive.Budget | None = None,
+        self, kind: archive.Container, raw: IO[bytes], name: bytes, origin: _Origin = _ROOT
     ) -> Iterator[Match]:
-        """Scan the members of an archive."""
-        if origin.archives >= archive.MAX_DEPTH:
-            self.tally.leave_out(
-                f"archive is nested deeper than {archive.MAX_DEPTH}", os.fsdecode(name)
-            )
-            return
-        self.tally.opened[kind.name] += 1
-        own = budget or archive.Budget(_size(raw))
-        before = own.used
-        below = _Origin((*origin.decoding, kind.name), origin.archives + 1)
-        for member, window in archive.members(kind, raw, own):
-            suffix = f"!{member}" if member else ""
-            for match in self._search(window_batch(window, name), below, own):
-                yield replace(match, inside=suffix + match.inside)
-        self.tally.unfolded += own.used - before
-        for note in own.notes:
+        """Scan the members of an archive, which is read from where it stands."""
+        budget = archive.Budget(_size(raw))
+        for piece in archive.unfold(kind, raw, budget, depth=origin.archives + 1):
+            names = [os.fsencode(inner) for inner in piece.names]
+            data = piece.data
+            inner = Batch(data, len(data), piece.starts, piece.ends, names, piece.window)
+            below = _Origin((*origin.decoding, *piece.kinds), piece.depth)
+            for match in self._search(inner, below, opened=True):
+                yield replace(match, item=os.fsdecode(name), inside=match.item + match.inside)
+        self.tally.opened.update(budget.opened)
+        self.tally.unfolded += budget.used
+        for note in budget.notes:
             self.tally.leave_out(note, os.fsdecode(name))
-        own.notes.clear()
 
 
 _REMEMBERED = 2_000
@@ -363,7 +359,7 @@ def _match(
     )
 
 
-def _settled(batch: Batch, text: int, matches: list[Match]) -> Iterator[Match]:
+def _settled(matches: list[Match]) -> list[Match]:
     """Let the strongest of overlapping matches stand, and all that one encoded run holds.
 
     Where another rule is surer of the same secret, the one that stands is as sure as that.
@@ -375,7 +371,7 @@ def _settled(batch: Batch, text: int, matches: list[Match]) -> Iterator[Match]:
             taken.append(match)
         elif match.rank > taken[over].rank and match.secret == taken[over].secret:
             taken[over] = replace(taken[over], confidence=match.confidence)
-    yield from _named(batch, text, taken)
+    return taken
 
 
 def _excludes(taken: Match, match: Match) -> bool:
@@ -401,50 +397,6 @@ def _moved(batch: Batch, text: int, match: Match, region: Region, *, wide: bool)
     column = region.start - max(data.rfind(b"\n", low, region.start) + 1, low) + 1
     end_line = line + data.count(b"\n", region.start, region.end)
     return replace(moved, line=line, column=column, end_line=end_line)
-
-
-def _is_tar(data: Data, low: int) -> bool:
-    return data[low + archive.TAR_MAGIC : low + archive.TAR_MAGIC + 5] == b"ustar"
-
-
-def _begins(batch: Batch, low: int, start: int) -> bool:
-    """Say whether an archive may begin here: with the text, or with a member of a tar archive."""
-    if start == low:
-        return batch.window is None or batch.window.first
-    return (
-        start > low
-        and (start - low) % 512 == 0
-        and _is_tar(batch.data, low)
-        and _is_tar(batch.data, start - 512)
-    )
-
-
-def _extent(batch: Batch, low: int, high: int, start: int) -> tuple[int, str]:
-    """Return the end of the archive that begins at `start`, and the tar member that it is."""
-    if start == low:
-        return high, ""
-    name, size = archive.tar_member(batch.data, low, start - 512)
-    return min(high, start + size), f"!{name}"
-
-
-def _named(batch: Batch, text: int, matches: Iterable[Match]) -> Iterator[Match]:
-    """Say in which member of a tar archive a match lies."""
-    low = batch.starts[text]
-    if not _is_tar(batch.data, low):
-        yield from matches
-        return
-    for match in matches:
-        header = _header_before(batch.data, low, low + match.start)
-        name = archive.tar_member(batch.data, low, header)[0] if header >= 0 else ""
-        yield replace(match, inside=f"!{name}{match.inside}" if name else match.inside)
-
-
-def _header_before(data: Data, low: int, at: int) -> int:
-    """Return the last tar header before `at`, or -1."""
-    header = low + (at - low) // 512 * 512
-    while header >= low and not _is_tar(data, header):
-        header -= 512
-    return header if header >= low else -1
 
 
 def _size(raw: IO[bytes]) -> int:

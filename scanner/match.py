@@ -62,6 +62,6 @@ class Match:
 
 
 _ORDER = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
-_CONTAINERS = frozenset({"zip", "gzip", "bzip2", "xz", "zstd"})
+_CONTAINERS = frozenset({"zip", "gzip", "bzip2", "xz", "zstd", "7z", "rpm", "sqlite"})
 GENERIC = ("generic",)
 """Providers of rules that know no format: their matches are weighed by scanner/classify.py."""

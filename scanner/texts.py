@@ -1,13 +1,13 @@
 """Each kind of target, read to its end: matches, where they stand, and the receipt filled in."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from scanner.engine import Batch, Engine, Tally, window_batch
+from scanner.engine import Engine, Searcher, Tally, window_batch
 from scanner.match import Match
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
@@ -227,11 +227,15 @@ def _files(
     receipt: Receipt,
     progress: Progress,
 ) -> list[Match]:
-    searcher, found = engine.searcher(), []
+    searcher = engine.searcher()
+    found: list[Match] = []
     total = len(paths) if isinstance(paths, Sized) else 0
     read.tick = lambda _: progress(read.files, total)
     for batch in files.batches(root, paths, read):
-        found += _searched(searcher.search, batch)
+        if isinstance(batch, files.Packed):
+            found += _opened(searcher, batch)
+        else:
+            found += searcher.search(batch)
     receipt.files[0] += read.files
     receipt.files[1] += read.size
     receipt.incomplete += read.problems
@@ -245,8 +249,17 @@ def _files(
     return found
 
 
-def _searched(search: Callable[[Batch], list[Match]], batch: Batch) -> list[Match]:
-    return search(batch)
+def _opened(searcher: Searcher, packed: files.Packed) -> Iterator[Match]:
+    """Scan a long archive: its members, then its bytes, where these may say anything else."""
+    before, inside = len(searcher.tally.left_out), set()
+    for match in searcher.open(packed.kind, packed.raw, packed.path):
+        inside.add(match.secret)
+        yield match
+    if packed.kind.packs or len(searcher.tally.left_out) > before:
+        packed.raw.seek(0)
+        for window in windows(packed.raw.read, opened=True):
+            found = searcher.search(window_batch(window, packed.path))
+            yield from (match for match in found if match.secret not in inside)
 
 
 def tallied(receipt: Receipt, tally: Tally) -> None:

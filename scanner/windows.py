@@ -20,6 +20,7 @@ class Window:
     Attributes:
         offset: bytes of the text before this window.
         line: line breaks before this window.
+        opened: where the text is an archive, somebody opens it.
     """
 
     data: bytes
@@ -27,9 +28,12 @@ class Window:
     line: int
     first: bool
     last: bool
+    opened: bool = False
 
 
-def windows(read: Callable[[int], bytes], size: int = WINDOW) -> Iterator[Window]:
+def windows(
+    read: Callable[[int], bytes], size: int = WINDOW, *, opened: bool = False
+) -> Iterator[Window]:
     """Cut what `read` gives into windows of `size` bytes.
 
     Args:
@@ -37,6 +41,7 @@ def windows(read: Callable[[int], bytes], size: int = WINDOW) -> Iterator[Window
             came before has been yielded only when a window was full, so pass a `read` that
             ends early instead.
         size: bytes of a window, more than twice `OVERLAP`.
+        opened: see `Window`.
     """
     kept, offset, line = b"", 0, 0
     ahead = read(size)
@@ -44,7 +49,7 @@ def windows(read: Callable[[int], bytes], size: int = WINDOW) -> Iterator[Window
         data = _filled(kept + ahead, read, size)
         ahead = read(size - OVERLAP) if len(data) >= size else b""
         last = not ahead
-        yield Window(data, offset, line, offset == 0, last)
+        yield Window(data, offset, line, offset == 0, last, opened)
         if last:
             return
         step = len(data) - OVERLAP

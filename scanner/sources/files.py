@@ -4,12 +4,16 @@
 No symbolic link is followed, and only regular files are read: a tree may be hostile.
 """
 
+import io
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
+from scanner import archive
+from scanner.archive import Container
 from scanner.engine import Batch, window_batch
 from scanner.windows import windows
 
@@ -37,6 +41,15 @@ class ReadFiles:
     tick: Callable[[int], None] = lambda _: None
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A long archive, to be opened where it lies; whoever gets it closes it."""
+
+    kind: Container
+    path: bytes
+    raw: IO[bytes]
+
+
 def walk(root: Path, read: ReadFiles) -> Iterator[bytes]:
     """Yield the files under a directory, relative to it, without git's own directories."""
     pending = [b""]
@@ -58,7 +71,7 @@ def walk(root: Path, read: ReadFiles) -> Iterator[bytes]:
                 read.repositories += 1
 
 
-def batches(root: Path, paths: Iterable[bytes], read: ReadFiles) -> Iterator[Batch]:
+def batches(root: Path, paths: Iterable[bytes], read: ReadFiles) -> Iterator[Batch | Packed]:
     """Read files.
 
     Args:
@@ -116,34 +129,76 @@ def _opened(file: bytes, path: bytes, read: ReadFiles) -> tuple[int, int]:
 def _read_into(buffer: bytearray, at: int, handle: int, path: bytes, read: ReadFiles) -> int:
     """Read a small file to its end, or as far as the buffer goes; return where it ends."""
     end = at
-    with memoryview(buffer) as view:
+    with memoryview(buffer) as view, open(handle, "rb", buffering=0) as stream:
         try:
-            while end < len(buffer) - 1 and (got := os.readv(handle, [view[end:-1]])):
+            while end < len(buffer) - 1 and (got := stream.readinto(view[end:-1])):
                 end += got
             read.files += 1
         except OSError as error:
             read.problems.append(f"{os.fsdecode(path)}: {error.strerror}")
-        finally:
-            os.close(handle)
     read.size += end - at
     read.tick(1)
     return end
 
 
-def _long(handle: int, path: bytes, read: ReadFiles) -> Iterator[Batch]:
-    def some(size: int) -> bytes:
+def _long(handle: int, path: bytes, read: ReadFiles) -> Iterator[Batch | Packed]:
+    with open(handle, "rb", buffering=0) as stream:
+        reader = _Counting(stream, path, read)
+        head = reader.read(_MAGIC)
+        kind = archive.kind_of(head)
+        reader.forget()
+        if kind:
+            yield Packed(kind, path, io.BufferedReader(reader))  # type: ignore[type-var]
+        else:
+            for window in windows(reader.read):
+                yield window_batch(window, path)
+        read.files += 1
+    read.tick(1)
+
+
+_MAGIC = 512
+
+
+class _Counting(io.RawIOBase):
+    """A file that counts what is read of it for the first time, and ends where it breaks."""
+
+    def __init__(self, stream: io.FileIO, path: bytes, read: ReadFiles) -> None:
+        super().__init__()
+        self._stream, self._path, self._read = stream, path, read
+        self._counted = 0
+
+    def forget(self) -> None:
+        """Go back to the beginning, as if nothing had been read."""
+        self._stream.seek(0)
+        self._read.size -= self._counted
+        self._counted = 0
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can be gone to and fro in."""
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place."""
+        return self._stream.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to so many bytes."""
         try:
-            got = os.read(handle, size)
+            got = self._stream.read(size) or b""
         except OSError as error:
-            read.problems.append(f"{os.fsdecode(path)}: {error.strerror}")
+            self._read.problems.append(f"{os.fsdecode(self._path)}: {error.strerror}")
             return b""
-        read.size += len(got)
+        at = self._stream.tell()
+        self._read.size += max(0, at - max(self._counted, at - len(got)))
+        self._counted = max(self._counted, at)
         return got
 
-    try:
-        for window in windows(some):
-            yield window_batch(window, path)
-        read.files += 1
-    finally:
-        os.close(handle)
-    read.tick(1)
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        """Read into a buffer."""
+        got = self.read(len(buffer))
+        buffer[: len(got)] = got
+        return len(got)
