@@ -77,10 +77,17 @@ def _choices(node: Node) -> float:
         spread: float = greatest - least + 1
         if inside == 1 or _is_delimited(list(inner)):
             return float(spread * inside)
-        return float(spread * inside**greatest)
+        return _power(spread, inside, greatest)
     if operation == "BRANCH":
         return float(max(_sequence(list(branch)) for branch in argument[1]))
     return 1.0
+
+
+def _power(spread: float, inside: float, greatest: int) -> float:
+    try:
+        return float(spread * inside**greatest)
+    except OverflowError:
+        return UNBOUNDED
 
 
 def _is_delimited(inner: Sequence[Node]) -> bool:

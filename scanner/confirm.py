@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 from scanner import checksum
+from scanner.allow import compiled, lets_pass
 from scanner.candidate import Candidate, candidate_of, closed, kind_of
 from scanner.classify import WEIGHED, possible
 from scanner.entropy import shannon
@@ -63,7 +64,6 @@ class Confirmer:
     before: int = 0
     lined: bool = False
     _pattern: re.Pattern[bytes] | None = None
-    _context: re.Pattern[bytes] | None = None
 
     def around(
         self, data: Data, ends: list[int], low: int, high: int
@@ -128,8 +128,6 @@ class Confirmer:
         self.reach = reach
         self.before = min(before(self.rule.pattern) + 1, reach)
         self.lined = self._weighs and stays_within_line(self.rule.pattern)
-        if self.rule.context:
-            self._context = re.compile(self.rule.context.encode(), re.MULTILINE)
 
     def _left(self, data: Data, end: int, low: int) -> int:
         start = max(low, end - self.reach)
@@ -177,8 +175,17 @@ class Confirmer:
                 continue
             name = found.span("name") if "name" in groups and found["name"] else None
             judged = self._weighed(piece, span, name) if self._weighs else self._judged(piece, span)
-            if judged:
+            if judged and not self._passes(piece, found.span(), (judged.start, judged.end)):
                 yield replace(judged, match_start=found.start(), match_end=found.end())
+
+    def _passes(self, piece: bytes, match: tuple[int, int], span: tuple[int, int]) -> bool:
+        """Say whether the rule lets a match pass, wherever it stands."""
+        if not self.rule.allow:
+            return False
+        start = piece.rfind(b"\n", 0, span[0]) + 1
+        stop = piece.find(b"\n", span[1])
+        line = piece[start : stop if stop >= 0 else len(piece)]
+        return lets_pass(self.rule.allow, piece[slice(*span)], piece[slice(*match)], line)
 
     @property
     def _weighs(self) -> bool:
@@ -217,7 +224,7 @@ class Confirmer:
         return Confidence.LOW, "invalid", (*reasons, "but its checksum is wrong")
 
     def _surrounded(self, data: Data, base: int, found: Confirmed, low: int, high: int) -> bool:
-        """Look for a keyword on the lines around, and for the rule's context further out."""
+        """Look for a keyword on the lines around, and for what the rule requires further out."""
         rule = self.rule
         begin, end = max(base + found.match_start, low), base + found.match_end
         if rule.keywords and not any(
@@ -226,10 +233,9 @@ class Confirmer:
             near = _lines(data, (begin, end), 1, (low, high)).lower()
             if not any(word.encode() in near for word in rule.keywords):
                 return False
-        if self._context is None:
-            return True
-        return (
-            self._context.search(_lines(data, (begin, end), rule.window, (low, high))) is not None
+        return all(
+            compiled(near.pattern).search(_lines(data, (begin, end), near.lines, (low, high)))
+            for near in rule.requires
         )
 
 

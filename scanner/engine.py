@@ -375,6 +375,8 @@ def _settled(matches: list[Match]) -> list[Match]:
 
 
 def _excludes(taken: Match, match: Match) -> bool:
+    if taken.rule.placed and not match.rule.placed:
+        return False  # it may turn out not to stand there
     if match.decoding and (taken.start, taken.end) == (match.start, match.end):
         return taken.secret == match.secret
     return match.end > taken.start and match.start < taken.end

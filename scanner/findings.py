@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from scanner.allow import compiled, lets_place
 from scanner.classify import weigh
 from scanner.fingerprint import fingerprint
 from scanner.match import Match
@@ -75,7 +76,11 @@ def weighed(matches: Iterable[Match], located: Locate) -> Iterator[tuple[Match, 
     What a value is worth depends on the file in which it stands, which is known only now.
     """
     for match in matches:
-        places = list(_places(match, located.get(match.item, ())))
+        places = [
+            place for place in _places(match, located.get(match.item, ())) if _applies(match, place)
+        ]
+        if not places:
+            continue
         if match.candidate is None:
             yield match, places
             continue
@@ -85,6 +90,14 @@ def weighed(matches: Iterable[Match], located: Locate) -> Iterator[tuple[Match, 
             best = max((scores[place.path] for place in kept), key=lambda score: score.probability)
             assert best.confidence is not None
             yield replace(match, confidence=best.confidence, reasons=best.reasons), kept
+
+
+def _applies(match: Match, place: Place) -> bool:
+    """Say whether the rule looks at a place, and lets nothing pass there."""
+    rule = match.rule
+    if rule.path and not compiled(rule.path).search(place.path.encode("utf-8", "replace")):
+        return False
+    return not (rule.allow and lets_place(rule.allow, match.secret, place.path, place.commit))
 
 
 def _order(finding: Finding) -> tuple[int, int, str, int]:

@@ -16,6 +16,7 @@ from scanner.match import GENERIC, Match
 from scanner.placeholder import invented, template
 from scanner.prefilter import UNBOUNDED, loosened, width
 from scanner.rules import Rule
+from scanner.spelling import can_spell
 from vocabulary.errors import ConfigError
 from vocabulary.finding import Confidence
 
@@ -42,23 +43,25 @@ def negatives(rule: Rule) -> list[str]:
     return [expand(text, f"{rule.id}:n{number}") for number, text in enumerate(rule.negatives)]
 
 
-def problems(rules: Sequence[Rule], engine: Engine) -> Iterator[Problem]:
+def problems(rules: Sequence[Rule], engine: Engine, *, complete: bool = True) -> Iterator[Problem]:
     """Yield what is wrong with `rules`.
 
     Args:
         rules: those to check.
         engine: scans with these rules and all that they run beside.
+        complete: whether all that ours have must be there; else only what is there must be right.
     """
     for rule_id, count in Counter(rule.id for rule in rules).items():
         if count > 1:
             yield Problem(rule_id, f"the id is used {count} times")
     for rule in rules:
-        for what in (*_stated(rule), *_bounded(rule), *_tried(rule, engine)):
+        stated = _stated(rule) if complete else ()
+        for what in (*stated, *_named(rule), *_bounded(rule), *_tried(rule, engine)):
             yield Problem(rule.id, what)
 
 
 def _stated(rule: Rule) -> Iterator[str]:
-    """Say what is missing or misnamed."""
+    """Say what is missing."""
     if not rule.id.startswith(f"{rule.provider}-"):
         yield f"the id does not start with the provider `{rule.provider}`"
     for field in _REQUIRED:
@@ -68,8 +71,16 @@ def _stated(rule: Rule) -> Iterator[str]:
         yield f"has {len(rule.examples)} examples, {MIN_EXAMPLES} are needed"
     if len(rule.negatives) < MIN_NEGATIVES:
         yield f"has {len(rule.negatives)} negatives, {MIN_NEGATIVES} are needed"
+
+
+def _named(rule: Rule) -> Iterator[str]:
+    """Say which words name nothing: keywords that no match can bring along, unknown checksums."""
     if any(word != word.lower() for word in rule.keywords):
         yield "keywords must be lower case"
+    texts = "\0".join(examples(rule)).lower() if rule.examples else ""
+    idle = [w for w in rule.keywords if w not in texts and not can_spell(rule.pattern, w)]
+    if idle:
+        yield f"keywords that neither the pattern nor an example holds: {', '.join(idle)}"
     if rule.checksum and rule.checksum not in CHECKSUMS:
         yield f"no checksum is called `{rule.checksum}`"
 

@@ -1,66 +1,23 @@
 """Rules: what a secret of each kind looks like, read from one TOML file a provider."""
 
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from scanner import cache
-from vocabulary.alert import Severity
+from scanner.allow import Allow
+from scanner.rule import Rule, nearest, parse_file
 from vocabulary.errors import ConfigError
-from vocabulary.finding import Confidence
+
+__all__ = ["BUILTIN", "Rule", "RuleSet", "load_rules"]
 
 BUILTIN = Path(__file__).resolve().parent.parent / "rules"
-_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-
-
-class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One kind of secret.
-
-    Attributes:
-        id: the provider first, such as `github-personal-access-token`.
-        keywords: lower-case substrings; one must stand in the match or within a line of it.
-        pattern: Python `re` syntax; the group `secret` is the secret, else the whole match.
-        confidence: of a match by its format alone.
-        entropy: least Shannon entropy of the secret, in bits a character.
-        checksum: name of a function of scanner/checksum.py.
-        context: must match within `window` lines of the secret.
-        examples, negatives: generators, expanded only when rules are checked.
-    """
-
-    id: str
-    provider: str = ""
-    name: str
-    description: str = ""
-    severity: str = "high"
-    confidence: str = "medium"
-    keywords: tuple[str, ...] = ()
-    pattern: str
-    entropy: float = 0.0
-    checksum: str = ""
-    access: str = ""
-    revoke: str = ""
-    references: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    context: str = ""
-    window: int = 3
-    examples: tuple[str, ...] = ()
-    negatives: tuple[str, ...] = ()
-
-
-class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One TOML file: a provider and its rules."""
-
-    provider: str
-    about: str = ""
-    references: tuple[str, ...] = ()
-    revoke: str = ""
-    rule: tuple[Rule, ...]
 
 
 class RuleSet(msgspec.Struct, frozen=True):
@@ -84,7 +41,7 @@ class RuleSet(msgspec.Struct, frozen=True):
         for rule in self.rules:
             if rule.id == rule_id:
                 return rule
-        raise ConfigError(f"no rule `{rule_id}`{_near(rule_id, (r.id for r in self.rules))}")
+        raise ConfigError(f"no rule `{rule_id}`{nearest(rule_id, (r.id for r in self.rules))}")
 
 
 def load_rules(
@@ -134,61 +91,6 @@ def _stamp(places: Iterable[Path], disabled: Sequence[str]) -> str:
     return blake2b(repr(stated).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
 
-def parse_rules(text: str, where: str) -> tuple[Rule, ...]:
-    """Read one rule file.
-
-    Args:
-        text: the TOML.
-        where: its name, for errors.
-
-    Raises:
-        ConfigError: says the line.
-    """
-    import tomllib  # noqa: PLC0415  (only when no cache holds the rules)
-
-    try:
-        file = msgspec.convert(tomllib.loads(text), RuleFile)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not TOML: {error}", where=where) from None
-    except msgspec.ValidationError as error:
-        raise _located(str(error), text, where) from None
-    return tuple(_checked(_filled(rule, file), text, where) for rule in file.rule)
-
-
-def _filled(rule: Rule, file: RuleFile) -> Rule:
-    """Give a rule what it takes over from its file."""
-    return msgspec.structs.replace(
-        rule,
-        provider=rule.provider or file.provider,
-        revoke=rule.revoke or file.revoke,
-        references=rule.references or file.references,
-    )
-
-
-def _checked(rule: Rule, text: str, where: str) -> Rule:
-    line = _line_of(text, f'id = "{rule.id}"')
-    for field, allowed in (
-        ("severity", [severity.word for severity in Severity]),
-        ("confidence", [str(confidence) for confidence in Confidence]),
-    ):
-        if (value := getattr(rule, field)) not in allowed:
-            raise ConfigError(
-                f"{field} of `{rule.id}` is `{value}`{_near(value, allowed)}",
-                where=f"{where}:{line}",
-                remedy=f"one of {', '.join(allowed)}",
-            )
-    if not _ID.fullmatch(rule.id):
-        raise ConfigError(f"`{rule.id}` is no rule id", where=f"{where}:{line}")
-    for field in ("pattern", "context"):
-        try:
-            re.compile(getattr(rule, field).encode())
-        except (re.error, OverflowError) as error:
-            raise ConfigError(
-                f"{field} of `{rule.id}` does not compile: {error}", where=f"{where}:{line}"
-            ) from None
-    return rule
-
-
 def _files(places: Iterable[Path]) -> Iterable[Path]:
     for place in places:
         if place.is_dir():
@@ -215,46 +117,50 @@ def _digest(texts: Iterable[tuple[Path, bytes]], disabled: Sequence[str]) -> str
 
 
 def _merged(texts: Iterable[tuple[Path, bytes]]) -> dict[str, Rule]:
+    """Put later rules in the place of earlier ones, then say what they let pass and require."""
     rules: dict[str, Rule] = {}
+    allows: list[tuple[Allow, frozenset[str]]] = []
     for file, raw in texts:
         try:
             text = raw.decode()
         except UnicodeDecodeError:
             raise ConfigError("not UTF-8", where=str(file)) from None
-        seen: set[str] = set()
-        for rule in parse_rules(text, str(file)):
-            if rule.id in seen:
-                raise ConfigError(f"two rules `{rule.id}` in one file", where=str(file))
-            seen.add(rule.id)
-            rules[rule.id] = rule
-    return rules
+        parsed = parse_file(text, str(file))
+        own = frozenset(rule.id for rule in parsed.rule)
+        if len(own) < len(parsed.rule):
+            twice = next(r.id for r in parsed.rule if sum(o.id == r.id for o in parsed.rule) > 1)
+            raise ConfigError(f"two rules `{twice}` in one file", where=str(file))
+        rules |= {rule.id: rule for rule in parsed.rule}
+        allows += [(allow, own) for allow in parsed.allow]
+    return {rule.id: _completed(rule, rules, allows) for rule in rules.values()}
+
+
+def _completed(
+    rule: Rule, rules: Mapping[str, Rule], allows: Sequence[tuple[Allow, frozenset[str]]]
+) -> Rule:
+    """Give a rule the patterns of the rules that it requires, and what files let pass."""
+    added = tuple(allow for allow, own in allows if _is_for(allow, rule.id, own))
+    requires = tuple(
+        replace(near, pattern=_named(near.rule, rules, rule.id).pattern) if near.rule else near
+        for near in rule.requires
+    )
+    return replace(rule, allow=(*rule.allow, *added), requires=requires)
+
+
+def _is_for(allow: Allow, rule_id: str, own: frozenset[str]) -> bool:
+    if not allow.rules:
+        return rule_id in own
+    return any(fnmatchcase(rule_id, pattern) for pattern in allow.rules)
+
+
+def _named(rule_id: str, rules: Mapping[str, Rule], by: str) -> Rule:
+    if rule_id not in rules:
+        raise ConfigError(f"`{by}` requires the rule `{rule_id}`, which is not there")
+    return rules[rule_id]
 
 
 def _without(rules: dict[str, Rule], disabled: Sequence[str]) -> tuple[Rule, ...]:
     for rule_id in disabled:
         if rule_id not in rules:
-            raise ConfigError(f"no rule `{rule_id}` to disable{_near(rule_id, rules)}")
+            raise ConfigError(f"no rule `{rule_id}` to disable{nearest(rule_id, rules)}")
     return tuple(rule for rule in rules.values() if rule.id not in disabled)
-
-
-def _located(said: str, text: str, where: str) -> ConfigError:
-    """Turn msgspec's `… - at `$.rule[3].name`` into file, line and the nearest valid name."""
-    starts = [match.start() for match in re.finditer(r"^\s*\[\[rule\]\]", text, re.MULTILINE)]
-    place = re.search(r"\$\.rule\[(\d+)\](?:\.(\w+))?", said)
-    unknown = re.search(r"unknown field `(\w+)`", said)
-    start = starts[int(place[1])] if place and int(place[1]) < len(starts) else 0
-    name = unknown[1] if unknown else (place[2] if place else "") or ""
-    at = re.compile(rf"^\s*{name}\s*=", re.MULTILINE).search(text, start) if name else None
-    line = text.count("\n", 0, at.end() if at else start + 2) + 1
-    fields = Rule.__struct_fields__ if place else RuleFile.__struct_fields__
-    near = _near(unknown[1], fields) if unknown else ""
-    return ConfigError(f"{said.split(' - at ', maxsplit=1)[0]}{near}", where=f"{where}:{line}")
-
-
-def _line_of(text: str, needle: str) -> int:
-    return text.count("\n", 0, max(text.find(needle), 0)) + 1
-
-
-def _near(word: str, words: Iterable[str]) -> str:
-    close = get_close_matches(word, list(words), n=1)
-    return f", did you mean `{close[0]}`?" if close else ""

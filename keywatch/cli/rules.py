@@ -1,6 +1,7 @@
 """`keywatch rules`: see the rules, prove them, try them on a file."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from scanner.rules import Rule, RuleSet
 
 _COSTLIEST = 10
+_PREFIX = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _STANDARD_TEXT = 1 << 20
 
 
@@ -88,21 +90,23 @@ def _fields(rule: "Rule") -> list[tuple[str, str]]:
 @command.command()
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--no-cost", is_flag=True, help="Do not measure what each rule costs.")
+@click.option("--complete", is_flag=True, help="Rules of a file must have all that ours have.")
 @json_option
-def check(files: tuple[Path, ...], no_cost: bool, as_json: bool) -> int:
+def check(files: tuple[Path, ...], no_cost: bool, complete: bool, as_json: bool) -> int:
     """Prove every rule, or those of the given files beside the shipped ones.
 
     Every example must be found as its own rule, no counter-example may be found, no pattern may
-    run away. Exits with 1 when something is wrong.
+    run away, every keyword must stand in the pattern or an example. Exits with 1 when something
+    is wrong.
     """
     from scanner.engine import engine_of
+    from scanner.rule import parse_file
     from scanner.rulecheck import problems
-    from scanner.rules import parse_rules
 
     ruleset = _loaded(files)
-    named = {r.id for file in files for r in parse_rules(file.read_text("utf-8"), str(file))}
+    named = {r.id for file in files for r in parse_file(file.read_text("utf-8"), str(file)).rule}
     rules = [rule for rule in ruleset.rules if not files or rule.id in named]
-    found = list(problems(rules, engine_of(ruleset)))
+    found = list(problems(rules, engine_of(ruleset), complete=complete or not files))
     costs = [] if no_cost else _costs(rules)
     if as_json:
         import msgspec
@@ -151,6 +155,49 @@ def try_rules(file: Any, rule_id: str | None, extra: tuple[Path, ...], as_json: 
         found = [match for match in found if match.rule.id == rule_id]
     _print_matches(found, as_json=as_json)
     return ExitCode.FINDINGS if found else ExitCode.OK
+
+
+@command.command("import")
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Write there, not to stdout.")
+@click.option("--prefix", default="imported", show_default=True, help="Begins ids of the rules.")
+@json_option
+def take_over(files: tuple[Path, ...], output: Path | None, prefix: str, as_json: bool) -> int:
+    """Take over rules of gitleaks or betterleaks (TOML), Kingfisher or Nosey Parker (YAML).
+
+    Writes a rule file for [scan] rules of the configuration. What could not be carried over is
+    said on stderr; exits with 3 when a rule was left out.
+    """
+    from scanner.baseline import replace
+    from scanner.foreignrules import read
+    from scanner.foreignrules.written import toml
+    from vocabulary.errors import UsageError
+
+    if not _PREFIX.fullmatch(prefix):
+        raise UsageError(f"`{prefix}` cannot begin the id of a rule", remedy="such as acme")
+    imported = read(files, prefix)
+    text = toml(imported, prefix)
+    if output is not None:
+        replace(output, text)
+    elif not as_json:
+        click.echo(text, nl=False)
+    lost = [loss for loss in imported.losses if loss.whole]
+    if as_json:
+        import msgspec
+
+        stated = {"rules": [rule.id for rule in imported.rules], "losses": imported.losses}
+        print_json(msgspec.to_builtins(stated))
+    for loss in () if as_json else imported.losses:
+        left = "left out: " if loss.whole else ""
+        click.echo(f"{loss.rule or 'all rules'}: {left}{loss.what}", err=True)
+    click.echo(
+        f"{len(imported.rules)} rules taken over, {len(lost)} left out,"
+        f" {len(imported.losses) - len(lost)} other differences",
+        err=True,
+    )
+    return ExitCode.INCOMPLETE if lost else ExitCode.OK
 
 
 def _print_matches(found: "list[Match]", *, as_json: bool) -> None:

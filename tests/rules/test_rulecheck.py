@@ -8,9 +8,10 @@ from keywatch.cli import run
 from scanner.backtrack import ways
 from scanner.engine import engine_of
 from scanner.generators import expand
+from scanner.rule import parse_file
 from scanner.rulecheck import explained, problems
 from scanner.rulecost import cost, standard_text
-from scanner.rules import RuleSet, parse_rules
+from scanner.rules import RuleSet
 from vocabulary.errors import ConfigError
 
 GOOD = r"""
@@ -36,7 +37,7 @@ negatives = ["ACME_KEY=acme_{repeat:0:32}", "acme_key"]
 
 
 def wrongs(text):
-    rules = parse_rules(text, "acme.toml")
+    rules = parse_file(text, "acme.toml").rule
     engine = engine_of(RuleSet(rules, "test-" + str(abs(hash(text)))))
     return [problem.what for problem in problems(rules, engine)]
 
@@ -109,7 +110,7 @@ def test_an_unknown_generator_is_refused_and_other_braces_stay():
 
 
 def test_the_cost_counts_where_the_pattern_stops():
-    rule = parse_rules(GOOD, "acme.toml")[0]
+    rule = parse_file(GOOD, "acme.toml").rule[0]
     text = standard_text(20_000) + expand(rule.examples[0], "seed").encode() + b"\n"
     ticks = iter([0.0, 1.0])
     assert cost(rule, text, lambda: next(ticks)).hits == 1
@@ -117,7 +118,7 @@ def test_the_cost_counts_where_the_pattern_stops():
 
 
 def test_it_is_explained_why_a_match_was_turned_away():
-    rule = parse_rules(GOOD, "acme.toml")[0]
+    rule = parse_file(GOOD, "acme.toml").rule[0]
     dull = ("key = acme_" + "0" * 32).encode()
     assert "too even" in next(explained(rule, dull, []))
     assert "nowhere" in next(explained(rule, b"nothing", []))

@@ -1,0 +1,348 @@
+"""Rules of other scanners are taken over, work, and what is lost is said."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keywatch.cli import run
+from scanner import ScanOptions, scan
+from scanner.backtrack import ways
+from scanner.foreignrules import read
+from scanner.foreignrules.dialect import UntranslatableError, bounded, translated
+from scanner.foreignrules.filters import parsed
+from scanner.foreignrules.written import toml
+from scanner.rule import parse_file
+from vocabulary.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found", "not_found"),
+    [
+        ("a(?i)b", "aB", "AB"),
+        ("x(?i)b|c", "C", "Xb"),
+        ("(x(?i)b)c", "xBc", "xBC"),
+        ("(?i)a(?-i:b)c", "AbC", "ABc"),
+        ("(?i)a(?-i)b", "Ab", "AB"),
+        (r"ab\z", "ab", "abc"),
+        ("(?<word>a+)-", "aa-", "bb-"),
+        (r"\Qa.b\E", "a.b", "axb"),
+        (r"\x{41}\x42", "AB", "ab"),
+        ("[[:alpha:]_]{3}", "ab_", "ab1"),
+        ("[^[:digit:]]x", "ax", "1x"),
+        (r"\p{L}\pN", "a1", "11"),
+        ("(?x) a b # both\n c [ d ]", "abcd", "a b c d"),
+        (r"(?x) a\ b [\ ] c", "a b c", "abc"),
+        ("(?xi) a (?: b | c )", "AC", "A C"),
+        ("a(?#note)b", "ab", "a b"),
+        ("[a[]b", "[b", "b"),
+        ("[]a]b", "]b", "b"),
+        ("(?s)a.b", "a\nb", "ab"),
+        ("(?s:a.)b.c", "a\nb-c", "a\nb\nc"),
+        (r"a\/b\-c", "a/b-c", "abc"),
+    ],
+)
+def test_patterns_say_the_same_in_both_languages(pattern, found, not_found):
+    made = re.compile(translated(pattern).encode())
+    assert made.search(found.encode())
+    assert not made.search(not_found.encode())
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(?U)a+", "[a-z&&[^x]]", r"\p{Greek}", r"\C", "(?=a)", "(a", "a)", "[a", "a\\"]
+)
+def test_what_cannot_be_said_is_refused(pattern):
+    with pytest.raises(UntranslatableError):
+        translated(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "secret", "value"),
+    [
+        ("key=(a+)-(b+)", None, b"aa"),
+        ("key=(a+)-(b+)", 2, b"bb"),
+        ("(?:key)=(?P<x>a+)-(?P<TOKEN>b+)", "TOKEN", b"bb"),
+        ("key=a+-b+", None, b"key=aa-bb"),
+    ],
+)
+def test_the_group_of_the_secret_is_kept(pattern, secret, value):
+    found = re.search(translated(pattern, secret).encode(), b"key=aa-bb")
+    assert (found["secret"] if "secret" in found.re.groupindex else found[0]) == value
+
+
+@given(st.text(st.sampled_from("ab01.*+?{}()[]|\\^$:-,<>#PQE ixsm\n"), max_size=30))
+def test_any_pattern_is_translated_within_bounds_or_refused(pattern):
+    try:
+        made, _ = bounded(pattern)
+    except UntranslatableError:
+        return
+    assert ways(made) <= 2_000_000
+    re.compile(made.encode())
+
+
+def test_nothing_repeats_without_bound():
+    made, bound = bounded("a+b*c{3,}d")
+    assert bound == 4096
+    assert ways(made) < float("inf")
+    with pytest.raises(UntranslatableError, match="ways"):
+        bounded("(?:a*b*)*(?:a*b*)*(?:a*b*)*c")
+
+
+GITLEAKS = r"""
+title = "of our own"
+[extend]
+path = "base.toml"
+disabledRules = ["old", "github-pat"]
+
+[[rules]]
+id = "Acme Key"
+description = "Acme key"
+regex = '''(?i)acme[ =]+(key)=([a-z0-9]{12})\b'''
+secretGroup = 2
+entropy = 2.5
+keywords = ["ACME"]
+path = '''\.conf$'''
+tags = ["anvils"]
+[[rules.allowlists]]
+stopwords = ["Dummy"]
+[[rules.allowlists]]
+condition = "AND"
+regexTarget = "line"
+regexes = ['''friend''', '''(?i)foe''']
+
+[[rules]]
+id = "pair"
+regex = '''secret: ([a-z0-9]{20})'''
+keywords = ["secret"]
+[[rules.required]]
+id = "Acme Key"
+withinLines = 2
+withinColumns = 80
+
+[[rules]]
+id = "names-only"
+path = '''\.p12$'''
+
+[[rules]]
+id = "base"
+keywords = ["second"]
+[rules.allowlist]
+paths = ['''^vendor/''']
+
+[[allowlists]]
+targetRules = ["base", "elsewhere"]
+regexes = ['''^zzz''']
+[[allowlists]]
+paths = ['''^tests/''']
+"""
+BASE = """
+[[rules]]
+id = "base"
+regex = "(?:first|second)-([0-9]{8})"
+keywords = ["first"]
+[[rules]]
+id = "old"
+regex = "old-([0-9]{8})"
+"""
+
+
+@pytest.fixture
+def gitleaks(tmp_path):
+    (tmp_path / "base.toml").write_text(BASE)
+    (tmp_path / ".gitleaks.toml").write_text(GITLEAKS)
+    return tmp_path / ".gitleaks.toml"
+
+
+def scanned(imported, tmp_path, files):
+    rules, tree = tmp_path / "taken.toml", tmp_path / "tree"
+    rules.write_text(toml(imported, "imported"))
+    for name, text in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    found = scan(tree, ScanOptions(rules=(rules,), cache=False))
+    return sorted(
+        (place.path, f.rule) for f in found if f.rule.startswith("imported-") for place in f.places
+    )
+
+
+def test_rules_of_gitleaks_work_here(gitleaks, tmp_path):
+    key = "k3j5h2g8f1d0"
+    files = {
+        "a.conf": f"acme key={key}\nsecret: {'k3j5h2g8f1' * 2}\n",
+        "a.txt": f"acme key={key}\n",
+        "b.conf": "acme key=dummyh2g8f1d\n",
+        "c.conf": f"acme key={key} # of a friend\n",
+        "even.conf": f"acme key={'a' * 12}\n",
+        "far.conf": f"acme key={key}\n\n\n\nsecret: {'q3j5h2g8f1' * 2}\n",
+        "first.txt": "first-48291376\n",
+        "tests/first.txt": "second-48291377\n",
+        "vendor/first.txt": "second-48291378\n",
+        "old.txt": "old-48291379\n",
+    }
+    assert scanned(read([gitleaks]), tmp_path, files) == [
+        ("a.conf", "imported-acme-key"),
+        ("a.conf", "imported-pair"),
+        ("far.conf", "imported-acme-key"),
+        ("first.txt", "imported-base"),
+    ]
+
+
+def test_what_gitleaks_has_and_we_have_not_is_said(gitleaks):
+    said = {(loss.rule, loss.what[:25], loss.whole) for loss in read([gitleaks]).losses}
+    assert said >= {
+        ("names-only", "it has no regex: it looks", True),
+        ("pair", "withinColumns; lines are ", False),
+        ("github-pat", "is switched off there; na", False),
+        ("elsewhere", "an allowlist for it; put ", False),
+    }
+
+
+def test_an_allowlist_of_a_file_that_builds_on_defaults_is_for_our_rules_too(tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text('[extend]\nuseDefault = true\n[allowlist]\npaths = ["^docs/"]\n')
+    assert read([file]).allows[0].rules == ("*",)
+
+
+def test_filters_of_betterleaks_become_entropy_and_allows():
+    made = parsed(
+        """
+        // what people write
+        filter.entropy(finding["secret"]) <= 3.5 ||
+        matchesAny(finding["secret"], [`EXAMPLE$`])
+        || !filter.matchesAny(finding["line"], ["[0-9]"])
+        || (filter.containsAny(finding["secret"], ["Dummy", "test"]))
+        || matchesAny(get(attributes, "path", ""), [`(?i)\\.md$`])
+        """
+    )
+    assert made.entropy == 3.5
+    assert [a.patterns or a.words or a.paths for a in made.allows] == [
+        ("EXAMPLE$",), (r"\\A(?![\\s\\S]{0,4096}?(?:[0-9]))".replace("\\\\", "\\"),),
+        ("dummy", "test"), (r"(?i:\.md$)",),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        'entropy(finding["secret"]) <= 3 && matchesAny(finding["secret"], [`a`])',
+        'let x = finding["secret"]; x == "a"',
+        'entropy(finding["match"]) <= 3',
+        'failsTokenEfficiency(finding["secret"])',
+        'matchesAny(get(attributes, "git.author_name", ""), [`bot`])',
+    ],
+)
+def test_a_filter_that_is_a_program_is_refused(program):
+    with pytest.raises(UntranslatableError):
+        parsed(program)
+
+
+KINGFISHER = r"""
+rules:
+  - name: Acme key
+    id: kingfisher.acme.1
+    pattern: |
+      (?xi)
+      \b acme (?:.|[\n\r]){0,16}? key (?:.|[\n\r]){0,8}? \b
+      ( [a-z0-9]{12} ) \b
+    min_entropy: 2.5
+    confidence: high
+    pattern_requirements:
+      min_digits: 3
+      ignore_if_contains: [Test]
+    examples: ["acme key=k3j5h2g8f1d0", "nothing at all"]
+    references: [https://acme.example/docs]
+    validation: {type: Http}
+  - name: Half
+    id: kingfisher.acme.2
+    pattern: 'half-([0-9]{6})'
+    visible: false
+"""
+NOSEY = r"""
+rules:
+- name: Acme token
+  id: np.acme.1
+  pattern: '\b(?P<TOKEN>acme_[0-9a-z]{12})\b'
+  categories: [api, secret]
+  examples: ['acme_k3j5h2g8f1d0']
+  negative_examples: ['acme_k3j5h2g8f1d']
+"""
+
+
+def test_rules_of_kingfisher_and_nosey_parker_work_here(tmp_path):
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "kingfisher.yml").write_text(KINGFISHER)
+    (folder / "nosey.yaml").write_text(NOSEY)
+    imported = read([folder])
+    files = {
+        "a": "ACME_KEY = k3j5h2g8f1d0\n",
+        "few": "ACME_KEY = kajbhcgdf1d0\n",
+        "word": "ACME_KEY = 1test3g8f1d0\n",
+        "np": "acme_k3j5h2g8f1d0\n",
+    }
+    assert scanned(imported, tmp_path, files) == [
+        ("a", "imported-kingfisher-acme-1"),
+        ("np", "imported-np-acme-1"),
+    ]
+    assert imported.rules[0].confidence == "high"
+    assert imported.rules[1].tags == ("api", "secret")
+    assert [(loss.rule, loss.whole) for loss in imported.losses] == [
+        ("kingfisher.acme.1", False), ("kingfisher.acme.1", False), ("kingfisher.acme.2", True),
+    ]  # fmt: skip
+    assert "1 of its examples" in " ".join(loss.what for loss in imported.losses)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.yml", "rules: [{id: x}]"),
+        ("a.yml", "- just\n- a list"),
+        ("a.yml", "rules: ["),
+        ("a.yml", "!!python/object/apply:os.system ['true']"),
+        ("a.yml", "[" * 5000),
+        ("a.toml", "= 1"),
+        ("a.toml", 'provider = "acme"'),
+        ("a.toml", "[[rules]]\nregex = 'a'"),
+    ],
+)
+def test_files_of_another_form_are_refused_by_name(name, text, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(name)):
+        read([tmp_path / name])
+
+
+def test_aliases_that_multiply_cost_nothing(tmp_path):
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{name}: &{name} [{', '.join(['*' + before] * 9)}]" for before, name in zip("abcdefgh", "bcdefghi", strict=True)]  # fmt: skip  # noqa: E501
+    (tmp_path / "bomb.yml").write_text("\n".join(lines) + "\nrules: []\n")
+    assert read([tmp_path / "bomb.yml"]).rules == ()
+
+
+def test_what_is_written_can_be_read_again(gitleaks):
+    imported = read([gitleaks])
+    back = parse_file(toml(imported, "imported"), "taken.toml")
+    assert (back.rule, back.allow) == (imported.rules, imported.allows)
+
+
+def test_the_command_writes_a_file_that_the_check_accepts(gitleaks, tmp_path, capsys):
+    output = tmp_path / "taken.toml"
+    assert run(["rules", "import", str(gitleaks), "--output", str(output), "--prefix", "acme"]) == 3
+    assert "names-only: left out" in capsys.readouterr().err
+    assert "acme-pair" in output.read_text()
+    assert run(["rules", "check", "--no-cost", str(output)]) == 0
+    assert run(["rules", "check", "--no-cost", "--complete", str(output)]) == 1
+
+
+def test_the_command_prints_json(tmp_path, capsys):
+    file = tmp_path / "nosey.yml"
+    file.write_text(NOSEY)
+    assert run(["rules", "import", str(file), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == {"rules": ["imported-np-acme-1"], "losses": []}
+
+
+def test_a_prefix_is_a_word(tmp_path):
+    assert run(["rules", "import", str(Path(tmp_path)), "--prefix", "A B"]) == 2
