@@ -32,6 +32,17 @@ _SENTENCES = {
     "ip_not_allowed": (403, "The API key may not be used from this address."),
     "endpoint_not_allowed": (403, "The API key may not be used for this endpoint."),
     "insufficient_scope": (403, "The API key lacks a scope that this endpoint needs."),
+    "identity_not_found": (401, "The token or certificate names nobody that is known."),
+    "token_invalid": (401, "The token is not to be believed."),
+    "token_key_unknown": (401, "The token is signed with a key that its issuer does not show."),
+    "token_expired": (401, "The token has expired."),
+    "token_not_yet_valid": (401, "The token is not valid yet."),
+    "token_lives_too_long": (401, "The token lives longer than any may."),
+    "token_revoked": (401, "The token was revoked."),
+    "certificate_invalid": (401, "The client certificate is not to be believed."),
+    "certificate_expired": (401, "The client certificate has expired."),
+    "certificate_not_yet_valid": (401, "The client certificate is not valid yet."),
+    "certificate_revoked": (401, "The client certificate was revoked."),
     "token_required": (401, "The API key needs a token beside it."),
     "certificate_required": (401, "The API key needs a client certificate beside it."),
     "ambiguous_request": (400, "The proxy tells more than one request."),
@@ -54,7 +65,8 @@ def _refusal(code: str, status: int, message: str) -> Refusal:
         (b"x-keywatch-code", code.encode()),
     ]
     if status == 401:  # noqa: PLR2004  (RFC 9110, 15.5.2: it must name a scheme)
-        headers.append((b"www-authenticate", b"Bearer"))
+        why = b' error="invalid_token"' if code.startswith("token_") else b""  # RFC 6750, 3.1
+        headers.append((b"www-authenticate", b"Bearer" + why))
     if status == 503:  # noqa: PLR2004
         headers.append((b"retry-after", b"1"))
     return Refusal(status, tuple(headers), body)

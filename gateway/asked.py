@@ -1,12 +1,13 @@
 """One request as every face of the gateway hands it to the judge, and what the judge says."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from gateway.answers import Refusal
 from gateway.extract import Extracted, Header
-from gateway.standing import Standing
+from gateway.standing import NOBODY, Standing
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -45,3 +46,22 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     standing: Standing
     refusal: Refusal | None
     headers: tuple[Header, ...]
+
+
+class Papers(NamedTuple):
+    """What came beside a key, or instead of one.
+
+    Attributes:
+        fault: empty, or the code of the refusal.
+        standing: of the identity that speaks for the request where there is no key.
+        carried: "token", "certificate": what is there and good.
+        warnings: what the owner of a certificate should see to.
+    """
+
+    fault: str = ""
+    standing: Standing = NOBODY
+    carried: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+
+NO_PAPERS = Papers()

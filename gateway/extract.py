@@ -28,6 +28,11 @@ _MAX_NAMES, _MAX_NAME_BYTES = 1024, 64
 MAX_HEADER_BYTES = 64 * 1024
 """Names and values of all headers together; servers in the field take 8 to 64 KiB."""
 
+CERTIFICATE_HEADERS = frozenset(
+    {b"x-forwarded-client-cert", b"x-ssl-client-cert", b"x-ssl-client-verify", b"client-cert"}
+)
+"""Headers by which a proxy tells of a client certificate, lower case; others may not send them."""
+
 _OWN_PREFIX = b"x-keywatch-"
 _IDENTITY = frozenset({b"x-api-key-id", b"x-api-key-environment", b"x-key-status"})
 _NOTED = frozenset({b"user-agent", b"x-forwarded-for", b"x-request-id"})
@@ -44,6 +49,7 @@ class Extracted(msgspec.Struct, frozen=True):
             values of a repeated header are joined by commas.
         fault: empty, or the code of the refusal.
         from_query: whether the key stood in the query.
+        token: a JSON Web Token that came as Bearer, empty when there is none.
     """
 
     secret: bytes
@@ -51,6 +57,7 @@ class Extracted(msgspec.Struct, frozen=True):
     noted: dict[bytes, bytes]
     fault: str = ""
     from_query: bool = False
+    token: bytes = b""
 
     def __repr__(self) -> str:
         """Show nothing of the secret, nor of headers, which hold it."""
@@ -60,20 +67,29 @@ class Extracted(msgspec.Struct, frozen=True):
 Extractor = Callable[[Iterable[Header], bytes], Extracted]
 
 
-def extractor(custom_headers: Iterable[str] = (), *, query_keys: bool = False) -> Extractor:
+def extractor(  # noqa: C901  (one pass over the headers, on every request)
+    custom_headers: Iterable[str] = (),
+    *,
+    query_keys: bool = False,
+    noted_too: Iterable[bytes] = (),
+) -> Extractor:
     """Return the function that reads headers and a query string.
 
     Args:
         custom_headers: further headers whose value is a key.
         query_keys: whether the query may carry a key.
+        noted_too: further headers that are noted, lower case.
     """
     seen: dict[bytes, int] = {}
-    role_of = _roles(custom_headers, seen)
+    role_of = _roles(custom_headers, frozenset(noted_too), seen)
 
-    def extract(headers: Iterable[Header], query: bytes) -> Extracted:
+    def extract(  # noqa: C901  (likewise)
+        headers: Iterable[Header], query: bytes
+    ) -> Extracted:
         kept: list[Header] = []
         noted: dict[bytes, bytes] = {}
         found: list[bytes | None] = []
+        tokens: list[bytes] = []
         size = 0
         for header in headers:
             name, value = header
@@ -91,14 +107,19 @@ def extractor(custom_headers: Iterable[str] = (), *, query_keys: bool = False) -
             elif role == _KEY:
                 found.append(_checked(value.strip()))
             else:
-                found += _of_authorization(value)
+                found += _of_authorization(value, tokens)
         if size > MAX_HEADER_BYTES:
             return Extracted(b"", [], {}, "headers_too_large")
         in_headers = len(found)
         if query_keys and query:
             found += (_checked(value) for value in _of_query(query))
         secret, fault = _settled(found)
-        return Extracted(secret, kept, noted, fault, from_query=bool(found) and not in_headers)
+        from_query = bool(found) and not in_headers
+        if not tokens:
+            return Extracted(secret, kept, noted, fault, from_query)
+        if any(token != tokens[0] for token in tokens):
+            fault = "ambiguous_credentials"
+        return Extracted(secret, kept, noted, fault, from_query, tokens[0])
 
     return extract
 
@@ -123,10 +144,12 @@ def without_secrets(
     return b"&".join(parts)
 
 
-def _roles(custom_headers: Iterable[str], seen: dict[bytes, int]) -> Callable[[bytes], int]:
+def _roles(
+    custom_headers: Iterable[str], noted_too: frozenset[bytes], seen: dict[bytes, int]
+) -> Callable[[bytes], int]:
     """Return the function that tells a header's role by its name, and notes it in `seen`."""
     roles = {b"authorization": _AUTHORIZATION, b"x-api-key": _KEY}
-    roles |= dict.fromkeys(_NOTED, _NOTE)
+    roles |= dict.fromkeys(_NOTED | noted_too, _NOTE)
     roles |= {_plain(name.encode("ascii", "replace")): _KEY for name in custom_headers}
 
     def role_of(name: bytes) -> int:
@@ -169,13 +192,19 @@ def _checked(value: bytes) -> bytes | None:
 _VISIBLE = bytes(range(0x21, 0x7F))
 
 
-def _of_authorization(value: bytes) -> list[bytes | None]:
-    """Return the key of one Authorization value; nothing where the scheme is not ours."""
+def _of_authorization(value: bytes, tokens: list[bytes]) -> list[bytes | None]:
+    """Return the key of one Authorization value; nothing where the scheme is not ours.
+
+    A JSON Web Token is no key: it goes to `tokens`.
+    """
     scheme, _, rest = value.strip().partition(b" ")
     rest = rest.strip()
     match scheme.lower():
         case b"bearer":
-            return [] if _is_jwt(rest) else [_checked(rest)]
+            if not _is_jwt(rest):
+                return [_checked(rest)]
+            tokens.append(rest)
+            return []
         case b"apikey":
             return [_checked(rest)]
         case b"basic":

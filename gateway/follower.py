@@ -19,6 +19,7 @@ from database.schema import keys
 from keystore import accounts, denials, feed, plans, query
 from keystore.denials import DenyList
 from keystore.grants import Grants, granted
+from keystore.identities import Name
 from keystore.keys import SHA256, Key, Kind, key_of
 from vocabulary.credential import Credential
 
@@ -40,12 +41,14 @@ class Question(msgspec.Struct, frozen=True):
         credential: what is looked for.
         kind: only an identity of this kind is meant; see `keystore.keys.Kind`.
         origin: only one that is recognised so; see `Key.pepper_id`.
+        name: of an identity that is known by its name, empty for a secret.
     """
 
     digest: bytes
     credential: Credential
     kind: str = Kind.KEY.value
     origin: str = SHA256
+    name: str = ""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -124,8 +127,9 @@ class Follower:
             for question in questions
             for value in (question.credential.sha256, *question.credential.hmacs.values())
         }
-        rows = self._rows(_by_hashes(len(wanted), self._mark), tuple(wanted))
+        rows = self._rows(_by("hash", len(wanted), self._mark), tuple(wanted))
         found = {key.hash: key for key in map(_key, rows)}
+        found |= self._clients({q.name for q in questions if q.kind == Kind.OAUTH_CLIENT})
         self._read_accounts(found.values())
         matched = ((q.digest, _match(q, found)) for q in questions)
         return tuple((digest, self._granted(key) if key else None) for digest, key in matched)
@@ -134,6 +138,14 @@ class Follower:
         """Give the connection back, whatever state it is in."""
         with suppress(SQLAlchemyError, OSError):
             self._connection.close()
+
+    def _clients(self, names: set[str]) -> dict[str, Key]:
+        """Return OAuth clients by the hash of their name: the store has that of their secret."""
+        if not names:
+            return {}
+        rows = self._rows(_by("public_id", len(names), self._mark), tuple(names))
+        clients = [key for key in map(_key, rows) if key.kind == Kind.OAUTH_CLIENT]
+        return {Name(Kind.OAUTH_CLIENT, key.public_id).hash: key for key in clients}
 
     def _granted(self, key: Key) -> Grants:
         """Take a key together with its account and plan; both are held until somebody writes."""
@@ -190,10 +202,9 @@ def place_of(engine: Engine) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=256)
-def _by_hashes(count: int, mark: str) -> str:
-    # a client's secret or a token's name is no API key, though it lives the same life
+def _by(column: str, count: int, mark: str) -> str:
     marks = ",".join([mark] * count)
-    return f"SELECT {','.join(_COLUMNS)} FROM keys WHERE hash IN ({marks}) AND kind = 'key'"  # noqa: S608
+    return f"SELECT {','.join(_COLUMNS)} FROM keys WHERE {column} IN ({marks})"  # noqa: S608  (marks)
 
 
 def _key(row: Sequence[Any]) -> Key:
@@ -207,6 +218,8 @@ def _match(question: Question, found: Mapping[str, Key]) -> Key | None:
     own affair (collations, indices).
     """
     credential = question.credential
+    if question.kind == Kind.OAUTH_CLIENT:
+        return found.get(credential.sha256)
     for origin, value in ((question.origin, credential.sha256), *credential.hmacs.items()):
         key = found.get(value)
         if key is None or key.pepper_id != origin or not compare_digest(key.hash, value):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.endpoints import Endpoint
 from gateway.limits import Limit
+from keystore.issuers import Issuer
 
 Clock = Callable[[], float]
 """Epoch seconds."""
@@ -27,6 +28,10 @@ class Options:
         ip_limits: what may come from one address (IPv6: one /64), whatever keys it shows.
         global_limits: what may come at all.
         endpoints: what endpoints ask for, and their limits.
+        issuers: whose tokens (JWT) are taken, beside a key or in its place.
+        certificates: whether client certificates are taken that a trusted proxy tells of.
+        unregistered: whether a good token or certificate is enough where the key store knows no
+            identity of its name; deny lists hold for all.
         cached_keys: keys held in memory.
         cached_unknown: unknown credentials held in memory; apart, so that random ones cannot
             push known keys out.
@@ -43,6 +48,9 @@ class Options:
     ip_limits: tuple[Limit, ...] = ()
     global_limits: tuple[Limit, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
+    issuers: tuple[Issuer, ...] = ()
+    certificates: bool = False
+    unregistered: bool = False
     cached_keys: int = 200_000
     cached_unknown: int = 50_000
     cached_s: float = 60.0

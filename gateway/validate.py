@@ -13,8 +13,9 @@ from gateway.reader import News, Reader
 from gateway.standing import UNAVAILABLE, UNKNOWN, Grant, Standing, standing_of
 from keystore.denials import DenyList
 from keystore.grants import Grants
-from keystore.keys import NAMED, PUBLIC_ID, SHA256, Key
-from vocabulary.credential import credential_of
+from keystore.identities import Name
+from keystore.keys import NAMED, PUBLIC_ID, SHA256, Key, Kind
+from vocabulary.credential import Credential, credential_of
 
 _MAX_FLIGHTS = 10_000
 _MAX_GRANTS = 10_000
@@ -93,15 +94,35 @@ class Validator:
     async def look_up(self, secret: bytes) -> Standing:
         """Ask the key store; those who ask for the same key at once share one answer."""
         digest = sha256(secret).digest()
+        if digest in self._flights:
+            return await self._asked(digest, None)
+        credential = credential_of(secret.decode(), peppers=self._peppers)
+        return await self._asked(digest, Question(digest, credential))
+
+    async def named(self, name: Name, now: float) -> Standing:
+        """Return how an identity stands that is known by its name, looking it up if need be."""
+        if not self.is_current():
+            return UNAVAILABLE
+        digest = _place_of_name(name)
+        standing = self._known.get(digest)
+        if standing is not None and now < standing.until:
+            return standing
+        until = self._unknown.get(digest)
+        if until is not None and now < until:
+            return UNKNOWN
+        question = Question(digest, Credential(name.hash), name.kind.value, NAMED, name.text)
+        return await self._asked(digest, question)
+
+    async def _asked(self, digest: bytes, question: Question | None) -> Standing:
         loop = asyncio.get_running_loop()
         flight = self._flights.get(digest)
         if flight is None:
+            assert question is not None
             if len(self._flights) >= _MAX_FLIGHTS:
                 return UNAVAILABLE
             timer = loop.call_later(self._silence_s, self._land, digest, UNAVAILABLE)
             flight = self._flights[digest] = _Flight(timer, [])
-            credential = credential_of(secret.decode(), peppers=self._peppers)
-            self._reader.ask(Question(digest, credential))
+            self._reader.ask(question)
         waiter: asyncio.Future[Standing] = loop.create_future()
         flight.waiters.append(waiter)
         return await waiter
@@ -182,5 +203,16 @@ class Validator:
 
 
 def _place(key: Key) -> bytes | None:
-    """Return under which bytes a key is held: its hash. None for keys without a secret."""
+    """Return under which bytes an identity is held; None for keys without a secret.
+
+    Names have a place of their own: no secret can be made that falls upon one.
+    """
+    if key.kind == Kind.OAUTH_CLIENT:
+        return _place_of_name(Name(Kind.OAUTH_CLIENT, key.public_id))
+    if key.pepper_id == NAMED:
+        return b"n" + bytes.fromhex(key.hash)
     return None if key.pepper_id == PUBLIC_ID else bytes.fromhex(key.hash)
+
+
+def _place_of_name(name: Name) -> bytes:
+    return b"n" + bytes.fromhex(name.hash)

@@ -171,6 +171,13 @@ class GatewaySettings(_Table, frozen=True):
     ] = ()
     global_limits: Annotated[tuple[str, ...], Meta(description="what may come at all")] = ()
     endpoints: tuple[EndpointSettings, ...] = ()
+    certificates: Annotated[
+        bool, Meta(description="take client certificates that a trusted proxy tells of")
+    ] = False
+    unregistered: Annotated[
+        bool,
+        Meta(description="let good tokens and certificates in that name no registered identity"),
+    ] = False
     upstream: Annotated[
         str, Meta(description="URL of the server that gets what is let in; empty for none")
     ] = ""

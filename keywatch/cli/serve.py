@@ -69,6 +69,7 @@ def command(
 def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
     from gateway.endpoints import Endpoint
     from gateway.options import Options
+    from keywatch.keystores import issuers_of
 
     gateway = chosen.gateway
     return Options(
@@ -83,6 +84,9 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
             Endpoint(one.pattern, one.scopes, _limits(one.limits, "endpoint"), one.per)
             for one in gateway.endpoints
         ),
+        issuers=tuple(issuers_of(chosen.issuers).values()),
+        certificates=gateway.certificates,
+        unregistered=gateway.unregistered,
         peppers={name: pepper.encode() for name, pepper in chosen.keys.peppers.items()},
     )
 

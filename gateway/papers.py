@@ -1,0 +1,114 @@
+"""Tokens and certificates beside keys, or in their place: who they are, and what forbids them.
+
+A request may carry a key, a token and a certificate: each that is there must be good. The key
+speaks for the request where there is one, else the token, else the certificate.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from gateway.asked import Papers
+from gateway.certificates import Certificate, CertificateError, check, shown
+from gateway.standing import NOBODY, Grant, Standing
+from gateway.tokens import Passport, TokenError, Tokens
+from gateway.validate import Validator
+from keystore.identities import Name, token_name
+from keystore.keys import Kind
+
+
+class Desk:
+    """Looks at tokens and certificates; lives on one event loop.
+
+    Args:
+        validator: knows the identities, and what is denied.
+        tokens: the issuers; None where no tokens are taken.
+        certificates: whether certificates are taken.
+        unregistered: whether a good token or certificate is enough where the key store knows no
+            identity of its name.
+    """
+
+    def __init__(
+        self,
+        validator: Validator,
+        tokens: Tokens | None,
+        *,
+        certificates: bool,
+        unregistered: bool = False,
+    ) -> None:
+        self._validator, self._tokens = validator, tokens
+        self._certificates, self._unregistered = certificates, unregistered
+
+    async def look(
+        self, token: bytes, noted: Mapping[bytes, bytes], *, is_trusted: bool, now: float
+    ) -> Papers:
+        """Judge what is there.
+
+        Args:
+            token: a JWT, or empty.
+            noted: headers; those of certificates are believed from trusted peers alone.
+            is_trusted: whether the peer is a trusted proxy.
+            now: epoch seconds.
+        """
+        found: list[Standing] = []
+        carried: set[str] = set()
+        warnings: tuple[str, ...] = ()
+        try:
+            if token and self._tokens is not None:
+                found.append(await self._of_token(self._tokens, token, now))
+                carried.add("token")
+            certificate = shown(noted) if self._certificates and is_trusted else None
+            if certificate is not None:
+                found.append(await self._of_certificate(certificate, now))
+                carried.add("certificate")
+                warnings = certificate.warnings(now)
+        except (TokenError, CertificateError) as error:
+            return Papers(error.code)
+        fault = next((one.grant.fault for one in found if one.grant.fault), "")
+        return Papers(fault, found[0] if found else NOBODY, frozenset(carried), warnings)
+
+    async def _of_token(self, tokens: Tokens, token: bytes, now: float) -> Standing:
+        fetch = tokens.to_fetch(token)
+        if fetch is not None:
+            # An issuer that does not answer must not hold up anybody else.
+            await asyncio.get_running_loop().run_in_executor(None, fetch)
+        passport = tokens.verify(token, self._validator.denials, now)
+        names = [Name(Kind.TOKEN, token_name(passport.issuer, passport.subject))]
+        if passport.client:
+            names.append(Name(Kind.OAUTH_CLIENT, passport.client))
+        known = await self._known(names, now)
+        return _narrowed(self._one_of(known, names[0]), passport)
+
+    async def _of_certificate(self, certificate: Certificate, now: float) -> Standing:
+        check(certificate, self._validator.denials, now)
+        names = [Name(Kind.CERTIFICATE, text) for text in certificate.names]
+        return self._one_of(await self._known(names, now), names[0])
+
+    async def _known(self, names: Sequence[Name], now: float) -> list[Standing]:
+        standings = [await self._validator.named(name, now) for name in names]
+        return [one for one in standings if one.grant.fault != "api_key_not_found"]
+
+    def _one_of(self, known: list[Standing], name: Name) -> Standing:
+        """Return the first of the identities, refused when any of them is."""
+        for standing in known:
+            if standing.grant.fault:
+                return standing
+        if known:
+            return known[0]
+        if not self._unregistered:
+            return Standing("", Grant("identity_not_found"))
+        return Standing(f"{name.kind.value}:{name.hash[:16]}", _FREE)
+
+
+_FREE = Grant()
+
+
+def _narrowed(standing: Standing, passport: Passport) -> Standing:
+    """Return the standing with the scopes that the token has, none that its identity lacks."""
+    grant = standing.grant
+    own = set(grant.scopes)
+    scopes = tuple(scope for scope in passport.scopes if not own or scope in own)
+    narrowed = Grant(
+        grant.fault, grant.headers, grant.environment, grant.throttle, grant.limits, grant.shared,
+        grant.account, scopes, grant.networks, grant.endpoints, grant.requires,
+    )  # fmt: skip
+    return Standing(standing.key_id, narrowed, standing.until)

@@ -1,0 +1,140 @@
+"""Client certificates as proxies tell of them."""
+
+import time
+from base64 import b64encode
+from hashlib import sha256
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.certificates import CertificateError, check, shown
+from keystore.denials import Denial, DenyList
+from tests.gateway.issuer import certificate, der, pem
+
+CERT = certificate(name="robot", spiffe="spiffe://prod/robot", dns=("robot.example",))
+PRINT = sha256(der(CERT)).hexdigest()
+NGINX = {
+    b"x-ssl-client-cert": quote(pem(CERT)).encode(),
+    b"x-ssl-client-verify": b"SUCCESS",
+}
+RFC_9440 = {b"client-cert": b":" + b64encode(der(CERT)) + b":"}
+ENVOY = {
+    b"x-forwarded-client-cert": (
+        f'By=spiffe://prod/gateway;Hash={PRINT};Subject="CN=robot,O=Ours";'
+        f"URI=spiffe://prod/robot;DNS=robot.example"
+    ).encode()
+}
+
+
+@pytest.mark.parametrize("told", [NGINX, RFC_9440, ENVOY], ids=["nginx", "rfc9440", "envoy"])
+def test_whoever_tells_of_it_it_has_the_same_names(told):
+    found = shown(told)
+    assert found.names == (
+        f"sha256:{PRINT}",
+        "spiffe://prod/robot",
+        "dns:robot.example",
+        "cn:robot",
+    )
+    assert found.fingerprints[0] == PRINT
+
+
+def test_envoys_whole_certificate_is_read_where_it_is_sent():
+    element = f'Hash={PRINT};Cert="{quote(pem(CERT))}"'
+    assert shown({b"x-forwarded-client-cert": element.encode()}).serial == f"{CERT.serial_number:x}"
+
+
+def test_of_several_elements_our_own_proxys_counts():
+    forged = f"Hash={'a' * 64};URI=spiffe://prod/admin"
+    told = forged.encode() + b"," + ENVOY[b"x-forwarded-client-cert"]
+    assert shown({b"x-forwarded-client-cert": told}).names[1] == "spiffe://prod/robot"
+
+
+def test_a_comma_in_a_quoted_subject_begins_no_element():
+    element = f'Hash={PRINT};Subject="CN=\\"x\\",Hash={"a" * 64}"'
+    assert shown({b"x-forwarded-client-cert": element.encode()}).fingerprints == (PRINT,)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {b"x-ssl-client-cert": NGINX[b"x-ssl-client-cert"]},
+        {**NGINX, b"x-ssl-client-verify": b"FAILED:self signed certificate"},
+        {**NGINX, b"x-ssl-client-verify": b"NONE"},
+        {**NGINX, b"x-ssl-client-verify": b"SUCCESS, SUCCESS"},
+        {b"x-ssl-client-verify": b"FAILED:expired"},
+        {**NGINX, **RFC_9440},
+        {**ENVOY, **RFC_9440},
+        {b"client-cert": b64encode(der(CERT))},
+        {b"client-cert": b":!!!:"},
+        {b"client-cert": b":" + b64encode(der(CERT)[:-1]) + b":"},
+        {b"client-cert": b":" + b64encode(b"\x30\x80" * 50) + b":"},
+        {b"client-cert": b":" + b"A" * 40_000 + b":"},
+        {b"x-forwarded-client-cert": b"URI=spiffe://prod/robot"},
+        {b"x-forwarded-client-cert": b"Hash=abc"},
+        {b"x-forwarded-client-cert": b"\xff\xfe"},
+        {b"x-forwarded-client-cert": b'Hash="'},
+        {b"x-forwarded-client-cert": f"Hash={PRINT};URI=spiffe://a/b;URI=spiffe://c/d".encode()},
+        {b"x-forwarded-client-cert": b"," * 100},
+    ],
+)
+def test_what_cannot_be_read_or_was_not_verified_is_refused(told):
+    with pytest.raises(CertificateError) as error:
+        shown(told)
+    assert error.value.code == "certificate_invalid"
+
+
+@given(st.binary(max_size=200))
+def test_no_header_breaks_it(value):
+    for name in (b"x-forwarded-client-cert", b"client-cert"):
+        try:
+            found = shown({name: value})
+        except CertificateError:
+            continue
+        assert found is None or found.fingerprints
+
+
+def test_none_is_told_where_there_is_none():
+    assert shown({}) is None
+    assert shown({b"x-ssl-client-verify": b"NONE", b"x-ssl-client-cert": b""}) is None
+
+
+@pytest.mark.parametrize(
+    ("days", "begun", "code"),
+    [(90, 1, ""), (-1, 30, "certificate_expired"), (90, -1, "certificate_not_yet_valid")],
+)
+def test_its_time_is_kept(days, begun, code):
+    found = shown({b"client-cert": b":" + b64encode(der(certificate(days, begun))) + b":"})
+    if not code:
+        check(found, DenyList(), time.time())
+        return
+    with pytest.raises(CertificateError) as error:
+        check(found, DenyList(), time.time())
+    assert error.value.code == code
+
+
+def test_its_owner_is_warned_of_its_age_and_its_end():
+    def warnings(days, begun):
+        encoded = b64encode(der(certificate(days, begun)))
+        return shown({b"client-cert": b":" + encoded + b":"}).warnings(time.time())
+
+    assert warnings(90, 1) == ()
+    assert warnings(10, 1) == ("certificate-ends-soon",)
+    assert warnings(800, 1) == ("certificate-lives-long",)
+    assert warnings(10, 800) == ("certificate-lives-long", "certificate-ends-soon")
+
+
+@pytest.mark.parametrize("kind", ["sha256", "sha1", "serial", "serial of its issuer"])
+def test_deny_lists_hold(kind):
+    found = shown(NGINX)
+    denial = {
+        "sha256": Denial(kind="fingerprint", value=PRINT),
+        "sha1": Denial(kind="fingerprint", value=found.fingerprints[1]),
+        "serial": Denial(kind="serial", value=found.serial),
+        "serial of its issuer": Denial(kind="serial", value=found.serial, issuer="CN=Our CA"),
+    }[kind]
+    with pytest.raises(CertificateError) as error:
+        check(found, DenyList([denial]), time.time())
+    assert error.value.code == "certificate_revoked"
+    check(found, DenyList([Denial(kind="serial", value=found.serial, issuer="CN=X")]), time.time())

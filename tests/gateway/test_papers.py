@@ -1,0 +1,198 @@
+"""Keys, tokens and certificates together: each that is there must be good."""
+
+import asyncio
+import json
+from base64 import b64encode
+
+import pytest
+
+from database.transaction import transaction
+from gateway.app import Gateway
+from gateway.endpoints import Endpoint
+from gateway.options import Options
+from gateway.reader import Reader
+from keystore import denials, identities
+from keystore.denials import Denial
+from keystore.identities import Client, Name, token_name
+from keystore.issue import KeyOrder
+from keystore.keys import Kind
+from tests.gateway.issuer import ISS, certificate, der, local_issuer, rsa_key
+from tests.gateway.test_app import ask, echo, scope_of, with_key
+
+BY = {"actor": "test", "reason": ""}
+CERT = certificate(name="robot", spiffe="spiffe://prod/robot")
+CERT_HEADER = (b"client-cert", b":" + b64encode(der(CERT)) + b":")
+PROXY = {"client": "10.0.0.1"}
+
+
+@pytest.fixture(scope="module")
+def ours():
+    with local_issuer() as local:
+        yield local
+
+
+def register(place, kind, text, **order):
+    with transaction(place.store.engine) as connection:
+        return identities.register(
+            connection, Name(kind, text), KeyOrder(**order), **BY, now=place.store.clock()
+        )
+
+
+def bearer(token):
+    return b"authorization", b"Bearer " + token.encode()
+
+
+def conversation(place, ours, talk, **more):
+    options = Options(
+        issuers=(ours.issuer(),),
+        certificates=True,
+        trusted_proxies=("10.0.0.0/8",),
+        **more,
+    )
+
+    async def go():
+        app = Gateway(echo, Reader(place.store.engine), options)
+
+        async def asked(*headers, **scope):
+            start, body = await ask(app, scope_of(*headers, **scope))
+            document = json.loads(body["body"])
+            return start["status"], document.get("error", {}).get("code", ""), document
+
+        try:
+            await talk(asked)
+        finally:
+            app._validator.stop()
+
+    asyncio.run(go())
+
+
+def test_a_token_speaks_for_an_identity_that_the_store_knows(place, ours):
+    key = register(place, Kind.TOKEN, token_name(ISS, "alice"))
+
+    async def talk(asked):
+        status, _, seen = await asked(bearer(ours.token()))
+        assert (status, dict(seen["headers"])["x-api-key-id"]) == (200, key.id)
+        assert (await asked(bearer(ours.token(sub="bob"))))[:2] == (401, "identity_not_found")
+        assert (await asked(bearer(ours.token(rsa_key()))))[:2] == (401, "token_invalid")
+        place.store.revoke(key.id, actor="test")
+        async with asyncio.timeout(20):
+            while (await asked(bearer(ours.token())))[1] != "api_key_revoked":  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+    conversation(place, ours, talk)
+
+
+def test_a_token_of_a_revoked_client_is_refused_whoever_it_speaks_for(place, ours):
+    register(place, Kind.TOKEN, token_name(ISS, "alice"))
+    with transaction(place.store.engine) as connection:
+        now = place.store.clock()
+        client = identities.register_client(connection, Client("app"), KeyOrder(), **BY, now=now)
+
+    async def talk(asked):
+        assert (await asked(bearer(ours.token(client_id="app"))))[0] == 200
+        place.store.revoke(client.key.id, actor="test")
+        async with asyncio.timeout(20):
+            while (await asked(bearer(ours.token(client_id="app"))))[0] != 401:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert (await asked(bearer(ours.token())))[0] == 200
+
+    conversation(place, ours, talk)
+
+
+def test_unregistered_tokens_are_let_in_where_that_is_configured_and_denials_hold(place, ours):
+    async def talk(asked):
+        status, _, seen = await asked(bearer(ours.token(jti="j1")))
+        assert status == 200
+        assert dict(seen["headers"])["x-api-key-id"].startswith("token:")
+        with transaction(place.store.engine) as connection:
+            denial = Denial(kind="jti", value="j1", issuer=ISS)
+            denials.deny(connection, denial, **BY, now=place.store.clock())
+        async with asyncio.timeout(20):
+            while (await asked(bearer(ours.token(jti="j1"))))[1] != "token_revoked":  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert (await asked(bearer(ours.token(jti="j2"))))[0] == 200
+
+    conversation(place, ours, talk, unregistered=True)
+
+
+def test_a_key_that_requires_papers_opens_nothing_without_them(place, ours):
+    register(place, Kind.TOKEN, token_name(ISS, "alice"))
+    register(place, Kind.CERTIFICATE, "spiffe://prod/robot")
+    for_token, for_cert, for_both = (
+        with_key(place.issue(requires=needs).secret)
+        for needs in (("token",), ("certificate",), ("token", "certificate"))
+    )
+    token = bearer(ours.token())
+
+    async def talk(asked):
+        assert (await asked(for_token))[:2] == (401, "token_required")
+        assert (await asked(for_token, token))[0] == 200
+        assert (await asked(for_token, bearer(ours.token(rsa_key()))))[:2] == (401, "token_invalid")
+        assert (await asked(for_cert, **PROXY))[:2] == (401, "certificate_required")
+        assert (await asked(for_cert, CERT_HEADER, **PROXY))[0] == 200
+        assert (await asked(for_both, token, **PROXY))[:2] == (401, "certificate_required")
+        assert (await asked(for_both, token, CERT_HEADER, **PROXY))[0] == 200
+
+    conversation(place, ours, talk)
+
+
+def test_a_bad_token_beside_a_good_key_is_refused(place, ours):
+    key = with_key(place.issue().secret)
+
+    async def talk(asked):
+        assert (await asked(key))[0] == 200
+        forged = bearer(ours.token(rsa_key()))
+        assert (await asked(key, forged))[:2] == (401, "token_invalid")
+        two = (bearer(ours.token(jti="a")), bearer(ours.token(jti="b")))
+        assert (await asked(key, *two))[:2] == (401, "ambiguous_credentials")
+
+    conversation(place, ours, talk, unregistered=True)
+
+
+def test_a_certificate_is_believed_from_a_trusted_proxy_alone(place, ours):
+    key = register(place, Kind.CERTIFICATE, "spiffe://prod/robot")
+
+    async def talk(asked):
+        status, _, seen = await asked(CERT_HEADER, **PROXY)
+        assert (status, dict(seen["headers"])["x-api-key-id"]) == (200, key.id)
+        assert (await asked(CERT_HEADER))[:2] == (401, "missing_api_key")
+        good = with_key(place.issue().secret)
+        status, _, seen = await asked(good, CERT_HEADER)
+        assert status == 200
+        assert "client-cert" not in dict(seen["headers"])
+        other = (b"client-cert", b":" + b64encode(der(certificate(name="else"))) + b":")
+        assert (await asked(other, **PROXY))[:2] == (401, "identity_not_found")
+
+    conversation(place, ours, talk)
+
+
+def test_an_endpoints_scopes_are_the_tokens_and_none_that_its_identity_lacks(place, ours):
+    register(place, Kind.TOKEN, token_name(ISS, "alice"), scopes=("read",))
+    register(place, Kind.TOKEN, token_name(ISS, "free"))
+    rules = (Endpoint("/r", scopes=("read",)), Endpoint("/w", scopes=("write",)))
+
+    async def talk(asked):
+        for subject, scope, path, wanted in [
+            ("alice", "read write", b"/r", 200),
+            ("alice", "read write", b"/w", 403),
+            ("alice", None, b"/r", 403),
+            ("free", "write", b"/w", 200),
+            ("free", "write", b"/r", 403),
+        ]:
+            token = ours.token(sub=subject, scope=scope)
+            assert (await asked(bearer(token), raw_path=path))[0] == wanted
+
+    conversation(place, ours, talk, endpoints=rules)
+
+
+def test_tokens_are_the_applications_own_affair_where_no_issuer_is_configured(place, ours):
+    key = with_key(place.issue().secret)
+
+    async def go():
+        app = Gateway(echo, Reader(place.store.engine))
+        sent = await ask(app, scope_of(key, bearer(ours.token(rsa_key()))))
+        alone = await ask(app, scope_of(bearer(ours.token())))
+        app._validator.stop()
+        return sent[0]["status"], alone[0]["status"]
+
+    assert asyncio.run(go()) == (200, 401)
