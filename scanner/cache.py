@@ -41,6 +41,11 @@ def _private(status: os.stat_result, kind: object) -> bool:
     return status.st_uid == os.getuid() and not status.st_mode & 0o077
 
 
+def private_file(status: os.stat_result) -> bool:
+    """Tell whether this is a regular file of ours that nobody else can write to or read."""
+    return _private(status, stat.S_ISREG)
+
+
 def read(name: str) -> bytes | None:
     """Return what was kept under `name`, or None."""
     if (place := cache_dir()) is None:
