@@ -42,7 +42,7 @@ def serving(answer: Callable[[Asked], Reply]) -> Iterator[Httpd]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_LIST = handle_any  # noqa: N815
 
         def log_message(self, *_arguments):
             """Say nothing."""

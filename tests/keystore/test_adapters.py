@@ -1,0 +1,350 @@
+"""One contract over every kind of store in which keys may live."""
+
+import base64
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import boto3
+import moto
+import pytest
+from sqlalchemy import text
+from standardwebhooks import Webhook
+
+from database.transaction import open_database, transaction
+from keystore import adapters
+from keystore.adapters import Adapter
+from keystore.adapters.aws import Aws
+from keystore.issue import KeyOrder
+from keystore.store import KeyStore
+from tests.httpd import serving
+from tests.keystore.kong import Kong
+from tests.keystore.vault import Vault
+from vocabulary.credential import Credential, credential_of
+from vocabulary.errors import ConfigError, KeyNotFoundError, ServiceError, UsageError
+
+SIGNING = "whsec_" + base64.b64encode(b"s" * 32).decode()
+ADMIN = "an admin token"
+
+
+@dataclass
+class Place:
+    """A store with one key, and what it says of it when it is asked directly."""
+
+    adapter: Adapter
+    credential: Credential
+    lets_in: Callable[[], bool]
+    missing: str
+    limit: Callable[[], int | None] | None = None
+    unknown: Credential = field(default_factory=lambda: credential_of("nobody's"))
+    asked: list = field(default_factory=list)
+
+
+def make_keywatch(stack, tmp_path):
+    url = f"sqlite:///{tmp_path / 'theirs.db'}"
+    store = KeyStore(open_database(url))
+    stack.callback(store.engine.dispose)
+    issued = store.create(KeyOrder(), actor="a")
+    return Place(
+        adapters.make({"name": "x", "type": "keywatch", "url": url}),
+        credential_of(issued.secret),
+        lambda: store.get(issued.key.id).state == "active",
+        "key_none",
+        lambda: store.get(issued.key.id).throttle_per_min,
+    )
+
+
+def make_sql(stack, tmp_path, url=""):
+    url = url or f"sqlite:///{tmp_path / 'theirs.db'}"
+    engine = open_database(url)
+    stack.callback(engine.dispose)
+    credential = credential_of("a key of theirs")
+    with transaction(engine) as connection:
+        connection.execute(
+            text(
+                'CREATE TABLE "api keys" (id INTEGER PRIMARY KEY, digest TEXT, enabled BOOLEAN,'
+                " per_min INTEGER, title TEXT)"
+            )
+        )
+        connection.execute(
+            text("INSERT INTO \"api keys\" VALUES (7, :d, true, NULL, 'mobile')"),
+            {"d": credential.sha256},
+        )
+
+    def column(name):
+        with engine.connect() as connection:
+            return connection.execute(text(f'SELECT {name} FROM "api keys"')).scalar_one()
+
+    options = {
+        "name": "x", "type": "sql", "url": url, "table": "api keys", "id_column": "id",
+        "state_column": "enabled", "active_value": "true", "revoked_value": "false",
+        "hash_column": "digest", "throttle_column": "per_min", "name_column": "title",
+    }  # fmt: skip
+    return Place(
+        adapters.make(options),
+        credential,
+        lambda: bool(column("enabled")),
+        "8",
+        lambda: column("per_min"),
+    )
+
+
+def make_http(stack, tmp_path):
+    credential = credential_of("a key of theirs", peppers={"p": b"pepper"})
+    key = {"active": True, "per_min": None}
+
+    def answer(asked):
+        said = json.loads(Webhook(SIGNING).verify(asked.body, asked.headers) and asked.body)
+        if said["type"] == "key.find":
+            if said["credential"]["hmacs"].get("p") != credential.hmacs["p"]:
+                return 404, {}, b""
+            return 200, {}, json.dumps({"id": "7", "active": key["active"], "more": 1}).encode()
+        if said["id"] != "7":
+            return 404, {}, b""
+        if said["type"] == "key.throttle":
+            key["per_min"] = said["per_min"]
+        else:
+            key.update(active=said["type"] == "key.restore", per_min=None)
+        return 204, {}, b""
+
+    server = stack.enter_context(serving(answer))
+    options = {"name": "x", "type": "http", "url": f"{server.url}/hook", "secret": SIGNING}
+    return Place(
+        adapters.make(options),
+        credential,
+        lambda: key["active"],
+        "8",
+        lambda: key["per_min"],
+        asked=server.asked,
+    )
+
+
+def make_kong(stack, tmp_path):
+    kong = Kong(ADMIN)
+    for number in range(3):
+        kong.add(f"other {number}", f"other key {number}")
+    key = kong.add("mobile", "a key of theirs")
+    server = stack.enter_context(serving(kong))
+    options = {"name": "x", "type": "kong", "url": server.url, "secret": ADMIN}
+    return Place(
+        adapters.make(options),
+        credential_of("a key of theirs"),
+        lambda: kong.lets_in(key),
+        "k99",
+        lambda: kong.limit(key),
+        asked=server.asked,
+    )
+
+
+def make_vault(stack, tmp_path):
+    vault = Vault(ADMIN)
+    vault.put("apps/other", key="another")
+    place = vault.put("apps/deep/mobile app", key="a key of theirs", user="u")
+    server = stack.enter_context(serving(vault))
+    options = {"name": "x", "type": "vault", "url": server.url, "secret": ADMIN, "path": "apps"}
+    return Place(
+        adapters.make(options),
+        credential_of("a key of theirs"),
+        lambda: vault.lets_in(place),
+        "apps/none",
+        asked=server.asked,
+    )
+
+
+def aws_clients(stack, monkeypatch=None):
+    stack.enter_context(moto.mock_aws())
+    more = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "s"}
+    return SimpleNamespace(
+        iam=boto3.client("iam", **more), gateway=boto3.client("apigateway", **more)
+    )
+
+
+def make_aws_iam(stack, tmp_path):
+    aws = aws_clients(stack)
+    aws.iam.create_user(UserName="deploy")
+    key = aws.iam.create_access_key(UserName="deploy")["AccessKey"]
+
+    def lets_in():
+        (said,) = aws.iam.list_access_keys(UserName="deploy")["AccessKeyMetadata"]
+        return said["Status"] == "Active"
+
+    credential = credential_of(key["SecretAccessKey"], public_id=key["AccessKeyId"])
+    return Place(
+        Aws(aws.iam, aws.gateway, "stores.x"),
+        credential,
+        lets_in,
+        "iam:" + key["AccessKeyId"][:-4] + "AAAA",
+        unknown=credential_of("x", public_id=key["AccessKeyId"][:-4] + "AAAA"),
+    )
+
+
+def make_aws_gateway(stack, tmp_path):
+    aws = aws_clients(stack)
+    key = aws.gateway.create_api_key(name="mobile", enabled=True, value="a key of theirs, long")
+    return Place(
+        Aws(aws.iam, aws.gateway, "stores.x"),
+        credential_of("a key of theirs, long"),
+        lambda: aws.gateway.get_api_key(apiKey=key["id"])["enabled"],
+        "api:none",
+    )
+
+
+MAKERS = {
+    "keywatch": make_keywatch, "sql": make_sql, "http": make_http, "kong": make_kong,
+    "vault": make_vault, "aws-iam": make_aws_iam, "aws-gateway": make_aws_gateway,
+}  # fmt: skip
+
+
+@pytest.fixture(params=MAKERS)
+def place(request, tmp_path):
+    with ExitStack() as stack:
+        yield MAKERS[request.param](stack, tmp_path)
+
+
+def test_every_kind_is_under_the_contract():
+    assert set(adapters.kinds()) == {name.split("-")[0] for name in MAKERS}
+
+
+def test_a_key_is_found_by_its_credential_and_by_nothing_else(place):
+    found = place.adapter.find(place.credential)
+    assert found.id
+    assert found.active
+    assert place.adapter.find(place.unknown) is None
+
+
+def test_a_key_is_revoked_and_restored_again_and_again(place):
+    found = place.adapter.find(place.credential)
+    for _ in range(2):
+        for _ in range(2):
+            place.adapter.revoke(found.id)
+            assert not place.lets_in()
+            again = place.adapter.find(place.credential)
+            assert (again.id, again.active) == (found.id, False)
+        for _ in range(2):
+            place.adapter.restore(found.id)
+            assert place.lets_in()
+            assert place.adapter.find(place.credential).active
+
+
+def test_a_key_is_throttled_or_that_is_said_to_be_impossible(place):
+    found = place.adapter.find(place.credential)
+    if place.limit is None:
+        with pytest.raises(UsageError):
+            place.adapter.throttle(found.id, 30)
+        return
+    for per_min in (30, 20):
+        place.adapter.throttle(found.id, per_min)
+        assert place.limit() == per_min
+        assert place.lets_in()
+    place.adapter.restore(found.id)
+    assert place.limit() is None
+
+
+def test_a_key_that_is_not_there_is_told(place):
+    for verb in (place.adapter.revoke, place.adapter.restore):
+        with pytest.raises(KeyNotFoundError):
+            verb(place.missing)
+
+
+def test_no_secret_travels_to_the_store(place):
+    found = place.adapter.find(place.credential)
+    place.adapter.revoke(found.id)
+    for asked in place.asked:
+        assert b"a key of theirs" not in asked.body
+        assert "theirs" not in asked.path
+
+
+@pytest.mark.parametrize("kind", ["http", "kong", "vault"])
+def test_a_store_that_is_away_or_talks_nonsense_is_told_without_a_secret(kind):
+    for answer in (lambda _: 1 / 0, lambda _: (500, {}, b""), lambda _: (200, {}, b"[" * 9999)):
+        with serving(answer) as server:
+            options = {"name": "x", "type": kind, "url": server.url, "secret": SIGNING}
+            adapter = adapters.make(options)
+            with pytest.raises(ServiceError) as told:
+                adapter.find(credential_of("k"))
+            assert SIGNING not in f"{told.value}{adapter!r}{vars(adapter)}"
+
+
+def test_a_database_that_is_away_is_told(tmp_path):
+    with ExitStack() as stack:
+        place = make_sql(stack, tmp_path)
+    (tmp_path / "theirs.db").write_bytes(b"nonsense" * 1000)
+    with pytest.raises(ServiceError):
+        place.adapter.find(place.credential)
+
+
+@pytest.mark.service
+def test_a_table_in_postgresql(tmp_path, postgresql_url):
+    with ExitStack() as stack:
+        place = make_sql(stack, tmp_path, postgresql_url)
+        found = place.adapter.find(place.credential)
+        place.adapter.revoke(found.id)
+        place.adapter.throttle(found.id, 5)
+        assert (place.lets_in(), place.limit()) == (False, 5)
+        place.adapter.restore(found.id)
+        assert (place.lets_in(), place.limit()) == (True, None)
+        for wrong in ("8", "seven"):
+            with pytest.raises(KeyNotFoundError):
+                place.adapter.revoke(wrong)
+
+
+def test_a_public_id_is_no_proof_where_the_table_has_hashes(tmp_path):
+    with ExitStack() as stack:
+        place = make_sql(stack, tmp_path)
+        assert place.adapter.find(credential_of("made up", public_id="7")) is None
+
+
+def test_a_vault_token_is_revoked_by_its_accessor_for_good():
+    vault = Vault(ADMIN)
+    vault.accessors["acc"] = "deploy"
+    with serving(vault) as server:
+        options = {"name": "x", "type": "vault", "url": server.url, "secret": ADMIN}
+        adapter = adapters.make(options)
+        found = adapter.find(credential_of("a token", public_id="acc"))
+        assert (found.active, found.name) == (True, "deploy")
+        adapter.revoke(found.id)
+        assert vault.accessors == {}
+        with pytest.raises(UsageError):
+            adapter.restore(found.id)
+        with pytest.raises(KeyNotFoundError):
+            adapter.revoke(found.id)
+
+
+def test_a_rotated_value_of_vault_is_not_the_old_key_any_more():
+    vault = Vault(ADMIN)
+    vault.put("app", key="old")
+    with serving(vault) as server:
+        options = {"name": "x", "type": "vault", "url": server.url, "secret": ADMIN}
+        adapter = adapters.make(options)
+        assert adapter.find(credential_of("old"))
+        vault.put("app", key="new")
+        assert adapter.find(credential_of("old")) is None
+        assert adapter.find(credential_of("new")).active
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"type": "luck"},
+        {"type": "sql", "url": "sqlite://"},
+        {"type": "sql", "url": "sqlite://", "table": "t", "id_column": "i", "state_column": "s"},
+        {"type": "http", "url": "https://x", "secret": "short"},
+        {"type": "http", "url": "http://store.example", "secret": SIGNING},
+        {"type": "kong"},
+        {"type": "vault", "url": "https://x"},
+    ],
+)
+def test_a_store_that_is_configured_wrong_is_refused(options):
+    with pytest.raises(ConfigError):
+        adapters.make({"name": "x", **options})
+
+
+def test_a_table_that_lacks_what_is_named(tmp_path):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    open_database(url).dispose()
+    options = {"name": "x", "type": "sql", "url": url, "id_column": "id", "hash_column": "hash"}
+    for more in ({"table": "none", "state_column": "s"}, {"table": "keys", "state_column": "s"}):
+        with pytest.raises(ConfigError):
+            adapters.make(options | more).revoke("k")
