@@ -172,6 +172,7 @@ def _finding(
     )
     first = places[0]
     severity, confidence, reasons = _weighed(best, known)
+    reasons = (*reasons, *best.notes)
     return Finding(
         rule=best.rule.id,
         name=best.rule.name,

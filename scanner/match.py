@@ -19,6 +19,7 @@ class Match:
         start: bytes from the beginning of the text (of the outermost, when decoded).
         line, column, end_line: 1-based.
         checksum: valid, invalid or none.
+        notes: what else is known of the place, said after the reasons.
         decoding: the encodings and containers on the way to it, outermost first.
     """
 
@@ -34,6 +35,7 @@ class Match:
     checksum: str = "none"
     reasons: tuple[str, ...] = ()
     decoding: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     inside: str = ""
     label: str = ""
     candidate: Candidate | None = None

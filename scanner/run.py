@@ -146,7 +146,25 @@ def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None, stack: E
         return _within(repository, options)
     if narrowed and narrowed != ["--tree"]:
         raise UsageError(f"{narrowed[0]} needs a git repository", where=target)
+    if not narrowed and _may_be_image(path):
+        from scanner import images  # noqa: PLC0415  (rarely needed)
+
+        if images.is_image(path):
+            return lambda e, r, p: images.image_texts(path, e, r, p)
     return lambda e, r, p: path_texts(path, options, e, r, p)
+
+
+def _may_be_image(path: Path) -> bool:
+    if path.is_dir():
+        return (path / "oci-layout").is_file()
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_TAR)[_TAR - 5 :] == b"ustar"
+    except OSError:
+        return False  # said when it is scanned
+
+
+_TAR = 262
 
 
 def _within(repository: gitrun.Repository, options: ScanOptions) -> Source:
