@@ -106,7 +106,7 @@ def _in_an_hour(day: Round, ring: str, flag: Flags) -> Ints:
     counted = windows.count(
         day.row, day.t // TEN_MS, flag.astype(np.int64), day.rows[ring], clock, (6,)
     )
-    day.rows[ring] = np.minimum(counted.ring, np.iinfo(np.uint16).max)
+    day.rows[ring] = counted.ring
     return counted.counts[0]
 
 

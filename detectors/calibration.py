@@ -56,7 +56,11 @@ class Scale:
     def surprise(self, row: np.ndarray, score: Floats) -> Floats:
         """Return -log10 of the chance that a day of the key reaches the score."""
         t = (score - self.mean[row]) / self.spread[row]
-        return np.asarray(np.maximum(student(t, self.freedom[row]) - _HALF, 0.0))
+        said = np.zeros(len(t))
+        # Below the mean nothing is surprising, and most scores are below it.
+        above = np.flatnonzero(t > 0)
+        said[above] = np.maximum(student(t[above], self.freedom[row[above]]) - _HALF, 0.0)
+        return said
 
 
 _HALF = float(np.log10(2.0))

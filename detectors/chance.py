@@ -19,11 +19,14 @@ def excess(observed: ArrayLike, expected: ArrayLike, shape: float) -> Floats:
     (n - µ)/√µ for small counts, near √(shape)·ln(n/µ) for large ones; 0 where the count is
     not above.
     """
-    n = np.asarray(observed, np.float64)
-    mu = np.asarray(expected, np.float64)
-    grown = np.maximum(n, mu)
-    deviance = grown * np.log(grown / mu) - (grown + shape) * np.log((grown + shape) / (mu + shape))
-    return np.sqrt(np.maximum(2.0 * deviance, 0.0))
+    n, mu = np.broadcast_arrays(np.asarray(observed, np.float64), np.asarray(expected, np.float64))
+    found = np.zeros(n.shape)
+    # Where the count is not above, the deviance is exactly nothing.
+    above = n > mu
+    n, mu = n[above], mu[above]
+    deviance = n * np.log(n / mu) - (n + shape) * np.log((n + shape) / (mu + shape))
+    found[above] = np.sqrt(np.maximum(2.0 * deviance, 0.0))
+    return found
 
 
 def poisson(observed: ArrayLike, expected: ArrayLike) -> Floats:

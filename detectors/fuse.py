@@ -69,9 +69,9 @@ def fuse(day: Round, families: Sequence[Evidence]) -> Fused:
 def fading(day: Round, e: Floats, before: Ints) -> tuple[Floats, Ints, Ints]:
     """Return the strongest evidence so far, faded, and the event that it comes from."""
     age = day.t / HALF_LIFE_MS
-    level = np.where(e > 0, np.rint((np.log2(np.maximum(e, 1e-6)) + age) * UNIT), 0).astype(
-        np.int64
-    )
+    level = np.zeros(len(e), np.int64)
+    some = np.flatnonzero(e > 0)
+    level[some] = np.rint((np.log2(np.maximum(e[some], 1e-6)) + age[some]) * UNIT)
     starts = segment_starts(day.row)
     lifted = level.copy()
     lifted[starts] = np.maximum(level[starts], before[day.row[starts]])
@@ -79,7 +79,9 @@ def fading(day: Round, e: Floats, before: Ints) -> tuple[Floats, Ints, Ints]:
     earlier = np.concatenate(([0], highest[:-1]))
     earlier[starts] = before[day.row[starts]]
     since = running_index(day.row, highest > earlier)
-    share = np.where(highest > 0, np.exp2(np.minimum(highest / UNIT - age, 3.0)), 0.0)
+    share = np.zeros(len(e))
+    some = np.flatnonzero(highest > 0)
+    share[some] = np.exp2(np.minimum(highest[some] / UNIT - age[some], 3.0))
     return share, highest, since
 
 

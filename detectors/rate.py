@@ -12,7 +12,7 @@ from detectors.chance import CAP, Floats, excess
 from detectors.profile import DAY_MS, HOUR_MS, HOURS, TEN_MS, WEEKEND, Rows
 from detectors.round import Evidence, Round, evidence, largest, strongest
 from detectors.words import Reason
-from vocabulary.access import Flags, Ints
+from vocabulary.access import Codes, Flags, Ints
 
 HALF_LIFE_DAYS = 21.0
 SHRINK_DAYS = 2.0
@@ -75,7 +75,9 @@ def record(n: Ints, busiest: Floats, at_record: float) -> Floats:
     new installation would begin with one for each of its keys.
     """
     ratio = np.maximum(n, 1) / np.maximum(busiest, 1.0)
-    beyond = np.where(ratio >= 1.0, at_record + RECORD_SLOPE * np.log10(ratio), BELOW_RECORD)
+    beyond = np.full(len(ratio), BELOW_RECORD)
+    records = np.flatnonzero(ratio >= 1.0)
+    beyond[records] = at_record + RECORD_SLOPE * np.log10(ratio[records])
     return np.where(busiest > 0, beyond, EXPLAINED)
 
 
@@ -92,7 +94,7 @@ def count(day: Round) -> tuple[Ints, ...]:
         counted = windows.count(
             day.row, day.t // length_ms, weight, day.rows[ring], clock // length_ms, widths
         )
-        day.rows[ring] = np.minimum(counted.ring, np.iinfo(np.uint32).max)
+        day.rows[ring] = counted.ring
         found.extend(counted.counts)
     return tuple(found)
 
@@ -101,24 +103,52 @@ def expected(day: Round) -> tuple[Floats, Floats]:
     """Return how many requests an hour and a day are usual at each event's local time."""
     slot = day.slots()
     weekend = (slot >= WEEKEND).astype(np.int64)
-    an_hour, a_day = usual(day.rows)
     hour = weekend * 24 + slot % 24
+    if len(slot) < FEW_EVENTS * len(day.rows):
+        a_day = per_day(day.rows)
+        return _at(day.rows, a_day, day.row, hour), a_day[day.row]
+    an_hour, a_day = usual(day.rows)
     return an_hour[day.row, hour], a_day[day.row]
+
+
+FEW_EVENTS = 16
+"""Of fewer events a key, only the hours that occur are computed."""
+
+
+def _at(rows: Rows, a_day: Floats, row: Codes, hour: Ints) -> Floats:
+    """Return what `usual` gives for one hour of a weekday (0 to 23) or weekend (24 to 47) each."""
+    requests, kind = rows["requests"], hour // 24
+    hours = ((hour + away) % 24 + 24 * kind for away in (0, -1, 1))
+    here, earlier, later = (requests[row, at].astype(np.float64) for at in hours)
+    shrink = SHRINK_DAYS * a_day / 24.0
+    exposure = rows["exposure"][row, kind].astype(np.float64)
+    smooth = 0.5 * here + 0.25 * (earlier + later)
+    return np.asarray((smooth + shrink[row]) / (exposure + SHRINK_DAYS))
 
 
 def usual(rows: Rows) -> tuple[Floats, Floats]:
     """Return the mean requests of each hour of weekday and weekend (k, 48), and of a day (k,)."""
     requests = rows["requests"].astype(np.float64).reshape(-1, 2, 24)
     exposure = rows["exposure"].astype(np.float64)
-    total = requests[:, :, 0].copy()
-    for hour in range(1, 24):
-        total += requests[:, :, hour]
-    days = exposure[:, 0] + exposure[:, 1]
-    a_day = (total[:, 0] + total[:, 1] + LEAST_PER_DAY) / (days + 1.0)
+    a_day = per_day(rows)
     shrink = SHRINK_DAYS * a_day / 24.0
     smooth = 0.5 * requests + 0.25 * (np.roll(requests, 1, axis=2) + np.roll(requests, -1, axis=2))
     an_hour = (smooth + shrink[:, None, None]) / (exposure[:, :, None] + SHRINK_DAYS)
     return an_hour.reshape(-1, 48), a_day
+
+
+def per_day(rows: Rows) -> Floats:
+    """Return the mean requests of a day, shape (k,)."""
+    found = np.full(len(rows), LEAST_PER_DAY)
+    exposure = rows["exposure"].astype(np.float64)
+    days = exposure[:, 0] + exposure[:, 1]
+    lived = np.flatnonzero(days > 0)
+    requests = rows["requests"][lived].astype(np.float64).reshape(-1, 2, 24)
+    total = requests[:, :, 0].copy()
+    for hour in range(1, 24):
+        total += requests[:, :, hour]
+    found[lived] = (total[:, 0] + total[:, 1] + LEAST_PER_DAY) / (days[lived] + 1.0)
+    return found
 
 
 def explained(day: Round, in_an_hour: Ints) -> Flags:
@@ -126,7 +156,7 @@ def explained(day: Round, in_an_hour: Ints) -> Flags:
     failed = ((day.status >= SERVER_ERROR) & ~day.late).astype(np.int64)
     clock = day.rows["clock"] // TEN_MS
     counted = windows.count(day.row, day.t // TEN_MS, failed, day.rows["failed"], clock, (6,))
-    day.rows["failed"] = np.minimum(counted.ring, np.iinfo(np.uint16).max)
+    day.rows["failed"] = counted.ring
     return counted.counts[0] >= np.maximum(LEAST_FAILED, in_an_hour // 5)
 
 

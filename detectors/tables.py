@@ -44,7 +44,7 @@ def look_up(rows: Rows, name: str, row: Codes, value: np.ndarray, today: Ints) -
         np.concatenate(([True], (row[1:] != row[:-1]) | (value[1:] != value[:-1])))
     )
     pair = row[head].astype(np.int64) << 32 | value[head]
-    distinct, first, back = np.unique(pair, return_index=True, return_inverse=True)
+    distinct, first, back = _distinct(pair)
     owner, item = (distinct >> 32).astype(np.int64), (distinct & 0xFFFFFFFF).astype(np.uint32)
     days, pending = _known(rows, name, owner, item, today)
     new = (days == 0) & ~pending & (item != 0)
@@ -56,8 +56,19 @@ def look_up(rows: Rows, name: str, row: Codes, value: np.ndarray, today: Ints) -
     return Seen(days[back][run], fresh, count)
 
 
+def _distinct(pair: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the distinct pairs, where each stood first, and which of them each was."""
+    if bool((pair[1:] > pair[:-1]).all()):
+        # Nearly always so where most keys have one event.
+        every = np.arange(len(pair))
+        return pair, every, every
+    return np.unique(pair, return_index=True, return_inverse=True)
+
+
 def _known(rows: Rows, name: str, owner: Ints, item: np.ndarray, today: Ints) -> tuple[Ints, Flags]:
-    table = rows[name][owner]
+    one_each = len(owner) == len(rows)
+    # Every profile occurs: as many pairs as profiles are one for each, in order.
+    table = rows[name] if one_each else rows[name][owner]
     match = table == item[:, None]
     place = match.argmax(axis=1)
     known = match[np.arange(len(owner)), place] & (item != 0)
@@ -69,7 +80,9 @@ def _known(rows: Rows, name: str, owner: Ints, item: np.ndarray, today: Ints) ->
     at = known & ~touched
     last[owner[at], place[at]] = today[owner[at]]
     days[owner[at], place[at]] = np.minimum(found[at] + 1, np.iinfo(np.uint16).max)
-    pending = (rows[f"{name}_new"][owner] == item[:, None]).any(axis=1) & ~known
+    pending = np.zeros(len(owner), np.bool_)
+    may = np.flatnonzero(~known & (rows[f"{name}_count"][owner] > 0))
+    pending[may] = (rows[f"{name}_new"][owner[may]] == item[may][:, None]).any(axis=1)
     return np.where(known, np.maximum(earlier, 1), 0), pending
 
 
@@ -88,6 +101,10 @@ def _remember(
         waiting[owner[fits], place[fits]] = item[fits]
         count[:] = before + np.bincount(owner[fits], minlength=len(rows))
         fresh[began[fits]] = True
+        if not fresh.any():
+            return fresh, before[row]
+    else:
+        return fresh, before[row]
     total = np.cumsum(fresh)
     starts = np.concatenate(([True], row[1:] != row[:-1]))
     base = (total - fresh)[np.flatnonzero(starts)][np.cumsum(starts) - 1]
