@@ -16,7 +16,7 @@ from scanner.family import Family
 from scanner.prefilter import assignment, loosened, spells
 from scanner.rules import Rule, RuleSet
 
-_FORMAT = "8"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "9"  # raised when patterns are made otherwise from the same rules
 
 
 Patterns = dict[str, list[int]]

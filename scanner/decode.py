@@ -15,13 +15,13 @@ from functools import partial
 from html import unescape
 from urllib.parse import unquote_to_bytes
 
+from scanner import rearrange
 from scanner.prefilter import literals
+from scanner.region import RUN, Data, Region
 from scanner.rules import Rule
 
 MAX_DEPTH = 4
 """Encodings within encodings are followed this far."""
-RUN = 256 * 1024
-"""Bytes of an encoded run that are decoded, at most, on either side of its trigger."""
 _LINE = 4096  # likewise for what is decoded by the line
 _SHORTEST = 5  # encoded characters: a shorter literal stands in any base64 text by chance
 _WRAPPED = 48  # a line of wrapped base64 has at least so many characters
@@ -32,17 +32,6 @@ _WORDS = (
 )  # fmt: skip
 _SCHEMES = (b"postgres", b"mysql://", b"mongodb", b"redis://", b"amqp://", b"https://", b"ftp://")
 _NAMES = r"(?:passw|pwd|secret|token|api.?key|auth)[\w.-]{0,20}"
-
-Data = bytes | bytearray
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """An encoded stretch of a buffer and what it says."""
-
-    start: int
-    end: int
-    text: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +86,12 @@ _SPACE = re.compile(rb"\s+")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
-def _base64(data: Data, at: int, low: int, high: int) -> Region | None:
+def _base64(data: Data, at: int, low: int, high: int, run: int = RUN) -> Region | None:
     start = _beginning(_BACKWARDS, data, at, low)
-    found = _ONE_LINE.match(data, at, min(high, at + RUN))
+    found = _ONE_LINE.match(data, at, min(high, at + run))
     assert found is not None
     if at - start + len(found[0]) >= _WRAPPED and not found[0].endswith(b"="):
-        found = _WRAPPED_ON.match(data, at, min(high, at + RUN)) or found
+        found = _WRAPPED_ON.match(data, at, min(high, at + run)) or found
     text = _SPACE.sub(b"", bytes(data[start : found.end()])).rstrip(b"=").translate(_URL_SAFE)
     text = text[: len(text) - (len(text) % 4 == 1)]
     try:
@@ -194,6 +183,19 @@ def _line(plain: Callable[[bytes], bytes], data: Data, at: int, low: int, high: 
     return Region(start, stop, plain(bytes(data[start:stop])))
 
 
+_PACKED_RUN = 8 << 20
+
+
+def _packed_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    """Yield how gzip and zip begin in base64, once and twice: as Helm keeps its releases."""
+    del words
+    forms = set()
+    for magic in (b"\x1f\x8b\x08\x00", b"\x1f\x8b\x08\x08", b"PK\x03\x04"):
+        once = b64encode(magic)[: len(magic) * 8 // 6]
+        forms |= {once, b64encode(once)[: len(once) * 8 // 6]}
+    yield from (rf"(?:^|[^A-Za-z0-9+/]){form.decode()}" for form in sorted(forms))
+
+
 ENCODINGS = (
     Encoding("base64", _base64_triggers, _base64),
     Encoding("hex", _hex_triggers, _hex),
@@ -201,4 +203,7 @@ ENCODINGS = (
     Encoding("percent", _percent_triggers, partial(_line, unquote_to_bytes)),
     Encoding("escape", _escape_triggers, partial(_line, _unescape)),
     Encoding("html", _entity_triggers, partial(_line, _unescape_html)),
+    Encoding("base64", _packed_triggers, partial(_base64, run=_PACKED_RUN)),
+    Encoding("ansi", rearrange.ansi_triggers, rearrange.ansi),
+    Encoding("pair", rearrange.pair_triggers, rearrange.pair),
 )

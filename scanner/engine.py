@@ -13,9 +13,10 @@ import hyperscan
 from scanner import archive
 from scanner.compiled import Compiled, compiled
 from scanner.confirm import Confirmed, Confirmer, Data, Memory
-from scanner.decode import ENCODINGS, MAX_DEPTH, Region
+from scanner.decode import ENCODINGS, MAX_DEPTH
 from scanner.ignore import ignored
 from scanner.match import Match
+from scanner.region import Region
 from scanner.rules import RuleSet
 from scanner.windows import MARGIN, Window
 
@@ -278,6 +279,9 @@ class Searcher:
             if len(self._decoded) > _REMEMBERED:
                 self._decoded.clear()
             self._decoded[key] = inner
+        if region.spots:
+            yield from self._mapped(batch, text, inner, region)
+            return
         if not inner or not _reported(batch, region.start, region.end):
             return
         low, high = batch.starts[text], batch.ends[text]
@@ -287,6 +291,16 @@ class Searcher:
             return
         for match in new:
             yield _moved(batch, text, match, region, wide=encoding == "utf-16")
+
+    def _mapped(
+        self, batch: Batch, text: int, inner: Sequence[Match], region: Region
+    ) -> Iterator[Match]:
+        """Give matches in a text that was only rearranged the places that they had before."""
+        low, high = batch.starts[text], batch.ends[text]
+        for match in inner:
+            start, end = region.was_at(match.start), region.was_at(match.end - 1) + 1
+            if _reported(batch, start, end) and not self._hidden(batch.data, start, end, low, high):
+                yield _placed(batch, text, match, (start, end))
 
     def _unpacked(
         self, batch: Batch, kind: archive.Container, ends: list[int], origin: _Origin
@@ -319,7 +333,9 @@ class Searcher:
         self.tally.opened.update(budget.opened)
         self.tally.unfolded += budget.used
         for note in budget.notes:
-            self.tally.leave_out(note, os.fsdecode(name))
+            # an encoded archive that is cut short is an example in a text, not an archive
+            if not (origin.decoding and "damaged" in note):
+                self.tally.leave_out(note, os.fsdecode(name))
 
 
 _REMEMBERED = 2_000
@@ -331,6 +347,24 @@ def _reported(batch: Batch, start: int, end: int) -> bool:
     if window is None:
         return True
     return (window.first or start >= MARGIN) and (window.last or end <= batch.used - MARGIN)
+
+
+def _placed(batch: Batch, text: int, match: Match, span: tuple[int, int]) -> Match:
+    """Move a match to another place of the text."""
+    start, end = span
+    low, data = batch.starts[text], batch.data
+    before = batch.window.line if batch.window else 0
+    offset = batch.window.offset if batch.window else 0
+    line = before + data.count(b"\n", low, start) + 1
+    return replace(
+        match,
+        item=os.fsdecode(batch.names[text]),
+        start=offset + start - low,
+        end=offset + end - low,
+        line=line,
+        column=start - max(data.rfind(b"\n", low, start) + 1, low) + 1,
+        end_line=line + data.count(b"\n", start, end),
+    )
 
 
 def _match(
@@ -384,21 +418,13 @@ def _excludes(taken: Match, match: Match) -> bool:
 
 def _moved(batch: Batch, text: int, match: Match, region: Region, *, wide: bool) -> Match:
     """Give a match in decoded text the place of the encoded run, or its own in wide characters."""
-    low, data = batch.starts[text], batch.data
-    before = batch.window.line if batch.window else 0
-    offset = batch.window.offset if batch.window else 0
-    line = before + data.count(b"\n", low, region.start) + 1
-    moved = replace(
-        match,
-        item=os.fsdecode(batch.names[text]),
-        start=offset + region.start - low,
-        end=offset + region.end - low,
+    moved = _placed(batch, text, match, (region.start, region.end))
+    if not wide:
+        return moved
+    line = moved.line + match.line - 1
+    return replace(
+        moved, line=line, column=match.column, end_line=line + match.end_line - match.line
     )
-    if wide:
-        return replace(moved, line=line + match.line - 1, end_line=line + match.end_line - 1)
-    column = region.start - max(data.rfind(b"\n", low, region.start) + 1, low) + 1
-    end_line = line + data.count(b"\n", region.start, region.end)
-    return replace(moved, line=line, column=column, end_line=end_line)
 
 
 def _size(raw: IO[bytes]) -> int:

@@ -1,0 +1,96 @@
+"""Texts in which a secret stands in clear, but not where a rule would look for it.
+
+Colours of a terminal cling to its first letter; a name stands beside its value instead of before
+it, as in HAR, Postman, Kubernetes and Hadoop. Both are written anew, and remember where they were.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from scanner.region import RUN, Data, Region
+
+_LINE = 4096
+_CODE = re.compile(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b\n]{0,500}(?:\x07|\x1b\\))")
+
+
+def ansi_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    """Yield how control sequences begin (ECMA-48: CSI and OSC)."""
+    del words
+    yield r"\x1b[\[\]]"
+
+
+def ansi(data: Data, at: int, low: int, high: int) -> Region:
+    """Take the codes for colours and titles out of some lines of a terminal's output."""
+    start = max(data.rfind(b"\n", max(low, at - _LINE), at) + 1, low, at - _LINE)
+    stop = min(high, start + RUN)
+    stop = max(data.rfind(b"\n", at, stop), at) if stop < high else high
+    parts, spots, length, last = [], [], 0, start
+    for found in _CODE.finditer(data, start, stop):
+        parts.append(bytes(data[last : found.start()]))
+        spots.append((length, last))
+        length += found.start() - last
+        last = found.end()
+    parts.append(bytes(data[last:stop]))
+    spots.append((length, last))
+    return Region(start, stop, b"".join(parts), tuple(spots))
+
+
+_TELLING = "(?:passw|passphrase|pwd|secret|token|api.?key|private.?key|access.?key|credential|auth)"
+_KEYS = "name|key|variable|header|field"
+_VALUES = "value|secret|content|default|defaultValue"
+_PAIR = 4096
+_NEAR = 600
+_NAME_OF = re.compile(
+    rf"[\"'](?:{_KEYS})[\"'][ \t]*:[ \t\r\n]*[\"']([^\"'\\\n]{{1,100}})[\"']".encode(),
+    re.IGNORECASE,
+)
+_VALUE_OF = re.compile(
+    rf"[\"'](?:{_VALUES})[\"'][ \t]*:[ \t\r\n]*\"((?:[^\"\\\n]|\\.){{1,2000}})\"".encode(),
+    re.IGNORECASE,
+)
+_YAML = re.compile(
+    rb"(?:name|key):[ \t]*[\"']?([\w.-]{1,100})[\"']?[ \t]*\r?\n"
+    rb"[ \t]*value:[ \t]*[\"']?([^\s\"'#{}]{1,500})",
+    re.IGNORECASE,
+)
+_XML = re.compile(
+    rb"<(?:name|key)>([^<>]{1,100})</(?:name|key)>\s{0,60}<value>([^<>]{1,500})</value>",
+    re.IGNORECASE,
+)
+
+
+def pair_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    """Yield where a thing says its name, and its value beside it rather than behind it."""
+    del words
+    told = rf"[^\x22\x27\\\n<>]{{0,60}}{_TELLING}[^\x22\x27\\\n<>]{{0,60}}"
+    quote, blank = r"[\x22\x27]", r"[ \t]{0,60}"
+    yield rf"(?i){quote}(?:{_KEYS}){quote}\s{{0,9}}:\s{{0,9}}{quote}{told}{quote}"
+    yield rf"(?i)(?:name|key):{blank}{quote}?{told}{quote}?{blank}\r?\n{blank}value:"
+    yield rf"(?i)<(?:name|key)>{told}</(?:name|key)>\s{{0,60}}<value>"
+
+
+def pair(data: Data, at: int, low: int, high: int) -> Region | None:
+    """Write a name and its value as an assignment: `{"name": "X", "value": "Y"}` as `X = "Y"`."""
+    for pattern in (_XML, _YAML):
+        if region := _beside(pattern, data, at, low, high):
+            return region
+    start = data.rfind(b"{", max(low, at - _PAIR), at)
+    stop = data.find(b"}", at, min(high, at + _PAIR))
+    if start < 0 or stop < 0:
+        return None
+    name, value = _NAME_OF.search(data, start, stop), _VALUE_OF.search(data, start, stop)
+    return _assigned(name.span(1), value.span(1), data) if name and value else None
+
+
+def _beside(pattern: re.Pattern[bytes], data: Data, at: int, low: int, high: int) -> Region | None:
+    for found in pattern.finditer(data, max(low, at - _NEAR), min(high, at + _NEAR)):
+        if found.start() < at <= found.end():
+            return _assigned(found.span(1), found.span(2), data)
+    return None
+
+
+def _assigned(name: tuple[int, int], value: tuple[int, int], data: Data) -> Region:
+    first, second = bytes(data[slice(*name)]), bytes(data[slice(*value)])
+    text = first + b' = "' + second + b'"'
+    spots = ((0, name[0]), (len(first) + 4, value[0]), (len(text) - 1, value[1]))
+    return Region(min(name[0], value[0]), max(name[1], value[1]), text, spots)
