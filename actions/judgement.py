@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from actions.ledger import find_alert
-from database.schema import alerts, incidents, outbox
+from database.schema import alerts, incidents, lessons, outbox
 from keystore import audit
 from vocabulary.errors import UsageError
+from vocabulary.moments import moment_of
 
 ACKNOWLEDGED, FALSE, CONFIRMED = "acknowledged", "false", "confirmed"
 
@@ -42,6 +43,7 @@ def judge(connection: Connection, alert_id: str, verdict: str, *, actor: str, no
         verdict == FALSE and not connection.execute(others).scalar_one()
     ):
         _close(connection, row.incident_id, _INCIDENT[verdict], now)
+    _teach(connection, row, verdict)
     said = {"was": row.feedback, "is": verdict}
     audit.append(connection, [audit.Entry(now, actor, "judge", row.id, "", said)])
     return str(row.id)
@@ -79,6 +81,18 @@ def held(connection: Connection) -> list[int]:
     """Return the numbers of all actions that wait for a person."""
     query = select(outbox.c.id).where(outbox.c.state == "held").order_by(outbox.c.id)
     return list(connection.execute(query).scalars())
+
+
+def _teach(connection: Connection, row: Row[Any], verdict: str) -> None:
+    """Put the verdict where the pipeline finds it; a leak or an address teaches no profile."""
+    if row.kind != "anomaly" or not row.body.get("key"):
+        return
+    connection.execute(delete(lessons).where(lessons.c.alert_id == row.id))
+    first, last = (round(moment_of(moment, 0.0) * 1000) for moment in row.body["events"][:2])
+    lesson = {"first_ms": first, "last_ms": last, "verdict": verdict}
+    connection.execute(
+        lessons.insert(), [{"alert_id": row.id, "key_id": row.body["key"], **lesson}]
+    )
 
 
 def _close(connection: Connection, incident_id: str, state: str, now: float) -> None:

@@ -295,6 +295,19 @@ alerts = Table(
     Column("recorded_at", Float, nullable=False),
 )
 
+lessons = Table(
+    "lessons",
+    metadata,
+    # what people said of alerts, until the pipeline has taken it into the keys' profiles
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("alert_id", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    # acknowledged, false or confirmed
+    Column("verdict", Text, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -74,7 +74,7 @@ def sequences(day: Round) -> Evidence:
     )
     day.rows["object"] = np.where(last >= 0, day.number[np.maximum(last, 0)], day.rows["object"])
     n = _in_an_hour(day, "steps", step)
-    x = np.log1p(n.astype(np.float64))
+    x = np.log1p(n / day.crowd[:, 0])
     e = calibration.scale(day.rows, "sequence").surprise(day.row, x)
     e = np.where(step & (n >= LEAST_STEPS), e, 0.0)
     _remember(day, "sequence", x)

@@ -60,7 +60,7 @@ def fuse(day: Round, families: Sequence[Evidence]) -> Fused:
     for share in shares:
         total += np.where(share >= FLOOR, share, 0.0)
         strong += share >= FLOOR
-    total -= MANY * np.maximum(strong - 1, 0)
+    total -= MANY * np.maximum(strong - 1, 0) + day.lenient[day.row]
     return Fused(
         severities(day, total, strong, shares), total, tuple(shares), tuple(levels), tuple(origins)
     )

@@ -29,6 +29,8 @@ FREE = 0.5
 FULL = 15
 """So many requests in an hour make it count in full: one alone may be a job or a stray click."""
 NIGHT_H = 12
+ALWAYS_H, RESTS_H = 22.0, 16.0
+"""A key that is as likely at so many hours of the day has no night; one below the other has."""
 SATURDAY = 5
 UNIT = 1000.0
 
@@ -57,7 +59,7 @@ def weight(day: Round) -> Floats:
     hour, clock = day.t // HOUR_MS, day.rows["clock"] // HOUR_MS
     counts = (~day.late).astype(np.int64)
     n = windows.count(day.row, hour, counts, day.rows["hours"], clock, (1,)).counts[0]
-    return np.asarray(np.minimum(np.log1p(n) / np.log1p(FULL), 1.0), np.float64)
+    return np.asarray(np.minimum(np.log1p(n / day.crowd[:, 1]) / np.log1p(FULL), 1.0), np.float64)
 
 
 def foresee(rows: Rows, today: Ints, offset_ms: Ints) -> None:
@@ -71,14 +73,23 @@ def foresee(rows: Rows, today: Ints, offset_ms: Ints) -> None:
     if not len(which):
         return
     chance = likelihood(rows[which])
+    rests = has_nights(rows[which])
     every = chance.sum(axis=1)
     first = (today[which] * DAY_MS + offset_ms[which]) // HOUR_MS + 72
     rank = np.arange(len(which))
     for hour in range(24):
         bound = (chance[rank, (first + hour) % 168] * TOLERANCE).astype(np.int64)
         mass = np.where(chance <= bound[:, None], chance, 0).sum(axis=1)
-        unusual = np.maximum(-np.log10(np.maximum(mass / every, 1e-5)) - FREE, 0.0)
+        unusual = np.maximum(-np.log10(np.maximum(mass / every, 1e-5)) - FREE, 0.0) * rests
         rows["surprise"][which, hour] = np.rint(unusual * UNIT)
+
+
+def has_nights(rows: Rows) -> Floats:
+    """Return from 0 to 1 how much a key has hours at which it rests."""
+    by_hour = rows["active"].astype(np.float64).reshape(-1, 7, 24).sum(axis=1)
+    share = by_hour / np.maximum(by_hour.sum(axis=1), 1e-9)[:, None]
+    spread = 1.0 / np.maximum((share * share).sum(axis=1), 1e-9)
+    return np.asarray(np.clip((ALWAYS_H - spread) / (ALWAYS_H - RESTS_H), 0.0, 1.0))
 
 
 def likelihood(rows: Rows) -> Ints:

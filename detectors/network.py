@@ -30,7 +30,7 @@ SERVERS = (1 << Kind.HOSTING) | (1 << Kind.VPN)
 
 COUNTRY, SERVER, OVERLAP, SWARM = 0.6, 0.7, 0.8, 1.2
 """What each circumstance adds, in -log10 p."""
-EXPLAINED = 2.4
+EXPLAINED = 2.1
 """The most that a new network says of a known client without overlap: low, not medium."""
 
 
@@ -60,8 +60,9 @@ def _weighed(day: Round, seen: dict[str, Seen], new: Flags) -> Evidence:
     overlap, swarm = overlapping(day, new), swarming(day, seen["asn"].fresh)
     base = rarity["asn"] + COUNTRY * abroad + SERVER * server
     client = np.where(stranger, 0.6 * rarity["agent"], 0.0)
-    known = base + OVERLAP * overlap
-    quiet = ~stranger & ~overlap & (swarm <= FEW)
+    alike = server_like(day)
+    known = base + OVERLAP * (overlap & ~alike)
+    quiet = ~stranger & (~overlap | alike) & (swarm <= FEW)
     e = np.where(quiet, np.minimum(known, EXPLAINED), known + client)
     e = e + SWARM * np.maximum(swarm - FEW, 0)
     half = (seen["asn"].days > 0) & (seen["asn"].days < TRUSTED_DAYS)
@@ -97,6 +98,12 @@ def sort_is_new(day: Round) -> Flags:
     known = day.rows["kinds"].astype(np.int64)
     day.rows["kinds_new"] |= np.bitwise_or.reduceat(bit, segment_starts(day.row)).astype(np.uint8)
     return np.asarray(((bit & SERVERS) != 0) & ((known & SERVERS) == 0)[day.row], np.bool_)
+
+
+def server_like(day: Round) -> Flags:
+    """Return which events come from servers, by keys that live on servers."""
+    lives = (day.rows["kinds"].astype(np.int64) & 1 << Kind.HOSTING) != 0
+    return np.asarray((day.place["kind"] == Kind.HOSTING) & lives[day.row], np.bool_)
 
 
 def overlapping(day: Round, new: Flags) -> Flags:

@@ -88,6 +88,7 @@ PROFILE = _padded(
         ("late", "u4"),
         ("days", "u4"),
         ("mature", "u1"),
+        ("steady", "u1"),
         # counts of the last seconds, minutes and hours, newest first, up to `clock`
         ("seconds", "u4", (SECONDS,)),
         ("minutes", "u4", (MINUTES,)),
@@ -128,6 +129,14 @@ PROFILE = _padded(
         ("session_sets", "u8", (3,)),
         ("session_today", "u2"),
         ("session_sums", "i8", (len(SESSION_FEATURES), 2)),
+        # feedback: what more it takes to alert, the day (plus one) of a confirmed theft, and what
+        # undoes the alarmed day that was learned last (its day plus one)
+        ("tolerance", "f4"),
+        ("stolen", "i4"),
+        ("held_day", "i4"),
+        ("held_hours", "f4", (HOURS,)),
+        ("held_busiest", "f4", (5,)),
+        ("held_calibration", "f4", (len(SCALES), 3)),
         # learned: requests an hour by kind of day and hour, active hours of the week
         ("requests", "f4", (2 * HOURS,)),
         ("exposure", "f4", (2,)),
@@ -152,6 +161,11 @@ PROFILE = _padded(
 Words = NDArray[np.uint64]
 """Rows as words, shape (k, WORDS)."""
 WORDS = PROFILE.itemsize // WORD
+
+
+def alarmed(rows: Rows) -> NDArray[np.bool_]:
+    """Return of which profiles the open day has led to an alert of at least medium."""
+    return np.asarray((rows["alerted"] // DAY_MS == rows["day"]) & (rows["families"] > 0), np.bool_)
 
 
 def blank(count: int) -> Rows:

@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors import calibration, windows
 from detectors.chance import CAP, Floats, excess
-from detectors.profile import DAY_MS, HOUR_MS, HOURS, TEN_MS, WEEKEND, Rows
+from detectors.profile import DAY_MS, HOUR_MS, HOURS, TEN_MS, WEEKEND, Rows, alarmed
 from detectors.round import Evidence, Round, evidence, largest, strongest
 from detectors.words import Reason
 from vocabulary.access import Codes, Flags, Ints
@@ -33,6 +33,13 @@ GAIN = (1.15, 1.1, 1.0, 1.0, 1.0)
 EXPLAINED = 1.9
 """The most that volume says within a storm of retries, within a crowd, or on a key's first day."""
 SERVER_ERROR, LEAST_FAILED = 500, 3
+DECADE, LEAST_SPREAD = 2.83, 0.5
+"""What ten times the record adds, per deviation: sqrt(SHAPE) ln 10 deviations, 1 / ln 10 each."""
+BURST_WINDOWS, IN_A_QUIET_HOUR = (1, 2), 3.3
+STEADY_H = 14.0
+"""Active hours a day, faded, from which on a key is used all day long."""
+GROWTH = 2.0
+"""By so much an alarming day may raise the key's records."""
 LEAST_REQUESTS = 5
 """Fewer are no flood, however rare."""
 
@@ -47,16 +54,23 @@ def score(day: Round) -> Evidence:
     failing = explained(day, counts[3])
     found: Evidence | None = None
     crowded = day.crowd[:, 0] > 1.0
+    steady = (day.rows["steady"] > 0)[day.row]
     for i, (window_h, n) in enumerate(zip(WINDOWS_H, counts, strict=True)):
         per_window = mean_per_h * window_h if window_h < WINDOWS_H[-1] else mean_per_day
         share = per_window * day.crowd[:, CROWD[i]]
+        if window_h < 1.0:
+            # A busy hour is no news in each of its minutes.
+            rest = np.maximum(counts[3] - n, 0) * window_h / (1.0 - window_h)
+            share = np.maximum(share, rest)
         z = np.where(day.late, 0.0, excess(n, share + 0.5, SHAPE))
-        e = calibration.scale(day.rows, f"rate_{_NAMES[i]}").surprise(day.row, z)
-        usual = day.rows["busiest"][:, i].astype(np.float64)[day.row]
-        e = np.minimum(GAIN[i] * e, record(n, usual, AT_RECORD[i]))
+        scale = calibration.scale(day.rows, f"rate_{_NAMES[i]}")
+        most = record(day, n, i, scale.spread, steady)
+        e = np.minimum(GAIN[i] * scale.surprise(day.row, z), most)
         e = np.minimum(e, CAP) + ((e >= CAP) & (n >= TENFOLD * (per_window + 0.5)))
-        e = np.where(failing | crowded, np.minimum(e, EXPLAINED), e) * (n >= LEAST_REQUESTS)
+        e = np.where(failing, np.minimum(e, EXPLAINED), e)
+        e = np.where(crowded, np.minimum(e, BELOW_RECORD), e) * (n >= LEAST_REQUESTS)
         _remember(day, i, np.where(failing | crowded, 0.0, z), n)
+        usual = day.rows["busiest"][:, i].astype(np.float64)[day.row]
         one = evidence(e, REASONS[i], n.astype(np.float64), usual, CAP + 1.0)
         found = one if found is None else strongest(found, one)
     assert found is not None
@@ -67,18 +81,34 @@ CROWD = (0, 0, 0, 1, 2)
 _NAMES = ("10s", "2min", "10min", "1h", "1d")
 
 
-def record(n: Ints, busiest: Floats, at_record: float) -> Floats:
+def record(day: Round, n: Ints, window: int, spread: Floats, steady: Flags) -> Floats:
     """Return the most that a count may say, given the key's busiest window so far.
 
-    An unusual hour that is no busier than the key's busiest ever is no incident. Before a key's
+    Of days that are alike, the next one is the busiest of n + 1 with chance 1 / (n + 1); beyond
+    the record the tail is taken as exponential, with the key's own spread. What the count may
+    owe to chance is left out. A key that is used all day long has an hour's expectation worth
+    the name: there a burst in a quiet hour counts even where it is no record. Before a key's
     first day has closed nothing is known of what is much for it: alone, that is no alert, or a
     new installation would begin with one for each of its keys.
     """
-    ratio = np.maximum(n, 1) / np.maximum(busiest, 1.0)
-    beyond = np.full(len(ratio), BELOW_RECORD)
-    records = np.flatnonzero(ratio >= 1.0)
-    beyond[records] = at_record + RECORD_SLOPE * np.log10(ratio[records])
-    return np.where(busiest > 0, beyond, EXPLAINED)
+    busiest = day.rows["busiest"][:, window].astype(np.float64)[day.row]
+    ratio = (n - np.sqrt(n)) / np.maximum(busiest, 1.0)
+    most = np.full(len(ratio), BELOW_RECORD)
+    if window in BURST_WINDOWS:
+        most[steady] = IN_A_QUIET_HOUR
+    at = np.flatnonzero(ratio >= 1.0)
+    beyond, row = np.log10(ratio[at]), day.row[at]
+    days = np.log10(1.0 + day.rows["days"].astype(np.float64))[row]
+    strict = days + DECADE / np.maximum(spread, LEAST_SPREAD)[row] * beyond
+    known = AT_RECORD[window] + RECORD_SLOPE * beyond
+    most[at] = np.where(steady[at], np.maximum(known, most[at]), np.minimum(known, strict))
+    return np.where(busiest > 0, most, EXPLAINED)
+
+
+def is_steady(rows: Rows) -> Flags:
+    """Return which keys are used in most hours of every day: their hour of the day tells much."""
+    hours = rows["active"].astype(np.float64).sum(axis=1)
+    return np.asarray((hours >= STEADY_H * rows["mature_days"]) & (rows["mature"] > 0))
 
 
 def count(day: Round) -> tuple[Ints, ...]:
@@ -163,15 +193,10 @@ def explained(day: Round, in_an_hour: Ints) -> Flags:
 def learn(rows: Rows, offset_ms: Ints, elapsed_days: Floats) -> None:
     """Take the closed day into the levels."""
     keep = 0.5 ** (elapsed_days / HALF_LIFE_DAYS)
-    counts = day_counts(rows).astype(np.float64)
-    an_hour, _ = usual(rows)
-    day_start = rows["day"].astype(np.int64) * DAY_MS
-    trusted = rows["exposure"].sum(axis=1) >= calibration.SETTLED_DAYS
-    slots = ((day_start + offset_ms)[:, None] // HOUR_MS + np.arange(24) + 72) % 168
+    slots = local_hours(rows, offset_ms)
     where = (slots >= WEEKEND) * 24 + slots % 24
+    counts = taught(rows, where)
     k = np.arange(len(rows))
-    most = 3.0 * np.take_along_axis(an_hour, where, axis=1) + 10.0
-    counts = np.where(trusted[:, None], np.minimum(counts, most), counts)
     requests = rows["requests"] * keep[:, None]
     exposure = rows["exposure"] * keep[:, None]
     for hour in range(24):
@@ -183,8 +208,25 @@ def learn(rows: Rows, offset_ms: Ints, elapsed_days: Floats) -> None:
         exposure[k, weekend.astype(np.int64)] += away < elapsed_days
     rows["requests"], rows["exposure"] = requests, exposure
     fade = 0.5 ** (elapsed_days / 90.0)
-    rows["busiest"] = np.maximum(rows["busiest"] * fade[:, None], rows["peaks"])
+    # What was alarming is not at once what this key may do.
+    grown = np.maximum(GROWTH * rows["busiest"], LEAST_REQUESTS)
+    peaks = np.where(alarmed(rows)[:, None], np.minimum(rows["peaks"], grown), rows["peaks"])
+    rows["busiest"] = np.maximum(rows["busiest"] * fade[:, None], peaks)
     rows["peaks"] = 0
+
+
+def local_hours(rows: Rows, offset_ms: Ints) -> Ints:
+    """Return the local hour of the week of each hour (UTC) of the open day, shape (k, 24)."""
+    start = rows["day"].astype(np.int64) * DAY_MS + offset_ms
+    return (start[:, None] // HOUR_MS + np.arange(24) + 72) % 168
+
+
+def taught(rows: Rows, where: Ints) -> Floats:
+    """Return what each hour of the open day teaches: a flood no more than a busy hour."""
+    counts = day_counts(rows).astype(np.float64)
+    trusted = rows["exposure"].sum(axis=1) >= calibration.SETTLED_DAYS
+    most = 3.0 * np.take_along_axis(usual(rows)[0], where, axis=1) + 10.0
+    return np.where(trusted[:, None], np.minimum(counts, most), counts)
 
 
 def day_counts(rows: Rows) -> Ints:

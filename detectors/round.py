@@ -48,6 +48,7 @@ class Round:
         crowd: shape (n, 3), by how much the whole fleet is busier than usual, at least 1: in the
             last minutes, hour and day.
         mature: shape (k,), True for profiles that have learned enough.
+        lenient: shape (k,), how much more evidence than usual it takes to alert about each key.
         closed: shape (k,) each, evidence of the day that each profile has just closed.
     """
 
@@ -67,6 +68,7 @@ class Round:
     size: Ints
     crowd: Floats
     mature: Flags
+    lenient: Floats
     closed: Evidence
 
     def slots(self) -> Ints:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.profile import Rows
+from detectors.profile import Rows, alarmed
 from vocabulary.access import Codes, Flags, Ints
 
 TRUSTED_DAYS = 3
@@ -47,7 +47,8 @@ def look_up(rows: Rows, name: str, row: Codes, value: np.ndarray, today: Ints) -
     distinct, first, back = _distinct(pair)
     owner, item = (distinct >> 32).astype(np.int64), (distinct & 0xFFFFFFFF).astype(np.uint32)
     days, pending = _known(rows, name, owner, item, today)
-    new = (days == 0) & ~pending & (item != 0)
+    new = (days < 0) & ~pending & (item != 0)
+    days = np.maximum(days, 0)
     days[item == 0] = np.iinfo(np.uint16).max
     began = head[first[new]]
     order = np.argsort(began)
@@ -65,6 +66,7 @@ def _distinct(pair: Ints) -> tuple[Ints, Ints, Ints]:
     return np.unique(pair, return_index=True, return_inverse=True)
 
 
+# -1 for values that are in no table; 0 for those that a day brought on which something was wrong.
 def _known(rows: Rows, name: str, owner: Ints, item: np.ndarray, today: Ints) -> tuple[Ints, Flags]:
     one_each = len(owner) == len(rows)
     # Every profile occurs: as many pairs as profiles are one for each, in order.
@@ -83,7 +85,7 @@ def _known(rows: Rows, name: str, owner: Ints, item: np.ndarray, today: Ints) ->
     pending = np.zeros(len(owner), np.bool_)
     may = np.flatnonzero(~known & (rows[f"{name}_count"][owner] > 0))
     pending[may] = (rows[f"{name}_new"][owner[may]] == item[may][:, None]).any(axis=1)
-    return np.where(known, np.maximum(earlier, 1), 0), pending
+    return np.where(known, earlier, -1), pending
 
 
 def _remember(
@@ -120,7 +122,9 @@ def learn(rows: Rows, name: str) -> None:
     today = np.broadcast_to(rows["day"][which][:, None], new.shape)
     values = np.concatenate((rows[name][which], new), axis=1)
     last = np.concatenate((rows[f"{name}_last"][which], today), axis=1)
-    days = np.concatenate((rows[f"{name}_days"][which], np.ones_like(new)), axis=1)
+    # What came on a day that was alarming counts from its second day on.
+    first = np.where(alarmed(rows[which])[:, None], 0, np.ones_like(new))
+    days = np.concatenate((rows[f"{name}_days"][which], first), axis=1)
     # A value lives a week longer for every day on which it was seen, up to half a year.
     worth = np.where(values != 0, last.astype(np.int64) + 7 * np.minimum(days, 26), -1)
     best = np.argsort(-worth, axis=1, kind="stable")[:, : rows[name].shape[1]]

@@ -17,6 +17,7 @@ from detectors import (
     behaviour,
     calibration,
     clocks,
+    feedback,
     hours,
     network,
     packing,
@@ -25,6 +26,7 @@ from detectors import (
     terms,
 )
 from detectors.arena import Arena
+from detectors.chance import Floats
 from detectors.clocks import segment_starts
 from detectors.facts import UNKNOWN, KeyFacts
 from detectors.fleet import Fleet, hashes
@@ -38,6 +40,7 @@ from detectors.store import Changes, ProfileStore
 from detectors.words import Reason
 from vocabulary.access import Codes, EventBatch, Flags, Ints
 from vocabulary.alert import Alert
+from vocabulary.lesson import Lesson
 
 Clock = Callable[[], float]
 Collect = Callable[[list[str], Rows, sessions.Closed], None]
@@ -74,12 +77,14 @@ class Step:
         events: number of events in the batch.
         late: how many of them were too old to be scored for their rate.
         told: sentences for the operator: quarantined profiles and the like.
+        taught: the lessons that were taken in; they are done once the step is written.
     """
 
     alerts: tuple[Alert, ...]
     events: int
     late: int
     told: tuple[str, ...] = ()
+    taught: tuple[Lesson, ...] = ()
     changes: Changes | None = field(default=None, repr=False)
 
     def write(self, connection: Connection, now: float) -> None:  # noqa: ARG002
@@ -128,16 +133,23 @@ class Watcher:
         self._collect = collect
         self._clock = clock
 
-    def step(self, batch: EventBatch, facts: Mapping[str, KeyFacts]) -> Step:
+    def step(
+        self,
+        batch: EventBatch,
+        facts: Mapping[str, KeyFacts],
+        lessons: Sequence[Lesson] = (),
+    ) -> Step:
         """Score the batch against the profiles of its keys, in each key's order of arrival.
 
         Args:
             batch: events, sorted by key and arrival.
             facts: what the key store knows of the batch's keys; keys may be missing.
+            lessons: what people say; those about keys of the batch are taken in, before it.
         """
         self._make_room()
-        events = self._columns(batch, facts)
         changed: list[Changed] = []
+        events = self._columns(batch, facts, changed)
+        taught = self._teach(events, lessons, changed)
         alerts = self._fleet.sources.alerts(batch, hashes(batch.keys), self._plausible(batch.ts_ms))
         if len(events.t):
             order, edges = rounds(events.row, events.t // DAY_MS)
@@ -146,13 +158,34 @@ class Watcher:
                     alerts += self._round(events, block, changed)
         late = int(events.late.sum())
         alerts.sort(key=lambda one: (one.ts, one.id))
-        return Step(tuple(alerts), len(batch), late, self._told(), self._changes(events, changed))
+        changes = self._changes(events, changed)
+        return Step(tuple(alerts), len(batch), late, self._told(), taught, changes)
 
     def _make_room(self) -> None:
         """Let go of profiles, which the database has by now, if too many are in memory."""
         gone = self._arena.make_room(self._settings.profiles_in_memory, self._store.is_whole)
         if gone:
             self._store.gone(gone)
+
+    def _teach(
+        self, events: "_Events", lessons: Sequence[Lesson], changed: list[Changed]
+    ) -> tuple[Lesson, ...]:
+        place = {name: i for i, name in enumerate(events.names)} if lessons else {}
+        mine = tuple(one for one in lessons if one.key in place)
+        for one in mine:
+            i = place[one.key]
+            slot = events.slots[i : i + 1]
+            row = self._arena.gathered(slot)
+            offset = offsets([events.facts[i].tz], row["day"])
+            feedback.teach(row, one, int(offset[0]))
+            self._put(np.array([i]), slot, row, changed)
+        return mine
+
+    def _put(self, which: Ints, slots: Ints, rows: Rows, changed: list[Changed]) -> None:
+        """Put rows back, and note what has changed for the database."""
+        before = self._arena.put(slots, rows)
+        if self._store.engine:
+            changed.append(packing.changed(which, before, rows))
 
     def _told(self) -> tuple[str, ...]:
         told = tuple(self._store.told)
@@ -168,7 +201,9 @@ class Watcher:
             self._arena.of,
         )
 
-    def _columns(self, batch: EventBatch, facts: Mapping[str, KeyFacts]) -> "_Events":
+    def _columns(
+        self, batch: EventBatch, facts: Mapping[str, KeyFacts], changed: list[Changed]
+    ) -> "_Events":
         """Take the events that count for a key, on their keys' clocks."""
         counts = np.flatnonzero(
             batch.accepted & (np.array([bool(k) for k in batch.keys] or [False])[batch.key])
@@ -177,13 +212,14 @@ class Watcher:
         row = inverse.astype(np.int32)
         names = [batch.keys[i] for i in used.tolist()]
         slots = self._arena.slots(names)
+        known = [facts.get(name, UNKNOWN) for name in names]
+        self._inherit(slots, known, changed)
         ts_ms = self._plausible(batch.ts_ms)[counts]
         lateness_ms = int(self._settings.lateness_s * 1000)
         clocked = clocks.effective(row, ts_ms, self._arena.rows["clock"][slots], lateness_ms)
         crowd = self._fleet.crowd.factors(batch.arrival[counts], hashes(names)[row], ts_ms)
         endpoint, number, thing = terms.endpoints(batch)
         place = self._geo.places(batch.ips, batch.ip, batch.ts_ms)[counts]
-        known = [facts.get(name, UNKNOWN) for name in names]
         return _Events(
             names=names, slots=slots, facts=known, row=row, t=clocked.t, late=clocked.late,
             place=place, agent=terms.clients(batch)[counts], endpoint=endpoint[counts],
@@ -191,6 +227,13 @@ class Watcher:
             writes=writes(batch.methods)[batch.method[counts]], size=batch.size[counts],
             crowd=crowd,
         )  # fmt: skip
+
+    def _inherit(self, slots: Ints, known: Sequence[KeyFacts], changed: list[Changed]) -> None:
+        """Give keys that replace others, and are seen for the first time, what those had."""
+        for i, facts in enumerate(known):
+            if facts.rotated_from and self._arena.rows["day"][slots[i]] < 0:
+                new = feedback.inherited(self._arena.of([facts.rotated_from]))
+                self._put(np.array([i]), slots[i : i + 1], new, changed)
 
     def _plausible(self, ts_ms: Ints) -> Ints:
         """Clamp times to our own clock, so that the future moves nothing."""
@@ -216,6 +259,7 @@ class Watcher:
             number=events.number[which], thing=events.thing[which], status=events.status[which],
             writes=events.writes[which], size=events.size[which],
             crowd=events.crowd[which], mature=rows["mature"] > 0,
+            lenient=rows["tolerance"] - sensitivity(events.facts, used),
             closed=closed,
         )  # fmt: skip
         names = [events.names[i] for i in used.tolist()]
@@ -226,9 +270,7 @@ class Watcher:
         rows["clock"] = t[last]
         rows["events"] += np.bincount(row, minlength=len(rows)).astype(np.uint32)
         rows["late"] += np.bincount(row, weights=day.late, minlength=len(rows)).astype(np.uint32)
-        before = self._arena.put(slots, rows)
-        if self._store.engine:
-            changed.append(packing.changed(used.astype(np.int64), before, rows))
+        self._put(used.astype(np.int64), slots, rows, changed)
         return alerts
 
     def _open(self, rows: Rows, today: Ints, offset: Ints, t: Ints) -> Evidence:
@@ -237,6 +279,9 @@ class Watcher:
         closing = np.flatnonzero((rows["day"] >= 0) & (rows["day"] != today))
         if len(closing):
             past = picked(rows, closing)
+            feedback.hold(past, offset[closing])
+            stolen = np.flatnonzero(feedback.stolen(past))
+            before = past[stolen]
             said = behaviour.close(past)
             for column, values in zip(closed, (said.e, said.observed, said.expected), strict=True):
                 column[closing] = values
@@ -246,9 +291,11 @@ class Watcher:
             hours.learn(past, offset[closing], elapsed)
             network.learn(past, elapsed)
             sessions.learn(past, elapsed)
+            feedback.unlearn(past, stolen, before)
             past["days"] += 1
             # Decided when a day opens, so that it does not depend on where a batch begins.
             past["mature"] = self._mature(past, today[closing])
+            past["steady"] = rate.is_steady(past)
             hours.foresee(past, today[closing], offset[closing])
             words_of(rows)[closing] = words_of(past)
         rows["first"] = np.where(rows["day"] < 0, t, rows["first"])
@@ -283,6 +330,11 @@ class _Events:
     writes: np.ndarray
     size: Ints
     crowd: np.ndarray
+
+
+def sensitivity(facts: Sequence[KeyFacts], used: np.ndarray) -> Floats:
+    """Return how sensitive people want the alerts of some keys to be."""
+    return np.array([facts[i].sensitivity for i in used.tolist()], np.float64)
 
 
 READS = frozenset({"", "GET", "HEAD", "OPTIONS"})

@@ -100,6 +100,13 @@ class WatchSettings(_Table, frozen=True):
     chunk_lines: Annotated[
         int, Meta(ge=1, le=1_000_000, description="lines that are committed together, at most")
     ] = 50_000
+    sensitivity: Annotated[
+        dict[str, float],
+        Meta(
+            description="class, key id or * → how much sooner it is alerted about, in -log10 p; "
+            "negative for later"
+        ),
+    ] = {}
     model: Annotated[
         str, Meta(description="model of sessions, from `keywatch model train`; empty for none")
     ] = ""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine
@@ -22,6 +23,11 @@ MOST = 500_000
 _MISSING = object()
 
 
+def sensitivity_of(table: Mapping[str, float], key_id: str, key_class: str) -> float:
+    """Return what is configured for the key, or else for its class, or else for all."""
+    return table.get(key_id, table.get(key_class or "*", table.get("*", 0.0)))
+
+
 class KeyBook:
     """Answers for whole batches of keys with few queries.
 
@@ -31,10 +37,17 @@ class KeyBook:
     Args:
         engine: from `open_database`.
         settings: how keys are hashed.
+        sensitivity: class, key id or * → how much sooner it is alerted about.
     """
 
-    def __init__(self, engine: Engine, settings: KeySettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: KeySettings,
+        sensitivity: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self._engine = engine
+        self._sensitivity = sensitivity
         self._store = key_store(engine, settings)
         self._keys: dict[str, Key | None] = {}
         self._seq = -1
@@ -54,12 +67,23 @@ class KeyBook:
 
     def facts(self, key_ids: Sequence[str]) -> Mapping[str, KeyFacts]:
         """Return what the detectors may know of these keys."""
-        rows = ((key_id, self._keys.get(key_id)) for key_id in key_ids) if self._keys else ()
+        if not self._keys and not self._sensitivity:
+            return {}
+        rows = ((key_id, self._keys.get(key_id)) for key_id in key_ids)
+        # Of a store that has keys, the others are not watched.
         return {
-            key_id: KeyFacts(key.key_class, key.created_at, key.tz, key.environment)
+            key_id: self._facts(key_id, key)
             for key_id, key in rows
-            if key is not None
+            if key is not None or self._seq <= 0
         }
+
+    def _facts(self, key_id: str, key: "Key | None") -> KeyFacts:
+        if key is None:
+            return KeyFacts(sensitivity=sensitivity_of(self._sensitivity, key_id, ""))
+        keen = sensitivity_of(self._sensitivity, key_id, key.key_class)
+        return KeyFacts(
+            key.key_class, key.created_at, key.tz, key.environment, keen, key.rotated_from or ""
+        )
 
     def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
         """Return what the store knows of each credential."""

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, delete, select
 
 from database import counters
-from database.transaction import transaction
+from database.schema import lessons
+from database.transaction import reading, transaction
 from detectors.facts import KeyFacts
 from detectors.watcher import Step, Watcher
 from keystore.meter import Meter
@@ -19,6 +20,7 @@ from streams.columns import batch_of
 from streams.parsed import Format, Parsed
 from vocabulary.alert import Alert
 from vocabulary.credential import Cleaner, Credential, Exposure, KnownKey
+from vocabulary.lesson import Lesson
 
 Clock = Callable[[], float]
 Respond = Callable[[Connection, Alert], Alert]
@@ -99,13 +101,16 @@ class Pipeline:
         parsed = log_format.parse(lines, proxies)
         known = self._recognized(exposures)
         parsed = exposure.named(parsed, known)
-        step, newest_ms = self._score(parsed)
+        waiting = self._lessons()
+        step, newest_ms = self._score(parsed, list(waiting))
         now = self._clock()
         alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))
         with transaction(self._engine) as connection:
             letters = [(chunk.place(line), reason, lines[line]) for line, reason in parsed.rejected]
             deadletter.keep(connection, chunk.source, letters, now)
             step.write(connection, now)
+            learned = [number for one in step.taught for number in waiting[one]]
+            connection.execute(delete(lessons).where(lessons.c.id.in_(learned)))
             decided = tuple(self._respond(connection, alert) for alert in alerts)
             counters.add(connection, _totals(len(lines), step))
             if newest_ms:
@@ -132,15 +137,25 @@ class Pipeline:
         answers = self._keys.find(found)
         return {c.token: key for c, key in zip(found, answers, strict=True) if key}
 
-    def _score(self, parsed: Parsed) -> tuple[Step, int]:
+    def _lessons(self) -> dict[Lesson, list[int]]:
+        """Return what people have said and no profile has learned yet, with its numbers."""
+        found: dict[Lesson, list[int]] = {}
+        with reading(self._engine) as connection:
+            for row in connection.execute(select(lessons).order_by(lessons.c.id)):
+                one = Lesson(row.key_id, row.verdict, row.first_ms, row.last_ms)
+                found.setdefault(one, []).append(int(row.id))
+        return found
+
+    def _score(self, parsed: Parsed, said: Sequence[Lesson]) -> tuple[Step, int]:
         names = list(set(parsed.key))
         self._keys.look_up(names)
         batch = batch_of(parsed, self._keys.known)
         newest_ms = int(batch.ts_ms.max()) if len(batch) else 0
         facts = self._keys.facts(names)
         if self._meter:
-            self._meter.add(batch, facts.keys())
-        return self._watcher.step(batch, facts), newest_ms
+            # Keys of the store know when they were made.
+            self._meter.add(batch, {key for key, known in facts.items() if known.created_at})
+        return self._watcher.step(batch, facts, said), newest_ms
 
 
 def _totals(lines: int, step: Step) -> dict[str, int]:

@@ -19,6 +19,7 @@ from detectors.forest import Forest
 from detectors.geoip import GeoReader
 from detectors.watcher import Watcher
 from keywatch import wiring
+from keywatch.keybook import sensitivity_of
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.sources import Stream, refuse_foreign
 from streams.parsed import Format
@@ -41,13 +42,17 @@ class ListedKey(msgspec.Struct, frozen=True):
     environment: str = "live"
     created_at: str = ""
     tz: str = ""
+    rotated_from: str = ""
 
 
 class KeyList:
     """The keys of a file, in the place of a key store; unknown ones are watched all the same."""
 
-    def __init__(self, listed: Sequence[ListedKey] = ()) -> None:
+    def __init__(
+        self, listed: Sequence[ListedKey] = (), sensitivity: Mapping[str, float] | None = None
+    ) -> None:
         self._listed = {one.key: one for one in listed}
+        self._sensitivity = sensitivity or {}
 
     def look_up(self, key_ids: Sequence[str]) -> None:
         """There is nothing to prepare."""
@@ -58,8 +63,10 @@ class KeyList:
 
     def facts(self, key_ids: Sequence[str]) -> Mapping[str, KeyFacts]:
         """Return what the file tells of these keys."""
-        rows = ((key_id, self._listed[key_id]) for key_id in key_ids if key_id in self._listed)
-        return {key_id: _facts(one) for key_id, one in rows} if self._listed else {}
+        if not self._listed and not self._sensitivity:
+            return {}
+        rows = ((key_id, self._listed.get(key_id, ListedKey(key_id))) for key_id in key_ids)
+        return {key_id: _facts(one, self._sensitivity) for key_id, one in rows}
 
     def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
         """No credential is known: a list of keys holds no hashes."""
@@ -100,9 +107,10 @@ def read_keys(file: Path) -> list[ListedKey]:
     return listed
 
 
-def _facts(one: ListedKey) -> KeyFacts:
+def _facts(one: ListedKey, table: Mapping[str, float]) -> KeyFacts:
     created = moment_of(one.created_at, 0.0) if one.created_at else 0.0
-    return KeyFacts(one.key_class, created, one.tz, one.environment)
+    keen = sensitivity_of(table, one.key, one.key_class)
+    return KeyFacts(one.key_class, created, one.tz, one.environment, keen, one.rotated_from)
 
 
 @dataclass(slots=True)

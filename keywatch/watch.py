@@ -152,7 +152,7 @@ class Watch:
             return  # still away: the next read fails on a closed source no worse than this one
 
     def _fresh(self) -> Pipeline:
-        book = KeyBook(self._engine, self._settings.keys)
+        book = KeyBook(self._engine, self._settings.keys, self._settings.watch.sensitivity)
         respond = wiring.responder(
             self._policy, self._enabled, book.known_key, lambda _: time.time()
         )

@@ -77,7 +77,7 @@ def show_command(ctx: click.Context, alert: str, as_json: bool) -> None:
 @click.argument("alerts", nargs=-1, required=True)
 @click.pass_context
 def ack_command(ctx: click.Context, alerts: tuple[str, ...]) -> None:
-    """Say that somebody looks after the ALERTS."""
+    """Say that the ALERTS are explained: what their keys did then is no longer news."""
     _judge(ctx, alerts, "acknowledged")
 
 
@@ -85,7 +85,10 @@ def ack_command(ctx: click.Context, alerts: tuple[str, ...]) -> None:
 @click.argument("alerts", nargs=-1, required=True)
 @click.pass_context
 def false_command(ctx: click.Context, alerts: tuple[str, ...]) -> None:
-    """Say that the ALERTS are false alarms. It undoes nothing: see `keywatch actions undo`."""
+    """Say that the ALERTS are false alarms: what their keys did is usual.
+
+    It takes more to alert about these keys again. It undoes nothing: see `keywatch actions undo`.
+    """
     _judge(ctx, alerts, "false")
 
 
@@ -93,7 +96,7 @@ def false_command(ctx: click.Context, alerts: tuple[str, ...]) -> None:
 @click.argument("alerts", nargs=-1, required=True)
 @click.pass_context
 def confirm_command(ctx: click.Context, alerts: tuple[str, ...]) -> None:
-    """Say that the ALERTS are right."""
+    """Say that the ALERTS are right: what happened then never becomes usual for their keys."""
     _judge(ctx, alerts, "confirmed")
 
 

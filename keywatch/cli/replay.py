@@ -19,7 +19,7 @@ from keywatch.cli.common import json_option, print_json, printable, settings
     "--keys",
     "keys_file",
     metavar="FILE",
-    help="JSON lines: key, class, owner, environment, created_at, tz.",
+    help="JSON lines: key, class, owner, environment, created_at, tz, rotated_from.",
 )
 @click.option(
     "--geoip-city",
@@ -67,7 +67,7 @@ def command(  # noqa: PLR0917  (as many as flags)
             clean=wiring.cleaner(config.scan, wiring.peppers(config)),
             geo=GeoReader(cities, geoip_asn or ((config.geoip.asn,) if config.geoip.asn else ())),
             policy=wiring.policy(config),
-            keys=KeyList(read_keys(Path(keys_file)) if keys_file else ()),
+            keys=KeyList(read_keys(Path(keys_file)) if keys_file else (), config.watch.sensitivity),
             forest=wiring.forest(model or config.watch.model, [log_format]),
             alert=lambda alert: print(alert_json(alert).decode(), file=out) if out else None,
             advance=advance,

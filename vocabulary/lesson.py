@@ -1,0 +1,18 @@
+"""What a person says of an alert, on its way to the key's profile."""
+
+import msgspec
+
+
+class Lesson(msgspec.Struct, frozen=True):
+    """A verdict about the events behind an alert.
+
+    Attributes:
+        key: whose profile it teaches.
+        verdict: acknowledged (explained: the owner did it), false, or confirmed (a theft).
+        first_ms, last_ms: epoch milliseconds of the events that the alert was about.
+    """
+
+    key: str
+    verdict: str
+    first_ms: int
+    last_ms: int
