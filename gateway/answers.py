@@ -47,6 +47,7 @@ _SENTENCES = {
     "certificate_required": (401, "The API key needs a client certificate beside it."),
     "ambiguous_request": (400, "The proxy tells more than one request."),
     "headers_too_large": (431, "The request's headers are too large."),
+    "limits_unavailable": (503, "Limits cannot be checked right now."),
     "key_store_unavailable": (503, "API keys cannot be checked right now."),
 }
 

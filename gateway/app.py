@@ -93,6 +93,12 @@ class Gateway:
         """Whether keys can be checked: the key store was heard of lately."""
         return self._validator.is_current()
 
+    async def close(self) -> None:
+        """End what was started; the next request would start it again."""
+        self._started = self._ready = False
+        self._validator.stop()
+        await self._judge.close()
+
     async def _start(self) -> None:
         if not self._started:
             self._started = True
@@ -112,8 +118,7 @@ class Gateway:
             await self._inner(scope, receive, started)
         finally:
             if self._started:
-                self._started = self._ready = False
-                self._validator.stop()
+                await self.close()
 
     def _passed_on(self, scope: Scope, verdict: Verdict) -> Scope:
         """Return the request as the application sees it; the server's own is left alone."""

@@ -18,11 +18,13 @@ from gateway.levels import Levels
 from gateway.limits import Allowance, Buckets, Claim
 from gateway.options import Clock, Options, Ticks
 from gateway.quota import headers_of
-from gateway.standing import NOBODY, Standing
+from gateway.standing import NOBODY, Grant, Standing
 from gateway.validate import Validator
+from vocabulary.errors import ServiceError
 
 if TYPE_CHECKING:
     from gateway.papers import Desk
+    from gateway.shared import SharedBuckets
 
 _QUERY_WARNING: Header = (b"x-keywatch-warning", b"api-key-in-query")
 _HUGE = Extracted(b"", [], {}, "headers_too_large")
@@ -49,7 +51,14 @@ class Judge:
         self._is_trusted = trust_in(options.trusted_proxies)
         self._levels = Levels(options)
         self._buckets = Buckets()
+        self._shared = _shared(options)
+        self._is_closed_without_redis = options.closed_without_redis
         self._endpoints = applying(options.endpoints) if options.endpoints else None
+
+    async def close(self) -> None:
+        """Give connections back."""
+        if self._shared is not None:
+            await self._shared.close()
 
     def at_once(self, asked: Asked) -> Verdict | None:
         """Judge from memory; None when the key must be looked up, or there is more than a key."""
@@ -59,30 +68,53 @@ class Judge:
         if case.extracted.fault:
             return self._faulty(case)
         standing = self._validator.cached(case.extracted.secret, case.at)
-        return None if standing is None else self._settled(asked, case, standing)
+        if standing is None:
+            return None
+        fault, claims = self._weighed(asked, case, standing)
+        claims += self._levels.before(case.client)
+        if claims and self._shared is not None:
+            return None
+        return _closed(case, standing, fault, self._buckets.take(claims, self._ticks()))
 
     async def in_time(self, asked: Asked) -> Verdict:
         """Judge, and wait for what must be waited for."""
         case = self._open(asked)
-        # Whoever invents keys has used up an address's limit before the key store is asked.
-        taken = self._take(self._levels.before(case.client))
-        if taken is not None and not taken.allowed:
-            return _closed(case, NOBODY, "", taken)
-        papers = NO_PAPERS
-        if self._desk is not None and self._has_papers(case):
-            papers = await self._desk.look(
-                case.extracted.token,
-                case.extracted.noted,
-                is_trusted=self._is_trusted(asked.peer),
-                now=case.at,
-            )
-        fault = case.extracted.fault
-        if papers.fault or (fault and not (fault == "missing_api_key" and papers.carried)):
-            return _closed(case, papers.standing, papers.fault or fault, taken)
-        standing = papers.standing if fault else await self._standing(case)
-        verdict = self._settled(asked, case, standing, papers, is_taken=True, taken=taken)
+        before = self._levels.before(case.client)
+        standing, papers, taken = None, NO_PAPERS, None
+        if not case.extracted.fault and not self._has_papers(case):
+            standing = self._validator.cached(case.extracted.secret, case.at)
+        try:
+            if standing is None:
+                # Whoever invents keys has used up an address's limit before anybody is asked.
+                taken, before = await self._take(before), ()
+                if taken is not None and not taken.allowed:
+                    return _closed(case, NOBODY, "", taken)
+                standing, papers = await self._identified(asked, case)
+            fault, claims = self._weighed(asked, case, standing, papers)
+            allowance = await self._take((*claims, *before))
+        except ServiceError:
+            return _closed(case, standing or NOBODY, "limits_unavailable", None)
+        verdict = _closed(case, standing, fault, _tighter(allowance, taken))
         told = tuple((b"x-keywatch-warning", one.encode()) for one in papers.warnings)
         return msgspec.structs.replace(verdict, headers=verdict.headers + told)
+
+    async def _identified(self, asked: Asked, case: Verdict) -> tuple[Standing, Papers]:
+        """Look up who sends the request; a fault of what it shows is a standing, too."""
+        papers, extracted = NO_PAPERS, case.extracted
+        if self._desk is not None and self._has_papers(case):
+            is_trusted = self._is_trusted(asked.peer)
+            papers = await self._desk.look(
+                extracted.token, extracted.noted, is_trusted=is_trusted, now=case.at
+            )
+        fault = extracted.fault
+        if fault == "missing_api_key" and papers.carried:
+            fault = ""
+            standing = papers.standing
+        elif not fault:
+            standing = await self._standing(case)
+        if papers.fault or fault:
+            return Standing(papers.standing.key_id, Grant(papers.fault or fault)), papers
+        return standing, papers
 
     async def _standing(self, case: Verdict) -> Standing:
         standing = self._validator.cached(case.extracted.secret, case.at)
@@ -108,40 +140,58 @@ class Judge:
             extracted = _without_certificate(extracted)
         return Verdict(at, client, extracted, NOBODY, None, ())
 
-    def _faulty(self, case: Verdict) -> Verdict:
-        taken = self._take(self._levels.before(case.client))
+    def _faulty(self, case: Verdict) -> Verdict | None:
+        claims = self._levels.before(case.client)
+        if claims and self._shared is not None:
+            return None
+        taken = self._buckets.take(claims, self._ticks())
         return _closed(case, NOBODY, case.extracted.fault, taken)
 
-    def _settled(
-        self,
-        asked: Asked,
-        case: Verdict,
-        standing: Standing,
-        papers: Papers = NO_PAPERS,
-        *,
-        is_taken: bool = False,
-        taken: Allowance | None = None,
-    ) -> Verdict:
-        """Judge a request whose key is known, or known not to be.
-
-        `is_taken` says that the claims of `before` were made already; `taken` is what they said.
-        """
+    def _weighed(
+        self, asked: Asked, case: Verdict, standing: Standing, papers: Papers = NO_PAPERS
+    ) -> tuple[str, list[Claim]]:
+        """Return why an identity may not do this, and what it claims when it may."""
+        if standing.grant.fault:
+            return standing.grant.fault, []
         endpoints = self._endpoints(asked.method, asked.path) if self._endpoints else ()
-        fault = standing.grant.fault or _narrowed(
-            asked, case.client, standing, endpoints, papers.carried
-        )
-        claims = [] if fault else self._levels.after(standing, case.client, endpoints)
-        if not is_taken:
-            claims += self._levels.before(case.client)
-        allowance = self._take(claims)
-        if allowance is None or (
-            taken is not None and allowance.allowed and taken.remaining < allowance.remaining
-        ):
-            allowance = taken
-        return _closed(case, standing, fault, allowance)
+        fault = _narrowed(asked, case.client, standing, endpoints, papers.carried)
+        if fault:
+            return fault, []
+        return "", self._levels.after(standing, case.client, endpoints)
 
-    def _take(self, claims: Sequence[Claim]) -> Allowance | None:
-        return self._buckets.take(claims, self._ticks()) if claims else None
+    async def _take(self, claims: Sequence[Claim]) -> Allowance | None:
+        """Take the tokens where they are counted.
+
+        Raises:
+            ServiceError: when the shared ones cannot be read, and that is to close the door.
+        """
+        now_ns = self._ticks()
+        if self._shared is None or not claims:
+            return self._buckets.take(claims, now_ns)
+        # What this gateway alone let through is never more than all did: should Redis lose what
+        # it counted, at least that is known. The times are chosen so that otherwise it never
+        # refuses what Redis allows.
+        own = self._buckets.take(claims, now_ns, only_look=True)
+        if own is not None and not own.allowed:
+            return own
+        try:
+            allowance = await self._shared.take(claims)
+        except ServiceError:
+            if self._is_closed_without_redis:
+                raise
+            return self._buckets.take(claims, now_ns)
+        if allowance.allowed:
+            own = self._buckets.take(claims, self._ticks(), since_ns=now_ns)
+            if own is not None and not own.allowed:
+                return own
+        return allowance
+
+
+def _tighter(one: Allowance | None, other: Allowance | None) -> Allowance | None:
+    """Return what says more about the request: a refusal, or else what has less room."""
+    if one is None or other is None:
+        return one or other
+    return other if one.allowed and other.remaining < one.remaining else one
 
 
 def _without_certificate(extracted: Extracted) -> Extracted:
@@ -149,6 +199,15 @@ def _without_certificate(extracted: Extracted) -> Extracted:
     headers = [header for header in extracted.headers if header[0] not in CERTIFICATE_HEADERS]
     noted = {n: value for n, value in extracted.noted.items() if n not in CERTIFICATE_HEADERS}
     return msgspec.structs.replace(extracted, headers=headers, noted=noted)
+
+
+def _shared(options: Options) -> "SharedBuckets | None":
+    """Return the limits that several gateways share, where there is a Redis."""
+    if not options.redis:
+        return None
+    from gateway.shared import SharedBuckets  # noqa: PLC0415  (needs the extra `redis`)
+
+    return SharedBuckets(options.redis)
 
 
 def _desk(validator: Validator, options: Options) -> "Desk | None":

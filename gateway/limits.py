@@ -116,12 +116,22 @@ class Buckets:
     def __len__(self) -> int:
         return sum(len(shelf.tats) for shelf in self._shelves.values())
 
-    def take(self, claims: Sequence[Claim], now_ns: int) -> Allowance | None:
+    def take(
+        self,
+        claims: Sequence[Claim],
+        now_ns: int,
+        *,
+        since_ns: int = 0,
+        only_look: bool = False,
+    ) -> Allowance | None:
         """Take one token from each bucket, or none from any.
 
         Args:
             claims: all must have a token; no two may name the same bucket.
             now_ns: nanoseconds of a clock that never goes back.
+            since_ns: when the tokens were taken elsewhere at the earliest, for one who notes
+                down here what was decided there; 0 for now.
+            only_look: say what would happen, and take nothing.
 
         Returns:
             None without claims, else the word of the tightest of the limits.
@@ -144,12 +154,14 @@ class Buckets:
                 remaining = room // shelf.step
                 if tightest is None or remaining < least:
                     tightest, least, after = shelf, remaining, ahead + shelf.step
-                taken.append((shelf.tats, subject, now + ahead + shelf.step))
+                since = since_ns * shelf.amount
+                start = max(tat, since) if since else now + ahead
+                taken.append((shelf.tats, subject, start + shelf.step))
         if refusing is not None:
             return refusing
         if tightest is None:
             return None
-        for tats, subject, tat in taken:
+        for tats, subject, tat in () if only_look else taken:
             tats[subject] = tat
         # Only now: it puts new dictionaries in the place of those above.
         if any(len(tats) > self._sweep_at for tats, _, _ in taken):

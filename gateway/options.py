@@ -32,6 +32,9 @@ class Options:
         certificates: whether client certificates are taken that a trusted proxy tells of.
         unregistered: whether a good token or certificate is enough where the key store knows no
             identity of its name; deny lists hold for all.
+        redis: URL of the Redis by which several gateways share limits and look-ups; empty for none.
+        closed_without_redis: whether nobody is let in who has limits while it is away; else each
+            gateway counts by itself.
         cached_keys: keys held in memory.
         cached_unknown: unknown credentials held in memory; apart, so that random ones cannot
             push known keys out.
@@ -51,6 +54,8 @@ class Options:
     issuers: tuple[Issuer, ...] = ()
     certificates: bool = False
     unregistered: bool = False
+    redis: str = field(default="", repr=False)
+    closed_without_redis: bool = True
     cached_keys: int = 200_000
     cached_unknown: int = 50_000
     cached_s: float = 60.0

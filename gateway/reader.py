@@ -7,17 +7,21 @@ anybody committed anything.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import Engine
 
-from gateway.follower import Follower, Question, place_of
+from gateway.follower import Follower, Question, Told, place_of
 from gateway.options import Clock, Ticks
 from keystore.denials import DenyList
 from keystore.grants import Grants
+
+if TYPE_CHECKING:
+    from gateway.remote import RemoteCache
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +63,7 @@ class Reader:
         poll_s: seconds between two looks at the change feed.
         ticks: nanoseconds that never go back.
         clock: epoch seconds; denials end by it.
+        remote: what several gateways read together; None for nothing.
     """
 
     def __init__(
@@ -67,7 +72,9 @@ class Reader:
         poll_s: float = 0.02,
         ticks: Ticks = time.monotonic_ns,
         clock: Clock = time.time,
+        remote: "RemoteCache | None" = None,
     ) -> None:
+        self._remote = remote
         self._engine, self._poll_s, self._ticks, self._clock = engine, poll_s, ticks, clock
         self._questions: SimpleQueue[Question | None] = SimpleQueue()
         self._stopped = Event()
@@ -92,6 +99,8 @@ class Reader:
         self._questions.put(None)
         if self._thread is not None:
             self._thread.join(_PATIENCE_S)
+        if self._remote is not None:
+            self._remote.close()
 
     def _run(self, deliver: Callable[[News], None]) -> None:
         while not self._stopped.is_set():
@@ -117,7 +126,7 @@ class Reader:
         try:
             follower = self._current()
             news = self._changes(follower, heard_ns)
-            answers = follower.look_up(questions) if questions else ()
+            answers = self._answers(follower, questions) if questions else ()
         except Exception as error:  # noqa: BLE001  (whatever it was: nobody is let in, it goes on)
             self._lost(error)
             return News(heard_ns, away=True, unanswered=tuple(q.digest for q in questions))
@@ -146,6 +155,8 @@ class Reader:
         denials = follower.denials(self._clock()) if told.denials else None
         # Only now: were it noted before, what could not be read would never be told.
         self._seen = told.seen
+        if self._remote is not None:
+            _tell(self._remote, told, grants)
         return News(
             heard_ns,
             everything=told.everything or len(grants) < len(told.key_ids),
@@ -153,6 +164,23 @@ class Reader:
             changed=grants,
             denials=denials,
         )
+
+    def _answers(
+        self, follower: Follower, questions: list[Question]
+    ) -> tuple[tuple[bytes, Grants | None], ...]:
+        """Answer from what other gateways read lately, and else from the database."""
+        remote = self._remote
+        if remote is None or self._seen is None:
+            return follower.look_up(questions)
+        # A name, or a secret that may be of little entropy, does not leave this process.
+        plain = {q.credential.sha256: q for q in questions if not q.name and not q.credential.hmacs}
+        held = remote.get(plain)
+        known = [(plain[name].digest, grants) for name, grants in held.items()]
+        rest = [q for q in questions if q.credential.sha256 not in held]
+        found = follower.look_up(rest) if rest else ()
+        names = {q.digest: q.credential.sha256 for q in plain.values()}
+        remote.put({names[d]: grants for d, grants in found if d in names}, self._seen)
+        return (*known, *found)
 
     def _lost(self, error: Exception) -> None:
         self._close()
@@ -162,6 +190,17 @@ class Reader:
             self._away = True
 
     def _close(self) -> None:
+        """Give the connection to the database back."""
         follower, self._follower = self._follower, None
         if follower is not None:
             follower.close()
+
+
+def _tell(remote: "RemoteCache", told: Told, grants: Sequence[Grants]) -> None:
+    """Let the shared look-ups know what changed."""
+    if told.everything or len(grants) < len(told.key_ids):
+        remote.forget(told.seen)
+        return
+    if told.new_keys:
+        remote.added(told.seen)
+    remote.changed([one.key.hash for one in grants], told.seen)

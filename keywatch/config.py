@@ -178,6 +178,16 @@ class GatewaySettings(_Table, frozen=True):
     ] = ()
     global_limits: Annotated[tuple[str, ...], Meta(description="what may come at all")] = ()
     endpoints: tuple[EndpointSettings, ...] = ()
+    redis: Annotated[
+        str,
+        Meta(
+            description="URL of a Redis by which several gateways share limits and look-ups",
+            extra={"secret": True},
+        ),
+    ] = ""
+    closed_without_redis: Annotated[
+        bool, Meta(description="let nobody in who has limits while Redis is away")
+    ] = True
     certificates: Annotated[
         bool, Meta(description="take client certificates that a trusted proxy tells of")
     ] = False

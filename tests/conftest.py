@@ -1,7 +1,7 @@
 """Fixtures that several rooms' tests share."""
 
 from tests.databases import database_url, postgresql_server, postgresql_url
-from tests.services import kafka_broker, kafka_service
+from tests.services import kafka_broker, kafka_service, redis_service, redis_url
 
 __all__ = [
     "database_url",
@@ -9,4 +9,6 @@ __all__ = [
     "kafka_service",
     "postgresql_server",
     "postgresql_url",
+    "redis_service",
+    "redis_url",
 ]

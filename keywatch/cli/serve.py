@@ -7,8 +7,11 @@ import click
 from keywatch.cli.common import engine, settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from gateway.limits import Limit
     from gateway.options import Options
+    from gateway.reader import Reader
     from keywatch.config import Settings
 
 _LIMIT = "What each key may do, such as 600/min or 20/s:5 (5 at once); may be repeated."
@@ -40,7 +43,6 @@ def command(
     from gateway.app import ignore
     from gateway.clients import trust_in
     from gateway.instant import answering
-    from gateway.reader import Reader
     from gateway.server import serve
     from gateway.standalone import standalone
     from gateway.upstream import Upstream
@@ -49,7 +51,7 @@ def command(
     options = _options(chosen, limits)
     url = upstream or chosen.gateway.upstream
     behind = Upstream(url, trust_in(options.trusted_proxies)) if url else None
-    reader = Reader(engine(ctx, create=False))
+    reader = _reader(chosen, engine(ctx, create=False))
     path = access_log or chosen.gateway.access_log
     log = AccessLog(Path(path)) if path else None
     faces = standalone(reader, options, sink=log or ignore, upstream=behind)
@@ -64,6 +66,17 @@ def command(
     finally:
         if log is not None:
             log.close()
+
+
+def _reader(chosen: "Settings", engine: "Engine") -> "Reader":
+    from database.transaction import shown
+    from gateway.reader import Reader
+
+    if not chosen.gateway.redis:
+        return Reader(engine)
+    from gateway.remote import RemoteCache
+
+    return Reader(engine, remote=RemoteCache(chosen.gateway.redis, shown(chosen.database)))
 
 
 def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
@@ -87,6 +100,8 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
         issuers=tuple(issuers_of(chosen.issuers).values()),
         certificates=gateway.certificates,
         unregistered=gateway.unregistered,
+        redis=gateway.redis,
+        closed_without_redis=gateway.closed_without_redis,
         peppers={name: pepper.encode() for name, pepper in chosen.keys.peppers.items()},
     )
 

@@ -33,7 +33,7 @@ async def gateway(place, options=None, inner=echo, **more):
     try:
         yield made
     finally:
-        made._validator.stop()
+        await made.close()
 
 
 def scope_of(*headers, kind="http", query=b"", client="192.0.2.1", **more):
@@ -119,7 +119,7 @@ def test_many_who_wait_for_one_key_share_one_look_up(place):
         answers = await asyncio.gather(
             *(ask(app, scope_of(with_key(issued.secret))) for _ in range(100))
         )
-        app._validator.stop()
+        await app.close()
         return {sent[0]["status"] for sent in answers}
 
     assert asyncio.run(go()) == {200}
@@ -280,7 +280,7 @@ def test_follows_the_key_store_on_every_database(database_url):
             while (await ask(app, scope))[0]["status"] != 401:  # noqa: ASYNC110  (a database)
                 await asyncio.sleep(0.001)
         assert (await ask(app, scope_of((b"x-api-key", b"unknown"))))[0]["status"] == 401
-        app._validator.stop()
+        await app.close()
 
     asyncio.run(go())
     engine.dispose()
@@ -310,7 +310,7 @@ def test_goes_on_after_the_server_ended_its_connection(postgresql_url):
             while await status(app, issued.secret) != 401:  # noqa: ASYNC110  (a database)
                 await asyncio.sleep(0.001)
         assert await status(app, other.secret) == 200
-        app._validator.stop()
+        await app.close()
 
     asyncio.run(go())
     engine.dispose()

@@ -40,7 +40,7 @@ def conversation(place, talk, options=None):
         try:
             await talk(status, becomes)
         finally:
-            app._validator.stop()
+            await app.close()
 
     asyncio.run(go())
 
@@ -84,7 +84,7 @@ def test_nobody_is_believed_about_an_address_but_trusted_proxies(place):
             header = (b"x-forwarded-for", forwarded)
             sent = await ask(app, scope_of(with_key(secret), header, client=client))
             found.append(sent[0]["status"])
-        app._validator.stop()
+        await app.close()
         return found
 
     assert asyncio.run(go()) == [403, 200, 403, 200, 403]

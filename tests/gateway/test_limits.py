@@ -72,6 +72,17 @@ def test_who_waits_as_long_as_told_is_let_through(limit, gaps):
             assert buckets.take([(limit, "k")], now).allowed
 
 
+@given(limits, st.lists(st.tuples(st.integers(0, 2 * S), st.integers(0, S), st.integers(0, S))))
+def test_who_notes_down_what_was_decided_elsewhere_never_refuses_what_that_allowed(limit, steps):
+    """Asked at one time, decided there a little later, noted down here later still."""
+    there, here, decided = Buckets(), Buckets(), 0
+    for gap, before, after in steps:
+        decided += gap + 1
+        if there.take([(limit, "k")], decided).allowed:
+            since = max(1, decided - before)
+            assert here.take([(limit, "k")], decided + after, since_ns=since).allowed
+
+
 def test_a_refused_request_takes_nothing_from_any_bucket():
     wide, narrow = Limit("wide", 10), Limit("narrow", 1)
     buckets = Buckets()

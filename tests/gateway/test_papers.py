@@ -61,7 +61,7 @@ def conversation(place, ours, talk, **more):
         try:
             await talk(asked)
         finally:
-            app._validator.stop()
+            await app.close()
 
     asyncio.run(go())
 
@@ -192,7 +192,7 @@ def test_tokens_are_the_applications_own_affair_where_no_issuer_is_configured(pl
         app = Gateway(echo, Reader(place.store.engine))
         sent = await ask(app, scope_of(key, bearer(ours.token(rsa_key()))))
         alone = await ask(app, scope_of(bearer(ours.token())))
-        app._validator.stop()
+        await app.close()
         return sent[0]["status"], alone[0]["status"]
 
     assert asyncio.run(go()) == (200, 401)
