@@ -1,6 +1,6 @@
 """Opening the database, bringing it up to date, and writing to it in one piece."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -11,6 +11,7 @@ from vocabulary.errors import DatabaseError
 __all__ = [
     "BUSY_TIMEOUT_S",
     "HEAD",
+    "after_commit",
     "in_commit_order",
     "open_database",
     "reading",
@@ -23,6 +24,7 @@ __all__ = [
 HEAD = "0003"
 """The newest revision in migrations/versions; a test holds it to that."""
 
+_AFTER = "after_commit"
 _WRITERS = int.from_bytes(b"keywatch", "big")
 
 
@@ -94,12 +96,21 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseError: when the database is locked, full, read-only or gone.
     """
+    after: list[Callable[[], None]] = []
     with (
         told(_place(engine)),
         engine.connect().execution_options(write=True) as connection,
         connection.begin(),
     ):
+        connection.info[_AFTER] = after
         yield connection
+    for act in after:
+        act()
+
+
+def after_commit(connection: Connection, act: Callable[[], None]) -> None:
+    """Have `act` called once the caller's transaction is committed, and not at all if it fails."""
+    connection.info.setdefault(_AFTER, []).append(act)
 
 
 @contextmanager

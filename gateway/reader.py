@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from gateway.follower import Follower, Question, Told, place_of
 from gateway.options import Clock, Ticks
+from keystore.bells import hearing
 from keystore.denials import DenyList
 from keystore.grants import Grants
 
@@ -103,8 +104,10 @@ class Reader:
             self._remote.close()
 
     def _run(self, deliver: Callable[[News], None]) -> None:
-        while not self._stopped.is_set():
-            deliver(self._round(self._waiting()))
+        # Whoever writes rings; the feed is looked at every `poll_s` all the same.
+        with hearing(self._engine, lambda: self._questions.put(None)):
+            while not self._stopped.is_set():
+                deliver(self._round(self._waiting()))
         self._close()
 
     def _waiting(self) -> list[Question]:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from database.schema import changes
 from database.transaction import in_commit_order
+from keystore.bells import announce
 
 EVERYTHING = ""
 """Key id of a change after which any key may be another: the database came from a backup, or a
@@ -46,6 +47,7 @@ def record(connection: Connection, key_ids: Sequence[str], now: float, beyond: i
     ]
     if rows:
         connection.execute(insert(changes), rows)
+        announce(connection)
     return range(first, first + len(rows))
 
 
@@ -63,6 +65,50 @@ def changes_since(connection: Connection, seq: int, limit: int = 1000) -> list[C
         .limit(limit)
     )
     return [Change(*row) for row in connection.execute(query)]
+
+
+class News(msgspec.Struct, frozen=True):
+    """What a follower is told.
+
+    Attributes:
+        seq: number up to which it knows all now.
+        key_ids: what changed, words of this module among it, each once; None when anything may
+            have: the follower is new, changes are missing or too many, or all is another.
+    """
+
+    seq: int
+    key_ids: tuple[str, ...] | None
+
+
+def news(connection: Connection, seen: int | None, limit: int = 10_000) -> News:
+    """Return what changed after number `seen`.
+
+    A number that is missing in between, or that is smaller than one that was seen, means that
+    rows were pruned or that this is another database: then everything may be another.
+
+    Args:
+        connection: reads one snapshot; what it reads beside this is as new.
+        seen: what the follower knows; None for nothing.
+        limit: more changes than that are told as everything.
+    """
+    newest = head(connection)
+    if seen is None or newest < seen or newest - seen > limit:
+        return News(newest, None)
+    found = changes_since(connection, seen, limit)
+    complete = [change.seq for change in found] == list(range(seen + 1, newest + 1))
+    if not complete or any(change.key_id == EVERYTHING for change in found):
+        return News(newest, None)
+    return News(newest, tuple(dict.fromkeys(change.key_id for change in found)))
+
+
+def prune(connection: Connection, before: float) -> int:
+    """Forget changes from before `before`, epoch seconds, but never the last one.
+
+    A follower that was away for longer is told that everything changed.
+    """
+    in_commit_order(connection)
+    old = delete(changes).where(changes.c.at < before, changes.c.seq < head(connection))
+    return connection.execute(old).rowcount
 
 
 def head(connection: Connection) -> int:

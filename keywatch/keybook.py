@@ -95,15 +95,17 @@ class KeyBook:
         return key.known(time.time()) if key else None
 
     def _follow(self, connection: Connection) -> None:
-        if self._seq < 0 or len(self._keys) > MOST:
+        follows = self._seq >= 0 and len(self._keys) <= MOST
+        told = feed.news(connection, self._seq if follows else None)
+        if told.key_ids is None:
             self._keys.clear()
-            self._seq = feed.head(connection)
-        while changes := feed.changes_since(connection, self._seq):
-            for change in changes:
-                if change.key_id == feed.EVERYTHING:
-                    self._keys.clear()
-                self._keys.pop(change.key_id, None)
-            self._seq = changes[-1].seq
+        for key_id in told.key_ids or ():
+            if key_id == feed.NEW_KEYS:
+                unknown = [name for name, key in self._keys.items() if key is None]
+                for name in unknown:
+                    del self._keys[name]
+            self._keys.pop(key_id, None)
+        self._seq = told.seq
 
     def _fetch(self, connection: Connection, key_ids: Sequence[str]) -> None:
         missing = [key_id for key_id in key_ids if self._keys.get(key_id, _MISSING) is _MISSING]

@@ -1,4 +1,4 @@
-"""What the key store needs now and then, whatever comes in: graces that end early, old uses."""
+"""What the key store needs now and then, whatever comes in: graces that end early, old rows."""
 
 import time
 from collections.abc import Callable
@@ -6,12 +6,13 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from database.transaction import reading, transaction
-from keystore import graces, usage
+from keystore import feed, graces, usage
 from keystore.scheme import DAY_S
 from keywatch.config import KeySettings
 
 EVERY_S = 60.0
 ACTOR = "keywatch"
+_FEED_S = 7 * DAY_S
 
 
 class Upkeep:
@@ -42,7 +43,7 @@ class Upkeep:
             return []
         self._next = now + EVERY_S
         said = self._close_graces(now) if self._idle_s else []
-        if self._kept_s and now >= self._next_prune:
+        if now >= self._next_prune:
             self._next_prune = now + DAY_S
             self._forget(now)
         return said
@@ -59,4 +60,6 @@ class Upkeep:
 
     def _forget(self, now: float) -> None:
         with transaction(self._engine) as connection:
-            usage.prune(connection, now - self._kept_s)
+            feed.prune(connection, now - _FEED_S)
+            if self._kept_s:
+                usage.prune(connection, now - self._kept_s)

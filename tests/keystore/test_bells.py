@@ -1,0 +1,116 @@
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from database.transaction import open_database, reading, transaction
+from keystore import bells, feed
+from keystore.issue import KeyOrder
+from keystore.store import KeyStore
+
+BY = {"actor": "ann", "reason": "a test"}
+WRITER = Path(__file__).parent / "writer.py"
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_S = 20.0
+
+
+def news(store, seen):
+    with reading(store.engine) as connection:
+        return feed.news(connection, seen)
+
+
+def test_a_follower_is_told_of_each_key_once(store):
+    start = news(store, None)
+    assert start.key_ids is None
+    one, two = store.create(KeyOrder(), **BY).key.id, store.create(KeyOrder(), **BY).key.id
+    store.revoke(one, **BY)
+    told = news(store, start.seq)
+    assert told == feed.News(3, (one, two))
+    assert news(store, told.seq) == feed.News(3, ())
+
+
+def test_a_gap_means_everything(store, clock):
+    start = news(store, None)
+    store.create(KeyOrder(), **BY)
+    clock.now += 100
+    store.create(KeyOrder(), **BY)
+    with transaction(store.engine) as connection:
+        assert feed.prune(connection, clock.now) == 1
+    assert news(store, start.seq) == feed.News(2, None)
+    assert news(store, 1).key_ids is not None
+
+
+def test_the_last_change_is_never_forgotten(store, clock):
+    store.create(KeyOrder(), **BY)
+    with transaction(store.engine) as connection:
+        assert feed.prune(connection, clock.now + 1000) == 0
+    assert store.create(KeyOrder(), **BY).key.change_seq == 2
+
+
+def test_another_database_and_too_many_changes_mean_everything(store):
+    store.create_many([KeyOrder()] * 5, **BY)
+    assert news(store, 9).key_ids is None
+    with reading(store.engine) as connection:
+        assert feed.news(connection, 1, limit=3).key_ids is None
+
+
+def test_a_bell_rings_in_the_same_process_when_it_is_committed(store):
+    rang = []
+    with bells.hearing(store.engine, lambda: rang.append(news(store, None).seq)):
+        rang.clear()
+        with suppress(RuntimeError), transaction(store.engine) as connection:
+            feed.record(connection, ["key_x"], 1.0)
+            raise RuntimeError
+        before = list(rang)
+        store.create(KeyOrder(), **BY)
+        assert before == [] or store.engine.dialect.name == "postgresql"
+        assert rang[-1] == 1
+
+
+@pytest.mark.service
+def test_a_bell_rings_across_processes_by_postgresql(postgresql_url):
+    engine = open_database(postgresql_url)
+    assert_rings(engine, postgresql_url, "")
+    engine.dispose()
+
+
+@pytest.mark.service
+def test_a_bell_rings_across_processes_by_redis(tmp_path, redis_url):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    engine = open_database(url)
+    assert_rings(engine, url, redis_url)
+    engine.dispose()
+
+
+def assert_rings(engine, url, redis_url):
+    """Another process writes; we are woken until we have seen all of it, without looking ourselves.
+
+    The timeout is only for a bell that does not ring at all.
+    """
+    rang = Event()
+    with bells.hearing(engine, rang.set, redis_url):
+        assert rang.wait(PATIENCE_S)  # it listens
+        command = [sys.executable, str(WRITER), url, "3", *([redis_url] if redis_url else [])]
+        writer = subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
+        seen = 0
+        while seen < 6:
+            assert rang.wait(PATIENCE_S)
+            rang.clear()
+            with reading(engine) as connection:
+                seen = feed.head(connection)
+        assert writer.wait(PATIENCE_S) == 0
+
+
+@pytest.mark.service
+def test_a_redis_that_is_away_holds_nobody_up(tmp_path, redis_service):
+    redis_url = redis_service.start()
+    store = KeyStore(open_database(f"sqlite:///{tmp_path / 'x.db'}"))
+    with bells.ringing_redis(store.engine, redis_url):
+        redis_service.kill()
+        key = store.create(KeyOrder(), **BY).key
+    assert store.get(key.id) == key
+    redis_service.start()
+    store.engine.dispose()
