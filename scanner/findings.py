@@ -29,7 +29,7 @@ Locate = Mapping[str, Sequence[Place]]
 """Name of a text → the places where it stands, without line and column."""
 
 
-def findings(
+def findings(  # noqa: PLR0913  (all but two by name)
     matches: Iterable[Match],
     located: Locate,
     *,
@@ -38,6 +38,7 @@ def findings(
     lookup: Lookup | None = None,
     peppers: Mapping[str, bytes] | None = None,
     show_secrets: bool = False,
+    secrets_of: dict[str, str] | None = None,
 ) -> list[Finding]:
     """Group matches by their secret, look the secrets up, and weigh them.
 
@@ -49,6 +50,7 @@ def findings(
         lookup: asks the key store.
         peppers: for stores of imported keys.
         show_secrets: leave secrets readable, for the person at the terminal.
+        secrets_of: is filled with SHA-256 → secret, for whoever asks providers.
     """
     groups: dict[bytes, _Group] = {}
     for match, places in weighed(matches, located):
@@ -62,6 +64,9 @@ def findings(
         group.count = len(group.places)
     secrets = list(groups)
     credentials = [_credential(groups[secret].best, peppers) for secret in secrets]
+    if secrets_of is not None:
+        pairs = zip(credentials, secrets, strict=True)
+        secrets_of |= {credential.sha256: _text(secret) for credential, secret in pairs}
     known = _known(credentials, lookup)
     found = [
         _finding(groups[secret], credential, key_, source, key, show_secrets=show_secrets)

@@ -9,6 +9,7 @@ from vocabulary.finding import Confidence
 
 if TYPE_CHECKING:
     from scanner.ignorefile import Ignore
+    from scanner.verify import Verifier
 
 Progress = Callable[[int, int], None]
 """Told of texts done and texts in all, now and then, from any thread."""
@@ -40,6 +41,7 @@ class ScanOptions:
         cache: use what earlier scans compiled, and leave it to later ones.
         stdin_name: what texts from stdin are called.
         baseline: fingerprints of findings that are known and not reported (scanner.baseline).
+        verifier: asks providers about what is shown; None for asking nobody.
         ignores: findings that somebody answers for (scanner.ignorefile).
     """
 
@@ -65,3 +67,4 @@ class ScanOptions:
     stdin_name: str = "(stdin)"
     baseline: frozenset[str] = frozenset()
     ignores: "tuple[Ignore, ...]" = ()
+    verifier: "Verifier | None" = None

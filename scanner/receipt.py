@@ -19,6 +19,7 @@ class Receipt:
         unfolded: bytes that came out of archives.
         incomplete: what should have been scanned and was not, a sentence each.
         left_out: reason → how often; by choice or limit.
+        asked: providers that were asked → about how many secrets.
         submodules: that were scanned along; their objects and files are counted with the rest.
         ignored: findings hidden by marks on their own line.
         known: findings hidden by the baseline.
@@ -40,6 +41,7 @@ class Receipt:
     incomplete: list[str] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
     submodules: list[str] = field(default_factory=list)
+    asked: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     ignored: int = 0
     known: int = 0
@@ -99,6 +101,7 @@ class Receipt:
             "archives": {"opened": self.opened, "bytes": self.unfolded},
             "incomplete": list(map(text, self.incomplete)),
             "left_out": self.left_out,
+            "asked": self.asked,
             "submodules": list(map(text, self.submodules)),
             "warnings": list(map(text, self.warnings)),
             "inline_ignores": self.ignored,
@@ -119,6 +122,9 @@ class Receipt:
         if self.opened:
             opened = ", ".join(f"{n} {kind}" for kind, n in sorted(self.opened.items()))
             lines.append(f"opened {opened} ({_size(self.unfolded)})")
+        if self.asked:
+            told = ", ".join(f"{host} about {n}" for host, n in sorted(self.asked.items()))
+            lines.append(f"asked {told}")
         if self.ignored:
             lines.append(f"{self.ignored} hidden by marks on their lines (--no-inline-ignores)")
         if self.known:

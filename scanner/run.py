@@ -95,8 +95,11 @@ def _scan(
     if not engine.ruleset.rules:
         raise UsageError("there are no rules to scan with", remedy="enable some rules")
     texts = find(engine, receipt, progress or _silent)
-    found = _findings(texts, asked, lookup, receipt)
+    secrets: dict[str, str] | None = {} if asked.verifier else None
+    found = _findings(texts, asked, lookup, receipt, secrets)
     shown, known = _hidden(found, asked, receipt, begun)
+    if asked.verifier and secrets:
+        shown = asked.verifier.verified(shown, secrets, receipt)
     receipt.rules, receipt.rules_digest = len(engine.ruleset.rules), engine.ruleset.digest
     receipt.findings, receipt.began, receipt.seconds = len(shown), begun, max(0.0, clock() - begun)
     return Report(shown, receipt, _fired(engine, shown), known)
@@ -215,7 +218,11 @@ def _existing(target: str) -> Path:
 
 
 def _findings(
-    texts: Texts, options: ScanOptions, lookup: Lookup | None, receipt: Receipt
+    texts: Texts,
+    options: ScanOptions,
+    lookup: Lookup | None,
+    receipt: Receipt,
+    secrets: dict[str, str] | None,
 ) -> tuple[Finding, ...]:
     least = _RANK[options.confidence]
     found = findings(
@@ -226,6 +233,7 @@ def _findings(
         lookup=lookup,
         peppers=options.peppers,
         show_secrets=options.show_secrets,
+        secrets_of=secrets,
     )
     shown = tuple(finding for finding in found if _RANK[Confidence(finding.confidence)] >= least)
     receipt.below = len(found) - len(shown)

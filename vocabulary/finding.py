@@ -34,15 +34,17 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What can be proven without asking anybody.
+    """What can be proven; without asking anybody but where `--verify` was asked for.
 
     Attributes:
         store: live, test, deprecated, suspended, expired, revoked or unknown.
         checksum: valid, invalid or none.
+        provider: active, inactive or unknown as its provider says; unasked where nobody asked it.
     """
 
     store: str = "unknown"
     checksum: str = "none"
+    provider: str = "unasked"
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from keywatch.config import Settings
     from scanner.options import ScanOptions
     from scanner.run import Report
+    from scanner.verify import Verifier
     from vocabulary.alert import Alert
 
 _CONFIDENCES = click.Choice(["low", "medium", "high"])
@@ -61,6 +62,7 @@ class _Format(click.ParamType):  # type: ignore[type-arg]  # (generic from 8.4 o
 @click.option("--allow-shallow", is_flag=True, help="A shallow clone is no reason for exit 3.")
 @click.option("--no-cache", is_flag=True, help="Compile the rules anew; leave nothing behind.")
 @click.option("--show-secrets", is_flag=True, help="Leave secrets readable; on a terminal alone.")
+@click.option("--verify", is_flag=True, help="Ask providers whether they accept what was found.")
 @click.option("--act", is_flag=True, help="Let the policy act on keys of the key store.")
 @click.pass_context
 def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: ANN401
@@ -126,8 +128,15 @@ def _options(config: "Settings", flags: dict[str, Any]) -> "ScanOptions":
         allow_shallow=flags["allow_shallow"],
         show_secrets=flags["show_secrets"],
         cache=not flags["no_cache"],
+        verifier=_verifier() if flags["verify"] else None,
     )
     return replace(options, **_hiding(flags))
+
+
+def _verifier() -> "Verifier":
+    from scanner.verify import Verifier
+
+    return Verifier()
 
 
 def _hiding(flags: dict[str, Any]) -> dict[str, Any]:

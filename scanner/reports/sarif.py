@@ -114,6 +114,7 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
             "introduced": _when(first),
             "store": finding.verdict.store,
             "checksum": finding.verdict.checksum,
+            "provider": finding.verdict.provider,
             "keyId": finding.key_id,
             "tags": list(finding.tags),
         },
