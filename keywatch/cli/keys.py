@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from keywatch.cli.common import json_option, person, print_json, print_table
+from keywatch.cli.common import (
+    engine,
+    json_option,
+    person,
+    print_json,
+    print_table,
+    printable,
+    settings,
+)
 from keywatch.cli.granting import CLEARED, acting, granting
 from keywatch.cli.living import (
     VERBS,
@@ -163,6 +171,26 @@ def show(ctx: click.Context, key_id: str, as_json: bool) -> None:
     print_table(("field", "value"), [(name, shown(value)) for name, value in fields.items()])
     click.echo()
     print_table(("at", "who", "did", "why"), acts)
+
+
+@command.command()
+@key_argument
+@click.option("--html", "html_file", metavar="FILE", help="Write it as a page.")
+@json_option
+@click.pass_context
+def profile(ctx: click.Context, key_id: str, html_file: str | None, as_json: bool) -> None:
+    """Show what the detectors know of a KEY: its hours, rates and networks, and how well."""
+    from keywatch import portrait, wiring
+
+    told = portrait.read(engine(ctx, create=False), key_id, wiring.geo(settings(ctx).geoip))
+    if html_file:
+        with click.open_file(html_file, "w", encoding="utf-8") as out:
+            out.writelines(portrait.page(told))
+    if as_json:
+        print_json(told)
+    elif not html_file:
+        for line in portrait.text(told):
+            click.echo(printable(line))
 
 
 @command.command()
