@@ -70,10 +70,8 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
             return
-        if not self._ready:
-            await self._start()
         asked = asked_of(scope)
-        verdict = self._judge.at_once(asked) or await self._judge.in_time(asked)
+        verdict = await self.judge(asked)
         answer = _Answer(send, verdict.headers)
         try:
             if verdict.refusal is None:
@@ -84,6 +82,12 @@ class Gateway:
                 await answer.refuse_websocket(verdict.refusal, scope, receive)
         finally:
             self.note(asked, verdict, answer.status, answer.size)
+
+    async def judge(self, asked: Asked) -> Verdict:
+        """Judge a request, and wait for what must be waited for. The caller calls `note`."""
+        if not self._ready:
+            await self._start()
+        return self._judge.at_once(asked) or await self._judge.in_time(asked)
 
     def at_once(self, asked: Asked) -> Verdict | None:
         """Judge a request without waiting; None when that cannot be. The caller calls `note`."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests with real services need: Redis, PostgreSQL, nginx, Java, Maven, and the
+# Installs what the tests with real services need: Redis, PostgreSQL, nginx, Caddy, Java, Maven, and the
 # jars of a Kafka broker. Run again it finds everything there and is done at once.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -8,6 +8,7 @@ missing=()
 need() { command -v "$1" >/dev/null 2>&1 || PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || missing+=("$2"); }
 need redis-server redis-server
 need nginx nginx
+need caddy caddy
 need java default-jre-headless
 need git git
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || need initdb postgresql
