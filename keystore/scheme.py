@@ -150,3 +150,12 @@ def hash_of(secret: str) -> str:
 def new_key_id(random: Callable[[int], bytes] = secrets.token_bytes) -> str:
     """Return a key id: 80 random bits in base 32 (RFC 4648), unrelated to the secret."""
     return "key_" + b32encode(random(10)).decode().lower()
+
+
+def new_key_ids(count: int) -> list[str]:
+    """Return many key ids; drawing their bits at once is several times quicker."""
+    drawn = secrets.token_bytes(10 * count)
+    return [
+        "key_" + b32encode(drawn[place : place + 10]).decode().lower()
+        for place in range(0, 10 * count, 10)
+    ]

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from keywatch.cli import importing
 from keywatch.cli.common import (
     engine,
     json_option,
@@ -270,5 +271,5 @@ def close_graces(ctx: click.Context, idle: str, dry_run: bool, as_json: bool) ->
         click.echo("no grace ends early")
 
 
-for verb in VERBS:
+for verb in (*VERBS, importing.command):
     command.add_command(verb)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sqlite3
 
 import pytest
 
@@ -229,3 +230,62 @@ def test_what_was_watched_is_shown_as_usage(as_json, keywatch, tmp_path):
     code, out, _ = keywatch("keys", "usage", key, "--since", "999999h")
     assert (code, "203.0.113.0/24" in out, "2xx" in out) == (0, True, True)
     assert "no grace" in keywatch("keys", "close-graces")[1]
+
+
+def test_keys_are_imported_from_csv_json_and_any_database(as_json, keywatch, tmp_path):
+    digests = [f"{number:064x}" for number in range(6)]
+    (tmp_path / "a.csv").write_text(
+        f'key_hash,who,note\n{digests[0]},"ann, of sales",x\nshort,bob,y\n{digests[1]},eve\n'
+    )
+    code, out, err = keywatch(
+        "keys",
+        "import",
+        "a.csv",
+        "--map",
+        "hash=key_hash",
+        "--map",
+        "owner=who",
+        "--refused",
+        "refused.jsonl",
+    )
+    assert (code, "2 keys taken over, 1 rows refused" in out) == (3, True), err
+    refused = json.loads((tmp_path / "refused.jsonl").read_text())
+    assert refused["row"] == 2
+    assert {key["owner"] for key in as_json("keys", "list")} == {"ann, of sales", "eve"}
+    (tmp_path / "b.jsonl").write_text(
+        f'{{"hash": "{digests[2]}", "scopes": ["a", "b"]}}\n\n[1]\n{{"hash"\n'
+    )
+    code, out, _ = keywatch("keys", "import", "b.jsonl", "--json")
+    assert (code, json.loads(out)["accepted"], json.loads(out)["refused"]) == (3, 1, 2)
+    (tmp_path / "c.json").write_text(json.dumps([{"hash": digests[3], "account": "acme"}]))
+    assert as_json("keys", "import", "c.json")["accepted"] == 1
+    assert as_json("keys", "import", "c.json") == as_json("keys", "import", "c.json")
+    with sqlite3.connect(tmp_path / "theirs.db") as theirs:
+        theirs.execute("CREATE TABLE t (n INTEGER, h TEXT, o TEXT)")
+        theirs.execute("INSERT INTO t VALUES (1, ?, 'dan'), (2, ?, 'fay')", digests[4:6])
+    theirs.close()
+    query = "SELECT h AS hash, o AS owner FROM t ORDER BY n"
+    taken = as_json("keys", "import", "--from", "sqlite:///theirs.db", "--query", query)
+    assert (taken["accepted"], taken["refused"]) == (2, 0)
+    assert len(as_json("keys", "list")) == 6
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["none.csv"],
+        [],
+        ["x.txt"],
+        ["x.csv", "--map", "colour=red"],
+        ["x.csv", "--map", "hash=no"],
+        ["--from", "sqlite:///none.db"],
+        ["--from", "sqlite:///none.db", "--query", "SELECT 1"],
+        ["x.json"],
+    ],
+)
+def test_an_import_that_cannot_be_begun_is_told_in_a_line(keywatch, tmp_path, arguments):
+    for name in ("x.txt", "x.csv", "x.json"):
+        (tmp_path / name).write_text("a,b\n")
+    code, out, err = keywatch("keys", "import", *arguments)
+    assert code in (2, 3)
+    assert (out, err.count("\n")) == ("", 1)
