@@ -1,9 +1,11 @@
 """The profiles in memory: one structured array, and the place of each key in it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 
 import numpy as np
 
+from detectors.fleet import hashes
 from detectors.profile import PROFILE, Rows, Words, picked, words_of
 from vocabulary.access import Ints
 
@@ -19,6 +21,9 @@ class Arena:
 
     Args:
         load: gives the rows of keys that are not here yet, if they have any.
+
+    Attributes:
+        codes: by place, a hash of the key's name.
     """
 
     def __init__(self, load: Load) -> None:
@@ -27,6 +32,7 @@ class Arena:
         self._slots: dict[str, int] = {}
         self._names: list[str] = []
         self._free: list[int] = []
+        self.codes: Ints = np.zeros(FIRST, np.int64)
         self._used = np.zeros(FIRST, np.int64)
         self._turn = 0
 
@@ -35,8 +41,7 @@ class Arena:
 
     def slots(self, keys: Sequence[str]) -> Ints:
         """Return the places of distinct keys; those that are not here are loaded."""
-        get = self._slots.get
-        found = np.array([get(key, -1) for key in keys], np.int64)
+        found = np.fromiter(map(self._slots.get, keys, repeat(-1)), np.int64, len(keys))
         missing = np.flatnonzero(found < 0)
         if len(missing):
             names = [keys[i] for i in missing.tolist()]
@@ -95,6 +100,7 @@ class Arena:
         words_of(self.rows)[slots[:again]] = 0
         placed = np.array(slots, np.int64)
         self.rows["day"][placed] = -1
+        self.codes[placed] = hashes(names)
         for name, row in stored.items():
             self.rows[self._slots[name]] = row[0]
         return placed
@@ -105,3 +111,4 @@ class Arena:
             # In place: the system moves the pages, and untouched ones cost nothing.
             self.rows.resize(size, refcheck=False)
             self._used.resize(size, refcheck=False)
+            self.codes.resize(size, refcheck=False)

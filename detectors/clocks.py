@@ -43,6 +43,13 @@ def segment_starts(row: Codes) -> Ints:
     return np.flatnonzero(np.concatenate(([True], row[1:] != row[:-1])))
 
 
+def renumbered(row: Codes) -> tuple[Ints, Codes]:
+    """Return the rows that occur, in order, and for each event which of them it is of."""
+    starts = segment_starts(row)
+    lengths = np.diff(np.append(starts, len(row)))
+    return row[starts].astype(np.int64), np.repeat(np.arange(len(starts), dtype=np.int32), lengths)
+
+
 def running_maximum(row: Codes, values: Ints) -> Ints:
     """Return the largest value so far within each segment, exactly.
 

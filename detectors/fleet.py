@@ -232,19 +232,18 @@ class Sources:
 
     state: SourcesState = field(default_factory=SourcesState)
 
-    def alerts(self, batch: EventBatch, key_hash: Ints, ts_ms: Ints) -> list[Alert]:
+    def alerts(self, batch: EventBatch, ts_ms: Ints) -> list[Alert]:
         """Return the alerts about addresses; nothing here accuses a key.
 
         Args:
             batch: the events.
-            key_hash: shape (len(batch.keys),).
             ts_ms: shape (n,), plausible times.
         """
         refused = np.flatnonzero(~batch.accepted)
         refused = refused[np.argsort(batch.arrival[refused], kind="stable")]
         found = []
         for i in refused.tolist():
-            address, key = batch.ips[batch.ip[i]], int(key_hash[batch.key[i]])
+            address, key = batch.ips[batch.ip[i]], int(hashes([batch.keys[batch.key[i]]])[0])
             alert = self._see(address, key, int(ts_ms[i])) if address else None
             if alert:
                 found.append(alert)

@@ -188,18 +188,22 @@ def _mixed(values: np.ndarray) -> np.ndarray:
 
 def learn_today(rows: Rows, closed: Closed) -> None:
     """Add the sessions that are over to the day's sums; a flood must not make floods usual."""
-    x, k = closed.x, len(rows)
+    if not len(closed.row):
+        return
+    x = closed.x
     known = rows["sessions"][closed.row] >= KNOWN_SESSIONS
     most = WINSOR * spreads(rows)[closed.row]
     mean = means(rows)[closed.row]
     near = np.rint(np.clip(x, (mean - most) * UNIT, (mean + most) * UNIT)).astype(np.int64)
     x = np.where(known[:, None], near, x)
-    # Whole numbers below 2**53 add up exactly, in any order.
-    rows["session_today"] += np.bincount(closed.row, minlength=k).astype(np.uint16)
-    for f in range(len(FEATURES)):
-        for power, values in enumerate((x[:, f], x[:, f] ** 2)):
-            total = np.bincount(closed.row, weights=values, minlength=k).astype(np.int64)
-            rows["session_sums"][:, f, power] += total
+    # Whole numbers add up exactly, in any order.
+    order = np.argsort(closed.row, kind="stable")
+    starts = segment_starts(closed.row[order].astype(np.int32))
+    which = closed.row[order][starts]
+    powers = np.stack((x, x * x), axis=2)[order]
+    number = np.diff(np.append(starts, len(order)))
+    rows["session_today"][which] += number.astype(np.uint16)
+    rows["session_sums"][which] += np.add.reduceat(powers, starts, axis=0)
 
 
 def learn(rows: Rows, elapsed_days: Floats) -> None:

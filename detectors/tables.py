@@ -72,8 +72,11 @@ def _known(rows: Rows, name: str, owner: Ints, item: np.ndarray, today: Ints) ->
     # Every profile occurs: as many pairs as profiles are one for each, in order.
     table = rows[name] if one_each else rows[name][owner]
     match = table == item[:, None]
-    place = match.argmax(axis=1)
-    known = match[np.arange(len(owner)), place] & (item != 0)
+    match[item == 0] = False
+    # A table holds a value once.
+    hits, at_place = np.divmod(np.flatnonzero(match), table.shape[1])
+    known, place = np.zeros(len(owner), np.bool_), np.zeros(len(owner), np.int64)
+    known[hits], place[hits] = True, at_place
     last, days = rows[f"{name}_last"], rows[f"{name}_days"]
     found = days[owner, place].astype(np.int64)
     # Days before today: an entry touched earlier today has had its day counted already.

@@ -27,9 +27,9 @@ from detectors import (
 )
 from detectors.arena import Arena
 from detectors.chance import Floats
-from detectors.clocks import segment_starts
+from detectors.clocks import renumbered, segment_starts
 from detectors.facts import UNKNOWN, KeyFacts
-from detectors.fleet import Fleet, hashes
+from detectors.fleet import Fleet
 from detectors.forest import Forest
 from detectors.fuse import fuse
 from detectors.geoip import GeoReader
@@ -150,7 +150,7 @@ class Watcher:
         changed: list[Changed] = []
         events = self._columns(batch, facts, changed)
         taught = self._teach(events, lessons, changed)
-        alerts = self._fleet.sources.alerts(batch, hashes(batch.keys), self._plausible(batch.ts_ms))
+        alerts = self._fleet.sources.alerts(batch, self._plausible(batch.ts_ms))
         if len(events.t):
             order, edges = rounds(events.row, events.t // DAY_MS)
             for begin, end in pairwise(edges):
@@ -208,16 +208,17 @@ class Watcher:
         counts = np.flatnonzero(
             batch.accepted & (np.array([bool(k) for k in batch.keys] or [False])[batch.key])
         )
-        used, inverse = np.unique(batch.key[counts], return_inverse=True)
-        row = inverse.astype(np.int32)
+        used, row = renumbered(batch.key[counts])
         names = [batch.keys[i] for i in used.tolist()]
         slots = self._arena.slots(names)
-        known = [facts.get(name, UNKNOWN) for name in names]
+        known = [facts.get(name, UNKNOWN) for name in names] if facts else [UNKNOWN] * len(names)
         self._inherit(slots, known, changed)
         ts_ms = self._plausible(batch.ts_ms)[counts]
         lateness_ms = int(self._settings.lateness_s * 1000)
         clocked = clocks.effective(row, ts_ms, self._arena.rows["clock"][slots], lateness_ms)
-        crowd = self._fleet.crowd.factors(batch.arrival[counts], hashes(names)[row], ts_ms)
+        crowd = self._fleet.crowd.factors(
+            batch.arrival[counts], self._arena.codes[slots][row], ts_ms
+        )
         endpoint, number, thing = terms.endpoints(batch)
         place = self._geo.places(batch.ips, batch.ip, batch.ts_ms)[counts]
         return _Events(
@@ -242,8 +243,7 @@ class Watcher:
         return np.minimum(past, np.int64(now_ms)) if now_ms < FAR_MS else past
 
     def _round(self, events: "_Events", which: Ints, changed: list[Changed]) -> list[Alert]:
-        used, inverse = np.unique(events.row[which], return_inverse=True)
-        row = inverse.astype(np.int32)
+        used, row = renumbered(events.row[which])
         slots = events.slots[used]
         rows = self._arena.gathered(slots)
         t = events.t[which]
@@ -270,7 +270,7 @@ class Watcher:
         rows["clock"] = t[last]
         rows["events"] += np.bincount(row, minlength=len(rows)).astype(np.uint32)
         rows["late"] += np.bincount(row, weights=day.late, minlength=len(rows)).astype(np.uint32)
-        self._put(used.astype(np.int64), slots, rows, changed)
+        self._put(used, slots, rows, changed)
         return alerts
 
     def _open(self, rows: Rows, today: Ints, offset: Ints, t: Ints) -> Evidence:
@@ -388,6 +388,8 @@ def networks(place: np.ndarray) -> np.ndarray:
 
 def offsets(zones: list[str], today: Ints) -> Ints:
     """Return by how many milliseconds each zone is ahead of UTC on its day."""
+    if not any(zones):
+        return np.zeros(len(zones), np.int64)
     return np.array(
         [
             _offset_ms(zone, day) if zone else 0

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from detectors.clocks import segment_starts
-from vocabulary.access import Codes, Ints
+from vocabulary.access import Codes, Flags, Ints
 
 _WIDEST = np.int64(1) << 40
 """More seconds than any gap: keeps the keys apart in one sorted column."""
@@ -56,7 +56,6 @@ def count(
         head: shape (k,), bucket of the ring's first column.
         widths: windows in buckets, at most r.
     """
-    past = np.cumsum(ring, axis=1, dtype=np.int64)
     total = np.cumsum(weight, dtype=np.int64)
     before = np.concatenate((np.zeros(1, np.int64), total))
     shift = np.minimum(bucket - head[row], _WIDEST >> 1)
@@ -64,13 +63,46 @@ def count(
     # Most windows reach back to before the batch: then all of a key's events so far are inside.
     since_first = shift - shift[starts][row]
     of_batch = total - before[starts][row]
+    past = _past(ring, shift[starts])
     counts = []
     for width in widths:
-        from_new = _inside(row, shift, since_first, width, total, before, of_batch)
-        reach = width - 1 - shift
-        from_past = np.where(reach >= 0, past[row, np.maximum(reach, 0)], 0)
-        counts.append(from_new + from_past)
+        found = _inside(row, shift, since_first, width, total, before, of_batch)
+        if past is not None:
+            sums, index = past
+            # Column 0 stands for a window that does not reach the past, row 0 for none to reach.
+            found = found + sums[index[row], np.maximum(width - shift, 0)]
+        counts.append(found)
     return Counted(tuple(counts), row, shift, weight, ring)
+
+
+def _past(ring: NDArray[np.integer], shift: Ints) -> tuple[Ints, Ints] | None:
+    """Return sums over the newest 0, 1, … buckets, and each key's row of them; row 0 is zero.
+
+    Of most keys the ring holds nothing that the events are near to: those share row 0, and where
+    all do there is nothing to return.
+    """
+    keys, size = ring.shape
+    live = np.flatnonzero(_near(ring, shift))
+    if not len(live):
+        return None
+    sums = np.zeros((len(live) + 1, size + 1), np.int64)
+    np.cumsum(ring[live], axis=1, out=sums[1:, 1:])
+    index = np.zeros(keys, np.int64)
+    index[live] = np.arange(1, len(live) + 1)
+    return sums, index
+
+
+def _near(ring: NDArray[np.integer], moved: Ints) -> Flags:
+    """Return of which keys the ring is not empty once it has moved on so far."""
+    size = ring.shape[1]
+    near = moved < size
+    if size <= SMALL:
+        near &= ring.any(axis=1)
+    return near
+
+
+SMALL = 12
+"""Rings of so few buckets are looked through before anything is done with them."""
 
 
 def _inside(
@@ -92,11 +124,16 @@ def _rolled(
     """Move the rings on to each key's last event, and add the batch to them."""
     keys, size = ring.shape
     moved = shift[np.append(segment_starts(row)[1:], len(row)) - 1]
-    # Each ring behind as many zeros: the ring moved on is a window that begins earlier.
-    padded = np.zeros((keys, 2 * size), ring.dtype)
-    padded[:, size:] = ring
-    begin = np.arange(keys) * (2 * size) + size - np.minimum(moved, size)
-    kept: NDArray[np.integer] = sliding_window_view(padded.ravel(), size)[begin]
+    kept = np.zeros((keys, size), ring.dtype)
+    live = np.flatnonzero(_near(ring, moved))
+    if len(live):
+        # Each ring behind as many zeros: the ring moved on is a window that begins earlier.
+        padded = np.zeros((len(live), 2 * size), ring.dtype)
+        padded[:, size:] = ring[live]
+        begin = np.arange(len(live)) * (2 * size) + size - moved[live]
+        kept[live] = sliding_window_view(padded.ravel(), size)[begin]
+    if not weight.any():
+        return kept
     runs = np.flatnonzero(
         np.concatenate(([True], (row[1:] != row[:-1]) | (shift[1:] != shift[:-1])))
     )
