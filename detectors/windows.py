@@ -95,7 +95,7 @@ def _past(ring: NDArray[np.integer], shift: Ints) -> tuple[Ints, Ints] | None:
 def _near(ring: NDArray[np.integer], moved: Ints) -> Flags:
     """Return of which keys the ring is not empty once it has moved on so far."""
     size = ring.shape[1]
-    near = moved < size
+    near = np.asarray(moved < size, np.bool_)
     if size <= SMALL:
         near &= ring.any(axis=1)
     return near
