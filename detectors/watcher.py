@@ -35,7 +35,7 @@ from detectors.fuse import fuse
 from detectors.geoip import GeoReader
 from detectors.packing import Changed
 from detectors.profile import DAY_MS, Rows, picked, words_of
-from detectors.round import Evidence, Round, evidence, strongest
+from detectors.round import Evidence, Round, evidence, largest, strongest
 from detectors.store import Changes, ProfileStore
 from detectors.words import Reason
 from vocabulary.access import Codes, EventBatch, Flags, Ints
@@ -43,6 +43,7 @@ from vocabulary.alert import Alert
 from vocabulary.lesson import Lesson
 
 Clock = Callable[[], float]
+Totals = Callable[[list[str], int, Floats], None]
 Collect = Callable[[list[str], Rows, sessions.Closed], None]
 BLOCK_KEYS = 2048
 """Keys of a round that are worked on together: about 6 MB of profiles."""
@@ -109,6 +110,7 @@ class Watcher:
         geo: where addresses are.
         forest: a model of sessions; None for none.
         collect: is given the profiles and sessions of each round, with the profiles' names.
+        totals: is given the highest total of evidence of each key and day, as they are scored.
         clock: epoch seconds; events from the future are clamped to it. For a replay give one that
             returns infinity.
     """
@@ -121,6 +123,7 @@ class Watcher:
         *,
         forest: Forest | None = None,
         collect: Collect | None = None,
+        totals: Totals | None = None,
         clock: Clock = time.time,
     ) -> None:
         self._store = ProfileStore(engine)
@@ -131,6 +134,7 @@ class Watcher:
         self._settings = settings
         self._forest = forest
         self._collect = collect
+        self._totals = totals
         self._clock = clock
 
     def step(
@@ -265,6 +269,11 @@ class Watcher:
         names = [events.names[i] for i in used.tolist()]
         found = score(day, self._forest, self._collect and partial(self._collect, names))
         fused = fuse(day, found)
+        if self._totals:
+            for at in np.unique(today).tolist():
+                most = largest(row, fused.total, len(rows))
+                here = np.flatnonzero(today == at)
+                self._totals([names[i] for i in here.tolist()], at, most[here])
         alerts = alarm.raise_alerts(day, fused, found, names, self._geo.operators)
         last = np.append(starts[1:], len(row)) - 1
         rows["clock"] = t[last]
