@@ -1,6 +1,7 @@
 """The gateway's own access log: lines of the format nginx-json, written by a thread.
 
-The file may be renamed or removed at any time; the next lines go to a new one of its name.
+The file may be renamed or removed at any time; the next lines go to a new one of its name. The same
+writer keeps the events for the pipeline: `AccessEvent`s as they are, with nothing left to parse.
 """
 
 import logging
@@ -13,11 +14,13 @@ from threading import Event, Thread
 
 import msgspec
 
+from vocabulary.access import AccessEvent
 from vocabulary.credential import Cleaner
 from vocabulary.errors import TargetError
 
 _log = logging.getLogger(__name__)
 
+_KEPT = 8
 _MAX_PENDING_BYTES = 16 * 1024 * 1024
 
 
@@ -32,6 +35,7 @@ class Access(msgspec.Struct, frozen=True, gc=False):
         size: bytes of the answer's body.
         agent: the User-Agent header.
         key_id: of the key that was shown, whether it was let in or not; empty when unknown.
+        token: the name under which an unknown credential is followed; empty for a known one.
     """
 
     at: float
@@ -44,6 +48,7 @@ class Access(msgspec.Struct, frozen=True, gc=False):
     agent: bytes
     request_id: str
     key_id: str
+    token: str = ""
 
 
 Sink = Callable[[Access], None]
@@ -78,6 +83,24 @@ def line_of(access: Access) -> bytes:
     )
 
 
+def event_of(access: Access) -> bytes:
+    """Return the access as an `AccessEvent` in JSON, which `keywatch watch` takes as it is."""
+    path = access.target.partition(b"?")[0].decode("latin-1")
+    return msgspec.json.encode(
+        AccessEvent(
+            ts_ms=int(access.at * 1000),
+            key=access.key_id or access.token,
+            ip=access.ip,
+            method=access.method,
+            path=path,
+            status=access.status,
+            size=access.size,
+            agent=access.agent.decode("latin-1"),
+            request_id=access.request_id,
+        )
+    )
+
+
 class AccessLog:
     """A sink that appends to a file, a few times each tenth of a second.
 
@@ -85,13 +108,25 @@ class AccessLog:
         path: the file; made when missing.
         clean: replaces secrets in lines; None leaves them as they are.
         every_s: seconds between two writes.
+        line: what is written of an access.
+        most_bytes: a longer file is renamed to `.1`, that one to `.2`, and so on up to `.8`; 0
+            for never.
 
     Raises:
         TargetError: when the file cannot be opened.
     """
 
-    def __init__(self, path: Path, clean: Cleaner | None = None, every_s: float = 0.05) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clean: Cleaner | None = None,
+        every_s: float = 0.05,
+        *,
+        line: Callable[[Access], bytes] = line_of,
+        most_bytes: int = 0,
+    ) -> None:
         self._path, self._clean, self._every_s = path, clean, every_s
+        self._line, self._most_bytes = line, most_bytes
         self._waiting: list[Access] = []
         self._pending = b""
         self._lost = 0
@@ -125,7 +160,7 @@ class AccessLog:
         waiting, self._waiting = self._waiting, []
         if not waiting and not self._pending:
             return
-        lines: list[bytes] = [line_of(access) for access in waiting]
+        lines: list[bytes] = [self._line(access) for access in waiting]
         if self._clean is not None:
             lines = list(self._clean(lines)[0])
         if len(self._pending) > _MAX_PENDING_BYTES:
@@ -154,6 +189,8 @@ class AccessLog:
 
     def _follow_rotation(self) -> None:
         ours = os.fstat(self._file)
+        if self._most_bytes and ours.st_size > self._most_bytes:
+            self._rotate()
         with suppress(FileNotFoundError):
             named = os.stat(self._path)  # noqa: PTH116  (called twenty times a second)
             if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino):
@@ -162,5 +199,22 @@ class AccessLog:
         os.close(self._file)
         self._file = fresh
 
+    def _rotate(self) -> None:
+        """Make room: `.1` is the newest of those that are kept for who reads them late."""
+        for number in range(_KEPT - 1, -1, -1):
+            older = Path(f"{self._path}.{number}" if number else self._path)
+            with suppress(FileNotFoundError):
+                older.replace(f"{self._path}.{number + 1}")
+
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+
+def both(one: Sink, other: Sink) -> Sink:
+    """Return the sink that tells two others."""
+
+    def sink(access: Access) -> None:
+        one(access)
+        other(access)
+
+    return sink

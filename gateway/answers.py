@@ -18,6 +18,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     status: int
     headers: tuple[Header, ...]
     body: bytes
+    code: str = ""
 
 
 _SENTENCES = {
@@ -70,7 +71,7 @@ def _refusal(code: str, status: int, message: str) -> Refusal:
         headers.append((b"www-authenticate", b"Bearer" + why))
     if status == 503:  # noqa: PLR2004
         headers.append((b"retry-after", b"1"))
-    return Refusal(status, tuple(headers), body)
+    return Refusal(status, tuple(headers), body, code)
 
 
 REFUSALS = MappingProxyType({code: _refusal(code, *answer) for code, answer in _SENTENCES.items()})
@@ -103,4 +104,5 @@ def throttled(allowance: Allowance, now: float) -> Refusal:
     body = _body("rate_limit_exceeded", message, details=details)
     length = (b"content-length", b"%d" % len(body))
     code = (b"x-keywatch-code", b"rate_limit_exceeded")
-    return Refusal(429, (_JSON, length, code, *headers_of(allowance, now)), body)
+    headers = (_JSON, length, code, *headers_of(allowance, now))
+    return Refusal(429, headers, body, "rate_limit_exceeded")

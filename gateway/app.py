@@ -16,6 +16,7 @@ from gateway.extract import QUERY_NAMES, Extracted, Header, without_secrets
 from gateway.judge import Judge
 from gateway.options import Clock, Options, Ticks
 from gateway.reader import Reader
+from gateway.tally import Tally
 from gateway.validate import Validator
 
 Scope = MutableMapping[str, Any]
@@ -64,6 +65,8 @@ class Gateway:
         self._started = self._ready = False
         self._run_id = os.urandom(10).hex()
         self._numbers = count()
+        self.tally = Tally()
+        """What became of requests, for metrics."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request, websocket or lifespan."""
@@ -96,6 +99,11 @@ class Gateway:
     def is_current(self) -> bool:
         """Whether keys can be checked: the key store was heard of lately."""
         return self._validator.is_current()
+
+    @property
+    def cached_keys(self) -> int:
+        """Number of keys in memory."""
+        return self._validator.cached_keys
 
     async def close(self) -> None:
         """End what was started; the next request would start it again."""
@@ -137,6 +145,11 @@ class Gateway:
         noted = verdict.extracted.noted
         given = noted.get(b"x-request-id", b"")
         request_id = _plain_id(given) if given and self._is_trusted(asked.peer) else ""
+        key_id = verdict.standing.key_id
+        token = ""
+        if not key_id and verdict.extracted.secret:
+            token = _token(verdict.extracted.secret).decode()
+        self.tally.add(verdict)
         self._sink(
             Access(
                 verdict.at,
@@ -148,7 +161,8 @@ class Gateway:
                 size,
                 noted.get(b"user-agent", b""),
                 request_id or f"{self._run_id}{next(self._numbers):012x}",
-                verdict.standing.key_id,
+                key_id,
+                token,
             )
         )
 

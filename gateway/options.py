@@ -35,6 +35,7 @@ class Options:
         redis: URL of the Redis by which several gateways share limits and look-ups; empty for none.
         closed_without_redis: whether nobody is let in who has limits while it is away; else each
             gateway counts by itself.
+        metrics: whether /metrics is answered, to this machine alone.
         cached_keys: keys held in memory.
         cached_unknown: unknown credentials held in memory; apart, so that random ones cannot
             push known keys out.
@@ -56,6 +57,7 @@ class Options:
     unregistered: bool = False
     redis: str = field(default="", repr=False)
     closed_without_redis: bool = True
+    metrics: bool = False
     cached_keys: int = 200_000
     cached_unknown: int = 50_000
     cached_s: float = 60.0

@@ -15,7 +15,7 @@ from gateway import forward
 from gateway.accesslog import Sink
 from gateway.app import App, Gateway, Receive, Scope, Send, ignore
 from gateway.asked import Asked, Verdict
-from gateway.clients import Trust, trust_in
+from gateway.clients import Trust, is_within, trust_in
 from gateway.extract import Header
 from gateway.instant import Instant, written
 from gateway.mounts import mounts
@@ -61,6 +61,8 @@ def standalone(
         "/verify": forward.original(marked, is_trusted, "/verify"),
         "/healthz": _health(gateway),
     }
+    if options.metrics:
+        own["/metrics"] = _metrics(gateway)
     app = mounts(gateway, own | dict(more or {}))
     return Faces(app, _instant(gateway, is_trusted), gateway)
 
@@ -147,6 +149,32 @@ def _health(gateway: Gateway) -> App:
         await _json(send, 200 if current else 503, {"status": said})
 
     return app
+
+
+def _metrics(gateway: Gateway) -> App:
+    """Answer this machine alone: how many keys are refused and why is nobody else's affair."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        peer = scope.get("client")
+        forwarded = any(name == b"x-forwarded-for" for name, _ in scope["headers"])
+        if not peer or forwarded or not is_within(peer[0], _HERE):
+            await _json(send, 403, {"status": "forbidden"})
+            return
+        said = gateway.tally.text(
+            is_current=gateway.is_current(), cached_keys=gateway.cached_keys
+        ).encode()
+        headers = [
+            (b"content-type", b"text/plain; version=0.0.4"),
+            (b"content-length", b"%d" % len(said)),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": said})
+
+    return app
+
+
+_HERE = ("127.0.0.0/8", "::1/128")
 
 
 async def _json(send: Send, status: int, document: dict[str, str]) -> None:

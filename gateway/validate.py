@@ -78,6 +78,11 @@ class Validator:
         heard_ns = self._heard_ns
         return heard_ns is not None and self._ticks() - heard_ns <= self._silence_ns
 
+    @property
+    def cached_keys(self) -> int:
+        """Number of keys and identities in memory."""
+        return len(self._known)
+
     def cached(self, secret: bytes, now: float) -> Standing | None:
         """Return how the key stands without waiting, None when that must be looked up."""
         if not self.is_current():

@@ -166,6 +166,17 @@ class GatewaySettings(_Table, frozen=True):
         tuple[str, ...], Meta(description="CIDR of proxies whose X-Forwarded-For is believed")
     ] = ()
     access_log: Annotated[str, Meta(description="file to write; empty for none")] = ""
+    events: Annotated[
+        str,
+        Meta(description="file of access events that `watch` reads by itself; empty for none"),
+    ] = ""
+    metrics: Annotated[
+        bool, Meta(description="answer /metrics for Prometheus, to this machine alone")
+    ] = False
+    canary_s: Annotated[
+        float,
+        Meta(ge=0, description="seconds between two measurements of the lockout; 0 for none"),
+    ] = 0.0
     limits: Annotated[
         tuple[str, ...],
         Meta(description="of keys without limits of their own: 600/min, 20/s:5 (5 at once)"),

@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from database.transaction import reading
-from keywatch.config import SourceSettings
+from keywatch.config import Settings, SourceSettings
 from keywatch.pipeline import Outcome
 from streams import checkpoint, formats
 from streams.addresses import NO_PROXIES, Proxies
@@ -59,6 +59,14 @@ def refuse_foreign(stream: Stream) -> None:
             where=stream.source.name,
             remedy="name another --format; `keywatch doctor --access-log FILE` finds it",
         )
+
+
+def sources_of(settings: Settings) -> tuple[SourceSettings, ...]:
+    """Return the configured sources, and the gateway's events, which need no entry of their own."""
+    path = settings.gateway.events
+    if not path or any(one.type == "file" and one.path == path for one in settings.sources):
+        return settings.sources
+    return (*settings.sources, SourceSettings(path=path, format="keywatch-json"))
 
 
 @contextmanager

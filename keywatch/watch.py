@@ -16,7 +16,7 @@ from keywatch.intake import intake, queue_up
 from keywatch.keybook import KeyBook
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.pushes import Pushes
-from keywatch.sources import Stream, opened, refuse_foreign, reopen
+from keywatch.sources import Stream, opened, refuse_foreign, reopen, sources_of
 from keywatch.upkeep import Upkeep
 from keywatch.voice import Voice
 from vocabulary.errors import DatabaseError, TargetError
@@ -46,7 +46,8 @@ class Watch:
         self._policy, self._enabled = wiring.policy(settings), wiring.enabled(settings)
         self._clean = wiring.cleaner(settings.scan, wiring.peppers(settings))
         self._geo = wiring.geo(settings.geoip)
-        formats = [one.format for one in settings.sources if one.events == "access"]
+        self._sources = sources_of(settings)
+        formats = [one.format for one in self._sources if one.events == "access"]
         self._forest = wiring.forest(settings.watch.model, formats)
         self._upkeep = Upkeep(engine, settings.keys)
         self._pipeline = self._fresh()
@@ -65,7 +66,7 @@ class Watch:
         executor = wiring.executor(self._settings, self._engine)
         tell = self._voice.tell
         with (
-            opened(self._engine, self._settings.sources, once=self._once, tell=tell) as streams,
+            opened(self._engine, self._sources, once=self._once, tell=tell) as streams,
             running(executor, tell) as background,
             self._pushes(background) as pushes,
         ):

@@ -1,5 +1,6 @@
 """`keywatch serve`: run the gateway."""
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -9,10 +10,13 @@ from keywatch.cli.common import engine, settings
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from gateway.accesslog import Sink
     from gateway.limits import Limit
     from gateway.options import Options
     from gateway.reader import Reader
     from keywatch.config import Settings
+
+_MOST_EVENT_BYTES = 256 * 1024 * 1024
 
 _LIMIT = "What each key may do, such as 600/min or 20/s:5 (5 at once); may be repeated."
 
@@ -37,35 +41,56 @@ def command(
     It answers reverse proxies on /auth (nginx) and /verify (Traefik, Caddy, Envoy), and tells
     on /healthz whether keys can be checked.
     """
-    from pathlib import Path
-
-    from gateway.accesslog import AccessLog
-    from gateway.app import ignore
+    from gateway.canary import Canary
     from gateway.clients import trust_in
     from gateway.instant import answering
     from gateway.server import serve
     from gateway.standalone import standalone
     from gateway.upstream import Upstream
+    from keywatch.keystores import key_store
 
     chosen = settings(ctx)
     options = _options(chosen, limits)
     url = upstream or chosen.gateway.upstream
     behind = Upstream(url, trust_in(options.trusted_proxies)) if url else None
-    reader = _reader(chosen, engine(ctx, create=False))
-    path = access_log or chosen.gateway.access_log
-    log = AccessLog(Path(path)) if path else None
-    faces = standalone(reader, options, sink=log or ignore, upstream=behind)
-    try:
+    database = engine(ctx, create=False)
+    with ExitStack() as stack:
+        sink = _sink(chosen, access_log, stack)
+        faces = standalone(_reader(chosen, database), options, sink=sink, upstream=behind)
+
+        def announce(url: str) -> None:
+            click.echo(f"keywatch gateway listening on {url}")
+            if chosen.gateway.canary_s:
+                store = key_store(database, chosen.keys)
+                canary = Canary(store, url, faces.gateway.tally.lockout, chosen.gateway.canary_s)
+                stack.callback(canary.stop)
+
         serve(
             faces.app,
             chosen.gateway.host if host is None else host,
             chosen.gateway.port if port is None else port,
-            lambda url: click.echo(f"keywatch gateway listening on {url}"),
+            announce,
             answering(faces.instant),
         )
-    finally:
-        if log is not None:
-            log.close()
+
+
+def _sink(chosen: "Settings", access_log: str | None, stack: ExitStack) -> "Sink":
+    """Return where accesses go: the log, the pipeline's events, both or nowhere."""
+    from pathlib import Path
+
+    from gateway.accesslog import AccessLog, both, event_of
+    from gateway.app import ignore
+
+    sink: Sink = ignore
+    if path := access_log or chosen.gateway.access_log:
+        log = AccessLog(Path(path))
+        stack.callback(log.close)
+        sink = log
+    if chosen.gateway.events:
+        events = AccessLog(Path(chosen.gateway.events), line=event_of, most_bytes=_MOST_EVENT_BYTES)
+        stack.callback(events.close)
+        sink = events if sink is ignore else both(sink, events)
+    return sink
 
 
 def _reader(chosen: "Settings", engine: "Engine") -> "Reader":
@@ -100,6 +125,7 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
         issuers=tuple(issuers_of(chosen.issuers).values()),
         certificates=gateway.certificates,
         unregistered=gateway.unregistered,
+        metrics=gateway.metrics,
         redis=gateway.redis,
         closed_without_redis=gateway.closed_without_redis,
         peppers={name: pepper.encode() for name, pepper in chosen.keys.peppers.items()},

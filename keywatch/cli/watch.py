@@ -40,7 +40,8 @@ def command(ctx: click.Context, access_log: str | None, log_format: str, once: b
     if access_log:
         kind = "stdin" if access_log == "-" else "file"
         one = SourceSettings(type=kind, path=access_log, format=log_format)
-        config = msgspec.structs.replace(config, sources=(one,))
+        gateway = msgspec.structs.replace(config.gateway, events="")
+        config = msgspec.structs.replace(config, sources=(one,), gateway=gateway)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
