@@ -1,7 +1,7 @@
 """Making keys: by the thousand, with their secret shown once, or taken over from elsewhere."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -118,10 +118,14 @@ def adopt(
 ) -> Key:
     """Take over a key that was made elsewhere, by its hash.
 
+    One that goes on living there has no end here unless the order names one.
+
     Raises:
         KeyStoreError: when the store has it already.
         UsageError: when the order asks for what the scheme does not have.
     """
+    if order.store and order.life_s is None:
+        scheme = replace(scheme, life_s=0.0, max_life_s=0.0)
     complete = _complete(order, scheme)
     in_commit_order(connection)
     known = connection.execute(select(keys.c.id).where(keys.c.hash == origin.hash)).scalar()

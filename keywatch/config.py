@@ -236,6 +236,38 @@ class IssuerSettings(_Table, frozen=True):
     client_secret: Annotated[str, Meta(description="its secret", extra={"secret": True})] = ""
 
 
+class StoreSettings(_Table, frozen=True):
+    """A store in which keys live that are not ours."""
+
+    name: Annotated[str, Meta(description="how keys and commands call it")] = ""
+    type: Annotated[
+        str,
+        Meta(
+            pattern="^(keywatch|sql|http|kong|vault|aws)$",
+            description="keywatch, sql, http, kong, vault or aws",
+        ),
+    ] = "http"
+    url: Annotated[str, Meta(description="where it is; of databases the URL")] = ""
+    secret: Annotated[
+        str, Meta(description="http: signing secret; kong, vault: token", extra={"secret": True})
+    ] = ""
+    plain_http: Annotated[bool, Meta(description="whether http may leave this machine")] = False
+    table: Annotated[str, Meta(description="sql: the table, such as app.api_keys")] = ""
+    id_column: Annotated[str, Meta(description="sql: its primary key")] = "id"
+    hash_column: Annotated[str, Meta(description="sql: SHA-256 or HMAC, hex")] = ""
+    pepper: Annotated[str, Meta(description="sql: id of the pepper of the HMAC")] = ""
+    public_id_column: Annotated[str, Meta(description="sql: where there is no hash")] = ""
+    state_column: Annotated[str, Meta(description="sql: whether the key is let in")] = "state"
+    active_value: Annotated[str, Meta(description="sql: its value of a key that is")] = "active"
+    revoked_value: Annotated[str, Meta(description="sql: of one that is not")] = "revoked"
+    throttle_column: Annotated[str, Meta(description="sql: requests a minute; empty for none")] = ""
+    name_column: Annotated[str, Meta(description="sql: what people call the key")] = ""
+    owner_column: Annotated[str, Meta(description="sql: whose it is")] = ""
+    mount: Annotated[str, Meta(description="vault: of the KV version 2 engine")] = "secret"
+    path: Annotated[str, Meta(description="vault: below which keys are looked for")] = ""
+    region: Annotated[str, Meta(description="aws: of API Gateway; empty for IAM alone")] = ""
+
+
 class RepositorySettings(_Table, frozen=True):
     """Events of repositories."""
 
@@ -265,6 +297,7 @@ class Settings(_Table, frozen=True):
     notify: tuple[NotifierSettings, ...] = (NotifierSettings(),)
     gateway: GatewaySettings = GatewaySettings()
     issuers: tuple[IssuerSettings, ...] = ()
+    stores: tuple[StoreSettings, ...] = ()
     repositories: RepositorySettings = RepositorySettings()
 
 

@@ -11,6 +11,7 @@ from actions.background import Background, running
 from detectors.watcher import Watcher
 from keystore.meter import Meter
 from keywatch import wiring
+from keywatch.carrying import carrying
 from keywatch.config import Settings
 from keywatch.intake import intake, queue_up
 from keywatch.keybook import KeyBook
@@ -69,6 +70,7 @@ class Watch:
             opened(self._engine, self._sources, once=self._once, tell=tell) as streams,
             running(executor, tell) as background,
             self._pushes(background) as pushes,
+            carrying(self._engine, self._settings.stores, tell, once=self._once),
         ):
             self._loop(list(streams), background)
             self._pipeline.settle(at_once=True)

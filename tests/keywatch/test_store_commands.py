@@ -1,5 +1,6 @@
 """`keywatch accounts`, `plans` and `identities`, and what narrows a key, as people use them."""
 
+import hashlib
 import io
 import json
 import sqlite3
@@ -289,3 +290,44 @@ def test_an_import_that_cannot_be_begun_is_told_in_a_line(keywatch, tmp_path, ar
     code, out, err = keywatch("keys", "import", *arguments)
     assert code in (2, 3)
     assert (out, err.count("\n")) == ("", 1)
+
+
+def test_keys_that_live_elsewhere_follow_ours(as_json, keywatch, monkeypatch, tmp_path):
+    secret = "a key of theirs"
+    with sqlite3.connect(tmp_path / "theirs.db") as theirs:
+        theirs.execute("CREATE TABLE api_keys (id INTEGER, digest TEXT, state TEXT, title TEXT)")
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        theirs.execute("INSERT INTO api_keys VALUES (7, ?, 'active', 'mobile')", [digest])
+    theirs.close()
+    (tmp_path / "keywatch.toml").write_text(
+        '[[stores]]\nname="app"\ntype="sql"\nurl="sqlite:///theirs.db"\ntable="api_keys"\n'
+        'hash_column="digest"\nname_column="title"\n'
+    )
+
+    def state():
+        with sqlite3.connect(tmp_path / "theirs.db") as theirs:
+            (found,) = theirs.execute("SELECT state FROM api_keys").fetchone()
+        theirs.close()
+        return found
+
+    assert as_json("stores", "list") == [{"name": "app", "type": "sql", "keys": "api_keys"}]
+    assert as_json("stores", "find", "app", "--sha256", digest)["id"] == "7"
+    assert keywatch("stores", "find", "app", "--sha256", "0" * 64)[0] == 3
+    monkeypatch.setattr("sys.stdin", io.StringIO(secret + "\n"))
+    key = as_json("stores", "adopt", "app", "--owner", "ann")
+    assert (key["store"], key["external_id"], key["name"]) == ("app", "7", "mobile")
+    assert key["expires_at"] is None
+    assert keywatch("stores", "follow") == (0, "", "")
+    as_json("keys", "revoke", key["id"])
+    assert keywatch("stores", "follow")[0] == 0
+    assert state() == "revoked"
+    as_json("keys", "restore", key["id"])
+    assert keywatch("watch", "--once")[0] == 0
+    assert state() == "active"
+    assert keywatch("stores", "revoke", "app", "7")[0] == 0
+    assert state() == "revoked"
+    assert keywatch("stores", "restore", "app", "7")[0] == 0
+    code, _, err = keywatch("stores", "throttle", "app", "7", "--per-min", "5")
+    assert (code, "cannot throttle" in err) == (2, True)
+    assert keywatch("stores", "restore", "app", "8")[0] == 3
+    assert keywatch("stores", "find", "none")[0] == 2
