@@ -124,6 +124,9 @@ class Gateway:
         async def started(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 await self._start()
+            elif message["type"] == "lifespan.shutdown.complete" and self._started:
+                # Now: once the server has been told, it ends whatever still waits.
+                await self.close()
             await send(message)
 
         try:

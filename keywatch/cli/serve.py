@@ -1,5 +1,6 @@
 """`keywatch serve`: run the gateway."""
 
+import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ def command(
     from gateway.upstream import Upstream
     from keywatch.keystores import key_store
 
+    # What a broken connection leaves behind is told by the gateway, in a line without a traceback.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     chosen = settings(ctx)
     options = _options(chosen, limits)
     url = upstream or chosen.gateway.upstream

@@ -100,3 +100,40 @@ def test_envoy_tells_the_path_behind_the_question(running, eventually):
             if issued.key.id in line
         )
     )
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: %d",
+        b"Transfer-Encoding: chunked",
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked",
+        b"Content-Length: 0\r\nContent-Length: %d",
+        b"Content-Length: -1",
+        b"Transfer-Encoding: xchunked",
+        b"Transfer-Encoding : chunked",
+        b"Content-Length: 0\r\n Content-Length: %d",
+    ],
+)
+def test_no_request_is_smuggled_behind_another(running, framing):
+    """Whatever its framing says, at most one answer goes to a request, and none to its body."""
+    place, served = running
+    good = place.issue()
+    served.get(good.secret, "/verify")
+    inner = b"GET /verify HTTP/1.1\r\nHost: h\r\nX-API-Key: %b\r\n\r\n" % good.secret.encode()
+    if b"%d" in framing:
+        framing = framing % len(inner)
+    head = (
+        b"GET /verify HTTP/1.1\r\nHost: h\r\nX-API-Key: nobody\r\n%b\r\nConnection: close\r\n\r\n"
+    )
+    answer = b""
+    with socket.create_connection((served.host, served.port), timeout=5) as peer:
+        try:
+            peer.sendall(head % framing + inner)
+            while part := peer.recv(65536):
+                answer += part
+        except OSError:
+            pass
+    assert answer.count(b"HTTP/1.1 ") <= 1
+    assert b"HTTP/1.1 200" not in answer
+    assert good.key.id.encode() not in answer
