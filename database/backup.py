@@ -1,4 +1,4 @@
-"""Copies of an SQLite database while it is in use; a server has tools of its own for that."""
+"""Copies of a database while it is in use: an SQLite file, whatever kind it is copied from."""
 
 import os
 import sqlite3
@@ -8,27 +8,49 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from database.copying import replace_rows
 from database.engine import BUSY_TIMEOUT_S, sqlite_file, told
-from database.transaction import reading
+from database.transaction import HEAD, open_database, reading, revision, transaction
 from vocabulary.errors import DatabaseError, UsageError
 
 
 def backup(engine: Engine, file: Path) -> None:
     """Write the database, as it is at one moment, to a new `file` that only the owner can read.
 
+    The file is an SQLite database: it can be looked into, and put into a server as well.
+
     Raises:
-        UsageError: when the database is no SQLite file, or `file` is there already.
+        UsageError: when `file` is there already, or the database has no rows to keep.
         DatabaseError: when it cannot be read or written; no half-written file is left.
     """
-    source = file_of(engine)
     if file.exists():
         raise UsageError("the file is there already", where=str(file), remedy="name another")
+    source = sqlite_file(engine)
     with unfinished(file) as part:
-        copy(source, part)
+        if source is None:
+            _copy_rows(engine, part)
+        else:
+            copy(source, part)
         with told(str(part)), closing(_connect(part)) as connection:
             # one file, without a log beside it
             connection.execute("PRAGMA journal_mode=DELETE")
         part.replace(file)
+
+
+def _copy_rows(engine: Engine, part: Path) -> None:
+    place = engine.url.render_as_string(hide_password=True)
+    with told(place):
+        found = revision(engine, place)
+    if found != HEAD:
+        raise UsageError(
+            f"the schema is {found or 'missing'}", where=place, remedy="run `keywatch db upgrade`"
+        )
+    target = open_database(f"sqlite:///{part}")
+    try:
+        with reading(engine) as rows, transaction(target) as connection:
+            replace_rows(rows, connection)
+    finally:
+        target.dispose()
 
 
 def copy(source: Path, target: Path) -> None:
@@ -60,22 +82,6 @@ def unfinished(file: Path) -> Iterator[Path]:
     finally:
         for ending in ("", "-wal", "-shm", "-journal"):
             part.with_name(part.name + ending).unlink(missing_ok=True)
-
-
-def file_of(engine: Engine) -> Path:
-    """Return the database's file.
-
-    Raises:
-        UsageError: when it has none.
-    """
-    file = sqlite_file(engine)
-    if file is None:
-        raise UsageError(
-            "only an SQLite file can be copied so",
-            where=engine.url.render_as_string(hide_password=True),
-            remedy="for PostgreSQL use pg_dump and pg_restore",
-        )
-    return file
 
 
 def problems(engine: Engine) -> list[str]:

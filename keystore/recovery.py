@@ -1,13 +1,17 @@
 """Going back to a backup without anybody being served what they remember from before."""
 
 from pathlib import Path
+from secrets import token_hex
+from tempfile import gettempdir
 
 from sqlalchemy import Engine
 
-from database.backup import copy, file_of, problems, unfinished
-from database.engine import engine_of, told
-from database.transaction import reading, revision, transaction, upgrade
+from database.backup import copy, problems, unfinished
+from database.copying import replace_rows
+from database.engine import engine_of, sqlite_file, told
+from database.transaction import in_commit_order, reading, revision, transaction, upgrade
 from keystore import audit, feed
+from keystore.bells import announce
 from vocabulary.errors import DatabaseError
 
 _MARGIN = 1000
@@ -18,15 +22,16 @@ def restore_backup(engine: Engine, file: Path, *, actor: str, reason: str, now: 
     """Put the backup `file` in the place of the database behind `engine`, all or nothing.
 
     The feed goes on beyond the numbers that were given out, with a change of everything, so that
-    followers forget what they hold. The audit log goes on from the backup's.
+    followers forget what they hold. The audit log goes on from the backup's. The database may be
+    of another kind than the one that was backed up: that is how one moves to a server.
 
     Raises:
-        UsageError: when the database is no SQLite file.
         DatabaseError: when the backup is not one of ours, is newer or damaged, or the database
             is locked; then nothing is changed.
     """
-    target = file_of(engine)
-    with unfinished(target) as part:
+    target = sqlite_file(engine)
+    beside = target or Path(gettempdir()) / f"keywatch-{token_hex(8)}"
+    with unfinished(beside) as part:
         copy(file, part)
         copied = engine_of(f"sqlite:///{part}", create=False)
         try:
@@ -35,9 +40,20 @@ def restore_backup(engine: Engine, file: Path, *, actor: str, reason: str, now: 
                 entry = audit.Entry(now, actor, "restore_backup", "database", reason)
                 audit.append(connection, [entry])
                 feed.record(connection, [feed.EVERYTHING], now, beyond=_head(engine) + _MARGIN)
+            if target is None:
+                _replace(engine, copied)
         finally:
             copied.dispose()
-        copy(part, target)
+        if target is not None:
+            copy(part, target)
+
+
+def _replace(engine: Engine, copied: Engine) -> None:
+    upgrade(engine, _place(engine))
+    with reading(copied) as rows, transaction(engine) as connection:
+        in_commit_order(connection)
+        replace_rows(rows, connection)
+        announce(connection)
 
 
 def _prove(copied: Engine, file: Path) -> None:
@@ -51,7 +67,12 @@ def _prove(copied: Engine, file: Path) -> None:
 
 def _head(engine: Engine) -> int:
     """Return the newest number that a follower may have seen."""
-    if not revision(engine, str(file_of(engine))):
-        return 0
+    with told(_place(engine)):
+        if not revision(engine, _place(engine)):
+            return 0
     with reading(engine) as connection:
         return feed.head(connection)
+
+
+def _place(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)

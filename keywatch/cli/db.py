@@ -66,7 +66,10 @@ def upgrade(ctx: click.Context) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_context
 def backup(ctx: click.Context, file: Path) -> None:
-    """Write a copy to a new FILE, while keywatch may be running."""
+    """Write a copy to a new FILE, while keywatch may be running.
+
+    FILE is an SQLite database, of a server too.
+    """
     from database.backup import backup as write
 
     write(_existing(ctx), file)
@@ -80,23 +83,36 @@ def backup(ctx: click.Context, file: Path) -> None:
 @click.option("--reason", default="asked for on the command line", help="Why.")
 @click.pass_context
 def restore(ctx: click.Context, file: Path, force: bool, actor: str, reason: str) -> None:
-    """Put the backup FILE in the place of the database."""
+    """Put the backup FILE in the place of the database.
+
+    FILE may come from a database of another kind: that is how one moves to a server.
+    """
     import time
 
-    from database.engine import engine_of, shown, sqlite_file
+    from database.engine import engine_of, shown
     from keystore.recovery import restore_backup
 
     url = settings(ctx).database
     engine = engine_of(url)
     ctx.call_on_close(engine.dispose)
-    target = sqlite_file(engine)
-    if target and target.exists() and target.stat().st_size and not force:
+    if _holds_something(engine, shown(url)) and not force:
         raise UsageError(
             "there is a database already", where=shown(url), remedy="replace it with --force"
         )
     who = person(actor)
     restore_backup(engine, file, actor=who, reason=reason, now=time.time())
     click.echo(f"{shown(url)} is as {file} was")
+
+
+def _holds_something(engine: "Engine", place: str) -> bool:
+    from database.engine import sqlite_file, told
+    from database.transaction import revision
+
+    file = sqlite_file(engine)
+    if file is not None:
+        return file.exists() and file.stat().st_size > 0
+    with told(place):
+        return bool(revision(engine, place))
 
 
 def _existing(ctx: click.Context) -> "Engine":

@@ -5,9 +5,13 @@ import pytest
 
 from database.backup import backup, problems
 from database.engine import engine_of
-from database.transaction import open_database, reading
+from database.schema import dead_letters
+from database.transaction import open_database, reading, transaction
 from keystore import audit, feed
+from keystore.accounts import Changes
+from keystore.denials import Denial
 from keystore.issue import KeyOrder
+from keystore.plans import Plan
 from keystore.recovery import restore_backup
 from keystore.store import KeyStore
 from vocabulary.errors import DatabaseError, UsageError
@@ -117,10 +121,64 @@ def test_a_wrong_backup_changes_nothing(local, tmp_path, make):
     assert [name for name in names(tmp_path) if "part" in name] == []
 
 
+def filled(store):
+    """Something in many tables, and two keys of which one is revoked."""
+    store.plans.put(Plan(id="gold", key_limits=("5/s",)), actor="ann")
+    store.accounts.create("acme", Changes(plan="gold"), actor="ann")
+    store.denials.deny(Denial(kind="jti", value="t"), actor="ann")
+    kept = store.create(KeyOrder(account="acme", scopes=("a",)), **BY).key
+    gone = store.create(KeyOrder(), **BY).key
+    store.revoke(gone.id, **BY)
+    with transaction(store.engine) as connection:
+        deadletter = {"source": "s", "position": {}, "reason": "r", "raw": b"\0\xff", "at": 1.0}
+        connection.execute(dead_letters.insert(), [deadletter])
+    return kept, gone
+
+
 @pytest.mark.service
-def test_a_server_has_its_own_tools(postgresql_url, tmp_path):
-    engine = open_database(postgresql_url)
-    with pytest.raises(UsageError, match="pg_dump"):
-        backup(engine, tmp_path / "copy.db")
-    assert problems(engine) == []
-    engine.dispose()
+def test_a_server_is_copied_to_a_file_and_brought_back(postgresql_url, clock, tmp_path):
+    store = KeyStore(open_database(postgresql_url), clock)
+    kept, gone = filled(store)
+    backup(store.engine, tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    store.revoke(kept.id, **BY)
+    with reading(store.engine) as connection:
+        seen = feed.head(connection)
+    restore(store, tmp_path / "copy.db")
+    assert (store.get(kept.id).state, store.get(gone.id).state) == ("active", "revoked")
+    with reading(store.engine) as connection:
+        assert feed.news(connection, seen).key_ids is None
+        assert audit.verify(connection).broken_at == 0
+    again = store.denials.deny(Denial(kind="jti", value="u"), actor="ann")
+    assert again.id == 2
+    store.engine.dispose()
+
+
+@pytest.mark.service
+def test_a_file_moves_to_a_server_and_back(local, postgresql_url, clock, tmp_path):
+    kept, gone = filled(local)
+    backup(local.engine, tmp_path / "copy.db")
+    server = KeyStore(open_database(postgresql_url), clock)
+    restore(server, tmp_path / "copy.db")
+    assert server.get_many([kept.id, gone.id]) == local.get_many([kept.id, gone.id])
+    assert server.accounts.list() == local.accounts.list()
+    backup(server.engine, tmp_path / "back.db")
+    back = KeyStore(open_database(f"sqlite:///{tmp_path / 'back.db'}"), clock)
+    assert back.list() == server.list()
+    with reading(back.engine) as connection:
+        assert audit.verify(connection).broken_at == 0
+        raw = connection.execute(dead_letters.select()).mappings().one()["raw"]
+    assert raw == b"\0\xff"
+    for store in (server, back):
+        store.engine.dispose()
+
+
+@pytest.mark.service
+def test_a_wrong_backup_changes_nothing_on_a_server(postgresql_url, tmp_path):
+    store = KeyStore(open_database(postgresql_url))
+    key = store.create(KeyOrder(), **BY).key
+    junk(tmp_path / "wrong.db", tmp_path)
+    with pytest.raises(DatabaseError):
+        restore(store, tmp_path / "wrong.db")
+    assert store.get(key.id) == key
+    store.engine.dispose()
