@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,16 +76,42 @@ class GeoReader:
     """
 
     def __init__(self, city: Sequence[str] = (), asn: Sequence[str] = ()) -> None:
-        self._city = sorted((_edition(name) for name in city), key=lambda one: one.since_ms)
-        self._asn = sorted((_edition(name) for name in asn), key=lambda one: one.since_ms)
+        self._names = (tuple(city), tuple(asn))
+        self._marks = self._marked()
+        self.operators: dict[int, str] = {}
+        self._open()
+        self.missing = "" if self._asn else _WITHOUT_ASN
+
+    def refresh(self) -> str:
+        """Take up files that were replaced; return a sentence about it, or nothing.
+
+        Replace a file by renaming another to its place. One that cannot be read changes nothing:
+        the databases in use stay.
+        """
+        marks = self._marked()
+        if marks == self._marks:
+            return ""
+        self._marks = marks
+        try:
+            self._open()
+        except ConfigError as error:
+            return f"{error}: the databases of places in use stay"
+        return "the databases of places were replaced and are used from now on"
+
+    def _marked(self) -> tuple[object, ...]:
+        return tuple(_mark(_path_of(name)[0]) for names in self._names for name in names)
+
+    def _open(self) -> None:
+        city, asn = (
+            sorted(map(_edition, names), key=lambda one: one.since_ms) for names in self._names
+        )
+        self._city, self._asn = city, asn
         self._countries: Countries | None = None
         if not self._city:
             self._countries = _builtin()
             self._city = [Edition(-(1 << 62), _one_of(self._countries))]
         self._turns = sorted({one.since_ms for one in (*self._city, *self._asn)})
         self._by_prefix: dict[int, tuple[object, ...]] = {}
-        self.operators: dict[int, str] = {}
-        self.missing = "" if self._asn else _WITHOUT_ASN
 
     def places(
         self, addresses: Sequence[str], which: NDArray[Any], ts_ms: NDArray[Any]
@@ -130,7 +157,7 @@ class GeoReader:
         if record is None:
             if len(self._by_prefix) >= CACHED:
                 self._by_prefix.clear()
-            country, asn, operator, lat, lon = self._labels(address, pair & 255)
+            country, asn, operator, lat, lon = self._labels(_plain(address), pair & 255)
             kind = kind_of(asn, operator)
             record = (pair >> 8, asn, code_of(country), kind, lat, lon)
             self._by_prefix[pair] = record
@@ -144,6 +171,15 @@ class GeoReader:
         if number:
             self.operators[number] = operator
         return Labels(city.country or asn.country, number, operator, city.lat, city.lon)
+
+
+def _plain(address: str) -> str:
+    """Return the address as databases know it: without a zone, and as IPv4 where it is that."""
+    plain = address.partition("%")[0]
+    if ":" not in plain:
+        return plain
+    mapped = IPv6Address(plain).ipv4_mapped
+    return str(mapped) if mapped else plain
 
 
 _WITHOUT_ASN = (
@@ -169,10 +205,25 @@ def _at(editions: list[Edition], moment_ms: int, address: str) -> Labels:
     return editions[max(last, 0)].labels(address) if editions else Labels()
 
 
+def _path_of(name: str) -> tuple[str, str]:
+    """Divide FILE@RFC3339 into file and moment."""
+    if Path(name).exists() or "@" not in name:
+        return name, ""
+    path, _, moment = name.rpartition("@")
+    return path, moment
+
+
+def _mark(path: str) -> tuple[int, int, int]:
+    """Return what changes when a file is replaced; zeros where there is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _edition(name: str) -> Edition:
-    path, moment = name, ""
-    if not Path(name).exists() and "@" in name:
-        path, _, moment = name.rpartition("@")
+    path, moment = _path_of(name)
     try:
         since = int(datetime.fromisoformat(moment).timestamp() * 1000) if moment else -(1 << 62)
     except ValueError as error:

@@ -15,9 +15,11 @@ Prefixes = NDArray[np.uint32]
 
 _NOT_ROUTED = (
     (24, 0), (24, 10), (24, 127), (20, 0xAC1), (16, 0xC0A8), (22, 0x191), (16, 0xA9FE), (29, 7),
+    (8, 0xC00000), (8, 0xC00002), (17, 0x6309), (8, 0xC63364), (8, 0xCB0071),
 )  # fmt: skip
-"""0/8, 10/8, 127/8, 172.16/12, 192.168/16, 100.64/10, 169.254/16, and all from 224/3 on
-(IANA IPv4 Special-Purpose Address Registry), as (shift, number)."""
+"""0/8, 10/8, 127/8, 172.16/12, 192.168/16, 100.64/10, 169.254/16, all from 224/3 on, 192.0.0/24,
+198.18/15, and 192.0.2/24, 198.51.100/24, 203.0.113/24 of manuals (IANA IPv4 Special-Purpose
+Address Registry), as (shift, number)."""
 
 
 def prefixes(addresses: Sequence[str]) -> tuple[Prefixes, Flags]:

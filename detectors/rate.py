@@ -38,6 +38,8 @@ DECADE, LEAST_SPREAD = 2.83, 0.5
 BURST_WINDOWS, IN_A_QUIET_HOUR = (1, 2), 3.3
 STEADY_H = 14.0
 """Active hours a day, faded, from which on a key is used all day long."""
+AT_MONTHS_TURN = (2.0, 2.0, 2.0, 6.0, 6.0)
+"""By so much more is usual, in each window, on the last two days and the first of a month."""
 GROWTH = 2.0
 """By so much an alarming day may raise the key's records."""
 LEAST_REQUESTS = 5
@@ -54,10 +56,11 @@ def score(day: Round) -> Evidence:
     failing = explained(day, counts[3])
     found: Evidence | None = None
     crowded = day.crowd[:, 0] > 1.0
+    turn = [np.where(turning(day.rows["day"])[day.row], factor, 1.0) for factor in AT_MONTHS_TURN]
     steady = (day.rows["steady"] > 0)[day.row]
     for i, (window_h, n) in enumerate(zip(WINDOWS_H, counts, strict=True)):
         per_window = mean_per_h * window_h if window_h < WINDOWS_H[-1] else mean_per_day
-        share = per_window * day.crowd[:, CROWD[i]]
+        share = per_window * day.crowd[:, CROWD[i]] * turn[i]
         if window_h < 1.0:
             # A busy hour is no news in each of its minutes.
             rest = np.maximum(counts[3] - n, 0) * window_h / (1.0 - window_h)
@@ -103,6 +106,13 @@ def record(day: Round, n: Ints, window: int, spread: Floats, steady: Flags) -> F
     known = AT_RECORD[window] + RECORD_SLOPE * beyond
     most[at] = np.where(steady[at], np.maximum(known, most[at]), np.minimum(known, strict))
     return np.where(busiest > 0, most, EXPLAINED)
+
+
+def turning(day: Ints) -> Flags:
+    """Return which days (since 1970) are the last two or the first of a month: bills, reports."""
+    date = day.astype("datetime64[D]")
+    month = date.astype("datetime64[M]")
+    return np.asarray(((date + 2).astype("datetime64[M]") != month) | (date == month), np.bool_)
 
 
 def is_steady(rows: Rows) -> Flags:

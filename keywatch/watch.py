@@ -25,6 +25,9 @@ from vocabulary.errors import DatabaseError, TargetError
 IDLE_S = 0.02
 """How long to rest when no source had anything new."""
 
+LOOK_S = 10.0
+"""How often it is looked whether the databases of places were replaced."""
+
 _RETRY_S = 1.0
 
 
@@ -47,6 +50,7 @@ class Watch:
         self._policy, self._enabled = wiring.policy(settings), wiring.enabled(settings)
         self._clean = wiring.cleaner(settings.scan, wiring.peppers(settings))
         self._geo = wiring.geo(settings.geoip)
+        self._looked = time.monotonic()
         self._sources = sources_of(settings)
         formats = [one.format for one in self._sources if one.events == "access"]
         self._forest = wiring.forest(settings.watch.model, formats)
@@ -98,8 +102,17 @@ class Watch:
         while not self._stop.is_set() and (streams or not self._once):
             moved = [self._turn(stream, streams, background) for stream in list(streams)]
             self._keep_up()
+            self._refresh_places()
             if not any(moved):
                 self._stop.wait(IDLE_S)
+
+    def _refresh_places(self) -> None:
+        """Take up databases of places that were replaced."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            if said := self._geo.refresh():
+                self._voice.tell(said)
 
     def _keep_up(self) -> None:
         """Do what time alone asks for; a database that is away is told of by the streams."""
