@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ import msgspec
 from keystore import issue
 from keystore.audit import storable
 from keystore.issue import KeyOrder
-from keystore.keys import PUBLIC_ID, SHA256, Declared, Key, KeyState
+from keystore.keys import PUBLIC_ID, SHA256, Declared, Key, KeyState, public_id_hash
 from keystore.scheme import KeyScheme
 from vocabulary.errors import UsageError
 
@@ -125,8 +124,8 @@ def _origin(given: Mapping[str, Any], peppers: Collection[str]) -> dict[str, Any
     public_id, pepper = _text(given, "public_id"), _text(given, "pepper")
     digest = _text(given, "hash")
     if not digest and public_id:
-        digest = sha256(f"{PUBLIC_ID}\n{public_id}".encode()).hexdigest()
-        return {"hash": digest, "pepper_id": PUBLIC_ID, "public_id": public_id}
+        known = public_id_hash(public_id)
+        return {"hash": known, "pepper_id": PUBLIC_ID, "public_id": public_id}
     if not _HASH.fullmatch(digest):
         raise UsageError("`hash` is no SHA-256 or HMAC-SHA-256", remedy="64 hex digits")
     if pepper and pepper not in peppers:

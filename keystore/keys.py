@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -20,6 +21,12 @@ NAMED = "name"
 """Origin of an identity that is known by its name: a token's subject, a certificate's name."""
 ORIGINS = frozenset({SHA256, PUBLIC_ID, NAMED})
 """Names that no pepper may have."""
+
+
+def public_id_hash(public_id: str) -> str:
+    """Return the `hash` of a key of which only the public id is known."""
+    return sha256(f"{PUBLIC_ID}\n{public_id}".encode()).hexdigest()
+
 
 _HARMLESS = frozenset({"test", "sandbox", "dev", "development", "staging", "local", "ci"})
 

@@ -26,28 +26,35 @@ class Meter:
 
     Args:
         clock: epoch seconds.
+        ours: says which keys the store has; others are not counted, or anybody could fill the
+            table.
         flush_s: seconds between two flushes.
     """
 
-    def __init__(self, clock: Callable[[], float], flush_s: float = FLUSH_S) -> None:
-        self._clock, self._flush_s = clock, flush_s
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        ours: Callable[[Sequence[str]], Collection[str]],
+        flush_s: float = FLUSH_S,
+    ) -> None:
+        self._clock, self._ours, self._flush_s = clock, ours, flush_s
         self._counted: dict[_Place, tuple[int, int]] = {}
         self._latest: dict[str, float] = {}
         self._newest = 0.0
         self._flushed = clock()
 
-    def add(self, batch: EventBatch, ours: Collection[str], tokens: Ints | None = None) -> None:
+    def add(self, batch: EventBatch, tokens: Ints | None = None) -> None:
         """Count a batch.
 
         Args:
             batch: events of any keys.
-            ours: keys of the store; others are not counted, or anybody could fill the table.
             tokens: AI tokens of each event, shape (n,); None where the log says nothing.
         """
         if not len(batch):
             return
         now = self._clock()
         self._newest = max(self._newest, min(now, float(batch.ts_ms.max()) / 1000))
+        ours = self._ours(batch.keys)
         if not ours:
             return
         counted = self._counted

@@ -12,7 +12,7 @@ from detectors.facts import KeyFacts
 from keystore import feed, query
 from keywatch.config import KeySettings
 from keywatch.keystores import key_store
-from vocabulary.credential import Credential, KnownKey
+from vocabulary.credential import Credential, KnownKey, Lookup
 
 if TYPE_CHECKING:
     from keystore.keys import Key
@@ -38,6 +38,7 @@ class KeyBook:
         engine: from `open_database`.
         settings: how keys are hashed.
         sensitivity: class, key id or * → how much sooner it is alerted about.
+        elsewhere: asked for credentials in place of the store alone; see `foreign.Elsewhere`.
     """
 
     def __init__(
@@ -45,10 +46,12 @@ class KeyBook:
         engine: Engine,
         settings: KeySettings,
         sensitivity: Mapping[str, float] = MappingProxyType({}),
+        elsewhere: Lookup | None = None,
     ) -> None:
         self._engine = engine
         self._sensitivity = sensitivity
         self._store = key_store(engine, settings)
+        self._find = elsewhere or self._store.find
         self._keys: dict[str, Key | None] = {}
         self._seq = -1
 
@@ -87,7 +90,11 @@ class KeyBook:
 
     def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
         """Return what the store knows of each credential."""
-        return self._store.find(credentials)
+        return self._find(credentials)
+
+    def ours(self, key_ids: Sequence[str]) -> set[str]:
+        """Return those that the store has, of keys that were looked up."""
+        return {key_id for key_id in key_ids if self._keys.get(key_id) is not None}
 
     def known_key(self, connection: Connection, key_id: str) -> KnownKey | None:
         """Return what the store knows of a key right now, in the caller's transaction."""

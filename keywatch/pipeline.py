@@ -153,8 +153,7 @@ class Pipeline:
         newest_ms = int(batch.ts_ms.max()) if len(batch) else 0
         facts = self._keys.facts(names)
         if self._meter:
-            # Keys of the store know when they were made.
-            self._meter.add(batch, {key for key, known in facts.items() if known.created_at})
+            self._meter.add(batch)
         return self._watcher.step(batch, facts, said), newest_ms
 
 

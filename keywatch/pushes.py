@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from actions.policy import Policy
 from database.transaction import transaction
-from keywatch import leaks, wiring
+from keywatch import foreign, leaks, wiring
 from keywatch.config import Settings
 from keywatch.keybook import KeyBook
 from keywatch.voice import Voice
@@ -50,7 +50,8 @@ class Pushes:
     ) -> None:
         self._engine, self._settings = engine, settings
         self._voice, self._wake = voice, wake
-        self._book = KeyBook(engine, settings.keys)
+        elsewhere = foreign.lookup(engine, settings, voice.tell, adopt=True)
+        self._book = KeyBook(engine, settings.keys, elsewhere=elsewhere)
         self._respond = wiring.responder(
             policy, enabled, self._book.known_key, lambda _: time.time()
         )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from vocabulary.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from keywatch.config import Settings
     from scanner.options import Progress, ScanOptions
     from scanner.run import Report
@@ -44,8 +46,16 @@ def settings_for(
     return load(file, flags=flags).settings, notes
 
 
-def lookup_of(config: "Settings") -> "Lookup | None":
-    """Return how to ask the key store, where there is one; none is made for a scan."""
+def lookup_of(
+    config: "Settings", tell: "Callable[[str], None]" = lambda _: None, *, adopt: bool = False
+) -> "Lookup | None":
+    """Return how to ask the key store, where there is one; none is made for a scan.
+
+    Args:
+        config: the configuration.
+        tell: is told which other stores cannot be asked.
+        adopt: whether keys of other stores become ours, to be acted upon.
+    """
     from keywatch.wiring import has_database
 
     if not has_database(config):
@@ -54,11 +64,11 @@ def lookup_of(config: "Settings") -> "Lookup | None":
     def ask(credentials: Sequence[Any]) -> Sequence[Any]:
         # Only a scan that found something pays for the database.
         from database.transaction import open_database
-        from keywatch.keystores import key_store
+        from keywatch import foreign
 
         engine = open_database(config.database, create=False)
         try:
-            return key_store(engine, config.keys).find(credentials)
+            return foreign.lookup(engine, config, tell, adopt=adopt)(credentials)
         finally:
             engine.dispose()
 

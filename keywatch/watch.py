@@ -173,7 +173,7 @@ class Watch:
             self._policy, self._enabled, book.known_key, lambda _: time.time()
         )
         watcher = Watcher(self._engine, self._geo, forest=self._forest)
-        meter = Meter(time.time)
+        meter = Meter(time.time, book.ours)
         return Pipeline(self._engine, watcher, self._clean, book, respond, time.time, meter=meter)
 
     def _report(self, stream: Stream, outcome: Outcome) -> None:

@@ -87,7 +87,7 @@ def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: A
         receipt = flags["receipt_file"]
         kept = stack.enter_context(click.open_file(receipt, "w")) if receipt else None
         with counter("scanning") as progress:
-            lookup = scanning.lookup_of(config)
+            lookup = scanning.lookup_of(config, _complain, adopt=flags["act"])
             report = scanning.scan_target(target, options, lookup, progress)
         report.receipt.warnings += notes
         if flags["act"]:
@@ -204,6 +204,10 @@ def _act(config: "Settings", report: "Report") -> None:
     for alert in alerts:
         if alert.action != "none":
             _tell(alert)
+
+
+def _complain(sentence: str) -> None:
+    click.echo(f"keywatch: {sentence}", err=True)
 
 
 def _tell(alert: "Alert") -> None:

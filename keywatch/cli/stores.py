@@ -78,7 +78,7 @@ def adopt(
 ) -> None:
     """Take a key of STORE over: what is done to it here is done to it there."""
     from keystore.issue import KeyOrder, Origin
-    from keystore.keys import PUBLIC_ID, SHA256
+    from keystore.keys import PUBLIC_ID, SHA256, public_id_hash
 
     credential = _credential(ctx, public_id, sha256)
     found = _adapter(ctx, store).find(credential)
@@ -86,7 +86,7 @@ def adopt(
         raise UsageError(f"{store} does not know it", remedy="look at the key again")
     ours = key_store_of(ctx, create=True)
     by_hash = bool(sha256) or not public_id
-    digest = credential.sha256 if by_hash else _of_public_id(public_id)
+    digest = credential.sha256 if by_hash else public_id_hash(public_id)
     origin = Origin(digest, SHA256 if by_hash else PUBLIC_ID, found.public_id or public_id)
     order = KeyOrder(
         name=found.name,
@@ -162,14 +162,6 @@ def _credential(ctx: click.Context, public_id: str, sha256: str) -> "Credential"
     if not secret and not public_id:
         raise UsageError("there is no key on standard input", remedy="or name its --public-id")
     return credential_of(secret or public_id, peppers=peppers, public_id=public_id)
-
-
-def _of_public_id(public_id: str) -> str:
-    from hashlib import sha256
-
-    from keystore.keys import PUBLIC_ID
-
-    return sha256(f"{PUBLIC_ID}\n{public_id}".encode()).hexdigest()
 
 
 def _print(found: "Foreign", as_json: bool) -> None:
