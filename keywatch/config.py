@@ -138,6 +138,10 @@ class NotifierSettings(_Table, frozen=True):
     secret: Annotated[
         str, Meta(description="webhook: signing secret, whsec_…", extra={"secret": True})
     ] = ""
+    keys: Annotated[
+        tuple[str, ...],
+        Meta(description="what is told of keys too: rotate, close_grace, revoke, …; * for all"),
+    ] = ()
 
 
 class EndpointSettings(_Table, frozen=True):

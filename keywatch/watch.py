@@ -54,7 +54,9 @@ class Watch:
         self._sources = sources_of(settings)
         formats = [one.format for one in self._sources if one.events == "access"]
         self._forest = wiring.forest(settings.watch.model, formats)
-        self._upkeep = Upkeep(engine, settings.keys)
+        self._upkeep = Upkeep(
+            engine, settings.keys, {one.name: one.keys for one in settings.notify}
+        )
         self._pipeline = self._fresh()
         self._failed: TargetError | None = None
 
@@ -78,6 +80,7 @@ class Watch:
         ):
             self._loop(list(streams), background)
             self._pipeline.settle(at_once=True)
+            self._upkeep.turn()
             if self._once:
                 pushes.work_off()
         if self._once:
