@@ -26,6 +26,8 @@ DEAD_BAND, NOISE = 1.4, 5.0
 """A fleet less than this much busier (by roots) is not told from noise; nor one within so many
 deviations, if each active key counts as one."""
 MOST = 20.0
+MOST_KEYS = 1 << 16
+"""Keys of a minute that are counted one by one; of a larger fleet a share of them is."""
 ROOT = 1024.0
 SMOOTH = 5
 """Minutes over which the present is averaged."""
@@ -50,6 +52,7 @@ class CrowdState(msgspec.Struct):
         last: per hour of the day, the calm activity when it last was.
         done: sum of roots (in units of 1 / ROOT) and keys of the open minute, once it is whole.
         by_minute, by_hour: the factors of the last hour and the last day.
+        share: in the open minute one in so many keys is counted, chosen by its hash.
     """
 
     clock_ms: int = 0
@@ -69,6 +72,7 @@ class CrowdState(msgspec.Struct):
     by_minute: list[float] = []
     by_hour: list[float] = []
     last_hour: int = -1
+    share: int = 1
 
 
 @dataclass(slots=True)
@@ -103,21 +107,25 @@ class Crowd:
         edges = np.searchsorted(pair >> 32, np.arange(place[-1] + 2))
         found = np.empty((place[-1] + 1, 3))
         roots = np.append(np.rint(np.sqrt(counts) * ROOT).astype(np.int64), 0)
-        activity = np.add.reduceat(roots, edges[:-1])
         minutes = minute[begins].tolist()
         for i, at in enumerate(minutes):
             if at != self.state.minute:
                 self._advance(at)
             found[i] = self._factors()
-            part = slice(edges[i], edges[i + 1])
+            which = self._chosen(pair[edges[i] : edges[i + 1]] & 0xFFFFFFFF) + edges[i]
             if i in (0, len(minutes) - 1):
-                self._count(pair[part] & 0xFFFFFFFF, counts[part])
+                self._count(pair[which] & 0xFFFFFFFF, counts[which])
             else:
                 # A whole minute that is over: its sums are enough.
-                self.state.done = (int(activity[i]), int(edges[i + 1] - edges[i]))
+                self.state.done = (int(roots[which].sum()), len(which))
         result = np.empty((len(order), 3))
         result[order] = found[place]
         return result
+
+    def _chosen(self, names: Ints) -> Ints:
+        """Return which keys are counted: of a large fleet a share stands for all."""
+        share = self.state.share
+        return np.arange(len(names)) if share == 1 else np.flatnonzero(names % share == 0)
 
     def _count(self, names: Ints, counts: Ints) -> None:
         open_minute = self.state.open
@@ -133,9 +141,11 @@ class Crowd:
         if state.open:
             roots = np.rint(np.sqrt(np.array(list(state.open.values()))) * ROOT)
             activity, keys = int(roots.astype(np.int64).sum()), len(state.open)
-        self._close(activity / ROOT, keys)
+        self._close(activity * state.share / ROOT, keys * state.share)
         for _ in range(min(minute - state.minute - 1, SMOOTH)):
             self._close(0.0, 0)
+        # Decided when a minute opens, so that it does not depend on where a batch begins.
+        state.share = 1 << max(0, (keys * state.share // MOST_KEYS).bit_length())
         state.minute, state.open, state.done = minute, {}, (0, 0)
         self._remember(self._factor())
 
@@ -205,7 +215,8 @@ LAST = 0.7
 WINDOW_MS = 10 * MINUTE_MS
 STUFFING = ((50, Severity.HIGH), (10, Severity.MEDIUM))
 """So many different keys, refused to one address within ten minutes, are no mistake."""
-MOST_SOURCES, MOST_TRIED = 4096, 4096
+MOST_SOURCES, MOST_TRIED = 4096, 64
+"""Addresses, and refused keys of each, that are told apart: a few more than it takes to alert."""
 
 
 class SourcesState(msgspec.Struct):

@@ -147,14 +147,16 @@ class Pipeline:
         return found
 
     def _score(self, parsed: Parsed, said: Sequence[Lesson]) -> tuple[Step, int]:
-        names = list(set(parsed.key))
-        self._keys.look_up(names)
-        batch = batch_of(parsed, self._keys.known)
+        batch = batch_of(parsed, self._known)
         newest_ms = int(batch.ts_ms.max()) if len(batch) else 0
-        facts = self._keys.facts(names)
+        facts = self._keys.facts(batch.keys)
         if self._meter:
             self._meter.add(batch)
         return self._watcher.step(batch, facts, said), newest_ms
+
+    def _known(self, key_ids: Sequence[str]) -> Sequence[bool]:
+        self._keys.look_up(key_ids)
+        return self._keys.known(key_ids)
 
 
 def _totals(lines: int, step: Step) -> dict[str, int]:
