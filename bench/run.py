@@ -37,6 +37,8 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
     return [
         Bench("parse", "Parsing access logs", ("parse/speed.py",)),
         Bench("pipeline", "Replay and watch, end to end", ("pipeline/speed.py",)),
+        Bench("imports", "Taking over a million keys", ("keystore/imports.py",)),
+        Bench("feed", "From a change of a key to a follower", ("keystore/feed.py",)),
         Bench("detect", "Detectors alone", ("detect/speed.py",)),
         Bench(
             "anomaly",
