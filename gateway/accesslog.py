@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from threading import Event, Thread
 
@@ -66,12 +67,23 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     api_key_id: str
 
 
+def _time(at: float) -> str:
+    """Return epoch seconds as RFC 3339 with milliseconds."""
+    millis = int(at * 1000)
+    return f"{_second(millis // 1000)}.{millis % 1000:03d}+00:00"
+
+
+@lru_cache(maxsize=16)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def line_of(access: Access) -> bytes:
     """Return the access as one JSON object, without a line feed."""
     target = access.target.decode("latin-1")
     return msgspec.json.encode(
         _Line(
-            datetime.fromtimestamp(access.at, UTC).isoformat(timespec="milliseconds"),
+            _time(access.at),
             access.ip,
             f"{access.method} {target} HTTP/{access.version}",
             access.status,

@@ -88,6 +88,7 @@ class Follower:
         engine.dispose()
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._connection.detach()
+        self._driver: Any = self._connection.connection.dbapi_connection
 
     def is_touched(self) -> bool:
         """Whether anybody may have committed since this was asked last."""
@@ -169,10 +170,11 @@ class Follower:
 
     def _rows(self, statement: str, values: tuple[str, ...] = ()) -> Sequence[Sequence[Any]]:
         # Past SQLAlchemy, which would also open a transaction: in one, data_version stands still.
-        cursor = self._connection.connection.cursor()
+        cursor = self._driver.cursor()
         try:
             cursor.execute(statement, values)
-            return cursor.fetchall()
+            rows: Sequence[Sequence[Any]] = cursor.fetchall()
+            return rows
         finally:
             cursor.close()
 

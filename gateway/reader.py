@@ -55,6 +55,19 @@ class News(msgspec.Struct, frozen=True):
     answers: tuple[tuple[bytes, Grants | None], ...] = ()
     unanswered: tuple[bytes, ...] = ()
 
+    @property
+    def is_none(self) -> bool:
+        """Whether it says no more than that the key store is there."""
+        return not (
+            self.away
+            or self.everything
+            or self.new_keys
+            or self.changed
+            or self.answers
+            or self.unanswered
+            or self.denials is not None
+        )
+
 
 class Reader:
     """Follows the key store and looks keys up, in a thread of its own.

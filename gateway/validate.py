@@ -53,13 +53,22 @@ class Validator:
         """What is refused although it is genuine."""
         self._heard_ns: int | None = None
         self._ready: asyncio.Event | None = None
+        # written by the reader's thread, and by the loop's
+        self._delivered = self._taken = 0
 
     def start(self) -> None:
         """Begin to follow the key store, on the running loop."""
         loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
 
+        self._delivered = self._taken = 0
+
         def deliver(news: News) -> None:
+            if news.is_none and self._delivered == self._taken:
+                # All that was delivered is taken in: the loop need not be woken for this.
+                self._heard_ns = news.heard_ns
+                return
+            self._delivered += 1
             with suppress(RuntimeError):  # the loop was closed without telling us
                 loop.call_soon_threadsafe(self._take, news)
 
@@ -145,6 +154,12 @@ class Validator:
 
     def _take(self, news: News) -> None:
         """Bring what is held up to date; changes first, then the look-ups made after them."""
+        try:
+            self._take_in(news)
+        finally:
+            self._taken += 1
+
+    def _take_in(self, news: News) -> None:
         for digest in news.unanswered:
             self._land(digest, UNAVAILABLE)
         if news.away:
