@@ -17,9 +17,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from keystore.store import KeyStore
 from load import Server, fill, load, lockout, rss, secrets, serving, under_load, wrk
 from peers import caddy, nginx_asking, nginx_map
+
+from keystore.store import KeyStore
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
