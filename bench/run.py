@@ -39,6 +39,8 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
         Bench("pipeline", "Replay and watch, end to end", ("pipeline/speed.py",)),
         Bench("imports", "Taking over a million keys", ("keystore/imports.py",)),
         Bench("feed", "From a change of a key to a follower", ("keystore/feed.py",)),
+        Bench("peers", "Beside a roll-up in pandas", ("pipeline/peers.py",)),
+        Bench("memory", "Memory over a long stream", ("pipeline/memory.py", "--lines", "5000000")),
         Bench("detect", "Detectors alone", ("detect/speed.py",)),
         Bench(
             "anomaly",

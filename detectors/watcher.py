@@ -166,6 +166,11 @@ class Watcher:
         changes = self._changes(events, changed)
         return Step(tuple(alerts), len(batch), late, self._told(), taught, changes)
 
+    @property
+    def profiles(self) -> int:
+        """How many profiles are in memory."""
+        return len(self._arena)
+
     def _make_room(self) -> None:
         """Let go of profiles, which the database has by now, if too many are in memory."""
         gone = self._arena.make_room(self._settings.profiles_in_memory, self._store.is_whole)

@@ -107,6 +107,14 @@ class WatchSettings(_Table, frozen=True):
             "negative for later"
         ),
     ] = {}
+    profiles_in_memory: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            description="keys whose profiles are held in memory, 4 KB each; those used longest "
+            "ago wait in the database",
+        ),
+    ] = 1_000_000
     model: Annotated[
         str, Meta(description="model of sessions, from `keywatch model train`; empty for none")
     ] = ""

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from actions.background import Background, running
 from detectors.watcher import Watcher
+from detectors.watcher import WatchSettings as DetectorSettings
 from keystore.meter import Meter
 from keywatch import wiring
 from keywatch.carrying import carrying
@@ -175,7 +176,8 @@ class Watch:
         respond = wiring.responder(
             self._policy, self._enabled, book.known_key, lambda _: time.time()
         )
-        watcher = Watcher(self._engine, self._geo, forest=self._forest)
+        memory = DetectorSettings(profiles_in_memory=self._settings.watch.profiles_in_memory)
+        watcher = Watcher(self._engine, self._geo, memory, forest=self._forest)
         meter = Meter(time.time, book.ours)
         return Pipeline(self._engine, watcher, self._clean, book, respond, time.time, meter=meter)
 
