@@ -78,6 +78,7 @@ class Reader:
         ticks: nanoseconds that never go back.
         clock: epoch seconds; denials end by it.
         remote: what several gateways read together; None for nothing.
+        redis: URL of the Redis by which changes are announced; empty for none.
     """
 
     def __init__(
@@ -87,8 +88,9 @@ class Reader:
         ticks: Ticks = time.monotonic_ns,
         clock: Clock = time.time,
         remote: "RemoteCache | None" = None,
+        redis: str = "",
     ) -> None:
-        self._remote = remote
+        self._remote, self._redis = remote, redis
         self._engine, self._poll_s, self._ticks, self._clock = engine, poll_s, ticks, clock
         self._questions: SimpleQueue[Question | None] = SimpleQueue()
         self._stopped = Event()
@@ -118,7 +120,7 @@ class Reader:
 
     def _run(self, deliver: Callable[[News], None]) -> None:
         # Whoever writes rings; the feed is looked at every `poll_s` all the same.
-        with hearing(self._engine, lambda: self._questions.put(None)):
+        with hearing(self._engine, lambda: self._questions.put(None), self._redis):
             while not self._stopped.is_set():
                 deliver(self._round(self._waiting()))
         self._close()

@@ -19,6 +19,7 @@ from vocabulary.errors import ConfigError, ServiceError
 CHANNEL = "keywatch_changes"
 _PATIENCE_S = 0.5
 _RETRY_S = 1.0
+_CONNECT_S = 0.2
 _log = logging.getLogger(__name__)
 
 _wakes: dict[str, list[Callable[[], None]]] = {}
@@ -39,7 +40,14 @@ def ringing_redis(engine: Engine, url: str) -> Iterator[None]:
     """Have changes of this database announced by Redis too, as long as this lasts.
 
     A Redis that is away holds nobody up: followers look by themselves.
+
+    Args:
+        engine: of the database that is written to.
+        url: empty for no Redis.
     """
+    if not url:
+        yield
+        return
     client = _redis(url)
     place = _place(engine)
     with _lock:
@@ -131,10 +139,17 @@ def _again(wait: Callable[[], Any], stop: Event) -> None:
 def _redis(url: str) -> Any:  # noqa: ANN401
     try:
         import redis  # noqa: PLC0415  (an extra)
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
     except ModuleNotFoundError:
         raise ConfigError("redis is not installed", remedy="install keywatch[redis]") from None
     try:
-        return redis.Redis.from_url(url, socket_timeout=_RETRY_S, socket_connect_timeout=_RETRY_S)
+        return redis.Redis.from_url(
+            url,
+            socket_timeout=_RETRY_S,
+            socket_connect_timeout=_CONNECT_S,
+            retry=Retry(NoBackoff(), 0),
+        )
     except ValueError:
         raise ServiceError("this is no address of a Redis", remedy="redis://…") from None
 

@@ -204,7 +204,7 @@ class GatewaySettings(_Table, frozen=True):
     redis: Annotated[
         str,
         Meta(
-            description="URL of a Redis by which several gateways share limits and look-ups",
+            description="URL of a Redis: gateways share limits and look-ups, hear of changes",
             extra={"secret": True},
         ),
     ] = ""

@@ -27,8 +27,13 @@ def engine(ctx: click.Context, *, create: bool = True) -> "Engine":
     """Open the configured database until the command ends."""
     from database.transaction import open_database
 
-    opened = open_database(settings(ctx).database, create=create)
+    configured = settings(ctx)
+    opened = open_database(configured.database, create=create)
     ctx.call_on_close(opened.dispose)
+    if configured.gateway.redis:
+        from keystore.bells import ringing_redis
+
+        ctx.with_resource(ringing_redis(opened, configured.gateway.redis))
     return opened
 
 

@@ -104,7 +104,8 @@ def _reader(chosen: "Settings", engine: "Engine") -> "Reader":
         return Reader(engine)
     from gateway.remote import RemoteCache
 
-    return Reader(engine, remote=RemoteCache(chosen.gateway.redis, shown(chosen.database)))
+    redis = chosen.gateway.redis
+    return Reader(engine, remote=RemoteCache(redis, shown(chosen.database)), redis=redis)
 
 
 def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":

@@ -114,3 +114,19 @@ def test_a_redis_that_is_away_holds_nobody_up(tmp_path, redis_service):
     assert store.get(key.id) == key
     redis_service.start()
     store.engine.dispose()
+
+
+@pytest.mark.service
+def test_the_command_line_rings_by_the_configured_redis(tmp_path, redis_url):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    engine, rang = open_database(url), Event()
+    environ = {"PYTHONPATH": str(ROOT), "KEYWATCH_DATABASE": url}
+    with bells.hearing(engine, rang.set, redis_url):
+        assert rang.wait(PATIENCE_S)
+        rang.clear()
+        for redis in ("redis://127.0.0.1:9", redis_url):
+            command = [sys.executable, "-m", "keywatch", "keys", "create"]
+            environ["KEYWATCH_GATEWAY_REDIS"] = redis
+            subprocess.run(command, cwd=tmp_path, env=environ, check=True, capture_output=True)
+            assert rang.wait(PATIENCE_S if redis == redis_url else 0) == (redis == redis_url)
+    engine.dispose()
