@@ -15,6 +15,7 @@ _KINDS = {
     "generic-command-option": "option",
     "generic-basic-credentials": "header",
     "generic-bearer-token": "header",
+    "http-basic-authorization": "header",
     "generic-one-time-password-seed": "seed",
 }
 _PROVIDERS = {"connection-strings": "url", "command-line": "command", "netrc": "command"}

@@ -13,12 +13,13 @@ from functools import lru_cache
 from scanner.candidate import Candidate
 from scanner.entropy import shannon
 from scanner.features import features
+from scanner.gap import compared, means_another, speaks
 from scanner.place import NOWHERE, Place, place_of
 from scanner.trees import shipped
-from scanner.wording import BAD_NAME, IDENTITY, NAME_KINDS
+from scanner.wording import BAD_NAME, IDENTITY, NAME_KINDS, STOCK
 from vocabulary.finding import Confidence
 
-WEIGHED = frozenset({"generic", "connection-strings", "command-line", "netrc"})
+WEIGHED = frozenset({"generic", "connection-strings", "command-line", "netrc", "http"})
 """Providers whose rules know where a secret stands, not what it looks like."""
 
 _LEVELS = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
@@ -32,6 +33,9 @@ _PUBLIC = re.compile(
     r"^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2|sha\d{1,3}[-:]|https?://[^@]*$|data:)"
     r"|^-----BEGIN (?:PUBLIC|CERT)"
 )
+_PUBLISHED = re.compile(r"^wJalrXUtnFEMI|^(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[^0-9A-Za-z]*$")
+"""The example of a key in AWS' documentation, and what every session token begins with."""
+_NO_PASSWORD = re.compile(r"\b(?:mysql|mariadb)\w*\b[^|;]*\s-p\s+\Z")  # -p asks, a database follows
 _FOREIGN_LETTERS = re.compile(r"[^\x00-\x7f]")
 _LABEL = re.compile(
     r"(?i)(?:^|[_.-])(?:label|title|msg|message|placeholder|hint|tooltip|description|caption|prompt)(?:[_.-]|$)"
@@ -39,6 +43,24 @@ _LABEL = re.compile(
 )
 _INDEX = re.compile(r"[\w\]]\[\\{0,2}[\"']\Z")
 _PROSE = re.compile(r"(?i)\bpass (?:[a-z]+ ){0,6}(?::\w+:)?[\"'`]{1,2}\Z")  # the verb
+_STATES = frozenset(
+    """enable enabled disable disabled always never present absent inherit required optional auto
+    auto-generate autogenerate generate on_create on-create default automatic manual prompt ask
+    plain plaintext cleartext encrypted basic""".split()
+)
+"""What settings are set to, beside a name that holds a word of secrets."""
+_NO_VALUE = re.compile(
+    r"^(?:npm:|v)?[~^<>=]{0,2}\d+\.\d+(?:\.\d+)?(?:[-+.][\w.]{1,20})?$|^-?0[xX][0-9a-fA-F]{1,8}$"
+    r"|^(?:application|text|image|audio|video|multipart|font)/[\w.+-]+$|^[\w.]{1,30}[<>]=?\d"
+    r"|^(?:file|hkps?|ldaps?|wss?|git|s3|gs|urn|arn):[^@]*$|^:[a-z-]+\)?$"
+    r"|^[A-Za-z]+(?:[_-][A-Za-z]+)*[_-]$|^\d+\.(?:second|minute|hour|day|week|month|year)s?$"
+)
+"""Versions, numbers in code, media types, conditions, addresses, keywords, prefixes."""
+_ELEMENT = re.compile(r"[A-Za-z_][\w.]*\[[\w\"':.$]*\]?$")
+_FILE_NAME = re.compile(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|txt)$")
+_SWITCH = re.compile(
+    r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require)-|recv-keys?$"
+)
 _FEW = 5  # of a UUID's eight groups: the rest repeats
 _BARE = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*[;,]?")
 _STANDS_FOR_HEX = re.compile(
@@ -73,11 +95,15 @@ def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911  (one a kind o
     value = candidate.value
     if _REFUSED.search(value) or _PUBLIC.search(value) or len(set(value)) == 1:
         return True
+    if _PUBLISHED.search(value) or _NO_PASSWORD.search(candidate.before):
+        return True
     if len(_FOREIGN_LETTERS.findall(value)) > 1 or _STANDS_FOR_HEX.search(value):
         return True
     if candidate.after[:1] == "{":
         return True  # goes on with a field
     if candidate.quote == "`" and " " in value:
+        return True
+    if candidate.kind in ("assignment", "option") and _is_none(candidate):
         return True
     if _INDEX.search(candidate.before) or _PROSE.search(candidate.before):
         return True
@@ -94,11 +120,29 @@ def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911  (one a kind o
         return True
     if candidate.kind == "uuid":
         return len(set(value.lower()) - {"-"}) <= _ALIKE or _counts_up(value)
-    if candidate.kind == "header" and value.isalpha() and value.islower():
+    if candidate.kind == "header" and (bare := value.rstrip(".,;:")).isalpha() and bare.islower():
         return True
     if candidate.kind == "header" and candidate.before.rstrip().lower().endswith("basic"):
         return not _user_and_password(value)
     return candidate.name != "" and value.lower() == candidate.name.lower()
+
+
+def _is_none(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of none)
+    """Say whether what stands beside a name of secrets is a setting, or nothing of it."""
+    value, name = candidate.value, candidate.name
+    if value.lower() in _STATES or _NO_VALUE.search(value):
+        return True
+    if _FILE_NAME.search(name) or (candidate.kind == "option" and _SWITCH.search(name)):
+        return True
+    if value.endswith(":") and candidate.after[:1] in ('"', "`"):
+        return True  # a tag of a field: `json:"password"`
+    if not candidate.quote and _ELEMENT.match(value):
+        return True
+    if name == "PWD" or (name.lower() == "pwd" and ("/" in value or value[:1] in ".~")):
+        return True  # the working directory
+    if _machine_made(value):
+        return False
+    return speaks(candidate) or means_another(candidate)
 
 
 @lru_cache(maxsize=4096)
@@ -150,14 +194,14 @@ def _scored(candidate: Candidate, probability: float, place: Place) -> Score:
         return Score(None, probability)
     levels = shipped().levels
     reached = sum(probability >= level for level in levels)
-    if candidate.kind in _CERTAIN and probability >= levels[0]:
+    if _is_certain(candidate) and probability >= levels[0]:
         reached = len(levels)
     reached = min(reached, _most(candidate, place))
     confidence = _LEVELS[reached - 1] if reached else None
     return Score(confidence, probability, tuple(_reasons(candidate, probability, place)))
 
 
-def _most(candidate: Candidate, place: Place) -> int:
+def _most(candidate: Candidate, place: Place) -> int:  # noqa: PLR0911  (one a doubt)
     """Return the highest level that a candidate may reach: 1 low, 2 medium, 3 high.
 
     The labels that trees learn from count fixtures of tests and every UUID; a person who did not
@@ -168,26 +212,38 @@ def _most(candidate: Candidate, place: Place) -> int:
         return 2 if _names_a_secret(candidate.name) and not place.among_tests else 1
     if candidate.kind == "assignment" and not _names_a_secret(candidate.name):
         return 1
+    if _CONTROL.search(candidate.before[-_NEAR:] + candidate.after[:_NEAR]):
+        return 1  # within a program or a picture
+    if candidate.kind == "header" and _is_example_login(candidate.value):
+        return 1
     if place.among_examples or _FORGERY.search(candidate.name):
         return 1
-    if not made and _COMMENT.match(candidate.before):
+    if not made and (_COMMENT.match(candidate.before) or compared(candidate)):
         return 1
     if place.among_tests:
         return 2 if made else 1
     return 3 if made or _strong(candidate.value) else 2
 
 
+def _is_certain(candidate: Candidate) -> bool:
+    """Say whether a password stands there for sure; the question is only what it is worth."""
+    basic = candidate.kind == "header" and candidate.before.rstrip().lower().endswith("basic")
+    return basic or candidate.kind in _CERTAIN
+
+
 def _is_reference(candidate: Candidate) -> bool:
-    """Say whether a value is a bare word behind `=` or `:`, which in code names something."""
+    """Say whether a value is a bare word behind `=` or `:`, or an argument: a name in code."""
     return (
         candidate.kind == "assignment"
         and not candidate.quote
         and _BARE.fullmatch(candidate.value) is not None
-        and _ASSIGNED.search(candidate.before) is not None
+        and (_ASSIGNED.search(candidate.before) is not None or candidate.after[:1] in (",", ")"))
     )
 
 
 _FORGERY = re.compile(r"(?i)csrf|xsrf|authenticity|antiforgery|nonce|page_?token|continuation")
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
+_NEAR = 40
 _COMMENT = re.compile(r"\s*(?://|#|/?\*|--|<!--)")
 _CERTAIN = ("url", "command", "sql")
 """Kinds in which a password stands for sure; the question is only whether it is a placeholder."""
@@ -241,9 +297,18 @@ _TYPED = ("0123456", "1234567", "abcdef0")
 
 
 def _user_and_password(value: str) -> bool:
-    try:
-        raw = b64decode(value + "=" * (-len(value) % 4), validate=True)
-    except (NotBase64, ValueError):
-        return False
-    text = raw.decode("utf-8", "replace")
+    text = _decoded(value)
     return ":" in text[1:] and text.isprintable() and "\ufffd" not in text
+
+
+def _is_example_login(value: str) -> bool:
+    """Say whether Basic authorization holds a password that is a word for one: `user:password`."""
+    password = _decoded(value).partition(":")[2]
+    return password.lower() in STOCK or "password" in password.lower()
+
+
+def _decoded(value: str) -> str:
+    try:
+        return b64decode(value + "=" * (-len(value) % 4), validate=True).decode("utf-8", "replace")
+    except (NotBase64, ValueError):
+        return ""

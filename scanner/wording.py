@@ -5,10 +5,20 @@ import re
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 NAME_KINDS = (
-    ("password", re.compile(r"(?i)pass(?!ive|enger|port\b|age|ing|ed|es)|pwd|\bpw|[_-]pw|psw|PW")),
+    (
+        "password",
+        re.compile(
+            r"(?i)(?<!by)(?<!com)(?<!tres)(?<!sur)pass(?!ive|enger|port\b|age|ing|ed|es|_?through)|pwd|\bpw(?!n)|[_-]pw(?!n)|psw|PW(?!N)"
+        ),
+    ),
     ("secret", re.compile(r"(?i)secret")),
     ("token", re.compile(r"(?i)token|jwt|bearer")),
-    ("key", re.compile(r"(?i)key(?!word|board|s?pace|code|frame|map|bind|up\b|down\b|press)")),
+    (
+        "key",
+        re.compile(
+            r"(?i)key(?!word|board|server|system|s?pace|code|frame|map|bind|up\b|down\b|press)"
+        ),
+    ),
     ("auth", re.compile(r"(?i)auth(?!or(?!i))")),
     ("credential", re.compile(r"(?i)cred(?!it)")),
     ("nonce", re.compile(r"(?i)nonce")),
@@ -29,7 +39,8 @@ BAD_NAME = re.compile(
     r"|param|params|header|format|version|expir\w*|expires|ttl|timeout|interval|mode|status|state|enabled|required|strength|reset|forgot\w*"
     r"|change|hash|hashed|digest|algorithm|alg|cipher|bits|class|method|func|callback|handler|provider|service|manager|factory|builder"
     r"|store|ring|bucket|arn|region|event|command|cmd|option|flag|env|var|variable|attr|attribute|property|selector|element|style|color|image|icon"
-    r"|scope|scopes|realm|issuer|audience|model|table|schema|query|code|desc|description|info|test|code|position|range|group|list|map|set|ref)s?$"
+    r"|scope|scopes|realm|issuer|audience|model|table|schema|query|code|desc|description|info|test|code|position|range|group|list|map|set|ref"
+    r"|time|date|usage|through|checksum|sha\d{1,3}|md5sum|server|system|last_?(?:eight|four|\d+)|hotkey|accesskey|bypass)s?$"
     r"|public|pub[_-]?key|keyword|primary|foreign|sort|partition|cache|index|fingerprint|csrf|xsrf|tokeni[sz]e|author\b|authors?\b"
 )
 """Names that say that the value describes, points to or counts something."""

@@ -32,6 +32,16 @@ def kingfisher(root: Path) -> list[Span] | None:
     return [(_below(f["path"], root), f["line"], f["line"]) for f in found if "line" in f]
 
 
+def gitleaks(root: Path) -> list[Span] | None:
+    """Run gitleaks (Go module github.com/zricethezav/gitleaks/v8)."""
+    report = _reported(root, ["gitleaks", "dir", ".", "--no-banner", "--exit-code", "0",
+                              "--report-format", "json", "--report-path"])  # fmt: skip
+    if report is None:
+        return None
+    found = json.loads(report or "[]")
+    return [(_below(f["File"], root), f["StartLine"], f["EndLine"]) for f in found]
+
+
 def detect_secrets(root: Path) -> list[Span] | None:
     """Run detect-secrets (PyPI)."""
     if shutil.which("detect-secrets") is None:
@@ -50,6 +60,7 @@ def detect_secrets(root: Path) -> list[Span] | None:
 
 PEERS: dict[str, Callable[[Path], list[Span] | None]] = {
     "betterleaks": betterleaks,
+    "gitleaks": gitleaks,
     "Kingfisher": kingfisher,
     "detect-secrets": detect_secrets,
 }

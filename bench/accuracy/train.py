@@ -40,7 +40,7 @@ SEED = 20250301
 TREES, DEPTH, RATE, LEAST, SAMPLE = 80, 4, 0.15, 25, 0.7
 MEDIUM, HIGH = 0.95, 0.975
 """Precision on unseen repositories from which a candidate is of medium and of high confidence."""
-OTHERS = 1.25
+OTHERS = 1.5
 """How many false candidates stand for one: whole files hold more of them than labelled lines."""
 KEPT = 0.995
 """Share of the true candidates of low confidence that survive without a path."""

@@ -17,11 +17,19 @@ from scanner.trees import WEIGHTS, shipped
 from vocabulary.finding import Confidence
 
 
+@pytest.fixture(autouse=True, scope="module")
+def own_cache(tmp_path_factory):
+    """Rules are compiled once for all tests here, and nothing is left behind."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def found(tmp_path, text, name="app/settings.py"):
     file = tmp_path / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(expand(text, "classify"))
-    return list(scan(file, ScanOptions(confidence=Confidence.LOW, cache=False)))
+    return list(scan(file, ScanOptions(confidence=Confidence.LOW)))
 
 
 SHOWN = [
@@ -42,6 +50,9 @@ SHOWN = [
     ("otp.rb", "otp = ROTP::TOTP.new('{base32:32}')\n"),
     ("tests/test_x.py", 'password = "{letters:7}{digits:2}"\n'),
     ("data.json", '"id": "{uuid}"\n'),
+    ("app.js", "const secret = process.env.SECRET || '{base62:24}';\n"),
+    ("app.py", 'user.set_password("{lower:6}{digits:4}")\n'),
+    ("deploy.md", 'The password is "{lower:7}{digits:3}".\n'),
 ]
 
 
@@ -68,6 +79,31 @@ HIDDEN = [
     ("a.py", 'key = "00000000-0000-0000-0000-000000000000"\n'),
     ("a.py", 'secret = "deadbeefdeadbeefdeadbeefdeadbeef"\n'),
     ("i18n/de.json", '"password": "Kennwort"\n'),
+    ("a.py", "if ping_pass and state == 'absent':\n"),
+    ("a.js", 'if (e.type === "password" || t === "textarea") focus();\n'),
+    ("a.py", 'password = password.encode("latin1")\n'),
+    ("a.py", 'value = key.startswith("zbx_trigger")\n'),
+    ("a.py", 'token = vault.get_secret("deployment-production")\n'),
+    ("a.go", 'Password string `validate:"min=8"`\n'),
+    ("yarn.lock", '"@acme/password": "npm:^4.0.23"\n'),
+    ("a.md", "The password to the 'enable' command is kept elsewhere.\n"),
+    ("a.md", "- --password parameter passed to svn.\n"),
+    ("a.yml", "secrets: inherit\n"),
+    ("a.yml", '"mac-auth-bypass": "disable"\n'),
+    ("BOTMETA.yml", "$modules/win_password.py: rickmendes\n"),
+    ("a.py", "password = cred[3]\n"),
+    ("a.rb", "config.reset_password_within = 6.hours\n"),
+    ("a.sh", "gpg --recv-key B0B5E88696AFE6CB\n"),
+    ("a.sh", 'docker run -v "$PWD:/home/app"\n'),
+    ("a.go", "SIOCSLIFTOKEN = -0x7f879679\n"),
+    ("a.sh", "mysql -u root -p shop\n"),
+    ("a.py", "password = config.get('acme', 'ACME_PASSWORD')\n"),
+    ("a.py", "module.exit_json(win_password=decrypted, changed=True)\n"),
+    ("a.toml", 'keywords = ["secret-' + 'token:acme_"]\n'),
+    ("a.sh", "AWS_SECRET_ACCESS_KEY=" + "wJalrXUtn" + "FEMI\n"),
+    ("a.sh", "# What the project must pass: installs what the tests need.\n"),
+    ("a.toml", 'about = "Have I Been Pwned: breach search"\n'),
+    ("a.md", "// Server requires Bearer authentication. This client will not try.\n"),
 ]
 
 

@@ -1,0 +1,66 @@
+"""What stands between a name and a value: an assignment, a comparison or a sentence."""
+
+import re
+
+from scanner.candidate import Candidate
+
+_OPERATOR = re.compile(r"[:=>(\[{|]|<-")
+_WORDS = re.compile(r"[A-Za-z]{2,}")
+_JOINS = frozenset(
+    """to for of in as with by at from on are must should will when that has not may can if than
+    into per via was were be been using between before after handling and or needs until""".split()
+)
+_ANOTHER = re.compile(r"(?:\b(?:and|or)\b|&&|\|\|)\s*[A-Za-z_(!]|\)\s*\?")
+_TAG = re.compile(r"`\w+:\"\Z|\b(?:validate|binding|json|yaml|xml|form|gorm|db):\\?[\"'`]\Z")
+_COMPARED = re.compile(r"[=!]==?\s*[brfu]?[\"'`]?\Z")
+_QUOTED_OPERAND = re.compile(r"[=!]==?\s*[\"'`]\Z")
+_ASKED = re.compile(
+    r"(?i)(?:^|[._])(?:get|delete|del|remove|has|find|fetch|read|load|lookup|exists?|check|list|"
+    r"require|request|pop|unset|clear|expect|parse|validate)(?:_?\w{0,40})\Z"
+)
+_LOOKED_UP = re.compile(
+    r"(?i)\b(?:config|conf|cfg|settings|parser|cp|env|environ)\w{0,20}\.(?:get\w{0,20}|fetch)\([^()]{0,80}[\"'`]\Z"
+)
+_CALL = re.compile(r"([\w.]{1,60})\(\s*[brfu]{0,2}[\"'`]?\Z")
+_METHOD = re.compile(
+    r"(?i)\.(?:encode|decode|startswith|endswith|includes?|indexof|match|split|replace|test|for|"
+    r"join|format|equals|contains|strip|get|attr|prop|find|query\w*|has\w*)\Z"
+)
+_GOES_ON = re.compile(r"[.,]? [a-z]{2,}(?: [a-z]{2,}|[.,;:!?]|$)")
+
+
+def gap_of(candidate: Candidate) -> str:
+    """Return the text between the name and the value; empty where the name is not on the line."""
+    at = candidate.before.rfind(candidate.name) if candidate.name else -1
+    return candidate.before[at + len(candidate.name) :] if at >= 0 else ""
+
+
+def speaks(candidate: Candidate) -> bool:
+    """Say whether name and value stand in a sentence, where nothing is assigned."""
+    gap = gap_of(candidate)
+    words = [word.lower() for word in _WORDS.findall(gap)]
+    if words and not _OPERATOR.search(gap):
+        return len(words) > 1 or words[0] in _JOINS
+    plain = candidate.value.isalpha() and candidate.value.islower()
+    return plain and not candidate.quote and _GOES_ON.match(candidate.after) is not None
+
+
+def means_another(candidate: Candidate) -> bool:
+    """Say whether the value belongs to something else that stands between it and the name.
+
+    `if key and state == "absent"`, `type === "password" || tag === "textarea"`, a tag of a field of
+    a struct, an argument by which a secret is asked for: `get_secret("name")`.
+    """
+    gap = gap_of(candidate)
+    if any(shape.search(candidate.before) for shape in (_TAG, _LOOKED_UP)) or _ANOTHER.search(gap):
+        return True
+    head = candidate.before[: len(candidate.before) - len(gap) - len(candidate.name)]
+    if _QUOTED_OPERAND.search(head) and re.match(r"[\"'`]", gap):
+        return True
+    called = _CALL.search(candidate.before)
+    return called is not None and bool(_ASKED.search(called[1]) or _METHOD.search(called[1]))
+
+
+def compared(candidate: Candidate) -> bool:
+    """Say whether the value is what something is compared with, rather than set to."""
+    return _COMPARED.search(candidate.before) is not None
