@@ -51,9 +51,10 @@ def endpoints(day: Round, new_network: Flags) -> Evidence:
 def refusals(day: Round) -> Evidence:
     """Return the evidence of answers 403 within an hour."""
     n = _in_an_hour(day, "refused", day.status == FORBIDDEN)
-    x = np.log1p(n.astype(np.float64))
+    own = n / day.crowd[:, 1]
+    x = np.log1p(own)
     e = calibration.scale(day.rows, "denied").surprise(day.row, x)
-    e = np.where((day.status == FORBIDDEN) & (n >= LEAST_REFUSED), e, 0.0)
+    e = np.where((day.status == FORBIDDEN) & (own >= LEAST_REFUSED), e, 0.0)
     _remember(day, "denied", x)
     return evidence(e, Reason.REFUSED, n.astype(np.float64), np.zeros(len(n)))
 

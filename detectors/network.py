@@ -65,6 +65,9 @@ def _weighed(day: Round, seen: dict[str, Seen], new: Flags) -> Evidence:
     quiet = ~stranger & (~overlap | alike) & (swarm <= FEW)
     e = np.where(quiet, np.minimum(known, EXPLAINED), known + client)
     e = e + SWARM * np.maximum(swarm - FEW, 0)
+    # On a key's first day every network is new: only what is new in kind says something.
+    first = (day.rows["mature_days"] == 0)[day.row] & ~server & ~abroad
+    e = np.where(first, np.minimum(e, EXPLAINED), e)
     half = (seen["asn"].days > 0) & (seen["asn"].days < TRUSTED_DAYS)
     e = np.where(new, e, np.where(half, 0.4 * rarity["asn"], 0.0))
     e = np.maximum(

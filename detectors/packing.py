@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 import zstandard
 
-from detectors.profile import PROFILE, VERSION, WORDS, Rows, Words, words_of
+from detectors.profile import VERSION, WORDS, Rows, Words, words_of
+from detectors.upgrade import layout, upgraded
 from vocabulary.access import Ints
 
 LEVEL = -1
@@ -38,21 +39,25 @@ def pack(key: str, row: Rows) -> bytes:
     return Packer().pack(key, row.tobytes())
 
 
-def unpack(key: str, data: bytes) -> Rows:
+def unpack(key: str, data: bytes, version: int = VERSION) -> Rows:
     """Return the row that `pack` packed, as an array of one.
 
     Raises:
-        CorruptError: when the bytes are damaged or belong to another key.
+        CorruptError: when the bytes are damaged, belong to another key, or are of a version that
+            is not known.
     """
+    kind = layout(version, VERSION)
+    if kind is None:
+        raise CorruptError(f"of version {version}, this keywatch knows {VERSION}")
     if crc32(data[4:], crc32(key.encode())).to_bytes(4, "big") != data[:4]:
         raise CorruptError("wrong checksum")
     try:
-        raw = zstandard.ZstdDecompressor().decompress(data[4:], max_output_size=PROFILE.itemsize)
+        raw = zstandard.ZstdDecompressor().decompress(data[4:], max_output_size=kind.itemsize)
     except zstandard.ZstdError as error:
         raise CorruptError("cannot be decompressed") from error
-    if len(raw) != PROFILE.itemsize:
+    if len(raw) != kind.itemsize:
         raise CorruptError("wrong length")
-    return np.frombuffer(raw, PROFILE).copy()
+    return upgraded(np.frombuffer(raw, kind).copy())
 
 
 @dataclass(frozen=True, slots=True)

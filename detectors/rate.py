@@ -35,10 +35,10 @@ EXPLAINED = 1.9
 SERVER_ERROR, LEAST_FAILED = 500, 3
 DECADE, LEAST_SPREAD = 2.83, 0.5
 """What ten times the record adds, per deviation: sqrt(SHAPE) ln 10 deviations, 1 / ln 10 each."""
-BURST_WINDOWS, IN_A_QUIET_HOUR = (1, 2), 3.3
+BURST_WINDOWS, IN_A_QUIET_HOUR, LEAST_BURST = (1, 2), 3.3, 10
 STEADY_H = 14.0
 """Active hours a day, faded, from which on a key is used all day long."""
-AT_MONTHS_TURN = (2.0, 2.0, 2.0, 6.0, 6.0)
+AT_MONTHS_TURN = (3.0, 4.0, 4.0, 6.0, 6.0)
 """By so much more is usual, in each window, on the last two days and the first of a month."""
 GROWTH = 2.0
 """By so much an alarming day may raise the key's records."""
@@ -55,7 +55,6 @@ def score(day: Round) -> Evidence:
     mean_per_h, mean_per_day = expected(day)
     failing = explained(day, counts[3])
     found: Evidence | None = None
-    crowded = day.crowd[:, 0] > 1.0
     turn = [np.where(turning(day.rows["day"])[day.row], factor, 1.0) for factor in AT_MONTHS_TURN]
     steady = (day.rows["steady"] > 0)[day.row]
     for i, (window_h, n) in enumerate(zip(WINDOWS_H, counts, strict=True)):
@@ -70,6 +69,8 @@ def score(day: Round) -> Evidence:
         most = record(day, n, i, scale.spread, steady)
         e = np.minimum(GAIN[i] * scale.surprise(day.row, z), most)
         e = np.minimum(e, CAP) + ((e >= CAP) & (n >= TENFOLD * (per_window + 0.5)))
+        # A window that has a crowd in it accuses nobody, long after the crowd has gone.
+        crowded = day.crowd[:, CROWD[i]] > CROWDED
         e = np.where(failing, np.minimum(e, EXPLAINED), e)
         e = np.where(crowded, np.minimum(e, BELOW_RECORD), e) * (n >= LEAST_REQUESTS)
         _remember(day, i, np.where(failing | crowded, 0.0, z), n)
@@ -80,7 +81,7 @@ def score(day: Round) -> Evidence:
     return found
 
 
-CROWD = (0, 0, 0, 1, 2)
+CROWD, CROWDED = (0, 0, 0, 1, 2), 1.1
 _NAMES = ("10s", "2min", "10min", "1h", "1d")
 
 
@@ -98,7 +99,7 @@ def record(day: Round, n: Ints, window: int, spread: Floats, steady: Flags) -> F
     ratio = (n - np.sqrt(n)) / np.maximum(busiest, 1.0)
     most = np.full(len(ratio), BELOW_RECORD)
     if window in BURST_WINDOWS:
-        most[steady] = IN_A_QUIET_HOUR
+        most[steady & (n >= LEAST_BURST)] = IN_A_QUIET_HOUR
     at = np.flatnonzero(ratio >= 1.0)
     beyond, row = np.log10(ratio[at]), day.row[at]
     days = np.log10(1.0 + day.rows["days"].astype(np.float64))[row]

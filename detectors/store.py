@@ -191,12 +191,10 @@ class ProfileStore:
         return True
 
     def _fill(self, rows: dict[str, Rows], key: str, version: int, data: bytes) -> str:
-        if version != VERSION:
-            return f"is of version {version}, this keywatch knows {VERSION}"
         try:
-            rows[key] = unpack(key, data)
+            rows[key] = unpack(key, data, version)
         except CorruptError as error:
-            return f"is damaged ({error})"
+            return f"cannot be read ({error})"
         return ""
 
     def _give_up(self, key: str, why: str) -> None:

@@ -71,6 +71,10 @@ _FEATURES = (
     ("pace", "{:.0%} within a second of the last"),
     ("time", "an hour rare for this key ({:.1f})"),
 )
+REASONS_KNOWN = frozenset(map(int, Reason)) | frozenset(
+    range(SESSION, SESSION + len(SESSION_FEATURES) ** 2)
+)
+"""Every reason that there are words for."""
 _LOGARITHMS = frozenset(
     SESSION_FEATURES.index(name)
     for name in ("requests", "endpoints", "objects", "networks", "refused", "size")

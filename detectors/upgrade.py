@@ -1,0 +1,29 @@
+"""Rows of older versions, brought to what PROFILE is now.
+
+Whoever changes PROFILE raises VERSION and puts the layout that was there before into LAYOUTS. What
+both have keeps its value; what is new begins as in a key that was never seen. Rows of versions that
+are not listed, newer ones above all, are not read.
+"""
+
+import numpy as np
+
+from detectors.profile import PROFILE, Rows, blank
+
+LAYOUTS: dict[int, np.dtype[np.void]] = {}
+"""Version → layout, of released versions."""
+
+
+def layout(version: int, current: int) -> np.dtype[np.void] | None:
+    """Return the layout of rows of a version; None when it is not known."""
+    return PROFILE if version == current else LAYOUTS.get(version)
+
+
+def upgraded(old: Rows) -> Rows:
+    """Return rows of any known layout as rows of PROFILE."""
+    if old.dtype == PROFILE:
+        return old
+    new = blank(len(old))
+    for name in set(PROFILE.names or ()) & set(old.dtype.names or ()):
+        if new[name].shape == old[name].shape:
+            new[name] = old[name]
+    return new
