@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from keystore.adapters import Adapter, Foreign, Options, cannot, missing
+from keystore.adapters._index import Index
 from vocabulary.credential import Credential
 from vocabulary.errors import ConfigError, ServiceError
 
@@ -27,7 +28,7 @@ class Aws:
 
     def __init__(self, iam: Any, gateway: Any, where: str) -> None:  # noqa: ANN401  (boto3)
         self._iam, self._gateway, self._where = iam, gateway, where
-        self._ids: dict[str, str] = {}
+        self._index = Index(self._api_keys)
 
     def find(self, credential: Credential) -> Foreign | None:
         """Return the access key of this public id, or API Gateway's key of this hash."""
@@ -71,18 +72,19 @@ class Aws:
         return str(said.get("UserName") or "")
 
     def _api_key(self, wanted: str) -> Foreign | None:
-        if wanted not in self._ids:
-            pages = self._gateway.get_paginator("get_api_keys").paginate(includeValues=True)
-            self._ids = {
-                sha256(key["value"].encode()).hexdigest(): key["id"]
-                for page in pages
-                for key in page["items"]
-            }
-        key_id = self._ids.get(wanted)
+        key_id = self._index.place(wanted)
         if key_id is None:
             return None
         key = self._gateway.get_api_key(apiKey=key_id)
         return Foreign(_API + key_id, bool(key.get("enabled")), name=str(key.get("name") or ""))
+
+    def _api_keys(self) -> dict[str, str]:
+        pages = self._gateway.get_paginator("get_api_keys").paginate(includeValues=True)
+        return {
+            sha256(key["value"].encode()).hexdigest(): key["id"]
+            for page in pages
+            for key in page["items"]
+        }
 
     def _switch(self, key_id: str, *, on: bool) -> None:
         kind, name = key_id[: len(_IAM)], key_id[len(_IAM) :]

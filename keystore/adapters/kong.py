@@ -9,10 +9,12 @@ boat, which for a leak is what one wants.
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
 from keystore.adapters import Adapter, Foreign, Options, missing, needed
+from keystore.adapters._index import Index
 from keystore.web import Answer, Site, segment
 from vocabulary.credential import Credential
 from vocabulary.errors import ServiceError
@@ -33,19 +35,15 @@ class Kong:
 
     def __init__(self, site: Site, where: str) -> None:
         self._site, self._where = site, where
-        self._ids: dict[str, str] = {}
+        self._index = Index(self._all)
 
     def find(self, credential: Credential) -> Foreign | None:
         """Return the key of a credential; Kong's keys are hashed as they come, and not kept."""
-        if credential.sha256 not in self._ids:
-            self._ids = {
-                sha256(each["key"].encode()).hexdigest(): each["id"]
-                for each in self._pages("/key-auths")
-            }
-        key_id = self._ids.get(credential.sha256)
+        key_id = self._index.place(credential.sha256)
         found = self._get(f"/key-auths{segment(key_id)}") if key_id else None
-        if found is None or sha256(found["key"].encode()).hexdigest() != credential.sha256:
-            self._ids.pop(credential.sha256, None)
+        if found is None or _hash(found) != credential.sha256:
+            if key_id:
+                self._index.forget(credential.sha256)
             return None
         consumer = self._get(f"/consumers{segment(found['consumer']['id'])}") or {}
         stopped = _STOPPED in self._ours(found["consumer"]["id"])
@@ -67,6 +65,9 @@ class Kong:
         consumer = self._consumer(key_id)
         for plugin_id in self._ours(consumer).values():
             self._ask("DELETE", f"/plugins{segment(plugin_id)}")
+
+    def _all(self) -> dict[str, str]:
+        return {_hash(each): each["id"] for each in self._pages("/key-auths")}
 
     def _put(self, key_id: str, plugin: str, config: dict[str, Any]) -> None:
         consumer = self._consumer(key_id)
@@ -93,7 +94,7 @@ class Kong:
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         offset = ""
         while True:
-            more = f"&offset={offset}" if offset else ""
+            more = f"&offset={quote(offset, safe='')}" if offset else ""
             page = self._get(f"{path}?size={_PAGE}{more}") or {}
             yield from page.get("data", ())
             offset = page.get("offset") or ""
@@ -115,6 +116,10 @@ class Kong:
         body = msgspec.json.encode(said) if said else b""
         headers = {"Content-Type": "application/json"} if said else {}
         return self._site.ask(method, path, body, headers)
+
+
+def _hash(found: dict[str, Any]) -> str:
+    return sha256(str(found["key"]).encode()).hexdigest()
 
 
 def make(options: Options) -> Adapter:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from keystore.adapters import Adapter, Foreign, Options, cannot, missing, needed
+from keystore.adapters._index import Index
 from keystore.web import Answer, Site
 from vocabulary.credential import Credential
 from vocabulary.errors import ServiceError
@@ -34,7 +35,7 @@ class Vault:
     def __init__(self, site: Site, mount: str, path: str, where: str) -> None:
         self._site, self._mount, self._path = site, mount.strip("/"), path.strip("/")
         self._where = where
-        self._places: dict[str, str] = {}
+        self._index = Index(self._all)
 
     def find(self, credential: Credential) -> Foreign | None:
         """Return the token of an accessor, or the place whose value is the credential's.
@@ -46,18 +47,12 @@ class Vault:
             if said:
                 name = str(said.get("display_name") or "")
                 return Foreign(_ACCESSOR + credential.public_id, True, credential.public_id, name)
-        if credential.sha256 not in self._places:
-            self._places |= {
-                sha256(value.encode()).hexdigest(): place
-                for place in self._leaves(self._path, 0)
-                for value in self._values(place)
-            }
-        place = self._places.get(credential.sha256)
+        place = self._index.place(credential.sha256)
         if place is None:
             return None
         hashes = {sha256(value.encode()).hexdigest() for value in self._values(place)}
         if hashes and credential.sha256 not in hashes:  # it was rotated
-            del self._places[credential.sha256]
+            self._index.forget(credential.sha256)
             return None
         return Foreign(id=place, active=bool(hashes), name=place)
 
@@ -84,6 +79,13 @@ class Vault:
             raise cannot("restore a token", self._where, "issue another")
         said = {"versions": [self._newest(key_id)]}
         self._must_be_ok(self._ask("POST", self._at("undelete", key_id), said))
+
+    def _all(self) -> dict[str, str]:
+        return {
+            sha256(value.encode()).hexdigest(): place
+            for place in self._leaves(self._path, 0)
+            for value in self._values(place)
+        }
 
     def _newest(self, place: str) -> int:
         answer = self._ask("GET", self._at("metadata", place))

@@ -348,3 +348,15 @@ def test_a_table_that_lacks_what_is_named(tmp_path):
     for more in ({"table": "none", "state_column": "s"}, {"table": "keys", "state_column": "s"}):
         with pytest.raises(ConfigError):
             adapters.make(options | more).revoke("k")
+
+
+@pytest.mark.parametrize("kind", ["kong", "vault"])
+def test_many_unknown_keys_do_not_read_the_store_through_each(kind, tmp_path):
+    with ExitStack() as stack:
+        place = MAKERS[kind](stack, tmp_path)
+        place.adapter.find(place.credential)
+        before = len(place.asked)
+        for number in range(50):
+            assert place.adapter.find(credential_of(f"unknown {number}")) is None
+        assert len(place.asked) == before
+        assert place.adapter.find(place.credential).active
