@@ -86,13 +86,18 @@ def test_a_clock_that_jumps_neither_stops_nor_accuses(jump_days):
     assert all(np.isfinite(row[n]).all() for n in PROFILE.names if row[n].dtype.kind == "f")
 
 
-def slow(evidence, times):
-    """Fade and add up evidence one event at a time, as the manual says it."""
+def faded(evidence, times):
+    """Yield what the evidence of each family is worth at each event, one at a time."""
     for i, now in enumerate(times):
-        shares = [
+        yield [
             max(e[j] * 0.5 ** ((now - times[j]) / fuse.HALF_LIFE_MS) for j in range(i + 1))
             for e in evidence
         ]
+
+
+def slow(evidence, times):
+    """Add up evidence as the manual says it."""
+    for shares in faded(evidence, times):
         strong = [share for share in shares if share >= fuse.FLOOR]
         yield sum(strong) - fuse.MANY * max(len(strong) - 1, 0)
 
@@ -116,14 +121,7 @@ def test_fusion_is_what_adding_up_one_by_one_gives(rounds, gaps, said):
     expected = list(slow(e.tolist(), times))
     near = [abs(total - x) < 0.01 for total, x in zip(found.total.tolist(), expected, strict=True)]
     # At the floor itself rounding decides: there either answer is right.
-    edges = [
-        any(
-            abs(max(part[j] * 0.5 ** ((times[i] - times[j]) / fuse.HALF_LIFE_MS) for j in range(i + 1))
-                - fuse.FLOOR) < 0.001
-            for part in e
-        )
-        for i in range(n)
-    ]  # fmt: skip
+    edges = [any(abs(share - fuse.FLOOR) < 0.001 for share in shares) for shares in faded(e, times)]
     assert all(a or b for a, b in zip(near, edges, strict=True))
 
 
