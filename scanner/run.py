@@ -172,7 +172,7 @@ _TAR = 262
 
 def _within(repository: gitrun.Repository, options: ScanOptions) -> Source:
     if options.staged:
-        return lambda e, r, p: staged_texts(repository, e, r, p)
+        return lambda e, r, p: staged_texts(repository, options, e, r, p)
     if options.since or options.branch or options.objects is not None or not options.submodules:
         read = tree_texts if options.tree else git_texts
         return lambda e, r, p: read(repository, options, e, r, p)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -63,7 +64,7 @@ def path_texts(
     """Scan a file, or every file under a directory."""
     read = files.ReadFiles()
     if path.is_dir():
-        paths: Iterable[bytes] = files.walk(path, read)
+        paths = _some(files.walk(path, read))
         if options.gitignore:
             from scanner.sources import gitignore  # noqa: PLC0415  (rarely asked for)
 
@@ -88,11 +89,15 @@ def tree_texts(
     paths = worktree.tracked_and_untracked(repository, ignored=options.ignored)
     read = files.ReadFiles()
     matches = _files(repository.worktree, paths, read, engine, receipt, progress)
-    return Texts(matches, "tree", salt=lambda: revisions.salt(repository))
+    return Texts(matches, "tree", salt=_salt(repository, options))
 
 
 def staged_texts(
-    repository: Repository, engine: Engine, receipt: Receipt, progress: Progress
+    repository: Repository,
+    options: ScanOptions,
+    engine: Engine,
+    receipt: Receipt,
+    progress: Progress,
 ) -> Texts:
     """Scan what the index adds to HEAD; a secret that the old version holds is not new."""
     changes = revisions.staged(repository)
@@ -108,7 +113,12 @@ def staged_texts(
             known.setdefault(match.item, set()).add(match.secret)
         matches = [m for m in matches if m.secret not in known.get(new[m.item].old, ())]
     located = {name: (Place(path=change.path, blob=name),) for name, change in new.items()}
-    return Texts(matches, "staged", dict(located), salt=lambda: revisions.salt(repository))
+    return Texts(
+        matches,
+        "staged",
+        dict(located),
+        salt=_salt(repository, options),
+    )
 
 
 def git_texts(
@@ -144,7 +154,11 @@ def git_texts(
         if not narrow:
             paths += worktree.settings(repository)
         matches += _files(repository.worktree, paths, read, engine, receipt, progress)
-    return Texts(matches, "git", located, salt=lambda: revisions.salt(repository))
+    return Texts(matches, "git", located, salt=_salt(repository, options))
+
+
+def _salt(repository: Repository, options: ScanOptions) -> Callable[[], bytes]:
+    return lambda: revisions.salt(repository, cached=options.cache)
 
 
 def _covered(
@@ -226,16 +240,37 @@ def _files(
     engine: Engine,
     receipt: Receipt,
     progress: Progress,
+    workers: int = 0,
 ) -> list[Match]:
-    searcher = engine.searcher()
-    found: list[Match] = []
-    total = len(paths) if isinstance(paths, Sized) else 0
-    read.tick = lambda _: progress(read.files, total)
-    for batch in files.batches(root, paths, read):
-        if isinstance(batch, files.Packed):
-            found += _opened(searcher, batch)
-        else:
-            found += searcher.search(batch)
+    here = os.getpid()
+
+    def tick(own: files.ReadFiles) -> None:
+        if os.getpid() == here:  # what other processes do is guessed to be as much
+            progress(min(own.files * share, total or own.files), total)
+
+    def work(part: Iterable[bytes]) -> tuple[list[Match], tuple[int, int, int, list[str]], Tally]:
+        own, searcher, found = files.ReadFiles(), engine.searcher(), list[Match]()
+        own.tick = lambda _: tick(own)
+        for batch in files.batches(root, part, own):
+            if isinstance(batch, files.Packed):
+                found += _opened(searcher, batch)
+            else:
+                found += searcher.search(batch)
+        return found, own.counts, searcher.tally
+
+    found, tally = list[Match](), Tally()
+    total, share = len(paths) if isinstance(paths, Sized) else 0, 1
+    if isinstance(paths, Sequence) and len(paths) >= _MANY and (share := workers or _cores()) > 1:
+        from scanner import forked  # noqa: PLC0415  (not for a few files)
+
+        results, lost = forked.shared(paths, work, share)
+        receipt.incomplete += [f"{lost} files: a process that read them died"] if lost else []
+    else:
+        results = [work(paths)]
+    for matches, own, counts in results:
+        found += matches
+        read.add(own)
+        tally.add(counts)
     receipt.files[0] += read.files
     receipt.files[1] += read.size
     receipt.incomplete += read.problems
@@ -245,8 +280,20 @@ def _files(
         )
     if read.links:
         receipt.left_out["symbolic links and special files"] = read.links
-    tallied(receipt, searcher.tally)
+    tallied(receipt, tally)
     return found
+
+
+_MANY = 800  # files that are worth a second process
+
+
+def _some(paths: Iterator[bytes]) -> Iterable[bytes]:
+    """Return paths as a list where they are not too many, so that they can be counted and dealt."""
+    first = list(islice(paths, _HELD))
+    return first if len(first) < _HELD else chain(first, paths)
+
+
+_HELD = 200_000
 
 
 def _opened(searcher: Searcher, packed: files.Packed) -> Iterator[Match]:

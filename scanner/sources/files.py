@@ -40,6 +40,19 @@ class ReadFiles:
     problems: list[str] = field(default_factory=list)
     tick: Callable[[int], None] = lambda _: None
 
+    @property
+    def counts(self) -> tuple[int, int, int, list[str]]:
+        """What another process is told."""
+        return self.files, self.size, self.links, self.problems
+
+    def add(self, counts: tuple[int, int, int, list[str]]) -> None:
+        """Take over what another process read."""
+        count, size, links, problems = counts
+        self.files += count
+        self.size += size
+        self.links += links
+        self.problems += problems
+
 
 @dataclass(frozen=True, slots=True)
 class Packed:

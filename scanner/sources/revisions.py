@@ -1,7 +1,9 @@
 """Parts of a repository: what a branch adds, what is staged, and what a tag says."""
 
+import os
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from scanner.options import ScanOptions
 from scanner.sources.gitrun import Repository, output
@@ -85,13 +87,48 @@ def _change(line: bytes, path: bytes) -> Change:
     )
 
 
-def salt(repository: Repository) -> bytes:
-    """Return what fingerprints of this repository are keyed with: its oldest root commit."""
+def salt(repository: Repository, *, cached: bool = False) -> bytes:
+    """Return what fingerprints of this repository are keyed with: its oldest root commit.
+
+    To find it git walks all of history. A commit never changes its ancestors, so what was found
+    for an earlier HEAD holds for one that follows it and brings no further root in.
+    """
     try:
-        roots = output(repository, "rev-list", "--max-parents=0", "HEAD", "--")
+        head = output(repository, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").strip()
+        if not cached or repository.shallow:
+            return _oldest_root(repository)
+        return _remembered(repository, head.decode())
     except RepositoryError:
         return b""
+
+
+def _oldest_root(repository: Repository, *without: str) -> bytes:
+    roots = output(repository, "rev-list", "--max-parents=0", "HEAD", *without, "--")
     return roots.split()[-1] if roots.strip() else b""
+
+
+def _remembered(repository: Repository, head: str) -> bytes:
+    from scanner import cache  # noqa: PLC0415  (only once something is found)
+
+    place = blake2b(os.fsencode(repository.git_dir), digest_size=16).hexdigest()
+    before, _, root = (cache.read(f"root-{place}") or b"").decode("ascii", "replace").partition(" ")
+    if not (_ID.fullmatch(before) and _ID.fullmatch(root) and _follows(repository, before)):
+        root = _oldest_root(repository).decode()
+    if root and before != head:
+        cache.write(f"root-{place}", f"{head} {root}".encode())
+    return root.encode()
+
+
+def _follows(repository: Repository, before: str) -> bool:
+    """Say whether HEAD follows a commit, and every root of HEAD is one of that commit's."""
+    try:
+        beyond = output(repository, "rev-list", "--max-count=1", before, "--not", "HEAD", "--")
+    except RepositoryError:  # it is gone
+        return False
+    return not beyond.strip() and not _oldest_root(repository, f"^{before}")
+
+
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def tag_place(repository: Repository, name: str) -> Place:

@@ -167,3 +167,34 @@ def test_workers_agree(repo):
     one, three = (scan(repo.path, ScanOptions(workers=n)) for n in (1, 3))
     assert one.findings == three.findings
     assert len(one) == 7
+
+
+def test_the_oldest_root_is_remembered_only_as_long_as_it_holds(repo, tmp_path, monkeypatch):
+    from scanner.sources import gitrun, revisions  # noqa: PLC0415
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    seen = gitrun.find(repo.path)
+
+    def both():
+        kept = revisions.salt(seen, cached=True)
+        assert kept == revisions.salt(seen)
+        return kept
+
+    first = both()
+    repo.commit("a.txt", "1\n")
+    assert both() == first
+    repo.now -= 10_000_000
+    repo.git("checkout", "-q", "--orphan", "older")
+    repo.commit("b.txt", "2\n")
+    older = both()
+    assert older != first
+    repo.git("checkout", "-q", "main")
+    assert both() == first
+    repo.now += 20_000_000
+    repo.git("merge", "-q", "--allow-unrelated-histories", "-m", "join", "older")
+    assert both() == older
+    repo.git("reset", "-q", "--hard", "HEAD~1")
+    repo.git("reflog", "expire", "--expire=now", "--all")
+    repo.git("gc", "-q", "--prune=now")
+    assert both() == first
