@@ -32,6 +32,8 @@ _SENTENCES = {
     "api_key_suspended": (403, "The API key is suspended."),
     "ip_not_allowed": (403, "The API key may not be used from this address."),
     "endpoint_not_allowed": (403, "The API key may not be used for this endpoint."),
+    "model_not_allowed": (403, "The API key may not ask this model."),
+    "model_unknown": (403, "The API key is for some models, and the request names none or two."),
     "insufficient_scope": (403, "The API key lacks a scope that this endpoint needs."),
     "identity_not_found": (401, "The token or certificate names nobody that is known."),
     "token_invalid": (401, "The token is not to be believed."),

@@ -2,18 +2,21 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from hashlib import sha256
 from itertools import count
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from gateway.accesslog import Access, Sink
-from gateway.answers import Refusal
+from gateway.answers import REFUSALS, Refusal
 from gateway.asked import Asked, Verdict
 from gateway.clients import trust_in
 from gateway.extract import QUERY_NAMES, Extracted, Header, without_secrets
 from gateway.judge import Judge
+from gateway.models import fault_of, whole
 from gateway.options import Clock, Options, Ticks
 from gateway.reader import Reader
 from gateway.tally import Tally
@@ -26,6 +29,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _CUT = 1024
+
+QUESTION = "keywatch.forward"
+"""Entry of the scope of a request that only asks for another one."""
 
 
 def ignore(access: Access) -> None:
@@ -59,6 +65,7 @@ class Gateway:
     ) -> None:
         self._inner, self._sink = inner, sink
         self._query_keys = options.query_keys
+        self._tokens_header = options.tokens_header.lower().encode("ascii", "replace")
         self._is_trusted = trust_in(options.trusted_proxies)
         self._validator = Validator(reader, options, clock, ticks)
         self._judge = Judge(self._validator, options, clock, ticks)
@@ -75,7 +82,14 @@ class Gateway:
             return
         asked = asked_of(scope)
         verdict = await self.judge(asked)
-        answer = _Answer(send, verdict.headers)
+        answer = _Answer(send, verdict.headers, self._tokens_header)
+        if verdict.refusal is None and verdict.standing.grant.models:
+            fault = "model_unknown"
+            if scope["type"] == "http":
+                body, receive = await whole(receive)
+                fault = fault_of(body, verdict.standing.grant.models)
+            if fault:
+                verdict = msgspec.structs.replace(verdict, refusal=REFUSALS[fault])
         try:
             if verdict.refusal is None:
                 await self._inner(self._passed_on(scope, verdict), receive, answer)
@@ -84,6 +98,8 @@ class Gateway:
             else:
                 await answer.refuse_websocket(verdict.refusal, scope, receive)
         finally:
+            if answer.tokens and verdict.standing.grant.budgets:
+                self._judge.spent(verdict.standing, answer.tokens)
             self.note(asked, verdict, answer.status, answer.size)
 
     async def judge(self, asked: Asked) -> Verdict:
@@ -180,6 +196,7 @@ def asked_of(scope: Scope) -> Asked:
         scope["headers"],
         peer[0] if peer else "",
         scope.get("http_version", "1.1"),
+        has_body=QUESTION not in scope,
     )
 
 
@@ -195,9 +212,10 @@ def identity_of(verdict: Verdict) -> tuple[Header, ...]:
 class _Answer:
     """The way back: adds headers to the answer and counts what is sent."""
 
-    __slots__ = ("_headers", "_send", "size", "status")
+    __slots__ = ("_headers", "_send", "_tokens_header", "size", "status", "tokens")
 
-    def __init__(self, send: Send, headers: Sequence[Header]) -> None:
+    def __init__(self, send: Send, headers: Sequence[Header], tokens_header: bytes = b"") -> None:
+        self._tokens_header, self.tokens = tokens_header, 0
         self._send, self._headers = send, tuple(headers)
         # What a server answers for an application that says nothing.
         self.status = 500
@@ -209,6 +227,8 @@ class _Answer:
             self.size += len(message.get("body", b""))
         elif kind in {"http.response.start", "websocket.http.response.start"}:
             self.status = message["status"]
+            if self._tokens_header:
+                self._count(message.get("headers", ()))
             message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
         elif kind == "websocket.accept":
             self.status = 101
@@ -216,6 +236,12 @@ class _Answer:
         elif kind == "websocket.close" and self.status != 101:  # noqa: PLR2004
             self.status = 403
         await self._send(message)
+
+    def _count(self, headers: Iterable[Header]) -> None:
+        """Note how many AI tokens the application says that its answer cost."""
+        for name, value in headers:
+            if name.lower() == self._tokens_header and value.isdigit() and len(value) < 16:  # noqa: PLR2004
+                self.tokens += int(value)
 
     async def refuse(self, refusal: Refusal, prefix: str = "") -> None:
         """Answer in the application's place."""

@@ -18,6 +18,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
         query: without `?`.
         peer: address of who opened the connection, empty when unknown.
         version: HTTP version such as 1.1.
+        has_body: whether the body can be seen, if there is one: a proxy that asks sends none.
     """
 
     method: str
@@ -26,6 +27,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     headers: Sequence[Header]
     peer: str
     version: str = "1.1"
+    has_body: bool = True
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):

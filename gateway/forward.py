@@ -63,6 +63,7 @@ def original_of(asked: Asked, place: str) -> Asked | None:
         asked.headers,
         asked.peer,
         asked.version,
+        asked.has_body,
     )
 
 

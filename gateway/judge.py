@@ -51,6 +51,8 @@ class Judge:
         self._is_trusted = trust_in(options.trusted_proxies)
         self._levels = Levels(options)
         self._buckets = Buckets()
+        # What an answer costs is known when it is there: budgets are paid afterwards.
+        self._budgets = Buckets()
         self._shared = _shared(options)
         self._is_closed_without_redis = options.closed_without_redis
         self._endpoints = applying(options.endpoints) if options.endpoints else None
@@ -70,6 +72,9 @@ class Judge:
         standing = self._validator.cached(case.extracted.secret, case.at)
         if standing is None:
             return None
+        overspent = self._overspent(standing)
+        if overspent is not None:
+            return _closed(case, standing, "", overspent)
         fault, claims = self._weighed(asked, case, standing)
         claims += self._levels.before(case.client)
         if claims and self._shared is not None:
@@ -90,6 +95,9 @@ class Judge:
                 if taken is not None and not taken.allowed:
                     return _closed(case, NOBODY, "", taken)
                 standing, papers = await self._identified(asked, case)
+            overspent = self._overspent(standing)
+            if overspent is not None:
+                return _closed(case, standing, "", overspent)
             fault, claims = self._weighed(asked, case, standing, papers)
             allowance = await self._take((*claims, *before))
         except ServiceError:
@@ -146,6 +154,19 @@ class Judge:
             return None
         taken = self._buckets.take(claims, self._ticks())
         return _closed(case, NOBODY, case.extracted.fault, taken)
+
+    def spent(self, standing: Standing, tokens: int) -> None:
+        """Note that an answer cost so many AI tokens."""
+        claims = [(budget, standing.key_id) for budget in standing.grant.budgets]
+        self._budgets.charge(claims, tokens, self._ticks())
+
+    def _overspent(self, standing: Standing) -> Allowance | None:
+        """Return the word of a budget that is used up; None when there is room in all."""
+        if not standing.grant.budgets:
+            return None
+        claims = [(budget, standing.key_id) for budget in standing.grant.budgets]
+        found = self._budgets.take(claims, self._ticks(), only_look=True)
+        return None if found is None or found.allowed else found
 
     def _weighed(
         self, asked: Asked, case: Verdict, standing: Standing, papers: Papers = NO_PAPERS
@@ -240,6 +261,8 @@ def _narrowed(
             return "ip_not_allowed"
         if grant.endpoints and not matcher(grant.endpoints)(asked.method, asked.path):
             return "endpoint_not_allowed"
+        if grant.models and not asked.has_body:
+            return "model_unknown"
         for paper in grant.requires:
             if paper not in carried:
                 return f"{paper}_required"

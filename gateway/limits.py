@@ -168,6 +168,19 @@ class Buckets:
             self._sweep(now_ns)
         return Allowance(True, tightest.limit, least, after / tightest.unit, 0.0)
 
+    def charge(self, claims: Sequence[Claim], cost: int, now_ns: int) -> None:
+        """Take what was spent, whether it was there or not: who owes waits the longer.
+
+        Args:
+            claims: whose buckets.
+            cost: tokens, 0 or more.
+            now_ns: nanoseconds of a clock that never goes back.
+        """
+        for limit, subject in claims:
+            shelf = self._shelves.get(limit) or self._open(limit)
+            start = max(shelf.tats.get(subject, 0), now_ns * shelf.amount)
+            shelf.tats[subject] = start + cost * shelf.step
+
     def _open(self, limit: Limit) -> _Shelf:
         shelf = self._shelves[limit] = _Shelf(limit)
         return shelf

@@ -35,6 +35,8 @@ class Options:
         redis: URL of the Redis by which several gateways share limits and look-ups; empty for none.
         closed_without_redis: whether nobody is let in who has limits while it is away; else each
             gateway counts by itself.
+        tokens_header: header in which the application says how many AI tokens an answer cost;
+            empty for none.
         metrics: whether /metrics is answered, to this machine alone.
         cached_keys: keys held in memory.
         cached_unknown: unknown credentials held in memory; apart, so that random ones cannot
@@ -57,6 +59,7 @@ class Options:
     unregistered: bool = False
     redis: str = field(default="", repr=False)
     closed_without_redis: bool = True
+    tokens_header: str = ""
     metrics: bool = False
     cached_keys: int = 200_000
     cached_unknown: int = 50_000

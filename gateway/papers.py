@@ -109,6 +109,7 @@ def _narrowed(standing: Standing, passport: Passport) -> Standing:
     scopes = tuple(scope for scope in passport.scopes if not own or scope in own)
     narrowed = Grant(
         grant.fault, grant.headers, grant.environment, grant.throttle, grant.limits, grant.shared,
-        grant.account, scopes, grant.networks, grant.endpoints, grant.requires,
+        grant.account, scopes, grant.networks, grant.endpoints, grant.requires, grant.models,
+        grant.budgets,
     )  # fmt: skip
     return Standing(standing.key_id, narrowed, standing.until)

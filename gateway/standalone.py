@@ -13,7 +13,7 @@ import msgspec
 
 from gateway import forward
 from gateway.accesslog import Sink
-from gateway.app import App, Gateway, Receive, Scope, Send, ignore
+from gateway.app import QUESTION, App, Gateway, Receive, Scope, Send, ignore
 from gateway.asked import Asked, Verdict
 from gateway.clients import Trust, is_within, trust_in
 from gateway.extract import Header
@@ -75,7 +75,7 @@ def _instant(gateway: Gateway, is_trusted: Trust) -> Instant:
         place = _PLACES.get(path)
         if place is None or method != b"GET":
             return None
-        asked: Asked | None = Asked("GET", path, query, headers, peer)
+        asked: Asked | None = Asked("GET", path, query, headers, peer, has_body=False)
         if asked is not None and is_trusted(peer):
             asked = forward.original_of(asked, place)
         verdict = gateway.at_once(asked) if asked is not None else None
@@ -103,19 +103,16 @@ def _answered(gateway: Gateway, asked: Asked, verdict: Verdict, place: str) -> b
     return written(status, headers, body)
 
 
-_MARK = "keywatch.forward"
-
-
 def _marked(inner: App) -> App:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await inner({**scope, _MARK: True}, receive, send)
+        await inner({**scope, QUESTION: True}, receive, send)
 
     return app
 
 
 def _by_question(inner: App) -> App:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        answer = forward.allowed if _MARK in scope else inner
+        answer = forward.allowed if QUESTION in scope else inner
         await answer(scope, receive, send)
 
     return app

@@ -39,6 +39,8 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
         networks: CIDR blocks from which it may be used; none for anywhere.
         endpoints: patterns of what it may call; none for all.
         requires: what must come with it: "token", "certificate".
+        models: patterns of AI models that it may ask; none for all.
+        budgets: AI tokens that it may spend, by the minute, day and month.
     """
 
     fault: str = ""
@@ -52,11 +54,13 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     networks: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    budgets: tuple[Limit, ...] = ()
 
     @property
     def is_narrow(self) -> bool:
         """Whether where it is used, for what, or what comes with it matters."""
-        return bool(self.networks or self.endpoints or self.requires)
+        return bool(self.networks or self.endpoints or self.requires or self.models)
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -101,8 +105,21 @@ def standing_of(grants: Grants, now: float, cached_s: float) -> Standing:
         networks=key.networks,
         endpoints=key.endpoints,
         requires=key.requires,
+        models=key.models,
+        budgets=_budgets(grants),
     )
     return Standing(key.id, grant, _until(grants, now, cached_s))
+
+
+def _budgets(grants: Grants) -> tuple[Limit, ...]:
+    by_window = (
+        ("tokens-min", grants.tokens_per_min, 60),
+        ("tokens-d", grants.tokens_per_day, int(DAY_S)),
+        ("tokens-month", grants.tokens_per_month, 30 * int(DAY_S)),
+    )
+    return tuple(
+        Limit(name, amount, window_s) for name, amount, window_s in by_window if amount is not None
+    )
 
 
 def _shared(grants: Grants, now: float) -> tuple[Claim, ...]:

@@ -173,6 +173,8 @@ def _asked_of(environ: Environ) -> Asked:
         headers,
         environ.get("REMOTE_ADDR", ""),
         environ.get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2],
+        # It is the application's to read: keys for some models alone are for the ASGI face.
+        has_body=False,
     )
 
 

@@ -182,6 +182,10 @@ class GatewaySettings(_Table, frozen=True):
         str,
         Meta(description="file of access events that `watch` reads by itself; empty for none"),
     ] = ""
+    tokens_header: Annotated[
+        str,
+        Meta(description="header in which your API says how many AI tokens its answer cost"),
+    ] = ""
     metrics: Annotated[
         bool, Meta(description="answer /metrics for Prometheus, to this machine alone")
     ] = False

@@ -129,6 +129,7 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
         issuers=tuple(issuers_of(chosen.issuers).values()),
         certificates=gateway.certificates,
         unregistered=gateway.unregistered,
+        tokens_header=gateway.tokens_header,
         metrics=gateway.metrics,
         redis=gateway.redis,
         closed_without_redis=gateway.closed_without_redis,
