@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scanner import checksum
 from scanner.allow import compiled, lets_pass
@@ -25,6 +25,7 @@ _TOKEN = 200  # longer secrets (keys in PEM) may well repeat characters
 _KEPT = 100_000  # pieces remembered
 _SHORT = 2 << 10  # … if they are no longer than this
 _CLUSTER = 4 << 10
+_BEARS = 200  # bytes of a long line that bear on a match, on either side
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Confirmer:
         reach: bytes from a hit to either end of the match, at most.
         before: bytes from a hit back to where the match begins, at most.
         lined: matches stay within a line, so that each line is read by itself.
+        barren: lines in which there is nothing, whatever stands around them.
     """
 
     rule: Rule
@@ -63,6 +65,7 @@ class Confirmer:
     reach: int = 0
     before: int = 0
     lined: bool = False
+    barren: set[bytes] = field(default_factory=set)
     _pattern: re.Pattern[bytes] | None = None
 
     def around(
@@ -85,7 +88,11 @@ class Confirmer:
             if not ends:
                 return
         for first, last in self._clusters(ends):
-            start, stop = self._left(data, first, low), self._right(data, last, high)
+            if self.lined:  # a part of a long line: no more of it than bears on the match
+                start = max(low, first - self.before - _BEARS)
+                stop = min(high, last + self.reach + _BEARS)
+            else:
+                start, stop = self._left(data, first, low), self._right(data, last, high)
             begin, end = (first - self.before, last) if self.exact else (start, stop)
             for found in self._piece(data, (start, stop), (begin, end), low):
                 if self._surrounded(data, start - 1, found, low, high):
@@ -95,27 +102,67 @@ class Confirmer:
         self, data: Data, ends: list[int], low: int, high: int
     ) -> Generator[tuple[int, Confirmed], None, list[int]]:
         """Confirm line by line; return the hits in lines that are too long to be remembered."""
-        left, done = [], low - 1
+        left, done, long = [], low - 1, low
         for end in ends:
             if end <= done:
                 continue
-            start = max(data.rfind(b"\n", low, max(low, end - 1)) + 1, low)
-            stop = data.find(b"\n", max(start, end - 1), high)
-            stop = stop if stop >= 0 else high
-            if stop - start > _SHORT:
+            if end <= long:
                 left.append(end)
                 continue
+            least = max(low, end - 1 - _SHORT)
+            start = max(data.rfind(b"\n", least, max(low, end - 1)) + 1, least)
+            stop = data.find(b"\n", max(start, end - 1), min(high, start + _SHORT + 1))
+            if stop < 0:
+                stop = min(high, start + _SHORT + 1)
+            if stop - start > _SHORT or (start == least and least > low):
+                left.append(end)
+                long = stop
+                continue
             done = stop
-            for found in self._piece(data, (start, min(stop + 1, high)), (start, stop), low):
+            pieces = self._piece(data, (start, min(stop + 1, high)), (start, stop), low)
+            if not pieces:
+                self._note_barren(bytes(data[start:stop]))
+            for found in pieces:
                 if self._surrounded(data, start - 1, found, low, high):
                     yield start - 1, found
         return left
 
+    def _note_barren(self, line: bytes) -> None:
+        if len(self.barren) >= _KEPT:
+            self.barren.clear()
+        self.barren.add(line)
+
+    def fertile(self, data: Data, ends: list[int]) -> list[int]:
+        """Leave out the hits in whole lines that are known to hold nothing.
+
+        Args:
+            data: a buffer.
+            ends: where hyperscan saw the pattern end; sorted here.
+        """
+        barren = self.barren
+        if not barren:
+            return ends
+        ends.sort()
+        kept, done = [], -1
+        for end in ends:
+            if end <= done:
+                continue
+            start = data.rfind(b"\n", max(0, end - _SHORT), end - 1)
+            stop = data.find(b"\n", end - 1, end + _SHORT)
+            if start >= 0 and stop >= 0 and data[start + 1 : stop] in barren:
+                done = stop
+            else:
+                kept.append(end)
+        return kept
+
     def _clusters(self, ends: list[int]) -> Iterator[tuple[int, int]]:
         """Join hits that stand close, so that no byte is read more than a few times."""
+        most = max(_CLUSTER, 8 * self.reach)
+        if self.lined:
+            most = max(_SHORT - self.before - self.reach - 2 * _BEARS - 1, 0)
         first = last = ends[0]
         for end in ends[1:]:
-            if end > last + self.reach or end > first + max(_CLUSTER, 8 * self.reach):
+            if end > last + self.reach or end > first + most:
                 yield first, last
                 first = end
             last = end

@@ -32,6 +32,7 @@ class Batch:
         used: bytes of it that are filled.
         starts, ends, names: of the texts, ascending.
         window: set when the buffer holds a window of a single text.
+        counted: beginning of a text, a position in it, and the line breaks between them.
     """
 
     data: Data
@@ -40,6 +41,16 @@ class Batch:
     ends: Sequence[int]
     names: Sequence[bytes]
     window: Window | None = None
+    counted: tuple[int, int, int] = (0, 0, 0)
+
+    def line(self, low: int, at: int) -> int:
+        """Count the line breaks between `low` and `at`, on from where they were counted last."""
+        begun, reached, lines = self.counted
+        if begun != low or at < reached:
+            reached, lines = low, 0
+        lines += self.data.count(b"\n", reached, at)
+        self.counted = (low, at, lines)
+        return lines
 
 
 def batch_of(text: bytes, name: bytes = b"") -> Batch:
@@ -130,6 +141,24 @@ _ROOT = _Origin()
 Hits = dict[int, list[int]]
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What led to a match, or would have but for a mark in the text.
+
+    Attributes:
+        number: of what hyperscan saw.
+        ends: where it saw that.
+        low, high: of the match, context included.
+        far: whether more than the lines around it bear on it.
+    """
+
+    number: int
+    ends: tuple[int, ...]
+    low: int
+    high: int
+    far: bool = False
+
+
 @dataclass(slots=True)
 class Searcher:
     """One thread's way to scan: scratch space and counts."""
@@ -146,10 +175,30 @@ class Searcher:
 
     def _search(self, batch: Batch, origin: _Origin, *, opened: bool = False) -> Iterator[Match]:
         """Yield matches; `opened` where archives among the texts have been opened already."""
-        hits = self._hits(batch)
-        if not hits:
-            return
-        found = self._found(batch, hits, origin)
+        hits = self.hits(batch)
+        if hits:
+            yield from self._judged(batch, hits, origin, None, opened=opened)
+
+    def judged(self, batch: Batch, hits: Hits, traces: list[Trace]) -> Iterator[Match]:
+        """Yield what stands at the hits of a batch.
+
+        Args:
+            batch: of one text.
+            hits: where it may be, ascending.
+            traces: is filled with what led to matches, and to what was near to one.
+        """
+        yield from self._judged(batch, hits, _ROOT, traces)
+
+    def _judged(
+        self,
+        batch: Batch,
+        hits: Hits,
+        origin: _Origin,
+        traces: list[Trace] | None,
+        *,
+        opened: bool = False,
+    ) -> Iterator[Match]:
+        found = self._found(batch, hits, origin, traces)
         inside: dict[int, set[bytes]] = {}
         for number, ends in ({} if opened else self._containers(hits)).items():
             for text, match in self._unpacked(batch, archive.CONTAINERS[number], ends, origin):
@@ -161,15 +210,17 @@ class Searcher:
                 if match.secret not in inside.get(text, ()):
                     yield replace(match, decoding=(*origin.decoding, *match.decoding))
 
-    def _found(self, batch: Batch, hits: Hits, origin: _Origin) -> dict[int, list[Match]]:
+    def _found(
+        self, batch: Batch, hits: Hits, origin: _Origin, traces: list[Trace] | None
+    ) -> dict[int, list[Match]]:
         """Return the matches of each text, as it is and decoded."""
         rules = len(self.engine.ruleset.rules)
         found: dict[int, list[Match]] = {}
         for number, ends in hits.items():
             if number < rules:
-                matches = self._confirmed(batch, number, ends)
+                matches = self._confirmed(batch, number, ends, traces)
             elif number < rules + len(ENCODINGS) and len(origin.decoding) < MAX_DEPTH:
-                matches = self._decoded_of(batch, number - rules, ends, origin)
+                matches = self._decoded_of(batch, number - rules, ends, origin, traces)
             else:
                 continue
             for text, match in matches:
@@ -181,8 +232,8 @@ class Searcher:
         first = len(self.engine.ruleset.rules) + len(ENCODINGS)
         return {number - first: ends for number, ends in hits.items() if number >= first}
 
-    def _hits(self, batch: Batch) -> Hits:
-        """Run hyperscan; where patterns end, by their number."""
+    def hits(self, batch: Batch) -> Hits:
+        """Run hyperscan; where patterns end, by the number of what they mean."""
         hits: Hits = {}
 
         def note(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
@@ -228,9 +279,13 @@ class Searcher:
             if inside:
                 yield text, inside
 
-    def _confirmed(self, batch: Batch, number: int, ends: list[int]) -> Iterator[tuple[int, Match]]:
+    def _confirmed(
+        self, batch: Batch, number: int, ends: list[int], traces: list[Trace] | None
+    ) -> Iterator[tuple[int, Match]]:
         confirmer = self.engine.confirmers[number]
         for text, inside in self._by_text(batch, ends):
+            if traces is not None and confirmer.rule.window > 1:
+                traces.append(Trace(number, tuple(inside), 0, 0, far=True))
             low, high = batch.starts[text], batch.ends[text]
             seen: set[int] = set()
             for base, found in confirmer.around(batch.data, inside, low, high):
@@ -238,6 +293,8 @@ class Searcher:
                 if start in seen or start < low or end > high or not _reported(batch, start, end):
                     continue
                 seen.add(start)
+                if traces is not None:
+                    traces.append(_trace(number, confirmer, inside, base, found))
                 if self._hidden(batch.data, start, end, low, high):
                     continue
                 yield text, _match(batch, text, confirmer, found, (start, end))
@@ -249,7 +306,12 @@ class Searcher:
         return False
 
     def _decoded_of(
-        self, batch: Batch, number: int, ends: list[int], origin: _Origin
+        self,
+        batch: Batch,
+        number: int,
+        ends: list[int],
+        origin: _Origin,
+        traces: list[Trace] | None,
     ) -> Iterator[tuple[int, Match]]:
         encoding = ENCODINGS[number]
         for text, inside in self._by_text(batch, ends):
@@ -261,7 +323,11 @@ class Searcher:
                 if region is None or not region.text:
                     continue
                 done = region.end
-                for match in self._within(batch, text, encoding.name, region, origin):
+                found = list(self._within(batch, text, encoding.name, region, origin))
+                if found and traces is not None:
+                    number_ = len(self.engine.ruleset.rules) + number
+                    traces.append(Trace(number_, (end,), region.start, region.end))
+                for match in found:
                     yield text, match
 
     def _within(
@@ -341,6 +407,15 @@ class Searcher:
 _REMEMBERED = 2_000
 
 
+def _trace(
+    number: int, confirmer: Confirmer, ends: list[int], base: int, found: Confirmed
+) -> Trace:
+    low, high = base + found.match_start, base + found.match_end
+    first = bisect_left(ends, low - confirmer.reach)
+    last = bisect_left(ends, high + confirmer.reach + 1)
+    return Trace(number, tuple(ends[first:last]), low, high, far=bool(confirmer.rule.context))
+
+
 def _reported(batch: Batch, start: int, end: int) -> bool:
     """Say whether this window, of those that overlap here, is the one to report a match."""
     window = batch.window
@@ -355,7 +430,7 @@ def _placed(batch: Batch, text: int, match: Match, span: tuple[int, int]) -> Mat
     low, data = batch.starts[text], batch.data
     before = batch.window.line if batch.window else 0
     offset = batch.window.offset if batch.window else 0
-    line = before + data.count(b"\n", low, start) + 1
+    line = before + batch.line(low, start) + 1
     return replace(
         match,
         item=os.fsdecode(batch.names[text]),
@@ -374,7 +449,7 @@ def _match(
     low, data = batch.starts[text], batch.data
     before = batch.window.line if batch.window else 0
     offset = batch.window.offset if batch.window else 0
-    line = before + data.count(b"\n", low, start) + 1
+    line = before + batch.line(low, start) + 1
     column = start - max(data.rfind(b"\n", low, start) + 1, low) + 1
     return Match(
         rule=confirmer.rule,

@@ -14,6 +14,7 @@ _MARKS = re.compile(
 )
 _NEXT = re.compile(rb"pragma:\s?(?:allow|white)list[ -]nextline[ -]secret", re.IGNORECASE)
 _REACH = 4096  # a mark stands within so many bytes of the secret
+_TELLING = (b"allow", b"ignore", b"whitelist", b"nosec")  # every mark holds one of these
 
 
 def ignored(data: bytes | bytearray, start: int, end: int, low: int, high: int) -> bool:
@@ -26,12 +27,19 @@ def ignored(data: bytes | bytearray, start: int, end: int, low: int, high: int) 
         low: where the text that holds it begins.
         high: where that text ends.
     """
-    line = max(data.rfind(b"\n", low, start) + 1, low)
-    stop = data.find(b"\n", end, high)
-    stop = high if stop < 0 else stop
-    if _MARKS.search(data, max(line, start - _REACH), min(stop, end + _REACH)):
+    least, most = max(low, start - _REACH), min(high, end + _REACH)
+    line = max(data.rfind(b"\n", least, start) + 1, least)
+    stop = data.find(b"\n", end, most)
+    stop = most if stop < 0 else stop
+    if _told(data, line, stop) and _MARKS.search(data, line, stop):
         return True
-    if line == low:
+    if line == least:
         return False
-    before = max(data.rfind(b"\n", low, line - 1) + 1, low, line - _REACH)
-    return _NEXT.search(data, before, line) is not None
+    before = max(data.rfind(b"\n", max(low, line - _REACH), line - 1) + 1, low, line - _REACH)
+    return _told(data, before, line) and _NEXT.search(data, before, line) is not None
+
+
+def _told(data: bytes | bytearray, first: int, last: int) -> bool:
+    """Say whether there can be a mark: nearly nowhere is one, and this is soon seen."""
+    text = data[first:last].lower()
+    return any(word in text for word in _TELLING)

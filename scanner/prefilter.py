@@ -234,10 +234,59 @@ def _runs(nodes: Sequence[Node]) -> Iterable[str]:
 
 
 def _trimmed(nodes: list[Node]) -> list[Node]:
-    """Cut what is optional off both ends."""
-    while nodes and (_optional(nodes[0]) or _lookaround(nodes[0])):
+    """Cut what is optional off both ends, and off the beginning what only slows hyperscan down."""
+    while len(nodes) > 1 and (_optional(nodes[0]) or _lookaround(nodes[0]) or _bound(nodes[0])):
         nodes = nodes[1:]
-    return _without_end(nodes)
+    return _without_end(_late(nodes))
+
+
+def _bound(node: Node) -> bool:
+    """Say whether a node matches an edge, or one character that is not looked at further."""
+    operation, argument = str(node[0]), node[1]
+    if operation == "AT":
+        return True
+    if operation == "SUBPATTERN" and argument[0] is None:
+        return len(argument[3]) == 1 and _bound(argument[3][0])
+    if operation == "BRANCH":
+        return all(len(branch) == 1 and _edge(branch[0]) for branch in argument[1])
+    return operation == "IN" and str(argument[0][0]) == "NEGATE"
+
+
+def _edge(node: Node) -> bool:
+    return _bound(node) or str(node[0]) == "IN"
+
+
+_LATE = 2  # characters of a run that are looked for before what follows it
+
+
+def _late(nodes: list[Node]) -> list[Node]:
+    """Let a match begin late in a run of characters of one class, before what tells it apart."""
+    if len(nodes) < 2:  # noqa: PLR2004  (what follows is needed)
+        only = nodes[0] if nodes else None
+        if only is not None and str(only[0]) == "SUBPATTERN":
+            group, added, removed, inner = only[1]
+            return [(only[0], (group, added, removed, _late(_unbound(list(inner)))))]
+        return nodes
+    operation, argument = nodes[0]
+    if str(operation) == "SUBPATTERN":
+        group, added, removed, inner = argument
+        within = _late([*_unbound(list(inner)), *nodes[1:]]) if len(inner) == 1 else _late(list(inner))
+        if len(inner) == 1:
+            return within if not (added or removed) else nodes
+        return [(operation, (group, added, removed, within)), *nodes[1:]]
+    if "REPEAT" in str(operation) and argument[0] > _LATE and _class_alone(list(argument[2])):
+        return [(operation, (_LATE, _LATE, argument[2])), *nodes[1:]]
+    return nodes
+
+
+def _unbound(nodes: list[Node]) -> list[Node]:
+    while len(nodes) > 1 and (_lookaround(nodes[0]) or _bound(nodes[0])):
+        nodes = nodes[1:]
+    return nodes
+
+
+def _class_alone(nodes: list[Node]) -> bool:
+    return len(nodes) == 1 and str(nodes[0][0]) in ("IN", "NOT_LITERAL", "ANY", "LITERAL")
 
 
 def _without_end(nodes: list[Node]) -> list[Node]:

@@ -190,8 +190,37 @@ def _objects(
     progress: Progress,
     workers: int = 0,
 ) -> list[Match]:
-    """Read objects with a few gits at once, each over a contiguous range of the packs."""
-    count = max(1, min(workers or _cores(), len(names) // _PART or 1))
+    """Read objects: those in packs by ourselves, the others with a few gits at once."""
+    workers = workers or _cores()
+    packed: list[Match] = []
+    if len(names) >= _PART:
+        from scanner.packscan import scan_packs  # noqa: PLC0415  (imports what small scans do without)
+
+        whole, so_far = len(names), 0
+
+        def packed_tick(more: int) -> None:
+            nonlocal so_far
+            so_far += more
+            progress(so_far, whole)
+
+        scanned = scan_packs(repository.packs, names, engine, workers, packed_tick)
+        packed, names = scanned.matches, scanned.left
+        receipt.read[0] += scanned.objects
+        receipt.read[1] += scanned.size
+        tallied(receipt, scanned.tally)
+    return packed + _streamed(repository, names, engine, receipt, progress, workers)
+
+
+def _streamed(
+    repository: Repository,
+    names: Sequence[bytes],
+    engine: Engine,
+    receipt: Receipt,
+    progress: Progress,
+    workers: int,
+) -> list[Match]:
+    """Let a few gits spell objects out at once, each over a contiguous range of the packs."""
+    count = max(1, min(workers, len(names) // _PART or 1))
     size = -(-len(names) // count)
     parts = [names[at : at + size] for at in range(0, len(names), size)] if names else []
     total, done, lock = len(names), 0, Lock()

@@ -1,6 +1,7 @@
 """Boosted decision trees, read from plain data and evaluated here: no library at run time."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import exp
@@ -23,6 +24,7 @@ class Model:
         levels: least probabilities of low, medium and high confidence.
         possible: least probability, the path being unknown, at which a candidate is kept.
         names: of the features, to be held against those of the code.
+        total: the sum of what the trees say.
     """
 
     base: float
@@ -30,17 +32,32 @@ class Model:
     levels: tuple[float, float, float]
     possible: float
     names: tuple[str, ...]
+    total: Callable[[tuple[float, ...]], float]
 
     def probability(self, vector: tuple[float, ...]) -> float:
         """Return how likely a candidate with these features is a secret."""
-        total = self.base
-        for tree in self.trees:
-            node = tree
-            while isinstance(node, tuple):
-                feature, threshold, low, high = node
-                node = low if vector[feature] <= threshold else high
-            total += node
-        return 1 / (1 + exp(-total))
+        return 1 / (1 + exp(-self.base - self.total(vector)))
+
+
+def _spelled_out(trees: tuple[Node, ...]) -> Callable[[tuple[float, ...]], float]:
+    """Write all trees as one expression of comparisons, several times faster than walking them.
+
+    Only numbers of our own model go into it.
+    """
+    body = "+".join(map(_expression, trees)) or "0.0"
+    scope: dict[str, Any] = {}
+    exec(f"def total(v): return {body}", {"__builtins__": {}}, scope)  # noqa: S102
+    made: Callable[[tuple[float, ...]], float] = scope["total"]
+    return made
+
+
+def _expression(node: Node) -> str:
+    if not isinstance(node, tuple):
+        return repr(float(node))
+    feature, threshold, low, high = node
+    return (
+        f"({_expression(low)} if v[{int(feature)}]<={float(threshold)!r} else {_expression(high)})"
+    )
 
 
 def _nested(tree: dict[str, list[Any]], node: int = 0) -> Node:
@@ -57,12 +74,14 @@ def _nested(tree: dict[str, list[Any]], node: int = 0) -> Node:
 
 def parsed(raw: dict[str, Any]) -> Model:
     """Read a model from its JSON."""
+    trees = tuple(_nested(tree) for tree in raw["trees"])
     return Model(
         raw["base"],
-        tuple(_nested(tree) for tree in raw["trees"]),
+        trees,
         (raw["levels"]["low"], raw["levels"]["medium"], raw["levels"]["high"]),
         raw["possible"],
         tuple(raw["features"]),
+        _spelled_out(trees),
     )
 
 

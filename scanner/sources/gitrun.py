@@ -41,6 +41,11 @@ class Repository:
     worktree: Path | None
     shallow: bool = False
 
+    @property
+    def packs(self) -> Path:
+        """Where its own packs lie; those of a linked worktree lie with the main one."""
+        return self.git_dir / "objects" / "pack"
+
 
 def command(repository: Repository, *arguments: str) -> list[str]:
     """Return the command line of a git command that only reads."""

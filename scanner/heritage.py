@@ -1,0 +1,288 @@
+"""Versions of a text scanned by what is new in each; the rest they have from their base.
+
+What a rule says of a place depends on the bytes around it, seldom further than `CONTEXT`. So where
+a version has a long stretch from its base, what was found well inside it is there again, and what
+was not is not. Hyperscan reads what lies between, and `CONTEXT` of the stretches on either side.
+What depends on more than that (a longer match, a mark at the end of a line) is judged anew
+wherever its own surroundings did not come over whole.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from scanner.archive import kind_of
+from scanner.engine import Batch, Searcher, Trace, batch_of
+from scanner.match import Match
+from scanner.sources.versions import Version
+
+CONTEXT = 256
+"""Bytes on either side of a change that are read again."""
+LEAST = 2 * CONTEXT + 64
+"""Bytes of a stretch that is worth being left out."""
+_BETWEEN = b"\n\0\n"
+_LINE = 4096  # what stands further from a match than this does not matter to it
+_BATCH = 1 << 20  # bytes that hyperscan reads at once
+_HELD = 16 << 20  # … or of texts that wait for it
+_HEAD = 512  # bytes in which a container says what it is
+_NEVER = -2  # no stretch begins so early
+
+Hit = tuple[int, int]
+"""The number of what hyperscan saw, and where it ended."""
+Hits = dict[int, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something at a place of a text, to be looked for in its heirs.
+
+    Attributes:
+        match: None where nothing is reported, but might be in an heir.
+        hits: what led to it.
+        low, high: the bytes on which it depends; -1 and one more than there are for the ends.
+    """
+
+    match: Match | None
+    hits: tuple[Hit, ...]
+    low: int
+    high: int
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A version that waits for hyperscan, and the stretches of it that have to be read."""
+
+    version: Version
+    pieces: list[tuple[int, int]]
+    hits: Hits = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Heritage:
+    """One thread's way to scan versions.
+
+    Attributes:
+        searcher: scans.
+        name: row of the pack → name of the text.
+        wanted: whether a row is to be scanned; others are there for their heirs alone.
+        done: told of each version that was scanned.
+    """
+
+    searcher: Searcher
+    name: Callable[[int], bytes]
+    wanted: Callable[[int], bool]
+    done: Callable[[Version], None] = lambda _: None
+
+    def matches(self, versions: Iterable[Version]) -> Iterator[Match]:
+        """Yield what is found in versions, each of which comes behind its base."""
+        waiting: list[_Waiting] = []
+        size = held = 0
+        for version in versions:
+            version.read = self.wanted(version.row)
+            if not version.read:
+                version.base = None
+                continue
+            one = _Waiting(version, _changed(version))
+            waiting.append(one)
+            size += sum(end - begin for begin, end in one.pieces)
+            held += len(version.text)
+            if size >= _BATCH or held >= _HELD:
+                yield from self._all_judged(waiting)
+                waiting, size, held = [], 0, 0
+        yield from self._all_judged(waiting)
+
+    def _all_judged(self, waiting: Sequence[_Waiting]) -> Iterator[Match]:
+        """Let hyperscan read what is new in all that wait, and judge each text."""
+        self._look(waiting)
+        for one in waiting:
+            yield from self._judged(one)
+            self.done(one.version)
+            one.version.base = None
+
+    def _look(self, waiting: Sequence[_Waiting]) -> None:
+        pieces: list[bytes] = [b"\n"]
+        starts: list[int] = []
+        owners: list[tuple[Hits, int]] = []
+        at = 1
+        for one in waiting:
+            for begin, end in one.pieces:
+                starts.append(at)
+                owners.append((one.hits, begin - at))
+                pieces += (one.version.text[begin:end], _BETWEEN)
+                at += end - begin + len(_BETWEEN)
+        if not starts:
+            return
+        data = b"".join(pieces)
+        confirmers = self.searcher.engine.confirmers
+        for number, ends in self.searcher.hits(Batch(data, len(data), (), (), ())).items():
+            if number < len(confirmers):
+                ends = confirmers[number].fertile(data, ends)  # noqa: PLW2901
+            for end in ends:
+                hits, offset = owners[max(bisect_right(starts, end - 1) - 1, 0)]
+                hits.setdefault(number, []).append(end + offset)
+
+    def _judged(self, one: _Waiting) -> Iterator[Match]:
+        version, name = one.version, self.name(one.version.row)
+        kept: list[Found] = []
+        if version.base is not None and version.base.record and one.pieces != _whole(version):
+            kept = _inherited(version, one.hits, name.decode())
+        fresh = self._fresh(version, name, one.hits) if one.hits else []
+        if kept and fresh:
+            fresh = _apart(kept, fresh)
+            if fresh is None:
+                kept, hits = [], self.searcher.hits(batch_of(version.text, name))
+                fresh = self._fresh(version, name, hits)
+        found = kept + fresh
+        if version.heirs:
+            version.record = sorted(found, key=_low)
+        for each in found:
+            if each.match is not None:
+                yield each.match
+
+    def _fresh(self, version: Version, name: bytes, hits: Hits) -> list[Found]:
+        """Judge hits in a text."""
+        traces: list[Trace] = []
+        sorted_ = {number: sorted(set(ends)) for number, ends in hits.items()}
+        matches = list(self.searcher.judged(batch_of(version.text, name), sorted_, traces))
+        if not version.heirs:
+            return [Found(match, (), _NEVER, 0) for match in matches]
+        return list(_traced(matches, traces, version.text))
+
+
+def _low(found: Found) -> int:
+    return found.low
+
+
+def _whole(version: Version) -> list[tuple[int, int]]:
+    return [(0, len(version.text))]
+
+
+def _changed(version: Version) -> list[tuple[int, int]]:
+    """Return the stretches of a text that have to be read."""
+    size = len(version.text)
+    base = version.base
+    if base is None or not base.read or not version.copies or kind_of(version.text[:_HEAD]):
+        return _whole(version) if size else []
+    pieces: list[tuple[int, int]] = []
+    at = 0
+    for begin, source, length in version.copies:
+        first = begin + CONTEXT if begin or source else 0
+        last = begin + length
+        if last < size or source + length < len(base.text):
+            last -= CONTEXT
+        if first > at:
+            pieces.append((at, first))
+        at = max(at, last)
+    if at < size:
+        pieces.append((at, size))
+    return [_by_lines(version.text, *piece) for piece in pieces]
+
+
+def _by_lines(text: bytes, begin: int, end: int) -> tuple[int, int]:
+    """Let a stretch begin and end with a line, where one does so near it."""
+    line = text.rfind(b"\n", max(0, begin - CONTEXT), begin) + 1 if begin else 0
+    stop = text.find(b"\n", end, end + CONTEXT)
+    return line or begin, stop + 1 if stop >= 0 else end
+
+
+def _inherited(version: Version, hits: Hits, name: str) -> list[Found]:
+    """Return what the long stretches bring; add to the hits what has to be judged again."""
+    assert version.base is not None
+    record: list[Found] = version.base.record
+    lows = [found.low for found in record]
+    size, base_size = len(version.text), len(version.base.text)
+    kept: list[Found] = []
+    brought: set[int] = set()
+    text = batch_of(version.text)
+    for begin, source, length in version.copies:
+        low = -1 if not begin and not source else source
+        ends = begin + length == size and source + length == base_size
+        high = source + length + ends
+        for number in range(bisect_left(lows, low), bisect_right(lows, high)):
+            found = record[number]
+            if found.match is not None and found.high <= high:
+                brought.add(number)
+                kept.append(_moved(found, begin - source, (size, base_size), name, text))
+    for number, found in enumerate(record):
+        if number not in brought:
+            for begin, source, length in version.copies:
+                for what, end in found.hits:
+                    if source < end <= source + length:
+                        hits.setdefault(what, []).append(end + begin - source)
+    return kept
+
+
+def _moved(found: Found, by: int, sizes: tuple[int, int], name: str, text: Batch) -> Found:
+    """Give something from the base its place in the heir."""
+    match = found.match
+    assert match is not None
+    start = match.start + by
+    line = text.line(0, start) + 1
+    wide = "utf-16" in match.decoding
+    column = match.column if wide else start - text.data.rfind(b"\n", 0, start)
+    moved = replace(
+        match,
+        item=name,
+        start=start,
+        end=match.end + by,
+        line=line,
+        column=column,
+        end_line=line + match.end_line - match.line,
+    )
+    return Found(
+        moved,
+        tuple((number, end + by) for number, end in found.hits),
+        found.low + by if found.low >= 0 else found.low,
+        found.high + by if found.high <= sizes[1] else sizes[0] + 1,
+    )
+
+
+def _apart(kept: list[Found], fresh: list[Found]) -> list[Found] | None:
+    """Return what is new beside what was inherited; None where the two overlap otherwise."""
+    held = sorted((f.match.start, f.match.end, f.match.secret) for f in kept if f.match)
+    starts = [start for start, _, _ in held]
+    apart = []
+    for found in fresh:
+        match = found.match
+        if match is not None:
+            at = bisect_left(starts, match.end)
+            if at and held[at - 1][1] > match.start:
+                if held[at - 1] != (match.start, match.end, match.secret):
+                    return None
+                continue
+        apart.append(found)
+    return apart
+
+
+def _traced(matches: Sequence[Match], traces: Sequence[Trace], text: bytes) -> Iterator[Found]:
+    """Join matches with the hits that led to them; hits that led to nothing stay as such."""
+    ordered = sorted(matches, key=lambda match: match.start)
+    starts = [match.start for match in ordered]
+    hits: list[list[Hit]] = [[] for _ in ordered]
+    spans = [(match.start, match.end) for match in ordered]
+    for trace in traces:
+        own = tuple((trace.number, end) for end in trace.ends)
+        at = bisect_left(starts, trace.high) - 1
+        if at < 0 or spans[at][1] <= trace.low:
+            yield Found(None, own, _NEVER, 0)
+            continue
+        hits[at] += own
+        spans[at] = (min(spans[at][0], trace.low), max(spans[at][1], trace.high))
+        if trace.far:
+            spans[at] = (_NEVER, 0)
+    for match, own, span in zip(ordered, hits, spans, strict=True):
+        low, high = _surroundings(text, span) if span[0] >= 0 else span
+        yield Found(match, tuple(own), _NEVER if match.packed else low, high)
+
+
+def _surroundings(text: bytes, span: tuple[int, int]) -> tuple[int, int]:
+    """Return the bytes that bear on a match: its lines and those beside them, and the context."""
+    start, end = span
+    least, most = max(0, start - _LINE), min(len(text), end + _LINE)
+    line = text.rfind(b"\n", least, start)
+    line = text.rfind(b"\n", least, line) if line >= 0 else -1
+    stop = text.find(b"\n", end, most)
+    stop = text.find(b"\n", stop + 1, most) if stop >= 0 else -1
+    low = min(line if line >= 0 else least, start - CONTEXT)
+    high = max(stop + 1 if stop >= 0 else most, end + CONTEXT)
+    return (low if low > 0 else -1), (high if high < len(text) else len(text) + 1)
