@@ -12,11 +12,12 @@ import hyperscan
 import msgspec
 
 from scanner import archive, cache, decode
+from scanner.addresses import ADDRESS, is_address
 from scanner.family import Family
 from scanner.prefilter import assignment, loosened, spells
 from scanner.rules import Rule, RuleSet
 
-_FORMAT = "9"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "10"  # raised when patterns are made otherwise from the same rules
 
 
 Patterns = dict[str, list[int]]
@@ -152,7 +153,11 @@ def _needles(ruleset: RuleSet) -> tuple[Patterns, set[int]]:
 
 
 def _families(ruleset: RuleSet) -> tuple[Patterns, set[int]]:
-    """Join rules that assign to the same few words, and differ in a provider's name alone."""
+    """Join rules that share what is costly to look for.
+
+    They assign to the same few words, and differ in a provider's name alone; or they are of
+    addresses with a password, and differ in the scheme.
+    """
     found = {n: assignment(rule.pattern) for n, rule in enumerate(ruleset.rules) if rule.keywords}
     uses = Counter(word for made in found.values() if made for word in made[0])
     groups: dict[str, list[int]] = {}
@@ -164,6 +169,9 @@ def _families(ruleset: RuleSet) -> tuple[Patterns, set[int]]:
         if len(numbers) >= _MANY:
             words = sorted({word for number in numbers for word in (found[number] or ((),))[0]})
             families[f"(?i:{'|'.join(words)}){rest}"] = numbers
+    addresses = [n for n, rule in enumerate(ruleset.rules) if is_address(rule.pattern)]
+    if len(addresses) >= _MANY:
+        families[ADDRESS] = addresses
     return families, {number for numbers in families.values() for number in numbers}
 
 

@@ -235,6 +235,11 @@ class Confirmer:
         return lets_pass(self.rule.allow, piece[slice(*span)], piece[slice(*match)], line)
 
     @property
+    def far(self) -> bool:
+        """Whether more bears on a match than the lines beside it."""
+        return any(near.lines > 1 for near in self.rule.requires)
+
+    @property
     def _weighs(self) -> bool:
         return self.rule.provider in WEIGHED
 

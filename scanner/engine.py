@@ -284,7 +284,7 @@ class Searcher:
     ) -> Iterator[tuple[int, Match]]:
         confirmer = self.engine.confirmers[number]
         for text, inside in self._by_text(batch, ends):
-            if traces is not None and confirmer.rule.window > 1:
+            if traces is not None and confirmer.far:
                 traces.append(Trace(number, tuple(inside), 0, 0, far=True))
             low, high = batch.starts[text], batch.ends[text]
             seen: set[int] = set()
@@ -413,7 +413,7 @@ def _trace(
     low, high = base + found.match_start, base + found.match_end
     first = bisect_left(ends, low - confirmer.reach)
     last = bisect_left(ends, high + confirmer.reach + 1)
-    return Trace(number, tuple(ends[first:last]), low, high, far=bool(confirmer.rule.context))
+    return Trace(number, tuple(ends[first:last]), low, high, far=confirmer.far)
 
 
 def _reported(batch: Batch, start: int, end: int) -> bool:

@@ -127,12 +127,11 @@ class Heritage:
         if version.base is not None and version.base.record and one.pieces != _whole(version):
             kept = _inherited(version, one.hits, name.decode())
         fresh = self._fresh(version, name, one.hits) if one.hits else []
-        if kept and fresh:
-            fresh = _apart(kept, fresh)
-            if fresh is None:
-                kept, hits = [], self.searcher.hits(batch_of(version.text, name))
-                fresh = self._fresh(version, name, hits)
-        found = kept + fresh
+        apart = _apart(kept, fresh)
+        if apart is None:
+            kept, hits = [], self.searcher.hits(batch_of(version.text, name))
+            apart = self._fresh(version, name, hits)
+        found = kept + apart
         if version.heirs:
             version.record = sorted(found, key=_low)
         for each in found:
@@ -239,6 +238,8 @@ def _moved(found: Found, by: int, sizes: tuple[int, int], name: str, text: Batch
 
 def _apart(kept: list[Found], fresh: list[Found]) -> list[Found] | None:
     """Return what is new beside what was inherited; None where the two overlap otherwise."""
+    if not kept or not fresh:
+        return fresh
     held = sorted((f.match.start, f.match.end, f.match.secret) for f in kept if f.match)
     starts = [start for start, _, _ in held]
     apart = []
@@ -270,9 +271,9 @@ def _traced(matches: Sequence[Match], traces: Sequence[Trace], text: bytes) -> I
         spans[at] = (min(spans[at][0], trace.low), max(spans[at][1], trace.high))
         if trace.far:
             spans[at] = (_NEVER, 0)
-    for match, own, span in zip(ordered, hits, spans, strict=True):
+    for match, led, span in zip(ordered, hits, spans, strict=True):
         low, high = _surroundings(text, span) if span[0] >= 0 else span
-        yield Found(match, tuple(own), _NEVER if match.packed else low, high)
+        yield Found(match, tuple(led), _NEVER if match.packed else low, high)
 
 
 def _surroundings(text: bytes, span: tuple[int, int]) -> tuple[int, int]:

@@ -102,7 +102,7 @@ def scan_packs(
 
 
 def _name(pack: Pack, row: int) -> bytes:
-    return pack.names[row].tobytes().hex().encode()
+    return bytes(pack.names[row]).hex().encode()
 
 
 def _asked(names: Sequence[bytes]) -> Bytes | None:
@@ -163,15 +163,11 @@ class _Scan:
             searcher, lambda row: _name(work.pack, row), lambda row: bool(work.wanted[row]), read
         )
         order = work.families.order[begin:end]
-        done.matches += heritage.matches(
-            reading.versions(order, work.families.heirs[begin:end])
-        )
+        done.matches += heritage.matches(reading.versions(order, work.families.heirs[begin:end]))
         return done
 
 
-def _spread(
-    scan: _Scan, parts: Sequence[Part], workers: int
-) -> Iterator[tuple[Part, _Done]]:
+def _spread(scan: _Scan, parts: Sequence[Part], workers: int) -> Iterator[tuple[Part, _Done]]:
     """Scan parts on several cores; those of a worker that dies are scanned here."""
     if workers <= 1 or len(parts) <= 1:
         for part in parts:

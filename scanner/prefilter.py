@@ -78,20 +78,20 @@ def _all_written(nodes: Iterable[Node], tree: Any) -> str:  # noqa: ANN401
 def reach(pattern: str) -> int:
     """Return how far before the end that hyperscan reports a match begins, at most."""
     nodes = list(_parser.parse(pattern))
-    return min(sum(_widest(node) for node in _without_end(nodes)), UNBOUNDED)
+    return min(sum(widest(node) for node in _without_end(nodes)), UNBOUNDED)
 
 
-def _widest(node: Node) -> int:  # noqa: PLR0911  (one an operation)
+def widest(node: Node) -> int:  # noqa: PLR0911  (one an operation)
     """Return the greatest number of bytes a node matches."""
     operation, argument = str(node[0]), node[1]
     if "REPEAT" in operation:
-        return min(int(argument[1]) * sum(map(_widest, argument[2])), UNBOUNDED)
+        return min(int(argument[1]) * sum(map(widest, argument[2])), UNBOUNDED)
     if operation == "SUBPATTERN":
-        return sum(map(_widest, argument[3]))
+        return sum(map(widest, argument[3]))
     if operation == "ATOMIC_GROUP":
-        return sum(map(_widest, argument))
+        return sum(map(widest, argument))
     if operation == "BRANCH":
-        return max(sum(map(_widest, branch)) for branch in argument[1])
+        return max(sum(map(widest, branch)) for branch in argument[1])
     if operation == "LITERAL":
         return len(chr(argument).encode())
     if operation in ("NOT_LITERAL", "ANY", "IN"):
@@ -181,10 +181,10 @@ def _word(nodes: Sequence[Node]) -> bool:
 
 
 def _least(nodes: Sequence[Node]) -> int:
-    return sum(_narrowest(node) for node in nodes)
+    return sum(narrowest(node) for node in nodes)
 
 
-def _narrowest(node: Node) -> int:
+def narrowest(node: Node) -> int:
     """Return the least number of characters a node matches."""
     operation, argument = str(node[0]), node[1]
     if "REPEAT" in operation:
@@ -270,7 +270,9 @@ def _late(nodes: list[Node]) -> list[Node]:
     operation, argument = nodes[0]
     if str(operation) == "SUBPATTERN":
         group, added, removed, inner = argument
-        within = _late([*_unbound(list(inner)), *nodes[1:]]) if len(inner) == 1 else _late(list(inner))
+        within = (
+            _late([*_unbound(list(inner)), *nodes[1:]]) if len(inner) == 1 else _late(list(inner))
+        )
         if len(inner) == 1:
             return within if not (added or removed) else nodes
         return [(operation, (group, added, removed, within)), *nodes[1:]]
@@ -367,11 +369,12 @@ def _class(operation: str, argument: Any, *, dotall: bool) -> str:  # noqa: ANN4
         return r"[\x00-\xff]" if dotall else r"[^\n]"
     if operation == "NOT_LITERAL":
         return f"[^\\x{argument:02x}]" if argument < 0x80 else r"[\x00-\xff]"  # noqa: PLR2004
-    inside = "".join(_member(str(kind), value) for kind, value in argument)
+    inside = "".join(member(str(kind), value) for kind, value in argument)
     return f"[{inside}]"
 
 
-def _member(kind: str, value: Any) -> str:  # noqa: ANN401
+def member(kind: str, value: Any) -> str:  # noqa: ANN401
+    """Write a member of a class of characters, for hyperscan."""
     if kind == "NEGATE":
         return "^"
     if kind == "CATEGORY":

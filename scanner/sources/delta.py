@@ -102,9 +102,9 @@ class _Walk:
         for _ in range(2):
             going = np.flatnonzero(at < ends)
             while len(going):
-                more = buffer[at[going]] >= _COPY
+                unfinished = buffer[at[going]] >= _COPY
                 at[going] += 1
-                going = going[more & (at[going] < ends[going])]
+                going = going[unfinished & (at[going] < ends[going])]
         which = np.flatnonzero(at < ends)
         at, target = at[which], np.zeros(len(which), np.int64)
         while len(which) > _FEW:
@@ -114,9 +114,9 @@ class _Walk:
                        (which, at, target, length))  # fmt: skip
             at += _STEP[first]
             target += length
-            going = at < ends[which]
-            if not going.all():
-                which, at, target = which[going], at[going], target[going]
+            inside = at < ends[which]
+            if not inside.all():
+                which, at, target = which[inside], at[inside], target[inside]
         for row, place, reached in zip(which.tolist(), at.tolist(), target.tolist(), strict=True):
             self._alone(row, place, reached)
 
@@ -181,10 +181,14 @@ class _Walk:
         copies: list[list[Copy]] = [[] for _ in range(count)]
         if not self.found:
             return copies
-        which, target, source, length = (np.concatenate(part) for part in zip(*self.found, strict=True))
+        which, target, source, length = (
+            np.concatenate(part) for part in zip(*self.found, strict=True)
+        )
         order = np.lexsort((target, which))
         rows = which[order].tolist()
-        made = zip(target[order].tolist(), source[order].tolist(), length[order].tolist(), strict=True)
+        made = zip(
+            target[order].tolist(), source[order].tolist(), length[order].tolist(), strict=True
+        )
         for row, copy in zip(rows, made, strict=True):
             copies[row].append(copy)
         return copies

@@ -38,7 +38,7 @@ class Pack:
 
     Attributes:
         path: of the `.pack` file.
-        names: ids, raw: rows × 20 or 32 bytes.
+        names: ids, raw: a row each, of 20 or 32 bytes.
         kinds: COMMIT, TREE, BLOB or TAG; 0 where it could not be told.
         sizes: bytes of what is stored: the object, or the difference.
         begins, ends: where its compressed bytes lie in the file.

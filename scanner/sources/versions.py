@@ -9,6 +9,7 @@ import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ class Families:
                 held = 0
         if self.order and bounds[-1] != len(self.order):
             bounds.append(len(self.order))
-        return list(zip(bounds, bounds[1:], strict=False))
+        return list(pairwise(bounds))
 
 
 def families(pack: Pack, wanted: Mask) -> Families:
@@ -176,8 +177,7 @@ class Reading:
     ) -> Iterator[tuple[int, int, list[bytes | None]]]:
         """Inflate what is stored of the rows, some at a time."""
         sizes, begins, ends = (
-            column[order].tolist()
-            for column in (self.pack.sizes, self.pack.begins, self.pack.ends)
+            column[order].tolist() for column in (self.pack.sizes, self.pack.begins, self.pack.ends)
         )
         begin, held = 0, 0
         stored: list[bytes | None] = []
