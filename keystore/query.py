@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, case, select
+from sqlalchemy import ColumnElement, Connection, and_, case, or_, select
 
 from database.schema import keys
 from keystore.audit import storable
@@ -22,6 +22,7 @@ class Filter(msgspec.Struct, frozen=True):
     Attributes:
         state: the effective one.
         kind: one of `keys.Kind`, or "!key" for all but keys.
+        ends_before: only keys that work, and end by themselves before it, epoch seconds.
     """
 
     owner: str = ""
@@ -31,6 +32,7 @@ class Filter(msgspec.Struct, frozen=True):
     kind: str = ""
     plan_id: str = ""
     store: str = ""
+    ends_before: float | None = None
 
 
 def get(connection: Connection, key_id: str) -> Key:
@@ -117,12 +119,20 @@ def _conditions(wanted: Filter, now: float) -> Iterator[ColumnElement[bool]]:
         "store": keys.c.store,
         "state": _effective_state(now),
     }
+    if wanted.ends_before is not None:
+        yield _ending(wanted.ends_before, now)
     for name, column in columns.items():
         value = getattr(wanted, name)
         if value.startswith("!") and name == "kind":
             yield column != value[1:]
         elif value:
             yield column == storable(value)
+
+
+def _ending(before: float, now: float) -> ColumnElement[bool]:
+    working = _effective_state(now).in_([KeyState.ACTIVE.value, KeyState.DEPRECATED.value])
+    in_grace = and_(keys.c.state == KeyState.DEPRECATED.value, keys.c.grace_until < before)
+    return and_(working, or_(keys.c.expires_at < before, in_grace))
 
 
 def _effective_state(now: float) -> ColumnElement[str]:

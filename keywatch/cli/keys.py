@@ -117,6 +117,7 @@ def change(
     help="In this state only.",
 )
 @click.option("--plan", default="", help="On this plan of its own only.")
+@click.option("--ending", default="", metavar="DURATION", help="That end within it: 14d.")
 @click.option(
     "--limit", default=100, type=click.IntRange(0), show_default=True, help="0 for all of them."
 )
@@ -130,6 +131,7 @@ def list_(
     environment: str,
     state: str,
     plan: str,
+    ending: str,
     limit: int,
     as_json: bool,
 ) -> None:
@@ -138,7 +140,10 @@ def list_(
     from keywatch.keystores import key_json, table
 
     store = key_store_of(ctx)
-    wanted = Filter(owner, account, environment, state, kind="key", plan_id=plan)
+    before = store.clock() + seconds_of(ending) if ending else None
+    wanted = Filter(
+        owner, account, environment, state, kind="key", plan_id=plan, ends_before=before
+    )
     found = store.list(wanted, limit + 1 if limit else None)
     page, now = found[: limit or None], store.clock()
     if as_json:
