@@ -29,6 +29,7 @@ check: $(VENV)
 	$(BIN)/lint-imports
 	$(BIN)/python docs/import_graph.py --check
 	$(BIN)/python docs/reference.py --check
+	$(BIN)/keywatch scan . --ignore-file known-findings.toml --allow-shallow
 
 bench: $(VENV)
 	$(BIN)/python bench/run.py
