@@ -66,6 +66,9 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             ("gateway/run.py",),
             "" if shutil.which("wrk") else "needs wrk",
         ),
+        Bench("memory", "What a hot key takes of the gateway's memory", ("gateway/memory.py",)),
+        Bench("timing", "Whether a look-up's time tells of a key", ("gateway/timing.py",)),
+        Bench("miss", "A key that is not in the gateway's memory", ("gateway/miss.py",)),
     ]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ MAX_HEAD_BYTES = 128 * 1024
 """Bytes of one request's line and headers; a longer one is cut off before it fills memory."""
 
 _GRACE_S = 5
+_SWITCH_S = 0.0005
 
 _KEEP_ALIVE_S = 75
 """Longer than nginx (60 s) and others keep theirs: who closes first must be the proxy, or it
@@ -44,6 +46,9 @@ def serve(
         ServiceError: when the address cannot be had.
     """
     listener = listening(host, port)
+    # The thread that reads the key store waits this long for each turn while requests press: a
+    # revocation needs a dozen of them.
+    sys.setswitchinterval(_SWITCH_S)
     _Server(config_of(app, protocol), lambda: announce(_url(listener))).run([listener])
 
 

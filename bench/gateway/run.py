@@ -46,15 +46,12 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def of_gateway(
     server: Server, folder: Path, hot: list[str], options: argparse.Namespace
 ) -> dict[str, Any]:
-    load(server, folder, hot[:100], 1)
-    before = rss(server.pid)
     # Every hot key once: as long as it takes.
     filled = 0
     while filled < options.hot:
         said = load(server, folder, hot[filled:], 5, ordered=True)
         filled += int(said["requests_per_s"] * 5)
-    found = {"bytes_per_hot_key": round((rss(server.pid) - before) / options.hot)}
-    return found | load(server, folder, hot, options.seconds)
+    return load(server, folder, hot, options.seconds)
 
 
 def under_attack(
