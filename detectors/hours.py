@@ -42,16 +42,23 @@ def score(day: Round) -> Evidence:
     now = np.rint(day.rows["surprise"][day.row, hour] * share).astype(np.int64)
     last = np.flatnonzero(np.append((day.row[1:] != day.row[:-1]) | (hour[1:] != hour[:-1]), True))
     day.rows["unusual"][day.row[last], 24 + hour[last]] = now[last]
-    night = np.cumsum(day.rows["unusual"], axis=1, dtype=np.int64)
-    earlier = night[day.row, 24 + hour - 1] - night[day.row, 24 + hour - NIGHT_H]
-    x = (earlier + now) / UNIT
-    x = np.where(day.late | ~day.mature[day.row], 0.0, x)
+    x = np.zeros(len(now))
+    known = np.flatnonzero(day.mature[day.row] & ~day.late)
+    x[known] = (earlier(day, known, hour[known]) + now[known]) / UNIT
     e = np.minimum(calibration.scale(day.rows, "hours").surprise(day.row, x), x)
     scale = SCALES.index("hours")
     highest = day.rows["highest"]
     highest[:, scale] = np.maximum(highest[:, scale], largest(day.row, x, len(day.rows)))
     local = day.slots() % 24
     return evidence(e, Reason.OFF_HOURS, local.astype(np.float64), x)
+
+
+def earlier(day: Round, which: Ints, hour: Ints) -> Ints:
+    """Return how unusual the earlier hours of the same night were, for events of mature keys."""
+    rank = np.cumsum(day.mature) - 1
+    night = np.cumsum(day.rows["unusual"][np.flatnonzero(day.mature)], axis=1, dtype=np.int64)
+    row = rank[day.row[which]]
+    return night[row, 24 + hour - 1] - night[row, 24 + hour - NIGHT_H]
 
 
 def weight(day: Round) -> Floats:
