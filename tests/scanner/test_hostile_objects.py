@@ -1,0 +1,143 @@
+"""Hostile objects, configuration and environments: nothing is run, followed or held in memory."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from scanner import ScanOptions, scan
+from tests.scanner.secrets import github_token
+from vocabulary.errors import ExitCode
+
+LINE = f"token = '{github_token()}'\n"
+
+
+def tree(repo, *entries):
+    """Write a tree object that git itself would refuse to make."""
+    raw = b"".join(
+        f"{mode} ".encode() + name + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries
+    )
+    return repo.git("hash-object", "-t", "tree", "-w", "--stdin", "--literally", stdin=raw).decode()
+
+
+@pytest.mark.parametrize(
+    "name", [b"../../outside.txt", b"/etc/passwd", b".git", b"..", b"a\nb", b"C:\\x", b"-rf"]
+)
+def test_a_path_that_leads_elsewhere_is_only_a_name(repo, tmp_path, name):
+    blob = repo.git("hash-object", "-w", "--stdin", stdin=LINE)
+    made = tree(repo, ("100644", name, blob))
+    commit = repo.git("commit-tree", made, "-m", "odd")
+    repo.git("update-ref", "refs/heads/odd", commit)
+    (finding,) = scan(repo.path)
+    assert os.fsencode(finding.path) == name
+    assert finding.commit == commit
+    assert not (tmp_path / "outside.txt").exists()
+
+
+def test_a_link_in_a_commit_is_its_text_and_is_never_followed(repo, tmp_path):
+    (tmp_path / "secret.txt").write_text(LINE)
+    blob = repo.git("hash-object", "-w", "--stdin", stdin=str(tmp_path / "secret.txt"))
+    repo.git("update-index", "--add", "--cacheinfo", f"120000,{blob},link")
+    repo.git("commit", "-q", "-m", "link")
+    assert not len(scan(repo.path))
+
+
+def test_the_worktree_is_where_the_user_says_not_the_repository(repo, tmp_path):
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "secret.txt").write_text(LINE)
+    repo.git("config", "core.worktree", str(tmp_path / "private"))
+    for options in (ScanOptions(), ScanOptions(tree=True)):
+        assert not len(scan(repo.path, options))
+
+
+def trap(tmp_path):
+    file, sprung = tmp_path / "trap", tmp_path / "sprung"
+    file.write_text(f"#!/bin/sh\necho run >> {sprung}\ncat\n")
+    file.chmod(0o755)
+    return file, sprung
+
+
+def test_configuration_that_is_included_runs_nothing(repo, tmp_path):
+    file, sprung = trap(tmp_path)
+    (tmp_path / "more").write_text(
+        f"[core]\n\tfsmonitor = {file}\n\tpager = {file}\n[diff]\n\texternal = {file}\n"
+        f'[filter "evil"]\n\tclean = {file}\n\tsmudge = {file}\n'
+    )
+    repo.write(".gitattributes", "* filter=evil\n")
+    repo.commit("a.txt", "x\n")
+    repo.git("config", "include.path", str(tmp_path / "more"))
+    repo.write("a.txt", LINE)
+    sprung.unlink(missing_ok=True)
+    assert len(scan(repo.path)) == 1
+    assert len(scan(repo.path, ScanOptions(tree=True))) == 1
+    assert not sprung.exists()
+    repo.git("status", check=False)
+    assert sprung.exists(), "the trap is no trap"
+
+
+def test_the_environment_of_the_caller_is_not_gits(repo, tmp_path, monkeypatch):
+    file, sprung = trap(tmp_path)
+    repo.commit("a.txt", LINE)
+    for name, value in {
+        "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.fsmonitor", "GIT_CONFIG_VALUE_0": file,
+        "GIT_EXTERNAL_DIFF": file, "GIT_PAGER": file, "GIT_DIR": "/nowhere",
+        "GIT_SSH_COMMAND": file,
+        "GIT_OBJECT_DIRECTORY": "/nowhere", "GIT_INDEX_FILE": "/nowhere", "GIT_TRACE": "1",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": "/nowhere", "GIT_NAMESPACE": "x",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, str(value))
+    for options in (ScanOptions(), ScanOptions(tree=True)):
+        report = scan(repo.path, options)
+        assert len(report) == 1
+        assert report.receipt.incomplete == []
+    assert not sprung.exists()
+
+
+def test_the_other_side_of_a_clone_runs_nothing(repo, tmp_path, monkeypatch):
+    file, sprung = trap(tmp_path)
+    repo.commit("a.txt", LINE)
+    for setting in ("uploadpack.packObjectsHook", "core.fsmonitor", "core.alternateRefsCommand"):
+        repo.git("config", setting, str(file))
+    hook = repo.path / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(file.read_text())
+    hook.chmod(0o755)
+    assert len(scan(f"file://{repo.path}", ScanOptions(cache=False))) == 1
+    assert not sprung.exists()
+
+
+def test_objects_borrowed_from_nowhere_are_told_of(repo):
+    bad = repo.git("rev-parse", f"{repo.commit('a.txt', 'x' * 50)}:a.txt")
+    (repo.path / ".git" / "objects" / "info").mkdir(exist_ok=True)
+    (repo.path / ".git" / "objects" / "info" / "alternates").write_text("/nowhere/objects\n")
+    (repo.path / ".git" / "objects" / bad[:2] / bad[2:]).unlink()
+    receipt = scan(repo.path).receipt
+    assert receipt.exit_code == ExitCode.INCOMPLETE
+    assert any(bad in said for said in receipt.incomplete)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="peak memory is told by resource")
+def test_an_object_of_any_size_costs_no_memory(repo):
+    """A quarter of a gigabyte of zeros, a few hundred kilobytes in the repository."""
+    size = 256 << 20
+    with subprocess.Popen(
+        ["git", "hash-object", "-w", "--stdin"], cwd=repo.path, stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    ) as git:  # fmt: skip
+        for _ in range(size >> 20):
+            git.stdin.write(bytes(1 << 20))
+    script = (
+        "import resource, sys; from scanner import scan; r = scan(sys.argv[1]);"
+        "print(r.receipt.read[1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    read, peak_kb = (
+        int(word)
+        for word in subprocess.run(
+            [sys.executable, "-c", script, repo.path],
+            check=True, capture_output=True, text=True,
+            env={**os.environ, "PYTHONPATH": os.getcwd()},  # noqa: PTH109
+        ).stdout.split()
+    )  # fmt: skip
+    assert read >= size
+    assert peak_kb << 10 < size
