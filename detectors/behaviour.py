@@ -25,6 +25,8 @@ BUSIER, KNOWN_DAYS = 0.5, 7.0
 """Twice the requests bring about 1.4 times the objects; before so many days nothing is known."""
 SLACK, SUSTAIN, SUSTAINED = 1.25, 0.9, 0.85
 """Deviations that a day may have for nothing, what a day forgets, and evidence per deviation."""
+TOLD = 3.0
+"""Evidence that is an alert by itself."""
 LONG_SILENCE_DAYS = 30.0
 
 
@@ -154,7 +156,8 @@ def close(rows: Rows) -> Evidence:
     settled = rows["calibration"][:, SCALES.index("objects"), 0] >= KNOWN_DAYS
     step = np.clip((x - scale.mean) / scale.spread - SLACK, -SLACK, 4.0)
     sum_of_days = np.maximum(rows["sustained"] * SUSTAIN + step, 0.0) * settled
-    rows["sustained"] = sum_of_days
+    # Once it has said so it begins anew: a lasting change is told once, not every day.
+    rows["sustained"] = np.where(SUSTAINED * sum_of_days >= TOLD, 0.0, sum_of_days)
     # A day of its own, or a little too much for days: a one-sided CUSUM (Page, 1954).
     e = np.maximum(e, SUSTAINED * sum_of_days)
     e = np.where(settled & (objects >= 1.5 * usual) & (objects >= LEAST_OBJECTS), e, 0.0)

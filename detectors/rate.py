@@ -9,7 +9,16 @@ import numpy as np
 
 from detectors import calibration, windows
 from detectors.chance import CAP, Floats, excess
-from detectors.profile import DAY_MS, HOUR_MS, HOURS, TEN_MS, WEEKEND, Rows, alarmed
+from detectors.profile import (
+    DAY_MS,
+    FAMILIES,
+    HOUR_MS,
+    HOURS,
+    TEN_MS,
+    WEEKEND,
+    Rows,
+    alarmed,
+)
 from detectors.round import Evidence, Round, evidence, largest, strongest
 from detectors.words import Reason
 from vocabulary.access import Codes, Flags, Ints
@@ -26,22 +35,22 @@ TENFOLD = 10.0
 """So many times the mean, and rare beyond doubt, says one more than any other evidence."""
 BELOW_RECORD = 0.9
 """What is below the key's record says too little to add to anything."""
-AT_RECORD, RECORD_SLOPE = (2.7, 2.7, 2.0, 2.0, 1.6), 3.0
+AT_RECORD, RECORD_SLOPE = (2.7, 2.7, 2.2, 2.2, 1.6), 3.0
 """What a count at the key's record may say in each window, and what ten times the record adds."""
-GAIN = (1.15, 1.1, 1.0, 1.0, 1.0)
+GAIN = (1.15, 1.15, 1.1, 1.1, 1.0)
 """Short windows have thinner tails than Student's t allows for; measured on quiet keys."""
 EXPLAINED = 1.9
 """The most that volume says within a storm of retries, within a crowd, or on a key's first day."""
 SERVER_ERROR, LEAST_FAILED = 500, 3
 DECADE, LEAST_SPREAD = 2.83, 0.5
 """What ten times the record adds, per deviation: sqrt(SHAPE) ln 10 deviations, 1 / ln 10 each."""
-BURST_WINDOWS, IN_A_QUIET_HOUR, LEAST_BURST = (1, 2), 3.3, 10
+BURST_WINDOWS, IN_A_QUIET_HOUR, LEAST_BURST = (1, 2), 3.6, 10
 STEADY_H = 14.0
 """Active hours a day, faded, from which on a key is used all day long."""
 AT_MONTHS_TURN = (3.0, 4.0, 4.0, 6.0, 6.0)
 """By so much more is usual, in each window, on the last two days and the first of a month."""
-GROWTH = 2.0
-"""By so much an alarming day may raise the key's records."""
+GROWTH, GROWTH_ALONE = 2.0, 5.0
+"""By so much an alarming day may raise the key's records; one on which volume alone alarmed."""
 LEAST_REQUESTS = 5
 """Fewer are no flood, however rare."""
 
@@ -220,7 +229,9 @@ def learn(rows: Rows, offset_ms: Ints, elapsed_days: Floats) -> None:
     rows["requests"], rows["exposure"] = requests, exposure
     fade = 0.5 ** (elapsed_days / 90.0)
     # What was alarming is not at once what this key may do.
-    grown = np.maximum(GROWTH * rows["busiest"], LEAST_REQUESTS)
+    alone = rows["families"] == 1 << FAMILIES.index("volume")
+    most = np.where(alone, GROWTH_ALONE, GROWTH)[:, None]
+    grown = np.maximum(most * rows["busiest"], LEAST_REQUESTS)
     peaks = np.where(alarmed(rows)[:, None], np.minimum(rows["peaks"], grown), rows["peaks"])
     rows["busiest"] = np.maximum(rows["busiest"] * fade[:, None], peaks)
     rows["peaks"] = 0
