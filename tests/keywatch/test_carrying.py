@@ -11,7 +11,7 @@ from keywatch.config import StoreSettings
 from tests.httpd import serving
 
 BY = {"actor": "ann", "reason": "a test"}
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 SECRET = "whsec_" + "c" * 40
 
 
