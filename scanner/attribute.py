@@ -51,6 +51,18 @@ class History:
     missing: tuple[str, ...] = ()
     problem: str = ""
 
+    def add(self, earlier: "History", wanted: set[bytes]) -> None:
+        """Take over what an earlier walk told of what is wanted."""
+        for blob, places in earlier.blobs.items():
+            if blob.encode() in wanted:
+                for place in places:
+                    _place(self, blob, place)
+        for oid, commit in earlier.commits.items():
+            if oid.encode() in wanted:
+                self.commits.setdefault(oid, commit)
+        self.root = earlier.root or self.root
+        self.missing = tuple(sorted({*self.missing, *earlier.missing}))
+
 
 class Walk:
     """A walk that runs beside the scan and is read when the hits are known."""
@@ -141,12 +153,15 @@ def _commit(header: bytes) -> Commit:
 
 
 def _introduce(history: History, blob: str, commit: Commit, path: bytes) -> None:
+    _place(history, blob, Introduction(commit, path.decode("utf-8", "surrogateescape")))
+
+
+def _place(history: History, blob: str, new: Introduction) -> None:
     """Keep, for each path, the oldest commit that brought the blob in."""
     places = history.blobs.setdefault(blob, [])
-    said_path = path.decode("utf-8", "surrogateescape")
     for number, place in enumerate(places):
-        if place.path == said_path:
-            if commit.when < place.commit.when:
-                places[number] = Introduction(commit, said_path)
+        if place.path == new.path:
+            if new.commit.when < place.commit.when:
+                places[number] = new
             return
-    places.append(Introduction(commit, said_path))
+    places.append(new)

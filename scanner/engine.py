@@ -73,15 +73,18 @@ class Tally:
         left_out: why something was not read → (how often, first name).
         opened: containers by kind.
         unfolded: bytes that were decompressed.
+        doubtful: names of texts that hold something hidden, or were not read whole.
     """
 
     ignored: int = 0
     left_out: dict[str, tuple[int, str]] = field(default_factory=dict)
     opened: Counter[str] = field(default_factory=Counter)
     unfolded: int = 0
+    doubtful: set[str] = field(default_factory=set)
 
     def leave_out(self, reason: str, name: str) -> None:
         """Count something that was not read."""
+        self.doubtful.add(name)
         count, first = self.left_out.get(reason, (0, name))
         self.left_out[reason] = (count + 1, first)
 
@@ -90,6 +93,7 @@ class Tally:
         self.ignored += other.ignored
         self.opened.update(other.opened)
         self.unfolded += other.unfolded
+        self.doubtful |= other.doubtful
         for reason, (count, first) in other.left_out.items():
             before, name = self.left_out.get(reason, (0, first))
             self.left_out[reason] = (before + count, name)
@@ -295,13 +299,15 @@ class Searcher:
                 seen.add(start)
                 if traces is not None:
                     traces.append(_trace(number, confirmer, inside, base, found))
-                if self._hidden(batch.data, start, end, low, high):
+                if self._hidden(batch, text, start, end):
                     continue
                 yield text, _match(batch, text, confirmer, found, (start, end))
 
-    def _hidden(self, data: Data, start: int, end: int, low: int, high: int) -> bool:
-        if self.engine.inline_ignores and ignored(data, start, end, low, high):
+    def _hidden(self, batch: Batch, text: int, start: int, end: int) -> bool:
+        low, high = batch.starts[text], batch.ends[text]
+        if self.engine.inline_ignores and ignored(batch.data, start, end, low, high):
             self.tally.ignored += 1
+            self.tally.doubtful.add(os.fsdecode(batch.names[text]))
             return True
         return False
 
@@ -350,10 +356,10 @@ class Searcher:
             return
         if not inner or not _reported(batch, region.start, region.end):
             return
-        low, high = batch.starts[text], batch.ends[text]
+        _low, _high = batch.starts[text], batch.ends[text]
         plain = bytes(batch.data[region.start : region.end])
         new = [match for match in inner if match.secret not in plain]
-        if new and self._hidden(batch.data, region.start, region.end, low, high):
+        if new and self._hidden(batch, text, region.start, region.end):
             return
         for match in new:
             yield _moved(batch, text, match, region, wide=encoding == "utf-16")
@@ -362,10 +368,10 @@ class Searcher:
         self, batch: Batch, text: int, inner: Sequence[Match], region: Region
     ) -> Iterator[Match]:
         """Give matches in a text that was only rearranged the places that they had before."""
-        low, high = batch.starts[text], batch.ends[text]
+        _low, _high = batch.starts[text], batch.ends[text]
         for match in inner:
             start, end = region.was_at(match.start), region.was_at(match.end - 1) + 1
-            if _reported(batch, start, end) and not self._hidden(batch.data, start, end, low, high):
+            if _reported(batch, start, end) and not self._hidden(batch, text, start, end):
                 yield _placed(batch, text, match, (start, end))
 
     def _unpacked(

@@ -172,9 +172,7 @@ def _finding(
     show_secrets: bool,
 ) -> Finding:
     best = group.best
-    places = tuple(
-        sorted(group.places.values(), key=lambda p: (p.date or _UNDATED, p.path, p.line))
-    )
+    places = tuple(sorted(group.places.values(), key=_when_and_where))
     first = places[0]
     severity, confidence, reasons = _weighed(best, known)
     reasons = (*reasons, *best.notes)
@@ -205,6 +203,12 @@ def _finding(
         tags=best.rule.tags,
         credential=credential,
     )
+
+
+def _when_and_where(place: Place) -> tuple[str, str, int, int, str, str]:
+    """Order places: the first introduced first, and the same way in every scan."""
+    when = place.date or _UNDATED
+    return (when, place.path, place.line, place.column, place.commit, place.blob)
 
 
 _STANDING = {

@@ -15,6 +15,7 @@ class Receipt:
         listed: type → [objects, bytes], as git lists them; equal to `git cat-file
             --batch-all-objects --batch-check`.
         read: objects whose contents were scanned, and their bytes.
+        seen: of these, objects that an earlier scan read under the same rules.
         files: files read beside the objects, and their bytes.
         unfolded: bytes that came out of archives.
         incomplete: what should have been scanned and was not, a sentence each.
@@ -35,6 +36,7 @@ class Receipt:
     rules_digest: str = ""
     listed: dict[str, list[int]] = field(default_factory=dict)
     read: list[int] = field(default_factory=lambda: [0, 0])
+    seen: int = 0
     files: list[int] = field(default_factory=lambda: [0, 0])
     opened: dict[str, int] = field(default_factory=dict)
     unfolded: int = 0
@@ -62,6 +64,7 @@ class Receipt:
         for counts, further in ((self.opened, inner.opened), (self.left_out, inner.left_out)):
             for name, count in further.items():
                 counts[name] = counts.get(name, 0) + count
+        self.seen += inner.seen
         self.unfolded += inner.unfolded
         self.ignored += inner.ignored
         self.incomplete += [f"{path}: {said}" for said in inner.incomplete]
@@ -96,7 +99,7 @@ class Receipt:
                     "bytes": sum(size for _, size in self.listed.values()),
                 },
             },
-            "scanned": {"objects": self.read[0], "bytes": self.read[1]},
+            "scanned": {"objects": self.read[0], "bytes": self.read[1], "seen": self.seen},
             "files": {"count": self.files[0], "bytes": self.files[1]},
             "archives": {"opened": self.opened, "bytes": self.unfolded},
             "incomplete": list(map(text, self.incomplete)),
@@ -116,6 +119,8 @@ class Receipt:
     def text(self) -> list[str]:
         """Return the receipt for a person, a line each."""
         lines = [f"scanned {self._what()} with {self.rules} rules in {self.seconds:.1f} s"]
+        if self.seen:
+            lines.append(f"{self.seen} of them were read by an earlier scan (--no-cache)")
         if self.submodules:
             count = len(self.submodules)
             lines.append(f"with {count} submodule{'s' if count > 1 else ''}")

@@ -129,7 +129,8 @@ def git_texts(
     progress: Progress,
 ) -> Texts:
     """Scan every object of a repository and the uncommitted work in its worktree."""
-    from scanner.attribute import History, Walk  # noqa: PLC0415  (not for what is staged)
+    from scanner.attribute import Walk  # noqa: PLC0415  (not for what is staged)
+    from scanner.rescan import counted, rescan  # noqa: PLC0415
 
     narrow = bool(options.since or options.branch or options.objects is not None)
     if options.objects is not None:
@@ -142,10 +143,17 @@ def git_texts(
     receipt.incomplete += [
         f"git cannot tell of {line.decode(errors='replace')}" for line in plan.broken
     ]
-    walk = Walk(repository, plan.commits()) if plan.counts["commit"] else None
-    matches = _objects(repository, plan.names, engine, receipt, progress, options.workers)
+    todo = rescan(repository, plan, engine, cached=options.cache and not narrow)
+    walk = Walk(repository, todo.commits) if todo.commits else None
+    tally = Tally()
+    matches = _objects(repository, todo.names, engine, receipt, progress, options.workers, tally)
     hit = {match.item.encode() for match in matches}
-    history = walk.history(hit, set() if narrow else set(plan.names)) if walk else History({}, {})
+    history = todo.history(walk, hit)
+    if narrow:
+        history.missing = ()
+    elif receipt.read[0] == len(todo.names):
+        todo.keep(hit, tally.doubtful, history)
+    counted(todo, receipt)
     _covered(repository, options, history, receipt)
     located = _located(repository, plan, hit, history)
     if repository.worktree and not options.branch and options.objects is None:
@@ -189,9 +197,10 @@ def _objects(
     receipt: Receipt,
     progress: Progress,
     workers: int = 0,
+    tally: Tally | None = None,
 ) -> list[Match]:
     """Read objects: those in packs by ourselves, the others with a few gits at once."""
-    workers = workers or _cores()
+    workers, tally = workers or _cores(), tally or Tally()
     packed: list[Match] = []
     if len(names) >= _PART:
         from scanner.packscan import scan_packs  # noqa: PLC0415  (imports what small scans do without)
@@ -207,8 +216,10 @@ def _objects(
         packed, names = scanned.matches, scanned.left
         receipt.read[0] += scanned.objects
         receipt.read[1] += scanned.size
-        tallied(receipt, scanned.tally)
-    return packed + _streamed(repository, names, engine, receipt, progress, workers)
+        tally.add(scanned.tally)
+    packed += _streamed(repository, names, engine, receipt, progress, workers, tally)
+    tallied(receipt, tally)
+    return packed
 
 
 def _streamed(
@@ -218,6 +229,7 @@ def _streamed(
     receipt: Receipt,
     progress: Progress,
     workers: int,
+    tally: Tally,
 ) -> list[Match]:
     """Let a few gits spell objects out at once, each over a contiguous range of the packs."""
     count = max(1, min(workers, len(names) // _PART or 1))
@@ -246,12 +258,12 @@ def _streamed(
         with ThreadPoolExecutor(len(parts)) as pool:
             results = list(pool.map(one, parts))
     matches: list[Match] = []
-    for found, read, tally in results:
+    for found, read, counts in results:
         matches += found
         receipt.read[0] += read.objects
         receipt.read[1] += read.size
         receipt.incomplete += read.problems
-        tallied(receipt, tally)
+        tally.add(counts)
     return matches
 
 

@@ -1,0 +1,100 @@
+"""A repository that was scanned before: what has to be read, and where its hits stood.
+
+What held nothing is not read again (scanner.seen). Where the others stand was told by a walk over
+all commits; only the commits that are new since then have to be walked over.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from scanner.attribute import History, Walk
+from scanner.engine import Engine
+from scanner.receipt import Receipt
+from scanner.seen import Seen, seen_of
+from scanner.sources.gitrun import Repository
+from scanner.sources.objects import Plan
+
+
+@dataclass(slots=True)
+class Rescan:
+    """What is to be done of a full scan.
+
+    Attributes:
+        names: ids of the objects that have to be read.
+        commits: ids of the commits that have to be walked over, a line each.
+    """
+
+    plan: Plan
+    names: list[bytes]
+    commits: bytes
+    _seen: Seen | None = None
+    _known: History = field(default_factory=lambda: History({}, {}))
+
+    @property
+    def seen(self) -> int:
+        """How many objects need no reading."""
+        return len(self.plan.names) - len(self.names)
+
+    def history(self, walk: Walk | None, hit: set[bytes]) -> History:
+        """Join what a walk over new commits tells with what was known.
+
+        Args:
+            walk: over `commits`; None where there are none.
+            hit: ids of what was found to hold something.
+        """
+        held = set(self.plan.names)
+        told = walk.history(hit, held) if walk else History({}, {})
+        told.add(self._known, hit)
+        told.missing = tuple(name for name in told.missing if name.encode() not in held)
+        return told
+
+    def keep(self, hit: set[bytes], doubtful: Iterable[str], history: History) -> None:
+        """Remember what was read whole and held nothing."""
+        if self._seen is None or history.problem:
+            return
+        again = hit | {name.encode() for name in doubtful}
+        self._seen.keep(
+            [name for name in self.names if name not in again],
+            places=msgspec.msgpack.encode(history),
+            listing=self.plan.listing,
+            again=sorted(again),
+        )
+
+
+def rescan(repository: Repository, plan: Plan, engine: Engine, *, cached: bool) -> Rescan:
+    """Say what of a repository has to be read.
+
+    Args:
+        repository: scanned whole.
+        plan: all that it holds.
+        engine: scans.
+        cached: whether earlier scans may be asked.
+    """
+    seen = None
+    if cached:
+        digest, inline = engine.ruleset.digest, engine.inline_ignores
+        seen = seen_of(repository.packs, digest, inline_ignores=inline)
+    if seen is None:
+        return Rescan(plan, plan.names, plan.commits())
+    try:
+        known = msgspec.msgpack.decode(seen.places, type=History) if seen.places else None
+    except msgspec.MsgspecError:
+        known = None
+    if known is None:
+        return Rescan(plan, plan.names, plan.commits(), seen)
+    names = seen.again(plan.listing)
+    if names is not None:
+        return Rescan(plan, names, b"", seen, known)
+    walked = (name for name in plan.commits().split() if name not in seen)
+    commits = b"".join(name + b"\n" for name in walked if name.decode() not in known.commits)
+    return Rescan(plan, seen.unseen(plan.names), commits, seen, known)
+
+
+def counted(rescan: Rescan, receipt: Receipt) -> None:
+    """Count what an earlier scan read among what was scanned."""
+    receipt.seen = rescan.seen
+    if rescan.seen and receipt.read[0] == len(rescan.names):
+        receipt.read[0] += rescan.seen
+        receipt.read[1] = sum(size for kind, (_, size) in receipt.listed.items() if kind != "tree")
