@@ -58,7 +58,8 @@ def earlier(day: Round, which: Ints, hour: Ints) -> Ints:
     rank = np.cumsum(day.mature) - 1
     night = np.cumsum(day.rows["unusual"][np.flatnonzero(day.mature)], axis=1, dtype=np.int64)
     row = rank[day.row[which]]
-    return night[row, 24 + hour - 1] - night[row, 24 + hour - NIGHT_H]
+    before: Ints = night[row, 24 + hour - 1] - night[row, 24 + hour - NIGHT_H]
+    return before
 
 
 def weight(day: Round) -> Floats:
