@@ -53,9 +53,7 @@ class Compiled:
 
 
 def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:
-    """Return the database of these rules, from the cache where it is there."""
-    if not cached:
-        return _loaded(_compile(ruleset))
+    """Return the database of these rules, from the cache where it is there; else leave it there."""
     name = f"patterns-{ruleset.name}-{_key(ruleset)}"
     if (raw := cache.read(name)) is not None:
         try:
@@ -64,8 +62,9 @@ def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:
         except (msgspec.MsgspecError, hyperscan.HyperscanError):
             pass  # made by another machine, or damaged: it is made anew
     kept = _compile(ruleset)
-    cache.write(name, msgspec.msgpack.encode(kept))
-    cache.forget("patterns-", keep=name)
+    if cached:
+        cache.write(name, msgspec.msgpack.encode(kept))
+        cache.forget("patterns-", keep=name)
     return _loaded(kept)
 
 

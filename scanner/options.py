@@ -38,8 +38,8 @@ class ScanOptions:
         fingerprint_key: the operator's key for fingerprints; empty for the repository's own.
         peppers: pepper id → pepper, for look-ups in stores of imported keys.
         workers: threads, each with a git of its own; 0 for as many as there are cores.
-        cache: leave out what earlier scans read and found empty, and remember it for later ones.
-            Compiled rules are kept in any case.
+        cache: leave out what earlier scans read and found empty, and leave what this one compiled
+            and read to later ones. Without it compiled rules that are there are used all the same.
         stdin_name: what texts from stdin are called.
         baseline: fingerprints of findings that are known and not reported (scanner.baseline).
         verifier: asks providers about what is shown; None for asking nobody.

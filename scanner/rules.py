@@ -52,14 +52,14 @@ def load_rules(
     Args:
         extra: TOML files or directories of them; a rule with the id of an earlier one replaces it.
         disabled: ids of rules that are left out.
-        cached: whether the user's cache may be used.
+        cached: whether what was read is left in the user's cache.
 
     Raises:
         ConfigError: a file cannot be read, or an entry is wrong; says file and line.
     """
     places = (BUILTIN, *extra)
     name = f"rules-{_stamp(places, disabled)}"
-    if cached and (kept := cache.read(name)):
+    if kept := cache.read(name):
         try:
             return msgspec.msgpack.decode(kept, type=RuleSet)
         except msgspec.MsgspecError:

@@ -88,8 +88,9 @@ def _scan(
     receipt = Receipt(target=address.shown(target))
     find = _source(target, asked, stdin, stack)
     engine = engine_of(
-        load_rules(asked.rules, asked.disabled),
+        load_rules(asked.rules, asked.disabled, cached=asked.cache),
         inline_ignores=asked.inline_ignores,
+        cached=asked.cache,
     )
     if not engine.ruleset.rules:
         raise UsageError("there are no rules to scan with", remedy="enable some rules")

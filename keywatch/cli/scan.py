@@ -61,7 +61,7 @@ class _Format(click.ParamType):  # type: ignore[type-arg]  # (generic from 8.4 o
 @click.option("--no-inline-ignores", is_flag=True, help="Marks in the text hide nothing.")
 @click.option("--allow-shallow", is_flag=True, help="A shallow clone is no reason for exit 3.")
 @click.option(
-    "--no-cache", is_flag=True, help="Read all, whatever earlier scans read; remember nothing."
+    "--no-cache", is_flag=True, help="Read all, whatever earlier scans read; leave nothing behind."
 )
 @click.option("--show-secrets", is_flag=True, help="Leave secrets readable; on a terminal alone.")
 @click.option("--verify", is_flag=True, help="Ask providers whether they accept what was found.")
