@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def cache_dir() -> Path | None:
+def cache_dir(*, made: bool = True) -> Path | None:
     """Return the cache directory, made when it is missing; None when it cannot be trusted.
 
     The directory is `keywatch` under XDG_CACHE_HOME, `~/Library/Caches` or LOCALAPPDATA. What lies
@@ -17,7 +17,8 @@ def cache_dir() -> Path | None:
     """
     place = _base() / "keywatch"
     try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if made:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
         return place if _private(place.lstat(), stat.S_ISDIR) else None
     except (OSError, RuntimeError):
         return None
@@ -48,7 +49,7 @@ def private_file(status: os.stat_result) -> bool:
 
 def read(name: str) -> bytes | None:
     """Return what was kept under `name`, or None."""
-    if (place := cache_dir()) is None:
+    if (place := cache_dir(made=False)) is None:
         return None
     try:
         file = os.open(place / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))

@@ -17,6 +17,13 @@ from scanner.sources.gitrun import Repository
 from scanner.sources.objects import Plan
 
 
+class _Known(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept of a scan: where hits stood, and how many trees there were."""
+
+    history: History
+    trees: int
+
+
 @dataclass(slots=True)
 class Rescan:
     """What is to be done of a full scan.
@@ -57,7 +64,7 @@ class Rescan:
         again = hit | {name.encode() for name in doubtful}
         self._seen.keep(
             [name for name in self.names if name not in again],
-            places=msgspec.msgpack.encode(history),
+            places=msgspec.msgpack.encode(_Known(history, self.plan.counts["tree"])),
             listing=self.plan.listing,
             again=sorted(again),
         )
@@ -79,17 +86,23 @@ def rescan(repository: Repository, plan: Plan, engine: Engine, *, cached: bool) 
     if seen is None:
         return Rescan(plan, plan.names, plan.commits())
     try:
-        known = msgspec.msgpack.decode(seen.places, type=History) if seen.places else None
+        known = msgspec.msgpack.decode(seen.places, type=_Known) if seen.places else None
     except msgspec.MsgspecError:
         known = None
     if known is None:
         return Rescan(plan, plan.names, plan.commits(), seen)
     names = seen.again(plan.listing)
     if names is not None:
-        return Rescan(plan, names, b"", seen, known)
+        return Rescan(plan, names, b"", seen, known.history)
+    names = seen.unseen(plan.names)
+    if plan.counts["tree"] < known.trees or seen.gone(plan.names):
+        # something is not there any more: whether commits still name it, all of them tell
+        return Rescan(plan, names, plan.commits(), seen)
     walked = (name for name in plan.commits().split() if name not in seen)
-    commits = b"".join(name + b"\n" for name in walked if name.decode() not in known.commits)
-    return Rescan(plan, seen.unseen(plan.names), commits, seen, known)
+    commits = b"".join(
+        name + b"\n" for name in walked if name.decode() not in known.history.commits
+    )
+    return Rescan(plan, names, commits, seen, known.history)
 
 
 def counted(rescan: Rescan, receipt: Receipt) -> None:

@@ -88,6 +88,10 @@ class Seen:
         known = self._ids
         return [name for name in names if name not in known]
 
+    def gone(self, names: Iterable[bytes]) -> bool:
+        """Say whether something that was seen is not among these."""
+        return not self._ids.issubset(names)
+
     def keep(
         self,
         clean: Iterable[bytes],

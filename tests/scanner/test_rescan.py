@@ -92,6 +92,15 @@ def test_a_blob_that_is_missing_is_told_each_time(repo):
     assert said[0] == said[1] == [f"blob {blob} is named by a commit and missing"]
 
 
+def test_a_blob_that_is_lost_after_a_scan_is_told(repo):
+    planted(repo)
+    assert scan(repo.path, ALL).receipt.incomplete == []
+    blob = repo.git("rev-parse", "HEAD~1:b.py")
+    (repo.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    said = [scan(repo.path, ALL).receipt.incomplete for _ in range(2)]
+    assert said[0] == said[1] == [f"blob {blob} is named by a commit and missing"]
+
+
 def test_other_rules_read_all_again(repo, read, tmp_path):
     planted(repo)
     scan(repo.path, ALL)
