@@ -182,8 +182,9 @@ def unplaced(candidate: Candidate) -> float:
     return shipped().probability(features(candidate, NOWHERE))
 
 
+@lru_cache(maxsize=8192)
 def weigh(candidate: Candidate, path: str) -> Score:
-    """Weigh a candidate in a file."""
+    """Weigh a candidate in a file: it stands in many versions of it."""
     place = place_of(path)
     return _scored(candidate, shipped().probability(features(candidate, place)), place)
 

@@ -55,7 +55,7 @@ def findings(  # noqa: PLR0913  (all but two by name)
     groups: dict[bytes, _Group] = {}
     for match, places in weighed(matches, located):
         group = groups.setdefault(match.secret, _Group(match))
-        if match.strength > group.best.strength:
+        if (match.strength, match.reasons) > (group.best.strength, group.best.reasons):
             group.best = match
         for place in places:
             group.places.setdefault(
@@ -105,12 +105,16 @@ def _applies(match: Match, place: Place) -> bool:
     return not (rule.allow and lets_place(rule.allow, match.secret, place.path, place.commit))
 
 
-def _order(finding: Finding) -> tuple[int, int, str, int]:
+def _order(finding: Finding) -> tuple[int, int, str, int, int, str, str]:
+    """Put the worst first, and the same in every scan."""
     return (
         -Severity.of(finding.severity),
         -_RANK[Confidence(finding.confidence)],
         finding.path,
         finding.line,
+        finding.column,
+        finding.blob,
+        finding.fingerprint,
     )
 
 

@@ -66,12 +66,14 @@ class Heritage:
         name: row of the pack → name of the text.
         wanted: whether a row is to be scanned; others are there for their heirs alone.
         done: told of each version that was scanned.
+        clean: whether a row that is not wanted is known to hold nothing, for its heirs.
     """
 
     searcher: Searcher
     name: Callable[[int], bytes]
     wanted: Callable[[int], bool]
     done: Callable[[Version], None] = lambda _: None
+    clean: Callable[[int], bool] = lambda _: False
 
     def matches(self, versions: Iterable[Version]) -> Iterator[Match]:
         """Yield what is found in versions, each of which comes behind its base."""
@@ -80,6 +82,7 @@ class Heritage:
         for version in versions:
             version.read = self.wanted(version.row)
             if not version.read:
+                version.read = version.heirs > 0 and self.clean(version.row)
                 version.base = None
                 continue
             one = _Waiting(version, _changed(version))

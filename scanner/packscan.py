@@ -66,6 +66,7 @@ def scan_packs(
     engine: Engine,
     workers: int,
     tick: Callable[[int], None],
+    clean: Callable[[bytes], bool] | None = None,
 ) -> PackScan:
     """Scan those of the objects that lie in packs.
 
@@ -75,6 +76,7 @@ def scan_packs(
         engine: scans.
         workers: processes, or threads where there is no fork.
         tick: told of objects as they are done.
+        clean: says which other objects, by their ids in hexadecimal, are known to hold nothing.
     """
     result = PackScan()
     asked = _asked(names)
@@ -90,7 +92,7 @@ def scan_packs(
         for number, work in enumerate(works)
         for begin, end in work.families.parts(size)
     ]
-    for (number, _, _), done in _spread(_Scan(works, engine), parts, workers):
+    for (number, _, _), done in _spread(_Scan(works, engine, clean), parts, workers):
         pack = works[number].pack
         result.matches += done.matches
         result.objects += done.objects
@@ -147,6 +149,7 @@ Part = tuple[int, int, int]
 class _Scan:
     works: Sequence[_Work]
     engine: Engine
+    clean: Callable[[bytes], bool] | None = None
 
     def part(self, part: Part) -> _Done:
         """Scan some families of a pack."""
@@ -159,8 +162,15 @@ class _Scan:
             done.objects += 1
             done.size += len(version.text)
 
+        def clean(row: int) -> bool:
+            return self.clean is not None and self.clean(_name(work.pack, row))
+
         heritage = Heritage(
-            searcher, lambda row: _name(work.pack, row), lambda row: bool(work.wanted[row]), read
+            searcher,
+            lambda row: _name(work.pack, row),
+            lambda row: bool(work.wanted[row]),
+            read,
+            clean,
         )
         order = work.families.order[begin:end]
         done.matches += heritage.matches(reading.versions(order, work.families.heirs[begin:end]))

@@ -4,7 +4,7 @@ What held nothing is not read again (scanner.seen). Where the others stand was t
 all commits; only the commits that are new since then have to be walked over.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -43,6 +43,11 @@ class Rescan:
     def seen(self) -> int:
         """How many objects need no reading."""
         return len(self.plan.names) - len(self.names)
+
+    @property
+    def clean(self) -> Callable[[bytes], bool] | None:
+        """What is known to hold nothing: what differs from it need not be read whole."""
+        return self._seen.__contains__ if self._seen is not None and self.seen else None
 
     def history(self, walk: Walk | None, hit: set[bytes]) -> History:
         """Join what a walk over new commits tells with what was known.

@@ -20,6 +20,7 @@ from vocabulary.finding import Place
 if TYPE_CHECKING:
     from scanner.attribute import Commit, History
 
+_FEW = 200  # objects below which packs are not opened, though most of what they hold is known
 _PART = 2000  # objects below which a second git is not worth its start
 _NAMED = 100  # missing blobs that are named one by one
 
@@ -146,7 +147,16 @@ def git_texts(
     todo = rescan(repository, plan, engine, cached=options.cache and not narrow)
     walk = Walk(repository, todo.commits) if todo.commits else None
     tally = Tally()
-    matches = _objects(repository, todo.names, engine, receipt, progress, options.workers, tally)
+    matches = _objects(
+        repository,
+        todo.names,
+        engine,
+        receipt,
+        progress,
+        workers=options.workers,
+        tally=tally,
+        clean=todo.clean,
+    )
     hit = {match.item.encode() for match in matches}
     history = todo.history(walk, hit)
     if narrow:
@@ -190,19 +200,21 @@ def _covered(
         receipt.incomplete.append(f"{len(history.missing) - _NAMED} more blobs are missing")
 
 
-def _objects(
+def _objects(  # noqa: PLR0913  (what is scanned, with what, and who is told)
     repository: Repository,
     names: Sequence[bytes],
     engine: Engine,
     receipt: Receipt,
     progress: Progress,
+    *,
     workers: int = 0,
     tally: Tally | None = None,
+    clean: Callable[[bytes], bool] | None = None,
 ) -> list[Match]:
     """Read objects: those in packs by ourselves, the others with a few gits at once."""
     workers, tally = workers or _cores(), tally or Tally()
     packed: list[Match] = []
-    if len(names) >= _PART:
+    if len(names) >= (_FEW if clean is not None else _PART):
         from scanner.packscan import scan_packs  # noqa: PLC0415  (imports what small scans do without)
 
         whole, so_far = len(names), 0
@@ -212,7 +224,7 @@ def _objects(
             so_far += more
             progress(so_far, whole)
 
-        scanned = scan_packs(repository.packs, names, engine, workers, packed_tick)
+        scanned = scan_packs(repository.packs, names, engine, workers, packed_tick, clean)
         packed, names = scanned.matches, scanned.left
         receipt.read[0] += scanned.objects
         receipt.read[1] += scanned.size

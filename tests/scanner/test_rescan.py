@@ -27,7 +27,7 @@ def read(monkeypatch):
     monkeypatch.setattr(
         texts,
         "_objects",
-        lambda r, names, *rest: counts.append(len(names)) or whole(r, names, *rest),
+        lambda r, names, *rest, **more: counts.append(len(names)) or whole(r, names, *rest, **more),
     )
     return counts
 
