@@ -1,11 +1,14 @@
-"""Scan the history of repositories and compare with git alone, in one run.
+"""Scan the history of repositories and compare with git alone and with peers, in one run.
 
     python bench/scan/history.py REPOSITORY... [--rounds N] [--json FILE]
 
 For each repository: the floor is `git cat-file --batch-all-objects --batch --unordered --buffer`
 into nothing; ours is `keywatch scan REPOSITORY`, process start, attribution and report included,
-with the compiled rules in the cache. The best of the rounds counts, wall and CPU seconds (of all
-processes) apart: on a busy machine the CPU seconds are what to look at.
+with the compiled rules in the cache and nothing remembered of earlier scans (`--no-cache`); and once
+more as a second scan, which reads what is new. Peers are those that are on PATH (Kingfisher,
+betterleaks, gitleaks), each over the whole history and without asking providers. The best of the
+rounds counts, wall and CPU seconds (of all processes) apart: on a busy machine the CPU seconds are
+what to look at.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,18 +44,39 @@ def floor(repository: str) -> tuple[float, float, int]:
     )  # fmt: skip
 
 
-def ours(repository: str, receipt: str) -> tuple[float, float, int]:
+def ours(repository: str, *more: str) -> tuple[float, float, int]:
     return measured(
-        [sys.executable, "-m", "keywatch", "scan", repository, "--receipt", receipt],
-        cwd=tempfile.gettempdir(),
+        [sys.executable, "-m", "keywatch", "scan", repository, *more], cwd=tempfile.gettempdir()
     )
+
+
+PEERS = {
+    "kingfisher": ["scan", "{}", "--no-validate", "--format", "jsonl"],
+    "betterleaks": ["git", "{}", "--no-banner"],
+    "gitleaks": ["git", "{}", "--no-banner"],
+}
+
+
+def peers(repository: str) -> dict[str, list[str]]:
+    """Return the command lines of the peers that are installed."""
+    return {
+        name: [path, *(word.replace("{}", repository) for word in words)]
+        for name, words in PEERS.items()
+        if (path := shutil.which(name))
+    }
 
 
 def compare(repository: str, rounds: int) -> dict[str, str | int | float]:
     with tempfile.NamedTemporaryFile() as receipt:
-        ours(repository, receipt.name)  # fills the cache of compiled rules and the disk's
-        pairs = [(floor(repository), ours(repository, receipt.name)) for _ in range(rounds)]
+        ours(repository)  # fills the cache of compiled rules, what it remembers, and the disk's
+        told_in = ("--no-cache", "--receipt", receipt.name)
+        pairs = [(floor(repository), ours(repository, *told_in)) for _ in range(rounds)]
+        again = [ours(repository) for _ in range(rounds)]
         told = json.loads(Path(receipt.name).read_text())
+    others = {
+        name: [measured(command) for _ in range(rounds)]
+        for name, command in peers(repository).items()
+    }
     git_wall, git_cpu = (min(git[n] for git, _ in pairs) for n in (0, 1))
     wall, cpu = (min(own[n] for _, own in pairs) for n in (0, 1))
     return {
@@ -66,7 +91,14 @@ def compare(repository: str, rounds: int) -> dict[str, str | int | float]:
         "cpu_s": round(cpu, 2),
         "wall_ratio": round(wall / git_wall, 2),
         "cpu_ratio": round(cpu / git_cpu, 2),
+        "again_wall_s": round(min(run[0] for run in again), 2),
+        "again_cpu_s": round(min(run[1] for run in again), 2),
         "exit_code": pairs[-1][1][2],
+        **{
+            f"{name}_{what}_ratio": round(min(run[n] for run in runs) / floor_s, 2)
+            for name, runs in others.items()
+            for n, what, floor_s in ((0, "wall", git_wall), (1, "cpu", git_cpu))
+        },
     }
 
 
