@@ -12,6 +12,7 @@ from sqlalchemy import text
 from database.transaction import open_database, reading
 from keywatch.demo import traffic
 from keywatch.status import status
+from tests.keywatch.traffic import ordinary, theft
 
 NOW = datetime(2026, 3, 18, 14, 0, tzinfo=UTC)
 
@@ -95,8 +96,9 @@ def test_a_truncated_gzip_is_replayed_up_to_there_and_named(tmp_path, lines):
     assert 300 < events < 2000
 
 
-def test_a_disk_that_is_full_for_the_alerts(tmp_path, lines):
-    log = written(tmp_path / "a.log", lines)
+def test_a_disk_that_is_full_for_the_alerts(tmp_path):
+    stolen = sorted([*ordinary(24, keys=1), *theft(22)])
+    log = written(tmp_path / "a.log", [line.encode() for line in stolen])
     done = keywatch("replay", log, "--format", "nginx-json", "--alerts", "/dev/full")
     said(done, 3, "no space left")
 

@@ -5,15 +5,19 @@ import json
 import pytest
 
 from keywatch.cli import run
-from tests.keywatch.traffic import ordinary, theft
+from tests.keywatch.traffic import ordinary, surge, theft
 
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    """Return a month of ordinary use with a theft on each of three days."""
+    """Return a month of ordinary use with a theft on each of three days, and one busy hour."""
     file = tmp_path_factory.mktemp("tune") / "access.log"
     lines = sorted(
-        [*ordinary(30, keys=3), *(t for day in (20, 23, 26) for t in theft(day, f"key_{day % 3}"))]
+        [
+            *ordinary(30, keys=3),
+            *(t for day in (20, 23, 26) for t in theft(day, f"key_{day % 3}")),
+            *surge(22, "key_1"),
+        ]
     )
     file.write_text("\n".join(lines) + "\n")
     return file

@@ -42,3 +42,10 @@ def theft(day, key="key_0", count=200, ip="45.55.100.7"):
     for i in range(count):
         at = START + timedelta(days=day, seconds=2 * i)
         yield line(at, key, ip, f"/v1/admin/{i % 9}", "Go-http-client/2.0")
+
+
+def surge(day, key="key_0", count=16):
+    """Yield lines of a key that is used somewhat more than usual, by its owner."""
+    for i in range(count):
+        at = START + timedelta(days=day, hours=10, seconds=30 * i)
+        yield line(at, key, HOMES[int(key[-1]) % len(HOMES)], f"/v1/orders/{i % 30}")
