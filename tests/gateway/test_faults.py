@@ -44,7 +44,11 @@ def written_over(place):
     before = place.database.read_bytes()
     place.database.write_bytes(b"this is no database" * 1000)
     yield
-    place.database.write_bytes(before)
+    whole = place.database.with_suffix(".whole")  # as a backup is put back: under the open file
+    whole.write_bytes(before)
+    for beside in ("-wal", "-shm"):
+        place.database.with_name(place.database.name + beside).unlink(missing_ok=True)
+    whole.replace(place.database)
 
 
 @contextmanager
