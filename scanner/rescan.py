@@ -66,10 +66,14 @@ class Rescan:
         """Remember what was read whole and held nothing."""
         if self._seen is None or history.problem:
             return
+        try:
+            places = msgspec.msgpack.encode(_Known(history, self.plan.counts["tree"]))
+        except UnicodeEncodeError:  # a path that is no UTF-8: such a repository is read anew
+            return
         again = hit | {name.encode() for name in doubtful}
         self._seen.keep(
             [name for name in self.names if name not in again],
-            places=msgspec.msgpack.encode(_Known(history, self.plan.counts["tree"])),
+            places=places,
             listing=self.plan.listing,
             again=sorted(again),
         )
