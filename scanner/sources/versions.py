@@ -56,8 +56,9 @@ class Families:
 
     Attributes:
         order: rows, each behind its base.
-        weights: stored bytes of each row and of all that are stored as differences to it.
+        heirs: for each of them, how many are stored as differences to it.
         begins: where in `order` a family begins.
+        stored: bytes that each takes in the pack.
     """
 
     order: list[int]
