@@ -221,7 +221,8 @@ class _Answer:
         self.status = 500
         self.size = 0
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """Send it on; no coroutine of its own, which would cost each message another frame."""
         kind = message["type"]
         if kind in {"http.response.body", "websocket.http.response.body"}:
             self.size += len(message.get("body", b""))
@@ -235,7 +236,7 @@ class _Answer:
             message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
         elif kind == "websocket.close" and self.status != 101:  # noqa: PLR2004
             self.status = 403
-        await self._send(message)
+        return self._send(message)
 
     def _count(self, headers: Iterable[Header]) -> None:
         """Note how many AI tokens the application says that its answer cost."""

@@ -23,7 +23,7 @@ LEVELS = ("key", "account", "plan", "endpoint", "ip", "global")
 """What a limit may be counted for."""
 
 
-class Limit(msgspec.Struct, frozen=True, gc=False):
+class Limit(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """At most `amount` requests in `window_s` seconds, `burst` of them at once.
 
     Attributes:
@@ -136,6 +136,8 @@ class Buckets:
         Returns:
             None without claims, else the word of the tightest of the limits.
         """
+        if len(claims) == 1 and not since_ns and not only_look:
+            return self._take_one(*claims[0], now_ns)
         tightest = refusing = None
         least = longest = -1
         taken = []
@@ -167,6 +169,21 @@ class Buckets:
         if any(len(tats) > self._sweep_at for tats, _, _ in taken):
             self._sweep(now_ns)
         return Allowance(True, tightest.limit, least, after / tightest.unit, 0.0)
+
+    def _take_one(self, limit: Limit, subject: str, now_ns: int) -> Allowance:
+        """Take from one bucket: what `take` does, for what nearly every request claims."""
+        shelf = self._shelves.get(limit) or self._open(limit)
+        now = now_ns * shelf.amount
+        tat = shelf.tats.get(subject, 0)
+        ahead = tat - now if tat > now else 0
+        after = ahead + shelf.step
+        room = shelf.depth - after
+        if room < 0 or not shelf.amount:
+            return _refused(shelf, ahead, -room)
+        shelf.tats[subject] = now + after
+        if len(shelf.tats) > self._sweep_at:
+            self._sweep(now_ns)
+        return Allowance(True, limit, room // shelf.step, after / shelf.unit, 0.0)
 
     def charge(self, claims: Sequence[Claim], cost: int, now_ns: int) -> None:
         """Take what was spent, whether it was there or not: who owes waits the longer.
