@@ -47,6 +47,7 @@ _SENTENCES = {
     "certificate_not_yet_valid": (401, "The client certificate is not valid yet."),
     "certificate_revoked": (401, "The client certificate was revoked."),
     "token_required": (401, "The API key needs a token beside it."),
+    "certificate_unchecked": (503, "Whether the certificate was revoked cannot be checked now."),
     "certificate_required": (401, "The API key needs a client certificate beside it."),
     "ambiguous_request": (400, "The proxy tells more than one request."),
     "headers_too_large": (431, "The request's headers are too large."),

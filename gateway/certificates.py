@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from gateway.extract import CERTIFICATE_HEADERS
 from keystore.denials import DenyList
@@ -28,6 +28,7 @@ LONG_LIFE_S = 398 * DAY_S
 SOON_S = 30 * DAY_S
 
 _LONGEST = 32 * 1024
+_OCSP = AuthorityInformationAccessOID.OCSP
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,6 +49,7 @@ class Certificate(msgspec.Struct, frozen=True):
         issuer: the CA's name (RFC 4514); empty when only the fingerprint is known.
         serial: hex; empty likewise.
         begins, ends: None likewise.
+        responder: URL at which its CA says whether it took it back (OCSP); empty for none.
     """
 
     names: tuple[str, ...]
@@ -56,6 +58,7 @@ class Certificate(msgspec.Struct, frozen=True):
     serial: str = ""
     begins: float | None = None
     ends: float | None = None
+    responder: str = ""
 
     def warnings(self, now: float) -> tuple[str, ...]:
         """Return what its owner should see to."""
@@ -143,6 +146,7 @@ def _parsed(der: bytes) -> Certificate:
             serial=f"{whole.serial_number:x}",
             begins=whole.not_valid_before_utc.timestamp(),
             ends=whole.not_valid_after_utc.timestamp(),
+            responder=_responder(whole),
         )
     except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension):
         raise CertificateError("certificate_invalid") from None
@@ -159,6 +163,16 @@ def _alternative_names(whole: x509.Certificate) -> tuple[str, tuple[str, ...]]:
     if len(spiffe) > 1:
         raise CertificateError("certificate_invalid")
     return "".join(spiffe), tuple(extension.value.get_values_for_type(x509.DNSName))
+
+
+def _responder(whole: x509.Certificate) -> str:
+    try:
+        told = whole.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except x509.ExtensionNotFound:
+        return ""
+    places = (one.access_location for one in told if one.access_method == _OCSP)
+    urls = (one.value for one in places if isinstance(one, x509.UniformResourceIdentifier))
+    return next(urls, "")
 
 
 def _of_xfcc(value: bytes) -> Certificate:

@@ -24,6 +24,7 @@ from vocabulary.errors import ServiceError
 
 if TYPE_CHECKING:
     from gateway.papers import Desk
+    from gateway.recall import Recall
     from gateway.shared import SharedBuckets
 
 _QUERY_WARNING: Header = (b"x-keywatch-warning", b"api-key-in-query")
@@ -244,6 +245,22 @@ def _desk(validator: Validator, options: Options) -> "Desk | None":
         tokens,
         certificates=options.certificates,
         unregistered=options.unregistered,
+        recall=_recall(options),
+    )
+
+
+def _recall(options: Options) -> "Recall":
+    """Return how certificates are checked that their CA may have taken back."""
+    from gateway.authorities import authorities_in  # noqa: PLC0415  (needs the extra `tokens`)
+    from gateway.crl import RevocationLists  # noqa: PLC0415
+    from gateway.ocsp import Responders  # noqa: PLC0415
+    from gateway.recall import Recall  # noqa: PLC0415
+
+    lists, ocsp = options.revocation_lists, options.ocsp
+    authorities = authorities_in(options.certificate_authorities)
+    return Recall(
+        RevocationLists(lists, authorities) if lists else None,
+        Responders(ocsp, authorities) if ocsp else None,
     )
 
 

@@ -30,6 +30,12 @@ class Options:
         endpoints: what endpoints ask for, and their limits.
         issuers: whose tokens (JWT) are taken, beside a key or in its place.
         certificates: whether client certificates are taken that a trusted proxy tells of.
+        certificate_authorities: files (PEM) with the CAs whose revocation lists and responders
+            are believed.
+        revocation_lists: files, a CRL (RFC 5280) each; every certificate must then be of a CA
+            with a list that is good now. None for no such check.
+        ocsp: URL of the responder (RFC 6960) that is asked about every certificate,
+            `certificate` for the one that it names itself; empty for none.
         unregistered: whether a good token or certificate is enough where the key store knows no
             identity of its name; deny lists hold for all.
         redis: URL of the Redis by which several gateways share limits and look-ups; empty for none.
@@ -56,6 +62,9 @@ class Options:
     endpoints: tuple[Endpoint, ...] = ()
     issuers: tuple[Issuer, ...] = ()
     certificates: bool = False
+    certificate_authorities: tuple[str, ...] = ()
+    revocation_lists: tuple[str, ...] = ()
+    ocsp: str = ""
     unregistered: bool = False
     redis: str = field(default="", repr=False)
     closed_without_redis: bool = True

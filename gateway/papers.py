@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway.asked import Papers
 from gateway.certificates import Certificate, CertificateError, check, shown
+from gateway.recall import Recall
 from gateway.standing import NOBODY, Grant, Standing
 from gateway.tokens import Passport, TokenError, Tokens
 from gateway.validate import Validator
@@ -25,6 +26,7 @@ class Desk:
         certificates: whether certificates are taken.
         unregistered: whether a good token or certificate is enough where the key store knows no
             identity of its name.
+        recall: tells which certificates their CA took back; None where nobody is asked.
     """
 
     def __init__(
@@ -34,9 +36,11 @@ class Desk:
         *,
         certificates: bool,
         unregistered: bool = False,
+        recall: Recall | None = None,
     ) -> None:
         self._validator, self._tokens = validator, tokens
         self._certificates, self._unregistered = certificates, unregistered
+        self._recall = recall or Recall(None, None)
 
     async def look(
         self, token: bytes, noted: Mapping[bytes, bytes], *, is_trusted: bool, now: float
@@ -80,6 +84,7 @@ class Desk:
 
     async def _of_certificate(self, certificate: Certificate, now: float) -> Standing:
         check(certificate, self._validator.denials, now)
+        await self._recall.check(certificate, now)
         names = [Name(Kind.CERTIFICATE, text) for text in certificate.names]
         return self._one_of(await self._known(names, now), names[0])
 

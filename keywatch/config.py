@@ -218,6 +218,16 @@ class GatewaySettings(_Table, frozen=True):
     certificates: Annotated[
         bool, Meta(description="take client certificates that a trusted proxy tells of")
     ] = False
+    certificate_authorities: Annotated[
+        tuple[str, ...], Meta(description="files (PEM) of the CAs whose CRL and OCSP are believed")
+    ] = ()
+    revocation_lists: Annotated[
+        tuple[str, ...], Meta(description="files, a CRL each; what no list covers is refused")
+    ] = ()
+    ocsp: Annotated[
+        str,
+        Meta(description="URL to ask of certificates; `certificate` for the one they name"),
+    ] = ""
     unregistered: Annotated[
         bool,
         Meta(description="let good tokens and certificates in that name no registered identity"),
