@@ -8,10 +8,8 @@ from sqlalchemy import Connection, Row, exc
 from actions import queue, trail
 from actions.effects import Effect, Order
 from actions.retry import EFFECT_ATTEMPTS, delay_s
+from actions.trail import ACTOR
 from vocabulary.errors import KeyStoreError, KeywatchError, ServiceError, UsageError
-
-ACTOR = "keywatch:policy"
-"""Who does what the policy decides, in the audit log; no person is called so."""
 
 _FOR_GOOD = (KeyStoreError, UsageError)
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
+from actions.closing import move
 from actions.ledger import find_alert
-from database.schema import alerts, incidents, lessons, outbox
+from database.schema import alerts, lessons, outbox
 from keystore import audit
 from vocabulary.errors import UsageError
 from vocabulary.moments import moment_of
@@ -42,11 +43,19 @@ def judge(connection: Connection, alert_id: str, verdict: str, *, actor: str, no
     if verdict == ACKNOWLEDGED or (
         verdict == FALSE and not connection.execute(others).scalar_one()
     ):
-        _close(connection, row.incident_id, _INCIDENT[verdict], now)
-    _teach(connection, row, verdict)
-    said = {"was": row.feedback, "is": verdict}
-    audit.append(connection, [audit.Entry(now, actor, "judge", row.id, "", said)])
+        move(connection, row.incident_id, _INCIDENT[verdict], actor=actor, now=now)
+    _note(connection, row, verdict, actor, now)
     return str(row.id)
+
+
+def judge_all(
+    connection: Connection, incident_id: str, verdict: str, *, actor: str, now: float
+) -> None:
+    """Note what a person thinks of every alert of an incident."""
+    mine = alerts.c.incident_id == incident_id, alerts.c.feedback != verdict
+    for row in connection.execute(select(alerts).where(*mine)).all():
+        connection.execute(update(alerts).where(alerts.c.id == row.id).values(feedback=verdict))
+        _note(connection, row, verdict, actor, now)
 
 
 def approve(connection: Connection, ids: Sequence[int], *, actor: str, now: float) -> list[int]:
@@ -95,10 +104,10 @@ def _teach(connection: Connection, row: Row[Any], verdict: str) -> None:
     )
 
 
-def _close(connection: Connection, incident_id: str, state: str, now: float) -> None:
-    connection.execute(
-        update(incidents).where(incidents.c.id == incident_id).values(state=state, updated_at=now)
-    )
+def _note(connection: Connection, row: Row[Any], verdict: str, actor: str, now: float) -> None:
+    _teach(connection, row, verdict)
+    said = {"was": row.feedback, "is": verdict}
+    audit.append(connection, [audit.Entry(now, actor, "judge", row.id, "", said)])
 
 
 def _move(

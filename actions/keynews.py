@@ -15,6 +15,8 @@ from keystore.audit import Sealed
 from vocabulary.moments import rfc3339
 
 ALL = "*"
+_NO_KEYS = ("alert_", "inc_")
+"""Beginnings of subjects that are no keys: what is said of alerts and incidents is told as such."""
 _AT_ONCE = 1000
 _LONGEST = 2000
 
@@ -41,7 +43,7 @@ def queue_up(
         _queued(row, name, now)
         for row in rows
         for name, verbs in wanted.items()
-        if row.verb in verbs or ALL in verbs
+        if (row.verb in verbs or ALL in verbs) and not row.subject.startswith(_NO_KEYS)
     ]
     if messages:
         connection.execute(insert(outbox), messages)

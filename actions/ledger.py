@@ -34,7 +34,7 @@ def list_actions(
         query = query.where(outbox.c.state == state)
     if not notifications:
         query = query.where(outbox.c.lane == EFFECT)
-    return [_action(row) for row in connection.execute(query)]
+    return [action_of(row) for row in connection.execute(query)]
 
 
 def show_action(connection: Connection, outbox_id: int) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def show_action(connection: Connection, outbox_id: int) -> dict[str, Any]:
     row = connection.execute(select(outbox).where(outbox.c.id == outbox_id)).first()
     if row is None:
         raise UsageError(f"there is no action {outbox_id}", remedy="see `keywatch actions list`")
-    return _action(row) | {
+    return action_of(row) | {
         "idempotency_key": row.idempotency_key,
         "arguments": row.arguments,
         "result": row.result,
@@ -71,7 +71,7 @@ def list_alerts(
         query = query.where(alerts.c.severity == severity)
     if feedback is not None:
         query = query.where(alerts.c.feedback == feedback)
-    return [_alert(row) for row in connection.execute(query)]
+    return [alert_of(row) for row in connection.execute(query)]
 
 
 def show_alert(connection: Connection, alert_id: str) -> dict[str, Any]:
@@ -91,10 +91,10 @@ def show_alert(connection: Connection, alert_id: str) -> dict[str, Any]:
     done = connection.execute(
         select(outbox).where(outbox.c.alert_id == row.id).order_by(outbox.c.id)
     )
-    return _alert(row) | {
+    return alert_of(row) | {
         "decision": row.decision,
         "incident": _incident(incident) if incident else None,
-        "actions": [_action(action) for action in done],
+        "actions": [action_of(action) for action in done],
     }
 
 
@@ -114,7 +114,8 @@ def find_alert(connection: Connection, alert_id: str) -> Row[Any]:
     return (exact or rows)[0]
 
 
-def _action(row: Row[Any]) -> dict[str, Any]:
+def action_of(row: Row[Any]) -> dict[str, Any]:
+    """Return what a list says of a row of the outbox."""
     return {
         "id": row.id,
         "at": _moment(row.created_at),
@@ -130,7 +131,8 @@ def _action(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _alert(row: Row[Any]) -> dict[str, Any]:
+def alert_of(row: Row[Any]) -> dict[str, Any]:
+    """Return an alert as its JSON contract says, with incident and feedback."""
     return {**row.body, "incident": row.incident_id, "feedback": row.feedback}
 
 

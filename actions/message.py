@@ -27,10 +27,40 @@ def message_of(
         "type": "incident.opened" if incident.opened else "incident.updated",
         "timestamp": rfc3339(now),
         "data": {
-            "incident": {"id": incident.id, "severity": incident.severity},
+            "incident": about(incident),
             "alert": _mapped(_cut, msgspec.json.decode(alert_json(alert))),
             "decision": decided(decision),
             "key": _about(key),
+        },
+    }
+
+
+def about(incident: Incident) -> dict[str, Any]:
+    """Return what every message says of its incident."""
+    return {
+        "id": incident.id,
+        "severity": incident.severity,
+        "state": incident.state,
+        "subject": incident.subject,
+        "summary": _cut(incident.summary),
+        "alerts": incident.alerts,
+        "action": incident.action,
+        "opened_at": rfc3339(incident.opened_at),
+    }
+
+
+def closing_of(
+    incident: Incident, key: dict[str, str] | None, actor: str, note: str, now: float
+) -> dict[str, Any]:
+    """Return the message that tells what a person said of an incident."""
+    return {
+        "type": f"incident.{incident.state}",
+        "timestamp": rfc3339(now),
+        "data": {
+            "incident": about(incident),
+            "by": _cut(actor),
+            "note": _cut(note),
+            "key": key,
         },
     }
 

@@ -1,5 +1,6 @@
 """The outbox: what is to be done, written down in the transaction of the alert that asks for it."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, insert, select
 
+from actions import trail
 from actions.guards import strength
 from actions.incident import WINDOW_S, Incident, join, subject_of
 from actions.leaks import epoch_s
@@ -31,8 +33,8 @@ def record(
 ) -> bool:
     """Write an alert, its incident, the effect and the notifications that it asks for.
 
-    An effect is written only when it is stronger than what the incident has led to so far, and
-    notifications only when the incident opens or grows.
+    The decision is sealed in the audit log. An effect is written only when it is stronger than
+    what the incident has led to so far, and notifications only when the incident opens or grows.
 
     Args:
         connection: in the caller's transaction.
@@ -49,8 +51,9 @@ def record(
     if connection.execute(known).first() is not None:
         return False
     alert = storable(replace(alert, action=decision.action.value, dry_run=decision.dry_run))
-    incident = join(connection, alert, now, incident_window_s)
+    incident = join(connection, alert, decision, key, now, incident_window_s)
     _write_alert(connection, alert, decision, incident, now)
+    trail.decided(connection, alert, decision, incident.id, now)
     acts = decision.action is not ActionKind.NONE and not _in_force(
         connection, alert, incident, decision, now, incident_window_s
     )
@@ -60,6 +63,40 @@ def record(
         message = message_of(alert, decision, key, incident, now)
         _write_notifications(connection, alert, decision, message, now)
     return True
+
+
+def announce(
+    connection: Connection,
+    incident: Incident,
+    message: dict[str, Any],
+    lanes: Sequence[str],
+    cause: tuple[str, ...],
+    now: float,
+) -> None:
+    """Write a message about an incident to those who were told of it before.
+
+    Args:
+        connection: in the caller's transaction.
+        incident: what it is about.
+        message: what they get to read.
+        lanes: of the messages before.
+        cause: what makes this message different from every other.
+        now: epoch seconds.
+    """
+    for lane in dict.fromkeys(lanes):
+        _write(
+            connection,
+            idempotency_key=idempotency_key("msg", incident.id, *cause, lane),
+            alert_id="",
+            subject=incident.subject,
+            lane=lane,
+            effect="notify",
+            arguments=message,
+            state="waiting",
+            error="",
+            not_before=0.0,
+            created_at=now,
+        )
 
 
 def idempotency_key(kind: str, *cause: str) -> str:

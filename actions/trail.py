@@ -1,8 +1,37 @@
-"""What the audit log says of a key: how far it goes, and who changed it since."""
+"""The audit log: what was decided and why; how far it goes of a key, and who changed it since."""
 
+import msgspec
 from sqlalchemy import Connection, Row, func, select
 
 from database.schema import audit
+from keystore import audit as log
+from vocabulary.action import Decision
+from vocabulary.alert import Alert
+
+ACTOR = "keywatch:policy"
+"""Who does what the policy decides, in the audit log; no person is called so."""
+
+DECIDE = "decide"
+_LONGEST = 300
+
+
+def decided(
+    connection: Connection, alert: Alert, decision: Decision, incident_id: str, now: float
+) -> None:
+    """Seal a decision with its evidence, the policy's version and line, and what a guard said."""
+    said = msgspec.to_builtins(decision)
+    details = {
+        "alert": alert.id,
+        "about": alert.key or alert.ip,
+        "kind": alert.kind,
+        "severity": alert.severity,
+        "evidence": msgspec.to_builtins(alert.evidence),
+        "events": msgspec.to_builtins(alert.events),
+        **{name: said[name] for name in said if name != "notify"},
+        "notify": list(decision.notify),
+    }
+    reason = alert.summary[:_LONGEST]
+    log.append(connection, [log.Entry(now, ACTOR, DECIDE, incident_id, reason, details)])
 
 
 def head(connection: Connection, subject: str) -> int:

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
-from actions import trail
-from actions.carry import ACTOR
+from actions import closing, trail
 from actions.effects import Order, effects
 from actions.queue import EFFECT
-from database.schema import outbox
+from actions.trail import ACTOR
+from database.schema import alerts, incidents, outbox
 from database.transaction import in_commit_order
 from vocabulary.errors import TransitionError, UsageError
 
@@ -74,6 +74,7 @@ def undo(
     span = [before, trail.head(connection, row.subject)]
     _mark(connection, row, actor, now, {"audit": span})
     _record(connection, row, order, span)
+    _reopen(connection, row, actor, now)
     return Undone(row.id, row.effect, row.subject, changed=span[0] != span[1])
 
 
@@ -132,6 +133,30 @@ def _refuse_newer(connection: Connection, row: Row[Any], *, force: bool) -> None
             )
 
 
+def _reopen(connection: Connection, row: Row[Any], actor: str, now: float) -> None:
+    """Note that a person is on the incident, once nothing of what contained it is left."""
+    incident = connection.execute(
+        select(incidents)
+        .join(alerts, alerts.c.incident_id == incidents.c.id)
+        .where(alerts.c.id == row.alert_id)
+    ).first()
+    if incident is None or incident.state != "contained":
+        return
+    others = connection.execute(
+        select(outbox.c.id)
+        .join(alerts, alerts.c.id == outbox.c.alert_id)
+        .where(
+            alerts.c.incident_id == incident.id,
+            outbox.c.lane == EFFECT,
+            outbox.c.effect != "restore",
+            outbox.c.state == "done",
+        )
+    )
+    if others.first() is None:
+        note = f"action {row.id} ({row.effect}) was undone"
+        closing.move(connection, incident.id, "acknowledged", actor=actor, now=now, note=note)
+
+
 def _undos(connection: Connection, subject: str) -> list[tuple[int, int]]:
     """Return the spans of the audit log that undos of this subject have written."""
     rows = connection.execute(
@@ -146,6 +171,8 @@ def _mark(
     connection: Connection, row: Row[Any], actor: str, now: float, said: dict[str, Any]
 ) -> None:
     result = {**(row.result or {}), "undone": {"actor": actor, "at": now, **said}}
+    if row.done_at:
+        result["done_at"] = row.done_at
     connection.execute(
         update(outbox)
         .where(outbox.c.id == row.id)

@@ -272,9 +272,20 @@ incidents = Table(
     Column("subject", Text, nullable=False, index=True),
     # open, acknowledged, contained, resolved or false
     Column("state", Text, nullable=False),
+    # the worst so far
     Column("severity", Text, nullable=False),
     Column("opened_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    # of the key, when the newest alert came
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("environment", Text, nullable=False, server_default=""),
+    # of the worst alert
+    Column("summary", Text, nullable=False, server_default=""),
+    Column("alerts", Integer, nullable=False, server_default="0"),
+    # the strongest so far, and the decision that it comes from
+    Column("action", Text, nullable=False, server_default="none"),
+    Column("decision", JSON, nullable=False, server_default="{}"),
+    Index("ix_incidents_newest", "updated_at", "id"),
 )
 
 alerts = Table(

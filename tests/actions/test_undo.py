@@ -33,7 +33,8 @@ def test_a_revocation_is_undone_once_and_told(desk):
     assert (row.state, row.result["undone"]["actor"]) == ("undone", "bob")
     assert (told.effect, told.state, told.arguments["undoes"]) == ("restore", "done", number)
     with reading(desk.engine) as connection:
-        last = connection.execute(select(audit).order_by(audit.c.seq.desc())).first()
+        about = select(audit).where(audit.c.subject == key)
+        last = connection.execute(about.order_by(audit.c.seq.desc())).first()
         assert (last.actor, last.verb, last.subject) == ("bob", "restore", key)
         assert verify(connection).broken_at == 0
 
