@@ -26,7 +26,7 @@ def command() -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @json_option
 @click.pass_context
-def list_command(ctx: click.Context, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401
+def list_command(ctx: click.Context, /, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401
     """List incidents, the one that changed last first."""
     from actions.casebook import list_incidents
     from database.transaction import reading
