@@ -1,26 +1,28 @@
 """Carrying what is decided here to where a key lives: ours is the truth, the other store follows.
 
-A key with a `store` is revoked, throttled or restored there as soon as it is here, and when a
-suspension or throttle ends by itself. What cannot be carried is tried again; nothing is lost by a
-crash, because what was done is noted after it was done, and can be done again without harm.
+A key with a `store` is revoked, throttled or restored there as soon as it or its account is here,
+and when a suspension or throttle ends by itself. What cannot be carried is tried again; nothing is
+lost by a crash, because what was done is noted after it was done, and can be done again.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from database.schema import keys, positions
+from database.schema import accounts, keys, positions
 from database.transaction import reading, transaction
 from keystore import feed
 from keystore.adapters import Adapter
+from keystore.grants import Grants, grants_of
 from keystore.keys import Key, key_of
 from vocabulary.errors import KeyNotFoundError, KeywatchError, UsageError
 
 _AT_ONCE = 500
 _ENDS = ("suspended_until", "throttle_until", "grace_until", "expires_at")
+_ACCOUNT_ENDS = ("suspended_until", "throttle_until")
 _WORKS = frozenset({"live", "test", "deprecated"})
 
 
@@ -65,8 +67,8 @@ class Carrier:
             told = feed.news(connection, position.seq)
             due = self._due(connection, position, told.key_ids, now)
         result, owed, done = Turn(), [], dict(position.done)
-        for key in due:
-            wanted = _wanted(key, now)
+        for grants in due:
+            key, wanted = grants.key, _wanted(grants, now)
             if done.get(key.id, "") == wanted:
                 continue
             try:
@@ -91,14 +93,16 @@ class Carrier:
         position: _Position,
         changed: tuple[str, ...] | None,
         now: float,
-    ) -> list[Key]:
+    ) -> list[Grants]:
         """Return keys of the store that changed, that are owed, or of which something ended."""
         query = select(keys).where(keys.c.store == self._name)
         if changed is not None:
-            ended = [(keys.c[name] > position.at) & (keys.c[name] <= now) for name in _ENDS]
+            ended: list[ColumnElement[bool]] = [_account_changed_by_itself(position.at, now)]
+            ended += [(keys.c[name] > position.at) & (keys.c[name] <= now) for name in _ENDS]
             named = [keys.c.id.in_(chunk) for chunk in _chunks([*changed, *position.owed])]
             query = query.where(or_(*ended, *named))
-        return [key_of({**row}) for row in connection.execute(query).mappings()]
+        found = [key_of({**row}) for row in connection.execute(query).mappings()]
+        return grants_of(connection, found)
 
     def _carry(self, key: Key, wanted: str) -> None:
         """Make the store's key as ours is; `wanted` is "", "revoked" or requests a minute."""
@@ -110,14 +114,22 @@ class Carrier:
             self._adapter.throttle(key.external_id, int(wanted))
 
 
-def _wanted(key: Key, now: float) -> str:
+def _wanted(grants: Grants, now: float) -> str:
     """Return what the other store is to do with the key: nothing, a limit a minute, or "revoked".
 
     A store that cannot throttle lets the key in as before: the next step is somebody's decision.
+    Others count keys one by one, so each gets what all keys of a throttled account may do.
     """
-    if key.verdict(now) not in _WORKS:
+    if grants.key.verdict(now) not in _WORKS or grants.is_suspended(now):
         return "revoked"
-    return str(key.throttle_per_min) if key.is_throttled(now) else ""
+    throttled = (one for one in (grants.key, grants.account) if one and one.is_throttled(now))
+    return str(min((one.throttle_per_min or 0 for one in throttled), default=""))
+
+
+def _account_changed_by_itself(since: float, now: float) -> ColumnElement[bool]:
+    """Return the condition that something that lies over a key's account has just ended."""
+    ended = [(accounts.c[name] > since) & (accounts.c[name] <= now) for name in _ACCOUNT_ENDS]
+    return exists().where(accounts.c.id == keys.c.account_id, or_(*ended))
 
 
 def _chunks(values: list[str]) -> list[list[str]]:

@@ -39,13 +39,13 @@ class Pair:
         url = theirs.url.render_as_string(hide_password=False)
         self.line = Flaky(adapters.make({**OPTIONS, "url": url}))
 
-    def add(self, number):
+    def add(self, number, account=None):
         with transaction(self.theirs) as connection:
             connection.execute(
                 text("INSERT INTO t VALUES (:n, :h, 'active', NULL)"),
                 {"n": f"k{number}", "h": f"{number:064x}"},
             )
-        order = KeyOrder(store="theirs", external_id=f"k{number}")
+        order = KeyOrder(store="theirs", external_id=f"k{number}", account=account or "")
         return self.store.adopt(order, Origin(f"{number:064x}", PUBLIC_ID), **BY).id
 
     def turn(self):
@@ -121,6 +121,29 @@ def test_a_suspension_that_ends_by_itself_ends_there_too(pair):
     pair.clock.now += 1
     assert pair.turn().carried == [key]
     assert pair.there(1)[0] == "active"
+
+
+def test_what_lies_over_an_account_lies_over_its_keys_there(pair):
+    accounts = pair.store.accounts
+    accounts.create("acme", **BY)
+    key, other = pair.add(1, account="acme"), pair.add(2)
+    pair.turn()
+    accounts.suspend("acme", until=pair.clock.now + 60, **BY)
+    assert pair.turn().carried == [key]
+    assert (pair.there(1)[0], pair.there(2)[0]) == ("revoked", "active")
+    pair.clock.now += 60
+    assert pair.turn().carried == [key]
+    accounts.throttle("acme", per_min=30, **BY)
+    pair.store.throttle(key, per_min=50, **BY)
+    pair.store.throttle(other, per_min=50, **BY)
+    pair.turn()
+    assert (pair.there(1), pair.there(2)) == (("active", 30), ("active", 50))
+    accounts.suspend("acme", **BY)
+    pair.turn()
+    accounts.resume("acme", **BY)
+    accounts.unthrottle("acme", **BY)
+    pair.turn()
+    assert pair.there(1) == ("active", 50)
 
 
 def test_a_key_that_is_gone_there_is_told_once(pair):
