@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from keywatch.config_streams import RepositorySettings, SourceSettings
 from vocabulary.errors import ConfigError
 
 DEFAULT_FILE = "keywatch.toml"
@@ -69,29 +70,6 @@ class ScanSettings(_Table, frozen=True):
             extra={"secret": True},
         ),
     ] = ""
-
-
-class SourceSettings(_Table, frozen=True):
-    """One stream of events."""
-
-    type: Annotated[
-        str, Meta(pattern="^(file|stdin|kafka)$", description="file, stdin or kafka")
-    ] = "file"
-    path: Annotated[str, Meta(description="file: its path")] = ""
-    format: Annotated[str, Meta(description="format of the lines; see `keywatch doctor`")] = (
-        "nginx-json"
-    )
-    trusted_proxies: Annotated[
-        tuple[str, ...], Meta(description="CIDR of proxies whose X-Forwarded-For is believed")
-    ] = ()
-    topic: Annotated[str, Meta(description="kafka: the topic")] = ""
-    group: Annotated[str, Meta(description="kafka: consumer group, the topic is added")] = (
-        "keywatch"
-    )
-    brokers: Annotated[tuple[str, ...], Meta(description="kafka: host:port of brokers")] = ()
-    events: Annotated[
-        str, Meta(pattern="^(access|repository)$", description="access or repository")
-    ] = "access"
 
 
 class WatchSettings(_Table, frozen=True):
@@ -292,22 +270,6 @@ class StoreSettings(_Table, frozen=True):
     mount: Annotated[str, Meta(description="vault: of the KV version 2 engine")] = "secret"
     path: Annotated[str, Meta(description="vault: below which keys are looked for")] = ""
     region: Annotated[str, Meta(description="aws: of API Gateway; empty for IAM alone")] = ""
-
-
-class RepositorySettings(_Table, frozen=True):
-    """Events of repositories."""
-
-    github_secret: Annotated[
-        str, Meta(description="secret of the GitHub webhook", extra={"secret": True})
-    ] = ""
-    cache: Annotated[str, Meta(description="folder for clones; empty for the user's cache")] = ""
-    host: Annotated[str, Meta(description="address on which `watch` takes in webhooks")] = (
-        "127.0.0.1"
-    )
-    port: Annotated[int, Meta(ge=0, le=65535, description="its port; 0 for none")] = 0
-    local_roots: Annotated[
-        tuple[str, ...], Meta(description="folders whose repositories may be named by path")
-    ] = ()
 
 
 class Settings(_Table, frozen=True):

@@ -7,6 +7,7 @@ from keywatch.sources import Stream, refuse_foreign
 from streams.columns import batch_of
 from streams.parsed import Format
 from streams.sources.file import FileSource
+from streams.unfolding import parsed_under, unfolded
 from vocabulary.access import EventBatch
 from vocabulary.credential import Cleaner
 
@@ -29,13 +30,13 @@ def batches(
     for log in logs:
         with FileSource(log, follow=False, tell=tell) as source:
             source.open(None)
-            stream = Stream(source, log_format)
+            stream, header = Stream(source, log_format), b""
             while not source.done:
                 chunk = source.read(CHUNK_LINES, 0.0)
                 if chunk is None:
                     continue
-                lines, _ = clean(chunk.lines)
-                parsed = log_format.parse(lines, stream.proxies)
+                lines, _ = clean(unfolded(chunk, log_format).lines)
+                parsed, header = parsed_under(header, lines, log_format)
                 stream.lines += len(lines)
                 stream.events += len(parsed.ts_ms)
                 if parsed.rejected and not stream.reason:

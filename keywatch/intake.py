@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 
 from database.transaction import transaction
-from keywatch.config import RepositorySettings
+from keywatch.config_streams import RepositorySettings
 from streams import checkpoint, deadletter, repoqueue
 from streams.chunk import Chunk
 from streams.repository import repo_events

@@ -18,6 +18,7 @@ from streams.addresses import NO_PROXIES, Proxies
 from streams.chunk import Chunk
 from streams.columns import batch_of
 from streams.parsed import Format, Parsed
+from streams.unfolding import parsed_under, unfolded
 from vocabulary.alert import Alert
 from vocabulary.credential import Cleaner, Credential, Exposure, KnownKey
 from vocabulary.lesson import Lesson
@@ -85,6 +86,7 @@ class Pipeline:
         self._engine, self._watcher, self._clean = engine, watcher, clean
         self._keys, self._respond, self._clock = keys, respond, clock
         self._meter = meter
+        self._headers: dict[str, bytes] = {}
 
     def absorb(self, chunk: Chunk, log_format: Format, proxies: Proxies = NO_PROXIES) -> Outcome:
         """Take in a chunk: everything it leads to is committed when this returns.
@@ -97,8 +99,10 @@ class Pipeline:
         Raises:
             DatabaseError: nothing of the chunk is committed.
         """
+        chunk = unfolded(chunk, log_format)
         lines, exposures = self._clean(chunk.lines)
-        parsed = log_format.parse(lines, proxies)
+        header = self._header(chunk.source) if log_format.header else b""
+        parsed, header = parsed_under(header, lines, log_format, proxies)
         known = self._recognized(exposures)
         parsed = exposure.named(parsed, known)
         waiting = self._lessons()
@@ -115,10 +119,20 @@ class Pipeline:
             counters.add(connection, _totals(len(lines), step))
             if newest_ms:
                 counters.put(connection, {"lag_ms": max(0, int(now * 1000) - newest_ms)})
-            checkpoint.save(connection, chunk.source, chunk.position, now)
+            position = {**chunk.position, "header": header.decode()} if header else chunk.position
+            checkpoint.save(connection, chunk.source, position, now)
             if self._meter and self._meter.is_due():
                 self._meter.flush(connection)
+        self._headers[chunk.source] = header
         return Outcome(len(lines), step.events, step.late, parsed.rejected, decided, step.told)
+
+    def _header(self, source: str) -> bytes:
+        """Return the line that says how the lines of a source are read, as last committed."""
+        if source not in self._headers:
+            with reading(self._engine) as connection:
+                position = checkpoint.load(connection, source) or {}
+            self._headers[source] = str(position.get("header", "")).encode()
+        return self._headers[source]
 
     def settle(self, *, at_once: bool = False) -> None:
         """Write down the uses of keys when it is time, though no chunk came in.

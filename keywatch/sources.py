@@ -8,7 +8,8 @@ from functools import partial
 from sqlalchemy import Engine
 
 from database.transaction import reading
-from keywatch.config import Settings, SourceSettings
+from keywatch.config import Settings
+from keywatch.config_streams import SourceSettings
 from keywatch.pipeline import Outcome
 from streams import checkpoint, formats
 from streams.addresses import NO_PROXIES, Proxies
@@ -85,7 +86,9 @@ def opened(
             source = _made(engine, one, once=once, tell=tell, where=f"sources[{number}]")
             stack.callback(source.close)
             reopen(engine, source)
-            log_format = None if one.events == "repository" else formats.find(one.format)
+            log_format = (
+                None if one.events == "repository" else formats.shaped(one.format, one.shape)
+            )
             streams.append(Stream(source, log_format, Proxies.of(one.trusted_proxies)))
         yield streams
 
@@ -97,7 +100,9 @@ def reopen(engine: Engine, source: Source) -> None:
 
 def _position(engine: Engine, name: str) -> checkpoint.Position | None:
     with reading(engine) as connection:
-        return checkpoint.load(connection, name)
+        found = checkpoint.load(connection, name)
+    # The header is the pipeline's, which reads it itself.
+    return found and {name: value for name, value in found.items() if name != "header"}
 
 
 def _made(

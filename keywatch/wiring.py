@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scanner.ignorefile import Ignore
     from scanner.options import ScanOptions
     from scanner.rules import RuleSet
+    from streams.parsed import Format
     from vocabulary.alert import Alert
     from vocabulary.credential import KnownKey
 
@@ -74,6 +75,15 @@ def cleaner(scan: "ScanSettings", peppers: Mapping[str, bytes]) -> Cleaner:
     from scanner.redact import Redactor
 
     return Redactor(rules(scan), peppers).clean
+
+
+def log_format(settings: "Settings", name: str) -> "Format":
+    """Return the format of that name, shaped as the configured source of that format has it."""
+    from streams import formats
+
+    shapes = (one.shape for one in settings.sources if one.format == name)
+    shape = next((one for one in shapes if one), None)
+    return formats.shaped(name, shape) if shape else formats.find(name)
 
 
 def has_database(settings: "Settings") -> bool:

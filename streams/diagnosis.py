@@ -58,32 +58,47 @@ class Diagnosis:
     lacks: tuple[Lack, ...]
 
 
-def diagnose(lines: Sequence[bytes], where: str = "") -> Diagnosis:
+def diagnose(lines: Sequence[bytes], where: str = "", shaped: Sequence[Format] = ()) -> Diagnosis:
     """Find the format of some lines, and what they lack.
 
     Args:
         lines: from the start of a log, cleaned of secrets.
         where: name of the log, for the error.
+        shaped: formats as a configuration has them, which are tried in place of their defaults.
 
     Raises:
         FormatError: when no format reads half of the lines, or there are none.
     """
     full = [line for line in lines if line.strip()]
-    read = {name: formats.find(name).parse(full) for name in formats.names()}
+    known = {name: formats.find(name) for name in formats.names()}
+    known |= {one.name: one for one in shaped}
+    read = {name: one.parse(_records(full, one)) for name, one in known.items()}
     best = max(read, key=lambda name: (len(read[name]), _told(read[name])))
     parsed = read[best]
+    full = list(_records(full, known[best]))
     if len(parsed) <= ENOUGH * len(full):
         raise FormatError(_no_format(best, parsed, len(full)), where=where, remedy=_REMEDY)
     others = (name for name in read if name != best and len(read[name]) == len(parsed))
     reasons = Counter(reason for _, reason in parsed.rejected)
     return Diagnosis(
-        format=formats.find(best),
+        format=known[best],
         others=tuple(others),
         lines=len(full),
         parsed=parsed,
         reasons=tuple(reasons.most_common(_MOST_REASONS)),
         lacks=tuple(lack for missing, lack in _LACKS if missing(parsed)),
     )
+
+
+def _records(lines: Sequence[bytes], log_format: Format) -> Sequence[bytes]:
+    if log_format.header:
+        lines = [
+            line
+            for line in lines
+            if not line.startswith(b"#") or line.startswith(log_format.header)
+        ]
+    unfold = log_format.unfold
+    return [record for line in lines for record in unfold(line)] if unfold else lines
 
 
 _REMEDY = f"the formats are {', '.join(formats.names())}"

@@ -1,7 +1,7 @@
 """From the words of log lines to checked columns: what all formats share."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import compress
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -56,6 +56,27 @@ class Parser(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """What a configuration tells of a log that is not written as its format has it by default.
+
+    Attributes:
+        layout: the server's own format string, such as Apache's LogFormat.
+        fields: column of `streams.assemble.COLUMNS` → what the log calls it.
+        pattern: a regular expression whose named groups are columns.
+        time: how times are written, of `streams.clocks.CLOCKS`; empty for the format's own way.
+    """
+
+    layout: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    pattern: str = ""
+    time: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether it tells anything."""
+        return bool(self.layout or self.fields or self.pattern or self.time)
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """One access log format: a file in streams/formats with a constant `FORMAT`.
 
@@ -64,6 +85,10 @@ class Format:
         about: one line.
         log_the_key: what to configure so that the log holds a key id.
         samples: lines as the format's vendor documents them, made up anew.
+        shaped: makes the parser of a log that is shaped otherwise; None where it never is.
+        takes: which parts of a shape `shaped` heeds.
+        header: how a line begins that says how those behind it are read; empty where none does.
+        unfold: from lines as they are stored to lines of one event each; None where they are.
     """
 
     name: str
@@ -71,6 +96,10 @@ class Format:
     log_the_key: str
     samples: tuple[bytes, ...]
     parse: Parser
+    shaped: Callable[[Shape], Parser] | None = None
+    takes: tuple[str, ...] = ()
+    header: bytes = b""
+    unfold: Callable[[bytes], list[bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +236,7 @@ def _without(parsed: Parsed, bad: Mapping[int, str]) -> Parsed:
     if not bad:
         return parsed
     keep = [row not in bad for row in range(len(parsed))]
-    columns = (field.name for field in fields(parsed) if field.name != "rejected")
+    columns = (one.name for one in fields(parsed) if one.name != "rejected")
     return replace(
         parsed, **{name: list(compress(getattr(parsed, name), keep)) for name in columns}
     )

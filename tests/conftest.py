@@ -1,5 +1,7 @@
 """Fixtures that several rooms' tests share."""
 
+from hypothesis import settings
+
 from tests.databases import database_url, postgresql_server, postgresql_url
 from tests.services import kafka_broker, kafka_service, redis_service, redis_url
 
@@ -12,3 +14,7 @@ __all__ = [
     "redis_service",
     "redis_url",
 ]
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("keywatch", deadline=None)
+settings.load_profile("keywatch")

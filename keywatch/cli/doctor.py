@@ -8,7 +8,9 @@ import click
 from keywatch.cli.common import json_option, print_json, print_table, printable, settings
 
 if TYPE_CHECKING:
+    from keywatch.config import Settings
     from streams.diagnosis import Diagnosis
+    from streams.parsed import Format
 
 _LINES = 1000
 _SHOWN = 5
@@ -32,12 +34,19 @@ def command(ctx: click.Context, access_log: str, as_json: bool) -> None:
     config = settings(ctx)
     clean = wiring.cleaner(config.scan, wiring.peppers(config))
     lines, exposures = clean(_first_lines(access_log))
-    found = diagnose(lines, access_log)
+    found = diagnose(lines, access_log, _configured(config))
     told = _told(found, len(exposures))
     if as_json:
         print_json(told)
     else:
         _show(found, told)
+
+
+def _configured(config: "Settings") -> "list[Format]":
+    """Return the formats of the sources that are not written in their default way."""
+    from streams import formats
+
+    return [formats.shaped(one.format, one.shape) for one in config.sources if one.shape]
 
 
 def _first_lines(path: str) -> list[bytes]:

@@ -40,14 +40,13 @@ def train(
     from keywatch.cli.progress import progress, size_of
     from keywatch.replay import KeyList, read_keys
     from keywatch.training import described, train
-    from streams import formats
 
     config = settings(ctx)
     files = [Path(log) for log in logs]
     with progress("training", sum(size_of(file) for file in files)) as advance:
         forest = train(
             files,
-            formats.find(log_format),
+            wiring.log_format(config, log_format),
             wiring.cleaner(config.scan, wiring.peppers(config)),
             wiring.geo(config.geoip),
             KeyList(read_keys(Path(keys_file)) if keys_file else ()),

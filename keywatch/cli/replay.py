@@ -52,7 +52,6 @@ def command(  # noqa: PLR0917  (as many as flags)
     from keywatch import wiring
     from keywatch.cli.progress import progress, size_of
     from keywatch.replay import KeyList, Replay, read_keys
-    from streams import formats
     from vocabulary.alert import alert_json
     from vocabulary.errors import ExitCode
 
@@ -63,7 +62,7 @@ def command(  # noqa: PLR0917  (as many as flags)
         advance = stack.enter_context(progress("replaying", sum(size_of(file) for file in files)))
         cities = geoip_city or ((config.geoip.city,) if config.geoip.city else ())
         replay = Replay(
-            format=formats.find(log_format),
+            format=wiring.log_format(config, log_format),
             clean=wiring.cleaner(config.scan, wiring.peppers(config)),
             geo=GeoReader(cities, geoip_asn or ((config.geoip.asn,) if config.geoip.asn else ())),
             policy=wiring.policy(config),

@@ -48,7 +48,6 @@ def command(
     from keywatch.history import batches
     from keywatch.replay import KeyList, read_keys
     from keywatch.tuning import judged, tune
-    from streams import formats
 
     config = settings(ctx)
     files = [Path(log) for log in logs]
@@ -58,7 +57,7 @@ def command(
         history = partial(
             batches,
             files,
-            formats.find(log_format),
+            wiring.log_format(config, log_format),
             wiring.cleaner(config.scan, wiring.peppers(config)),
             lambda said: click.echo(f"keywatch: {printable(said)}", err=True),
             advance,

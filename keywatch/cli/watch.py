@@ -31,7 +31,7 @@ def command(ctx: click.Context, access_log: str | None, log_format: str, once: b
 
     import msgspec
 
-    from keywatch.config import SourceSettings
+    from keywatch.config_streams import SourceSettings
     from keywatch.voice import Voice
     from keywatch.watch import Watch
     from vocabulary.alert import alert_json
@@ -41,6 +41,12 @@ def command(ctx: click.Context, access_log: str | None, log_format: str, once: b
         kind = "stdin" if access_log == "-" else "file"
         one = SourceSettings(type=kind, path=access_log, format=log_format)
         gateway = msgspec.structs.replace(config.gateway, events="")
+        like = [given for given in config.sources if given.format == log_format and given.shape]
+        if like:
+            shaped = {
+                name: getattr(like[0], name) for name in ("layout", "fields", "pattern", "time")
+            }
+            one = msgspec.structs.replace(one, **shaped)
         config = msgspec.structs.replace(config, sources=(one,), gateway=gateway)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,13 +4,14 @@ A file here holds `FORMAT`, a `streams.parsed.Format`. A new format is a new fil
 else; tests/streams/test_formats.py runs over all of them.
 """
 
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from streams.parsed import Format
-from vocabulary.errors import FormatError
+from streams.parsed import Format, Shape
+from vocabulary.errors import ConfigError, FormatError
 
 _HERE = Path(__file__).parent
 
@@ -22,9 +23,24 @@ def names() -> list[str]:
     )
 
 
+def shaped(name: str, shape: Shape) -> Format:
+    """Return the format of that name, as a configuration says that the log is shaped.
+
+    Raises:
+        FormatError: when there is none.
+        ConfigError: when the shape is none of this format.
+    """
+    found = find(name)
+    told = [part for part in ("layout", "fields", "pattern", "time") if getattr(shape, part)]
+    if wrong := [part for part in told if part not in found.takes]:
+        remedy = f"it takes {', '.join(found.takes)}" if found.takes else "leave it out"
+        raise ConfigError(f"{name} has no {wrong[0]}", where=f"sources: {name}", remedy=remedy)
+    return replace(found, parse=found.shaped(shape)) if told and found.shaped else found
+
+
 @cache
 def find(name: str) -> Format:
-    """Return the format of that name.
+    """Return the format of that name, in its default shape.
 
     Raises:
         FormatError: when there is none.

@@ -1,8 +1,8 @@
 """AWS CloudTrail events, one JSON object a line.
 
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
-The files that CloudTrail delivers hold one object `{"Records": […]}`; `jq -c .Records[]` makes
-lines of it. Events come up to 15 minutes late and in no order.
+The files that CloudTrail delivers hold one object `{"Records": […]}`, which is read as well. Events
+come up to 15 minutes late and in no order.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,23 @@ class _Row(msgspec.Struct, gc=False, rename="camel"):
     error_code: str | None = None
 
 
+class _File(msgspec.Struct):
+    records: list[msgspec.Raw] = msgspec.field(name="Records")
+
+
 _LINES = JsonLines(_Row)
+_FILE = msgspec.json.Decoder(_File)
+
+
+def unfold(line: bytes) -> list[bytes]:
+    """Return the events of a file as CloudTrail delivers it; any other line stays as it is."""
+    if b'"Records"' not in line:
+        return [line]
+    try:
+        found = _FILE.decode(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return [line]
+    return [bytes(record).replace(b"\n", b" ") for record in found.records]
 
 
 def _key(row: _Row) -> str:
@@ -95,7 +111,7 @@ def parse(lines: Sequence[bytes], proxies: Proxies = NO_PROXIES) -> Parsed:
 
 FORMAT = Format(
     name="cloudtrail",
-    about="AWS CloudTrail, one event a line (jq -c '.Records[]' FILE)",
+    about="AWS CloudTrail, its files as they are, or one event a line",
     log_the_key="CloudTrail holds userIdentity.accessKeyId by itself.",
     samples=(
         (
@@ -106,4 +122,5 @@ FORMAT = Format(
         ),
     ),
     parse=parse,
+    unfold=unfold,
 )

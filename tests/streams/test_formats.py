@@ -45,7 +45,7 @@ def test_reads_its_own_samples(name):
 
 
 @EVERY
-@given(events=st.lists(EVENT, max_size=20))
+@given(events=st.lists(EVENT, max_size=7))
 def test_gives_back_what_was_written(name, events):
     write = WRITERS[name]
     if name in WHOLE_SECONDS:
@@ -86,7 +86,9 @@ def check(name, lines):
     assert {len(getattr(parsed, column)) for column in (*COLUMNS, "line")} == {len(parsed)}
     told = sorted(chain(parsed.line, (line for line, _ in parsed.rejected)))
     assert told == sorted(set(told))
-    assert all(not lines[line].strip() for line in set(range(len(lines))) - set(told))
+    header = formats.find(name).header
+    untold = [lines[line].strip() for line in set(range(len(lines))) - set(told)]
+    assert all(not line or (header and line.startswith(b"#")) for line in untold)
     assert rows(parsed) == list(chain.from_iterable(rows(parse([line])) for line in lines))
     for ts_ms, key, ip, method, path, status, size, agent in rows(parsed):
         assert 0 <= ts_ms < 2**48

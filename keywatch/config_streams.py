@@ -1,0 +1,70 @@
+"""The part of the configuration that says where events come from."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
+
+if TYPE_CHECKING:
+    from streams.parsed import Shape
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class SourceSettings(Table, frozen=True):
+    """One stream of events."""
+
+    type: Annotated[
+        str, Meta(pattern="^(file|stdin|kafka)$", description="file, stdin or kafka")
+    ] = "file"
+    path: Annotated[str, Meta(description="file: its path")] = ""
+    format: Annotated[str, Meta(description="format of the lines; see `keywatch doctor`")] = (
+        "nginx-json"
+    )
+    layout: Annotated[
+        str, Meta(description="the server's own format string, where the format takes one")
+    ] = ""
+    fields: Annotated[
+        dict[str, str],
+        Meta(description="column (key, ip, …) → the field that holds it, or a path into JSON"),
+    ] = {}
+    pattern: Annotated[str, Meta(description="custom-regex: with named groups")] = ""
+    time: Annotated[
+        str, Meta(description="how times are written: rfc3339, epoch_ms, %d/%m/%Y …, any")
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="CIDR of proxies whose X-Forwarded-For is believed")
+    ] = ()
+    topic: Annotated[str, Meta(description="kafka: the topic")] = ""
+    group: Annotated[str, Meta(description="kafka: consumer group, the topic is added")] = (
+        "keywatch"
+    )
+    brokers: Annotated[tuple[str, ...], Meta(description="kafka: host:port of brokers")] = ()
+    events: Annotated[
+        str, Meta(pattern="^(access|repository)$", description="access or repository")
+    ] = "access"
+
+    @property
+    def shape(self) -> "Shape":
+        """How the log is written, where not as its format has it by default."""
+        from streams.parsed import Shape  # noqa: PLC0415  (few commands ask)
+
+        return Shape(self.layout, self.fields, self.pattern, self.time)
+
+
+class RepositorySettings(Table, frozen=True):
+    """Events of repositories."""
+
+    github_secret: Annotated[
+        str, Meta(description="secret of the GitHub webhook", extra={"secret": True})
+    ] = ""
+    cache: Annotated[str, Meta(description="folder for clones; empty for the user's cache")] = ""
+    host: Annotated[str, Meta(description="address on which `watch` takes in webhooks")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Meta(ge=0, le=65535, description="its port; 0 for none")] = 0
+    local_roots: Annotated[
+        tuple[str, ...], Meta(description="folders whose repositories may be named by path")
+    ] = ()
