@@ -32,6 +32,8 @@ def serve(
     port: int,
     announce: Callable[[str], None],
     protocol: "type[BoundedProtocol] | None" = None,
+    *,
+    tls: tuple[str, str] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first.
 
@@ -41,15 +43,20 @@ def serve(
         port: 0 for a free one.
         announce: called with the URL once it listens.
         protocol: see `gateway.instant.answering`.
+        tls: PEM files of a certificate and its key; None for plain HTTP.
 
     Raises:
         ServiceError: when the address cannot be had.
     """
     listener = listening(host, port)
+    config = config_of(app, protocol)
+    if tls:
+        config.ssl_certfile, config.ssl_keyfile = tls
+    url = _url(listener, "https" if tls else "http")
     # The thread that reads the key store waits this long for each turn while requests press: a
     # revocation needs a dozen of them.
     sys.setswitchinterval(_SWITCH_S)
-    _Server(config_of(app, protocol), lambda: announce(_url(listener))).run([listener])
+    _Server(config, lambda: announce(url)).run([listener])
 
 
 def config_of(app: App, protocol: "type[BoundedProtocol] | None" = None) -> uvicorn.Config:
@@ -182,6 +189,6 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, scheme: str = "http") -> str:
     host, port, *_ = listener.getsockname()
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -75,7 +75,7 @@ def newest(
     limit: int | None = 100,
 ) -> list[Key]:
     """Return keys, the newest first; `limit` None for all of them."""
-    query = select(keys).where(*_conditions(wanted, now))
+    query = select(keys).where(*conditions(wanted, now))
     query = query.order_by(keys.c.created_at.desc(), keys.c.id.desc()).limit(limit)
     return [key_of({**row}) for row in connection.execute(query).mappings()]
 
@@ -109,7 +109,8 @@ def _where_in(
             yield key_of({**row})
 
 
-def _conditions(wanted: Filter, now: float) -> Iterator[ColumnElement[bool]]:
+def conditions(wanted: Filter, now: float) -> Iterator[ColumnElement[bool]]:
+    """Yield what a row of the table `keys` must fulfil."""
     columns: Mapping[str, ColumnElement[str]] = {
         "owner": keys.c.owner,
         "account_id": keys.c.account_id,

@@ -272,6 +272,22 @@ class StoreSettings(_Table, frozen=True):
     region: Annotated[str, Meta(description="aws: of API Gateway; empty for IAM alone")] = ""
 
 
+class ConsoleSettings(_Table, frozen=True):
+    """The console and the API."""
+
+    host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="port; 0 for a free one")] = 8791
+    url: Annotated[
+        str,
+        Meta(description="where people reach it, such as https://keywatch.example; else by port"),
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="CIDR of proxies whose X-Forwarded-For is believed")
+    ] = ()
+    tls_certificate: Annotated[str, Meta(description="PEM file; empty for plain HTTP")] = ""
+    tls_key: Annotated[str, Meta(description="PEM file of its key")] = ""
+
+
 class Settings(_Table, frozen=True):
     """The whole configuration."""
 
@@ -287,6 +303,7 @@ class Settings(_Table, frozen=True):
     issuers: tuple[IssuerSettings, ...] = ()
     stores: tuple[StoreSettings, ...] = ()
     repositories: RepositorySettings = RepositorySettings()
+    console: ConsoleSettings = ConsoleSettings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`keywatch serve`: run the gateway."""
+"""`keywatch serve`: run the gateway, the pipeline, the console, or all of them."""
 
 import logging
 from contextlib import ExitStack
@@ -9,6 +9,8 @@ import click
 from keywatch.cli.common import engine, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Engine
 
     from gateway.accesslog import Sink
@@ -23,13 +25,52 @@ _LIMIT = "What each key may do, such as 600/min or 20/s:5 (5 at once); may be re
 
 
 @click.command()
+@click.argument(
+    "part",
+    type=click.Choice(["gateway", "pipeline", "console", "all"]),
+    default="gateway",
+    required=False,
+)
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 for a free one.")
+@click.option("--console-port", type=click.IntRange(0, 65535), help="Of the console, with all.")
 @click.option("--access-log", metavar="FILE", help="Write accesses here, as nginx-json.")
 @click.option("--limit", "limits", multiple=True, metavar="N/WINDOW", help=_LIMIT)
 @click.option("--upstream", metavar="URL", help="Hand what is let in on to this server.")
 @click.pass_context
-def command(
+def command(  # noqa: PLR0917  (as many flags)
+    ctx: click.Context,
+    part: str,
+    host: str | None,
+    port: int | None,
+    console_port: int | None,
+    access_log: str | None,
+    limits: tuple[str, ...],
+    upstream: str | None,
+) -> int | None:
+    """Run the gateway, or another PART of keywatch, or all of them.
+
+    The gateway lets requests through, throttles or denies them by their API key. It answers
+    reverse proxies on /auth (nginx) and /verify (Traefik, Caddy, Envoy), and tells on /healthz
+    whether keys can be checked.
+
+    The console serves pages for people, the API below /api/v1, /healthz, /readyz and /metrics.
+    The pipeline is `keywatch watch`. With all, each is a process of its own, and what the
+    gateway sees is what the pipeline watches.
+    """
+    if part == "console":
+        _console(ctx, host, port)
+    elif part == "pipeline":
+        _pipeline(ctx)
+    elif part == "all":
+        flags = {"--host": host, "--port": port, "--access-log": access_log, "--upstream": upstream}
+        return _all(ctx, flags, limits, console_port)
+    else:
+        _gateway(ctx, host, port, access_log, limits, upstream)
+    return None
+
+
+def _gateway(
     ctx: click.Context,
     host: str | None,
     port: int | None,
@@ -37,11 +78,6 @@ def command(
     limits: tuple[str, ...],
     upstream: str | None,
 ) -> None:
-    """Run the gateway: let requests through, throttle or deny them by their API key.
-
-    It answers reverse proxies on /auth (nginx) and /verify (Traefik, Caddy, Envoy), and tells
-    on /healthz whether keys can be checked.
-    """
     from gateway.canary import Canary
     from gateway.clients import trust_in
     from gateway.instant import answering
@@ -75,6 +111,74 @@ def command(
             announce,
             answering(faces.instant),
         )
+
+
+def _console(ctx: click.Context, host: str | None, port: int | None) -> None:
+    from keywatch.console.server import run
+
+    chosen = settings(ctx)
+    run(
+        chosen,
+        engine(ctx),
+        chosen.console.host if host is None else host,
+        chosen.console.port if port is None else port,
+        lambda url: click.echo(f"keywatch console listening on {url}"),
+    )
+
+
+def _pipeline(ctx: click.Context) -> None:
+    from keywatch.cli.watch import command as watch
+
+    ctx.invoke(watch, access_log=None, log_format="nginx-json", once=False)
+
+
+def _all(
+    ctx: click.Context,
+    flags: "Mapping[str, object]",
+    limits: tuple[str, ...],
+    console_port: int | None,
+) -> int:
+    import signal
+    from threading import Event
+
+    from keywatch.supervise import environment, keywatch_command, supervise
+
+    chosen = settings(ctx)
+    _greet(engine(ctx), chosen)
+    root = ctx.find_root().obj
+    options = ["--config", root["config_file"]] if root["config_file"] else []
+    environ = environment(chosen) | {"KEYWATCH_DATABASE": chosen.database}
+    said = [
+        word for flag, value in flags.items() if value is not None for word in (flag, str(value))
+    ]
+    said += [word for limit in limits for word in ("--limit", limit)]
+    of_console = [] if console_port is None else ["--port", str(console_port)]
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return supervise(
+        {
+            "gateway": keywatch_command(options, "serve", "gateway", *said),
+            "pipeline": keywatch_command(options, "serve", "pipeline"),
+            "console": keywatch_command(options, "serve", "console", *of_console),
+        },
+        environ,
+        lambda sentence: click.echo(f"keywatch: {sentence}", err=True),
+        stop,
+    )
+
+
+def _greet(database: "Engine", chosen: "Settings") -> None:
+    """Say what a first run lacks."""
+    from database.transaction import reading
+    from keywatch.people import users
+
+    with reading(database) as connection:
+        if not users.listed(connection):
+            add = "keywatch users add NAME --role admin"
+            click.echo(f"keywatch: nobody can log in yet: {add}", err=True)
+    if not chosen.actions.enabled:
+        click.echo("keywatch: dry run: [actions] enabled lists nothing", err=True)
 
 
 def _sink(chosen: "Settings", access_log: str | None, stack: ExitStack) -> "Sink":

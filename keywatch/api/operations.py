@@ -1,0 +1,363 @@
+"""Every operation of the API."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from keystore.query import Filter
+from keywatch.api.operation import Asked, Operation
+from keywatch.desk import contract, doing, looking
+from keywatch.desk import keys as key_views
+from keywatch.desk.paging import MOST
+
+Id = Annotated[str, Meta(max_length=256)]
+Limit = Annotated[int, Meta(ge=1, le=MOST)]
+After = Annotated[str, Meta(max_length=400, description="`next` of the page before")]
+_Severity = Literal["", "low", "medium", "high", "critical"]
+
+
+class _Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Parameters of a list."""
+
+    limit: Limit = 50
+
+
+class _IncidentQuery(_Query, frozen=True):
+    state: Literal["", "going-on", "open", "acknowledged", "contained", "resolved", "false"] = ""
+    severity: _Severity = ""
+    subject: Id = ""
+    after: After = ""
+
+
+class _AlertQuery(_Query, frozen=True):
+    key: Id = ""
+    severity: _Severity = ""
+    new: Annotated[bool, Meta(description="only those that nobody has judged")] = False
+    after: After = ""
+
+
+class _KeyQuery(_Query, frozen=True):
+    find: Annotated[Id, Meta(description="beginning of an id, or a whole owner")] = ""
+    state: Literal["", "active", "deprecated", "revoked", "expired"] = ""
+    owner: Id = ""
+    environment: Id = ""
+    after: After = ""
+
+
+class _FindingQuery(_Query, frozen=True):
+    key: Id = ""
+    source: Id = ""
+    after: After = ""
+
+
+class _ActionQuery(_Query, frozen=True):
+    key: Id = ""
+    state: Literal[
+        "", "waiting", "leased", "held", "done", "dead", "dry_run", "undone", "rejected"
+    ] = ""
+    notifications: bool = False
+
+
+class _SourceQuery(_Query, frozen=True):
+    source: Id = ""
+
+
+class _UseQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    days: Annotated[int, Meta(ge=1, le=400)] = 7
+
+
+class _AuditQuery(_Query, frozen=True):
+    subject: Id = ""
+    actor: Id = ""
+    before: Annotated[int, Meta(ge=0, le=2**53, description="only rows before this one")] = 0
+
+
+def _me(asked: Asked) -> contract.Me:
+    person = asked.person
+    return contract.Me(actor=person.actor, role=person.role, scopes=tuple(sorted(person.scopes)))
+
+
+def _overview(asked: Asked) -> contract.Overview:
+    return asked.desk.overview()
+
+
+def _incidents(asked: Asked) -> contract.Page[contract.Incident]:
+    with asked.desk.reading() as connection:
+        return looking.list_incidents(connection, **_fields(asked))
+
+
+def _incident(asked: Asked) -> contract.IncidentDetail:
+    with asked.desk.reading() as connection:
+        return looking.show_incident(connection, asked.at)
+
+
+def _alerts(asked: Asked) -> contract.Page[contract.Alert]:
+    fields = _fields(asked)
+    feedback = "" if fields.pop("new") else None
+    with asked.desk.reading() as connection:
+        return looking.list_alerts(connection, feedback=feedback, **fields)
+
+
+def _alert(asked: Asked) -> contract.AlertDetail:
+    with asked.desk.reading() as connection:
+        return looking.show_alert(connection, asked.at)
+
+
+def _keys(asked: Asked) -> contract.Page[contract.Key]:
+    query = asked.query
+    wanted = Filter(owner=query.owner, state=query.state, environment=query.environment)
+    paging = {"find": query.find, "after": query.after, "limit": query.limit}
+    with asked.desk.reading() as connection:
+        return key_views.list_keys(connection, asked.desk.clock(), wanted, **paging)
+
+
+def _key(asked: Asked) -> contract.Key:
+    return asked.desk.key(asked.at)
+
+
+def _profile(asked: Asked) -> dict[str, Any]:
+    found = asked.desk.profile(asked.at)
+    asked.desk.viewed(asked.person, f"profile of {asked.at}")
+    return found
+
+
+def _use(asked: Asked) -> contract.Page[contract.Use]:
+    asked.desk.key(asked.at)
+    since = asked.desk.clock() - asked.query.days * 86_400
+    with asked.desk.reading() as connection:
+        return key_views.use_of(connection, asked.at, since)
+
+
+def _findings(asked: Asked) -> contract.Page[contract.Finding]:
+    asked.desk.viewed(asked.person, "findings")
+    with asked.desk.reading() as connection:
+        return looking.list_findings(connection, **_fields(asked))
+
+
+def _actions(asked: Asked) -> contract.Page[contract.Action]:
+    with asked.desk.reading() as connection:
+        return looking.list_actions(connection, **_fields(asked))
+
+
+def _action(asked: Asked) -> contract.ActionDetail:
+    if not (asked.at.isascii() and asked.at.isdigit() and len(asked.at) < 16):  # noqa: PLR2004
+        raise looking.MissingError(f"there is no action {asked.at!r}")
+    with asked.desk.reading() as connection:
+        return looking.show_action(connection, int(asked.at))
+
+
+def _sources(asked: Asked) -> contract.Page[contract.Source]:
+    with asked.desk.reading() as connection:
+        return looking.list_sources(connection, asked.desk.clock())
+
+
+def _dead_letters(asked: Asked) -> contract.Page[contract.DeadLetter]:
+    asked.desk.viewed(asked.person, "dead letters")
+    with asked.desk.reading() as connection:
+        return looking.list_dead_letters(connection, **_fields(asked))
+
+
+def _policy(asked: Asked) -> contract.Policy:
+    return asked.desk.policy()
+
+
+def _audit(asked: Asked) -> contract.Page[contract.AuditRow]:
+    asked.desk.viewed(asked.person, "audit log")
+    with asked.desk.reading() as connection:
+        return looking.list_audit(connection, **_fields(asked))
+
+
+def _fields(asked: Asked) -> dict[str, Any]:
+    return msgspec.structs.asdict(asked.query)
+
+
+def _reads() -> list[Operation]:
+    def read(
+        name: str,
+        path: str,
+        scope: str,
+        summary: str,
+        answer: Any,  # noqa: ANN401
+        call: Any,  # noqa: ANN401
+        **more: Any,  # noqa: ANN401
+    ) -> Operation:
+        return Operation(name, "GET", path, scope, summary, answer, call, **more)
+
+    page = contract.Page
+    return [
+        read("me", "/me", "", "Who asks, and what they may do.", contract.Me, _me),
+        read(
+            "overview",
+            "/overview",
+            "status:read",
+            "What needs somebody now, and how it goes.",
+            contract.Overview,
+            _overview,
+        ),
+        read(
+            "list_incidents",
+            "/incidents",
+            "incidents:read",
+            "Incidents, the ones that changed last first.",
+            page[contract.Incident],
+            _incidents,
+            query=_IncidentQuery,
+        ),
+        read(
+            "show_incident",
+            "/incidents/{id}",
+            "incidents:read",
+            "An incident with its alerts, actions and timeline.",
+            contract.IncidentDetail,
+            _incident,
+        ),
+        read(
+            "list_alerts",
+            "/alerts",
+            "alerts:read",
+            "Alerts, the newest first.",
+            page[contract.Alert],
+            _alerts,
+            query=_AlertQuery,
+        ),
+        read(
+            "show_alert",
+            "/alerts/{id}",
+            "alerts:read",
+            "An alert, what was decided about it and what was done.",
+            contract.AlertDetail,
+            _alert,
+        ),
+        read(
+            "list_keys",
+            "/keys",
+            "keys:read",
+            "Keys and other identities, the newest first.",
+            page[contract.Key],
+            _keys,
+            query=_KeyQuery,
+        ),
+        read("show_key", "/keys/{id}", "keys:read", "How a key stands.", contract.Key, _key),
+        read(
+            "show_profile",
+            "/keys/{id}/profile",
+            "keys:read",
+            "What the detectors know of a key: as `keywatch keys profile --json`.",
+            dict[str, Any],
+            _profile,
+        ),
+        read(
+            "show_use",
+            "/keys/{id}/use",
+            "keys:read",
+            "How much a key was used, hour by hour.",
+            page[contract.Use],
+            _use,
+            query=_UseQuery,
+        ),
+        read(
+            "list_findings",
+            "/findings",
+            "findings:read",
+            "Leaked secrets, redacted, the ones seen last first.",
+            page[contract.Finding],
+            _findings,
+            query=_FindingQuery,
+        ),
+        read(
+            "list_actions",
+            "/actions",
+            "actions:read",
+            "What was done to keys, the newest first.",
+            page[contract.Action],
+            _actions,
+            query=_ActionQuery,
+        ),
+        read(
+            "show_action",
+            "/actions/{id}",
+            "actions:read",
+            "All that is known of an action.",
+            contract.ActionDetail,
+            _action,
+        ),
+        read(
+            "list_sources",
+            "/sources",
+            "sources:read",
+            "Where events come from, and how far they were read.",
+            page[contract.Source],
+            _sources,
+        ),
+        read(
+            "list_dead_letters",
+            "/dead-letters",
+            "sources:read",
+            "Lines that were no events, redacted, the newest first.",
+            page[contract.DeadLetter],
+            _dead_letters,
+            query=_SourceQuery,
+        ),
+        read(
+            "show_policy",
+            "/policy",
+            "policy:read",
+            "The policy, and which keys each case would have met lately.",
+            contract.Policy,
+            _policy,
+        ),
+        read(
+            "list_audit",
+            "/audit",
+            "audit:read",
+            "The audit log, the newest row first.",
+            page[contract.AuditRow],
+            _audit,
+            query=_AuditQuery,
+        ),
+    ]
+
+
+_WRITES: tuple[tuple[str, str, str, doing.Verb, Any], ...] = (
+    ("revoke", "keys", "End a key.", doing.revoke, contract.Reason),
+    ("restore", "keys", "Bring a key back as it was.", doing.restore, contract.Force),
+    ("throttle", "keys", "Slow a key down.", doing.throttle, contract.Throttle),
+    ("unthrottle", "keys", "Lift a throttle.", doing.unthrottle, contract.Reason),
+    ("suspend", "keys", "Let nothing through for a while.", doing.suspend, contract.Suspend),
+    ("resume", "keys", "Lift a suspension.", doing.resume, contract.Reason),
+    ("approve", "actions", "Let a held action be carried out.", doing.approve, None),
+    ("reject", "actions", "Call a held action off.", doing.reject, None),
+    ("retry", "actions", "Try an action again that was given up.", doing.retry, None),
+    ("undo", "actions", "Put a key back to before an action.", doing.undo, contract.Force),
+    ("judge", "alerts", "Say whether an alert was right.", doing.judge, contract.Judgement),
+    (
+        "close",
+        "incidents",
+        "Take an incident on, or close it.",
+        doing.close,
+        contract.Closing,
+    ),
+    ("note", "incidents", "Write something down beside an incident.", doing.note, contract.Note),
+)
+"""Verb, what it is done to, what it does, by what, and what must be said."""
+
+
+def _write(name: str, thing: str, summary: str, verb: doing.Verb, body: Any) -> Operation:  # noqa: ANN401
+    def call(asked: Asked) -> contract.Done:
+        return asked.desk.act(asked.person, verb, asked.at, asked.body)
+
+    return Operation(
+        f"{name}_{thing[:-1]}",
+        "POST",
+        f"/{thing}/{{id}}/{name}",
+        f"{thing}:write",
+        summary,
+        contract.Done,
+        call,
+        body=body,
+    )
+
+
+OPERATIONS: tuple[Operation, ...] = (*_reads(), *(_write(*one) for one in _WRITES))
+"""In the order in which the document tells them."""

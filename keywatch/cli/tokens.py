@@ -1,0 +1,105 @@
+"""keywatch tokens: what programs show to the API."""
+
+import time
+
+import click
+
+from keywatch.cli.common import engine, json_option, person, print_json, print_table
+
+
+@click.group("tokens")
+def command() -> None:
+    """Make and end tokens for the API."""
+
+
+@command.command("create")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "words",
+    multiple=True,
+    required=True,
+    help="read, write, or one such as keys:read; may be repeated.",
+)
+@click.option(
+    "--expires", default="90d", show_default=True, metavar="DURATION", help="Its life, or never."
+)
+@json_option
+@click.pass_context
+def create_command(
+    ctx: click.Context, name: str, words: tuple[str, ...], expires: str, as_json: bool
+) -> None:
+    """Make a token; NAME says what it is for, and stands in the audit log."""
+    from database.transaction import transaction
+    from keywatch.people import tokens
+    from keywatch.people.roles import scopes_of
+    from keywatch.people.users import checked_name
+    from vocabulary.moments import seconds_of
+
+    checked_name(name)
+    life_s = None if expires == "never" else seconds_of(expires)
+    with transaction(engine(ctx)) as connection:
+        token, secret = tokens.create(
+            connection, name, scopes_of(words), life_s=life_s, actor=person(), now=time.time()
+        )
+    if as_json:
+        print_json(_shown(token) | {"token": secret})
+        return
+    click.echo(secret)
+    click.echo("This is the only time the token is shown; only its hash is kept.", err=True)
+    click.echo(f"{token.id}: {', '.join(token.scopes)}", err=True)
+
+
+@command.command("list")
+@json_option
+@click.pass_context
+def list_command(ctx: click.Context, as_json: bool) -> None:
+    """List every token that ever was."""
+    from database.transaction import reading
+    from keywatch.people import tokens
+
+    with reading(engine(ctx, create=False)) as connection:
+        rows = [_shown(token) for token in tokens.listed(connection)]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("TOKEN", "NAME", "STATE", "SCOPES", "EXPIRES", "LAST USED", "MADE BY")
+    names = ("id", "name", "state", "scopes", "expires_at", "last_used_at", "made_by")
+    print_table(
+        columns,
+        ([", ".join(v) if isinstance(v := row[n], list) else v for n in names] for row in rows),
+    )
+
+
+@command.command("revoke")
+@click.argument("token")
+@click.pass_context
+def revoke_command(ctx: click.Context, token: str) -> None:
+    """End a TOKEN, by its id."""
+    from database.transaction import transaction
+    from keywatch.people import tokens
+
+    with transaction(engine(ctx, create=False)) as connection:
+        tokens.revoke(connection, token, actor=person(), now=time.time())
+    click.echo(f"{token} is revoked")
+
+
+def _shown(token: object) -> dict[str, object]:
+    from keywatch.people.tokens import Token
+    from vocabulary.moments import rfc3339
+
+    assert isinstance(token, Token)
+    ended = token.expires_at is not None and token.expires_at <= time.time()
+    times = {
+        name: rfc3339(at) if (at := getattr(token, name)) else None
+        for name in ("created_at", "expires_at", "last_used_at")
+    }
+    state = "revoked" if token.revoked_at else "expired" if ended else "active"
+    return {
+        "id": token.id,
+        "name": token.name,
+        "state": state,
+        "scopes": list(token.scopes),
+        "made_by": token.made_by,
+        **times,
+    }

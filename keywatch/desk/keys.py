@@ -1,0 +1,100 @@
+"""Keys as they are looked at: the list, one key, its use, its profile."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, func, select
+
+from database.schema import keys, usage
+from keystore import query as keystore_query
+from keystore.audit import storable
+from keystore.keys import Key, KeyState, key_of
+from keywatch.desk import contract
+from keywatch.desk.looking import MissingError
+from keywatch.desk.paging import paged
+from keywatch.keystores import key_json
+from vocabulary.errors import KeyNotFoundError
+from vocabulary.moments import rfc3339
+
+_HOUR_S = 3600
+_LAST = "\U0010ffff"
+
+
+def list_keys(
+    connection: Connection,
+    now: float,
+    wanted: keystore_query.Filter,
+    *,
+    find: str = "",
+    after: str = "",
+    limit: int = 50,
+) -> contract.Page[contract.Key]:
+    """Return keys and other identities, the newest first.
+
+    Args:
+        connection: any.
+        now: epoch seconds.
+        wanted: which of them.
+        find: beginning of an id, or a whole owner.
+        after: `next` of the page before.
+        limit: rows.
+    """
+    listed: Select[Any] = select(keys).where(*keystore_query.conditions(wanted, now))
+    if find:
+        found = storable(find)
+        begins = keys.c.id.between(found, found + _LAST)
+        listed = listed.where(begins | (keys.c.owner == found))
+
+    def shown(row: Row[Any]) -> contract.Key:
+        return _key({**row._mapping}, now)  # noqa: SLF001  (its public name)
+
+    order = (keys.c.created_at, keys.c.id)
+    return paged(connection, listed, order, shown, after=after, limit=limit)
+
+
+def show_key(connection: Connection, key_id: str, now: float) -> contract.Key:
+    """Return a key.
+
+    Raises:
+        MissingError: when there is none.
+    """
+    try:
+        return _convert(keystore_query.get(connection, key_id), now)
+    except KeyNotFoundError as error:
+        raise MissingError(error.what) from None
+
+
+def use_of(connection: Connection, key_id: str, since: float) -> contract.Page[contract.Use]:
+    """Return how much a key was used in each hour since, the oldest first."""
+    total = func.sum(usage.c.requests)
+    refused = func.sum(usage.c.requests).filter(usage.c.status_class >= 4)  # noqa: PLR2004
+    rows = connection.execute(
+        select(usage.c.hour, total, refused, func.sum(usage.c.tokens))
+        .where(usage.c.key_id == storable(key_id), usage.c.hour > since - _HOUR_S)
+        .group_by(usage.c.hour)
+        .order_by(usage.c.hour)
+    ).all()
+    items = tuple(
+        contract.Use(hour=rfc3339(at), requests=int(n), refused=int(bad or 0), tokens=int(tokens))
+        for at, n, bad, tokens in rows
+    )
+    return contract.Page(items=items)
+
+
+def counted(connection: Connection, now: float, days: float) -> tuple[int, int]:
+    """Return the number of keys, and of those that end by themselves within `days`."""
+    everything = int(connection.scalar(select(func.count()).select_from(keys)) or 0)
+    soon = select(func.count()).where(
+        keys.c.expires_at > now,
+        keys.c.expires_at < now + days * 86_400,
+        keys.c.state != KeyState.REVOKED.value,
+    )
+    return everything, int(connection.scalar(soon) or 0)
+
+
+def _key(row: dict[str, Any], now: float) -> contract.Key:
+    return _convert(key_of(row), now)
+
+
+def _convert(key: Key, now: float) -> contract.Key:
+    return msgspec.convert(key_json(key, now), contract.Key)

@@ -1,0 +1,70 @@
+"""What the pipeline did, as Prometheus reads it (text format 0.0.4), from the database."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from database import counters
+from database.schema import alerts, dead_letters, keys, positions, repo_events
+from keywatch.desk import summary
+
+_EVENTS = {"read": "events_read", "committed": "events_committed", "late": "events_late"}
+
+
+def text(connection: Connection, now: float) -> str:
+    """Return all figures; `now` is epoch seconds."""
+    return "\n".join(_lines(connection, now)) + "\n"
+
+
+def _lines(connection: Connection, now: float) -> Iterator[str]:
+    totals = counters.all_of(connection)
+    events = {("result", name): totals.get(counter, 0) for name, counter in _EVENTS.items()}
+    yield from _family("events_total", "counter", "Events by what became of them.", events)
+    lag = {(): totals.get("lag_ms", 0) / 1000}
+    yield from _family("lag_seconds", "gauge", "Age of the newest event at its commit.", lag)
+    by_severity = select(alerts.c.severity, func.count()).group_by(alerts.c.severity)
+    found = {("severity", str(name)): int(n) for name, n in connection.execute(by_severity)}
+    yield from _family("alerts_total", "counter", "Alerts by severity.", found)
+    waiting = {("severity", name): n for name, n in summary.open_incidents(connection).items()}
+    yield from _family("incidents_open", "gauge", "Incidents nobody has taken on.", waiting)
+    states = {("state", name): n for name, n in summary.outbox_states(connection).items()}
+    yield from _family("outbox_rows", "gauge", "Actions and messages by state.", states)
+    took = summary.lock_out(connection, now - 7 * 86_400)
+    seconds = {("quantile", "0.5"): took.median_s, ("quantile", "0.95"): took.p95_s}
+    about = "From a decision to its effect, over seven days."
+    known = {label: value for label, value in seconds.items() if value is not None}
+    yield from _family("lockout_seconds", "gauge", about, known)
+    ages = select(positions.c.source, positions.c.updated_at)
+    of_sources = {
+        ("source", str(name)): max(now - at, 0.0)
+        for name, at in connection.execute(ages)
+        if not name.startswith("audit:")
+    }
+    yield from _family("source_age_seconds", "gauge", "Since the last commit.", of_sources)
+    pushed = select(func.count()).where(repo_events.c.state == "waiting")
+    for name, about, n in (
+        ("dead_letters", "Lines that were no events.", select(func.count(dead_letters.c.id))),
+        ("keys", "Keys in the store.", select(func.count()).select_from(keys)),
+        ("repositories_waiting", "Pushes that wait to be scanned.", pushed),
+    ):
+        yield from _family(name, "gauge", about, {(): int(connection.scalar(n) or 0)})
+
+
+def _family(name: str, kind: str, about: str, values: Mapping[Any, float]) -> Iterator[str]:
+    """Yield the lines of one metric; `values` has (label, value), or (), → figure."""
+    yield f"# HELP keywatch_{name} {about}"
+    yield f"# TYPE keywatch_{name} {kind}"
+    for label, value in values.items():
+        said = f'{{{label[0]}="{_escaped(label[1])}"}}' if label else ""
+        yield f"keywatch_{name}{said} {_number(value)}"
+
+
+def _number(value: float) -> str:
+    """Return whole numbers whole, however large."""
+    return str(int(value)) if value == int(value) else f"{value:.3f}"
+
+
+def _escaped(value: str) -> str:
+    """Return a label's value: names of sources come from configuration, but may hold anything."""
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,83 @@
+"""The OpenAPI document says what the API does: fuzzed by schemathesis, both ways."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import load_all_checks, not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from database.schema import alerts, incidents, keys, outbox
+from keywatch.api.app import api
+from keywatch.api.openapi import document
+from keywatch.api.operations import OPERATIONS
+from keywatch.people.roles import SCOPES
+from tests.console.house import House
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory):
+    load_all_checks()
+    house = House(f"sqlite:///{tmp_path_factory.mktemp('api') / 'keywatch.db'}")
+    house.furnish()
+    site = Starlette(routes=[Mount("/api/v1", api(house.desk))])
+    yield house, schemathesis.openapi.from_asgi("/api/v1/openapi.json", site)
+    house.engine.dispose()
+
+
+@pytest.mark.parametrize("one", OPERATIONS, ids=lambda one: one.name)
+def test_every_answer_is_one_that_the_document_names(fuzzed, one):
+    house, schema = fuzzed
+    headers = {"authorization": f"Bearer {house.token('read', 'write')}"}
+
+    @settings(
+        max_examples=20,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        case=schema[one.path][one.method].as_strategy(),
+        known=st.sampled_from(["", *_known(house, one)]),
+    )
+    def fuzz(case, known):
+        if known and case.path_parameters:
+            case.path_parameters["id"] = known
+        case.call_and_validate(headers=headers, checks=CHECKS)
+
+    fuzz()
+
+
+def _known(house, one):
+    """Ids that exist, so that not everything ends in a 404."""
+    tables = {"keys": keys, "alerts": alerts, "incidents": incidents, "actions": outbox}
+    table = tables.get(one.path.split("/")[1])
+    if table is None:
+        return []
+    with house.desk.reading() as connection:
+        return [str(row.id) for row in connection.execute(table.select())]
+
+
+def test_every_operation_is_documented_with_its_scope():
+    told = document(OPERATIONS)
+    assert len({one.name for one in OPERATIONS}) == len(OPERATIONS)
+    for one in OPERATIONS:
+        shown = told["paths"][one.path][one.method.lower()]
+        assert shown["operationId"] == one.name
+        assert one.scope in shown["description"]
+        assert not one.scope or one.scope in SCOPES
+    assert {one.scope for one in OPERATIONS} - {""} == SCOPES

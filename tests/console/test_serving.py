@@ -1,0 +1,131 @@
+"""`keywatch serve`: the console alone, and all parts as processes of their own."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from database.transaction import open_database
+from keystore.issue import KeyOrder
+from keystore.store import KeyStore
+from keywatch.cli import run
+
+PATIENCE_S = 60.0
+
+
+@contextmanager
+def serving(folder, *words, lines):
+    """Run `keywatch serve`; yield the process and the addresses that it told."""
+    environ = {**os.environ, "KEYWATCH_DATABASE": f"sqlite:///{folder / 'k.db'}"}
+    command = [sys.executable, "-m", "keywatch", "serve", *words]
+    with (folder / "stderr").open("w") as errors:
+        process = subprocess.Popen(
+            command, env=environ, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=errors
+        )
+        try:
+            told = {}
+            while len(told) < lines:
+                line = process.stdout.readline()
+                assert line, (folder / "stderr").read_text()
+                if found := re.match(r"keywatch (\w+) listening on \w+://([^:]+):(\d+)", line):
+                    told[found[1]] = (found[2], int(found[3]))
+            yield process, told
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+            process.stdout.close()
+
+
+def get(address, path, **headers):
+    connection = http.client.HTTPConnection(*address, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+    finally:
+        connection.close()
+
+
+def eventually(condition):
+    end = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+def children(pid):
+    """Return the ids of the processes that one has started, by the part they run."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            words = (folder / "cmdline").read_text().split("\0")
+        except (OSError, ValueError):
+            continue
+        if parent == pid and "serve" in words:
+            found[words[words.index("serve") + 1]] = int(folder.name)
+    return found
+
+
+def test_the_console_answers_api_health_and_metrics(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KEYWATCH_DATABASE", f"sqlite:///{tmp_path / 'k.db'}")
+    assert run(["tokens", "create", "t", "--scope", "read", "--json"]) == 0
+    token = json.loads(capsys.readouterr().out)["token"]
+    with serving(tmp_path, "console", "--port", "0", lines=1) as (process, told):
+        console = told["console"]
+        assert get(console, "/healthz")[0] == 200
+        assert get(console, "/readyz")[0] == 200
+        assert get(console, "/api/v1/overview")[0] == 401
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert get(console, "/api/v1/overview", **bearer)[0] == 200
+        status, headers, body = get(console, "/metrics")
+        assert status == 200
+        assert b'keywatch_incidents_open{severity="critical"} 0' in body
+        assert "default-src 'none'" in headers["content-security-policy"]
+        # a page of a foreign name that resolves to this machine is not this machine asking
+        assert get(console, "/metrics", Host="evil.example")[0] == 401
+        assert get(console, "/metrics", **{"X-Forwarded-For": "192.0.2.1"})[0] == 401
+        assert get(console, "/metrics", Host="evil.example", **bearer)[0] == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+
+
+def test_a_console_on_a_network_without_tls_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["serve", "console", "--host", "0.0.0.0", "--port", "0"]) == 2
+    assert "in clear" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_all_parts_run_apart_feed_one_another_and_rise_again(tmp_path):
+    ports = ("--port", "0", "--console-port", "0")
+    with serving(tmp_path, "all", *ports, lines=2) as (process, told):
+        parts = eventually(lambda: len(c := children(process.pid)) == 3 and c)
+        engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+        secret = KeyStore(engine).create(KeyOrder(environment="live"), actor="t").secret
+        status, _, body = get(told["gateway"], "/v1/things", **{"X-API-Key": secret})
+        assert status == 200, body
+
+        def committed():
+            body = get(told["console"], "/metrics")[2].decode()
+            return re.search(r'events_total\{result="committed"\} [1-9]', body)
+
+        eventually(committed)
+        os.kill(parts["pipeline"], signal.SIGKILL)
+        risen = eventually(lambda: len(c := children(process.pid)) == 3 and c)
+        eventually(lambda: children(process.pid).get("pipeline") not in {None, parts["pipeline"]})
+        assert risen["gateway"] == parts["gateway"]
+        assert "signal 9" in (tmp_path / "stderr").read_text()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+        assert not children(process.pid)
+        engine.dispose()
