@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, or_, select, tuple_
 
 from actions import ledger
 from actions.incident import GOING_ON
+from actions.queue import incident_of
 from actions.timeline import timeline
 from database.schema import alerts, incidents, keys, outbox
 from vocabulary.errors import UsageError
@@ -114,7 +115,7 @@ def actions_of(connection: Connection, row: Row[Any], alert_ids: list[str]) -> l
     own = outbox.c.alert_id.in_(alert_ids)
     told = (outbox.c.alert_id == "") & (outbox.c.subject == row.subject) & since
     found = connection.execute(select(outbox).where(own | told).order_by(outbox.c.id)).all()
-    return [one for one in found if one.alert_id or _is_about(one, row.id)]
+    return [one for one in found if one.alert_id or incident_of(one) == row.id]
 
 
 def about(row: Row[Any]) -> dict[str, Any]:
@@ -134,11 +135,6 @@ def about(row: Row[Any]) -> dict[str, Any]:
         "opened_at": rfc3339(row.opened_at),
         "updated_at": rfc3339(row.updated_at),
     }
-
-
-def _is_about(row: Row[Any], incident_id: str) -> bool:
-    said = row.arguments.get("data", {}).get("incident")
-    return isinstance(said, dict) and said.get("id") == incident_id
 
 
 def _key(connection: Connection, key_id: str) -> dict[str, Any] | None:

@@ -18,8 +18,14 @@ ROUND_S = 15.0
 
 _THREADS = 8
 
-Settle = Callable[[Row[Any], KeywatchError | None], None]
+Kept = Mapping[str, Any]
+"""What a notifier wants to be given with the next message about the same incident."""
+
+Settle = Callable[[Row[Any], KeywatchError | None, Kept], None]
 """Is told how each attempt ended, at once and from any thread: why it failed, or None."""
+
+Thread = Callable[[Row[Any]], Kept | None]
+"""Returns what the notifier kept of the last message about the same incident."""
 
 
 def deliver(
@@ -27,6 +33,7 @@ def deliver(
     notifiers: Mapping[str, Notifier],
     now: float,
     settle: Settle,
+    thread: Thread,
     stopped: Callable[[], bool],
 ) -> int:
     """Send what was leased; a name without a notifier is told by `log`.
@@ -36,6 +43,7 @@ def deliver(
         notifiers: name → notifier; `log` is among them.
         now: epoch seconds, for signatures.
         settle: see there.
+        thread: see there.
         stopped: says that no further message is to be begun.
 
     Returns:
@@ -51,19 +59,22 @@ def deliver(
         for tried, row in enumerate(lane):
             if stopped() or time.monotonic() > end:
                 return tried
-            name = row.lane.removeprefix(NOTIFICATIONS)
-            settle(row, _send(notifiers.get(name, notifiers["log"]), row, now))
+            notifier = notifiers.get(row.lane.removeprefix(NOTIFICATIONS), notifiers["log"])
+            settle(row, *_send(notifier, row, now, thread))
         return len(lane)
 
     with ThreadPoolExecutor(min(_THREADS, len(lanes)), "notify") as threads:
         return sum(threads.map(send_all, lanes))
 
 
-def _send(notifier: Notifier, row: Row[Any], now: float) -> KeywatchError | None:
+def _send(
+    notifier: Notifier, row: Row[Any], now: float, thread: Thread
+) -> tuple[KeywatchError | None, Kept]:
     try:
-        notifier(row.arguments, row.idempotency_key, now)
+        before = (thread(row),) if getattr(notifier, "threaded", False) else ()
+        kept = notifier(row.arguments, row.idempotency_key, now, *before)
     except KeywatchError as error:
-        return error
+        return error, {}
     except Exception as error:  # noqa: BLE001  (one notifier's defect must not stop the others)
-        return ServiceError(f"the notifier failed: {type(error).__name__}")
-    return None
+        return ServiceError(f"the notifier failed: {type(error).__name__}"), {}
+    return None, kept or {}

@@ -5,15 +5,18 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Engine, Row
 
+from actions import digest, notify, queue
 from actions import effects as own
-from actions import notify, queue
 from actions.carry import carry_out
 from actions.deliver import deliver
+from actions.queue import NOTIFICATIONS
 from actions.retry import NOTIFICATION_ATTEMPTS, delay_s
+from actions.telling.manners import Manners
 from database.transaction import in_commit_order, reading, transaction
 from vocabulary.errors import KeywatchError, UsageError
 
@@ -39,6 +42,7 @@ class Executor:
         clock: epoch seconds, of the machine and not of events.
         owner: name of this executor in leases; different for any two that run at once.
         random: in [0, 1), for the jitter of retries.
+        manners: notifier → when it may be disturbed; the others at any time.
     """
 
     def __init__(
@@ -49,10 +53,12 @@ class Executor:
         clock: Callable[[], float] = time.time,
         owner: str = "",
         random: Callable[[], float] | None = None,
+        manners: Mapping[str, Manners] = MappingProxyType({}),
     ) -> None:
         self._engine = engine
         self._effects = own.effects() if effects is None else effects
         self._notifiers = notify.notifiers([]) | dict(notifiers or {})
+        self._manners = {NOTIFICATIONS + name: one for name, one in manners.items()}
         self._clock = clock
         self._owner = owner or f"{os.getpid()}-{secrets.token_hex(4)}"
         self._random = random or Random().random  # noqa: S311  (jitter, no secret)
@@ -86,8 +92,12 @@ class Executor:
             DatabaseError: as for `run_once`; what was sent is sent again, under the same id.
         """
         handled = 0
+        if self._manners:
+            self._gather()
         while not stopped() and self._due(effects=False) and (leased := self._lease()):
-            tried = deliver(leased, self._notifiers, self._clock(), self._settle, stopped)
+            tried = deliver(
+                leased, self._notifiers, self._clock(), self._settle, self._thread, stopped
+            )
             handled += tried
             if tried < len(leased):
                 self._release(leased)
@@ -112,14 +122,30 @@ class Executor:
         now = self._clock()
         with transaction(self._engine) as connection:
             rows = queue.due(connection, now, _MESSAGES, effects=False, lock=True)
+            if self._manners:
+                rows = digest.kept_back(connection, rows, self._manners, now)
             queue.lease(connection, [row.id for row in rows], self._owner, now + LEASE_S)
         return rows
 
-    def _settle(self, row: Row[Any], error: KeywatchError | None) -> None:
+    def _thread(self, row: Row[Any]) -> Mapping[str, Any] | None:
+        with reading(self._engine) as connection:
+            return queue.thread(connection, row)
+
+    def _gather(self) -> None:
+        """Make digests of what was kept back, where it is time."""
+        now = self._clock()
+        with reading(self._engine) as connection:
+            ripe = digest.ripe(connection, self._manners, now)
+        if ripe:
+            with transaction(self._engine) as connection:
+                in_commit_order(connection)
+                digest.gather(connection, self._manners, now)
+
+    def _settle(self, row: Row[Any], error: KeywatchError | None, kept: Mapping[str, Any]) -> None:
         now, attempt = self._clock(), row.attempts + 1
         with transaction(self._engine) as connection:
             if error is None:
-                queue.done(connection, row.id, self._owner, now, {})
+                queue.done(connection, row.id, self._owner, now, kept)
                 return
             final = isinstance(error, UsageError) or attempt >= NOTIFICATION_ATTEMPTS
             again_at = None if final else now + delay_s(attempt, self._random)

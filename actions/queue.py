@@ -14,6 +14,7 @@ NOTIFICATIONS = "notify:"
 """Beginning of every other lane; the name of who is notified follows."""
 
 _ON_THE_WAY = ("waiting", "leased")
+_LOOKED_AT = 200
 
 
 def due(
@@ -90,6 +91,30 @@ def failed(
     state = "dead" if again_at is None else "waiting"
     ended = {"state": state, "error": error, "not_before": again_at or 0.0}
     _end_lease(connection, row_id, owner, attempts=outbox.c.attempts + 1, **ended)
+
+
+def thread(connection: Connection, row: Row[Any]) -> Mapping[str, Any] | None:
+    """Return what a notifier kept of its last message about the incident of the row's."""
+    incident = incident_of(row)
+    earlier = connection.execute(
+        select(outbox)
+        .where(
+            outbox.c.lane == row.lane,
+            outbox.c.subject == row.subject,
+            outbox.c.state == "done",
+            outbox.c.id < row.id,
+        )
+        .order_by(outbox.c.id.desc())
+        .limit(_LOOKED_AT)
+    )
+    same = (one.result for one in earlier if incident and incident_of(one) == incident)
+    return next((kept for kept in same if kept), None)
+
+
+def incident_of(row: Row[Any]) -> str:
+    """Return the id of the incident that a message is about; empty for none."""
+    said = row.arguments.get("data", {}).get("incident")
+    return str(said.get("id", "")) if isinstance(said, dict) else ""
 
 
 def contained(connection: Connection, alert_id: str) -> None:

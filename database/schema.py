@@ -332,7 +332,8 @@ outbox = Table(
     # throttle, suspend, rotate, revoke, restore or notify
     Column("effect", Text, nullable=False),
     Column("arguments", JSON, nullable=False),
-    # waiting, leased, held (needs a person), done, dead, dry_run, undone or rejected
+    # waiting, leased, held (needs a person), kept (for a digest), done, dead, dry_run, undone or
+    # rejected
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("not_before", Float, nullable=False),

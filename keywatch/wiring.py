@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from vocabulary.credential import Cleaner
 
 if TYPE_CHECKING:
@@ -152,12 +154,11 @@ def executor(settings: "Settings", engine: "Engine") -> "Executor":
     """Return what carries out the outbox."""
     from actions.executor import Executor
     from actions.notify import notifiers
+    from actions.telling.manners import manners_of
 
-    told = notifiers(
-        {"name": one.name, "type": one.type, "url": one.url, "secret": one.secret}
-        for one in settings.notify
-    )
-    return Executor(engine, notifiers=told)
+    configured = [msgspec.structs.asdict(one) for one in settings.notify]
+    manners = {one["name"]: mine for one in configured if (mine := manners_of(one))}
+    return Executor(engine, notifiers=notifiers(configured), manners=manners)
 
 
 def responder(

@@ -11,10 +11,12 @@ from typing import Any
 
 from vocabulary.errors import ConfigError
 
-Notifier = Callable[[Mapping[str, Any], str, float], None]
+Notifier = Callable[..., Mapping[str, Any] | None]
 """Send a message: (message, idempotency key, now in epoch seconds).
 
-Raises ServiceError when it may work later, ConfigError when it never will.
+Raises ServiceError when it may work later, ConfigError when it never will. One with an attribute
+`threaded = True` gets a fourth argument: what it returned about the same incident before, None
+for nothing.
 """
 
 
@@ -32,11 +34,14 @@ def notifiers(configured: Iterable[Mapping[str, Any]]) -> dict[str, Notifier]:
         configured: tables with `name`, `type` and what that type needs.
 
     Raises:
-        ConfigError: when one of them cannot be made.
+        ConfigError: when one of them cannot be made, or two have the same name.
     """
     made: dict[str, Notifier] = {"log": make("log", {})}
     for options in configured:
-        made[options["name"]] = make(options["type"], options)
+        name = options["name"]
+        if not name or (name in made and name != "log"):
+            raise ConfigError(f"a notifier needs a `name` of its own, not {name!r}", where="notify")
+        made[name] = make(options["type"], options)
     return made
 
 

@@ -4,26 +4,16 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 """
 
 import binascii
-import http.client
-import socket
-import ssl
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime
-from ipaddress import ip_address
-from threading import Timer
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from standardwebhooks import Webhook as Signer
 
-from vocabulary.errors import ConfigError, ServiceError
+from actions.telling.web import TIMEOUT_S, Site
+from vocabulary.errors import ConfigError
 
-TIMEOUT_S = 10.0
-"""From connecting to the answer's status line, whatever the receiver does meanwhile."""
-
-_GONE = 410
 _SHORTEST_SECRET = 24
 
 
@@ -45,13 +35,12 @@ class Webhook:
     def __init__(
         self, url: str, secret: str, where: str = "webhook", timeout_s: float = TIMEOUT_S
     ) -> None:
-        self._address = _checked(url, where)
+        self._site = Site(url, where, timeout_s)
         self._signer = _signer(secret, where)
-        self._timeout_s = timeout_s
 
     def __repr__(self) -> str:
         """Return where it posts to, without what an address may carry beyond the host."""
-        return f"Webhook({self._place})"
+        return f"Webhook({self._site!r})"
 
     def __call__(self, message: Mapping[str, Any], idempotency_key: str, now: float) -> None:
         """Post the message.
@@ -64,87 +53,11 @@ class Webhook:
         moment = datetime.fromtimestamp(int(now), UTC)
         headers = {
             "Content-Type": "application/json",
-            "User-Agent": "keywatch",
             "webhook-id": idempotency_key,
             "webhook-timestamp": str(int(now)),
             "webhook-signature": self._signer.sign(idempotency_key, moment, body.decode()),
         }
-        try:
-            status = self._post(body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            reason = type(error).__name__
-            raise ServiceError(
-                f"the receiver was not reached: {reason}", where=self._place
-            ) from None
-        if status == _GONE:
-            raise ConfigError("the receiver is gone for good (410)", where=self._place)
-        # No redirect is followed: it could lead anywhere, and to a machine inside.
-        if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
-            raise ServiceError(f"the receiver answered {status}", where=self._place)
-
-    @property
-    def _place(self) -> str:
-        return f"{self._address.scheme}://{self._address.hostname}:{_port(self._address)}"
-
-    def _post(self, body: bytes, headers: Mapping[str, str]) -> int:
-        address = self._address
-        target = (address.path or "/") + (f"?{address.query}" if address.query else "")
-        with closing(_connection(address, self._timeout_s)) as connection:
-            connection.connect()
-            # The timeout of a socket starts anew with every byte; the attempt's does not.
-            guard = Timer(self._timeout_s, _cut, [connection.sock])
-            guard.daemon = True
-            guard.start()
-            try:
-                connection.request("POST", target, body, dict(headers))
-                return connection.getresponse().status
-            finally:
-                guard.cancel()
-
-
-def _connection(address: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
-    host, port = address.hostname or "", _port(address)
-    if address.scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=timeout_s)
-    context = ssl.create_default_context()
-    return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
-
-
-def _port(address: SplitResult) -> int:
-    return address.port or (80 if address.scheme == "http" else 443)
-
-
-def _cut(open_socket: socket.socket) -> None:
-    try:
-        open_socket.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
-
-
-def _checked(url: str, where: str) -> SplitResult:
-    try:
-        address = urlsplit(url)
-        _port(address)
-    except ValueError:
-        raise ConfigError("`url` is no address", where=where, remedy="https://…") from None
-    if address.scheme == "https" and address.hostname:
-        return address
-    if address.scheme == "http" and _is_here(address.hostname or ""):
-        return address
-    raise ConfigError(
-        "a webhook is posted by https, or by http to this machine alone",
-        where=where,
-        remedy="write `url` as https://…",
-    )
-
-
-def _is_here(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+        self._site.send(body, headers)
 
 
 def _signer(secret: str, where: str) -> Signer:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-_STATES = ["waiting", "leased", "held", "done", "dead", "dry_run", "undone", "rejected"]
+_STATES = ["waiting", "leased", "held", "kept", "done", "dead", "dry_run", "undone", "rejected"]
 
 
 @click.group("actions")

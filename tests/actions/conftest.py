@@ -6,6 +6,7 @@ import pytest
 
 from database.transaction import open_database
 from tests.actions.desk import Desk, Receiver, receiving
+from tests.actions.mailserver import MailServer, mail_server
 
 
 @pytest.fixture
@@ -18,4 +19,10 @@ def desk(tmp_path) -> Iterator[Desk]:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with receiving() as one:
+        yield one
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with mail_server() as one:
         yield one
