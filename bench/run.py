@@ -54,6 +54,7 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             ("scan/history.py", *map(str, arguments.repository)),
             "" if arguments.repository else no("repository DIR"),
         ),
+        Bench("redact", "Secrets out of a stream", ("scan/redact.py",)),
         Bench(
             "accuracy",
             "Accuracy on labelled lines",

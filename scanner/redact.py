@@ -9,7 +9,7 @@ import msgspec
 from scanner.engine import Engine, Searcher, batch_of, engine_of
 from scanner.findings import redacted
 from scanner.match import GENERIC, Match
-from scanner.rules import RuleSet
+from scanner.rules import RuleSet, load_rules
 from vocabulary.credential import Credential, Exposure, credential_of
 from vocabulary.finding import Confidence
 
@@ -25,7 +25,7 @@ class Redactor:
     """
 
     def __init__(self, ruleset: RuleSet, peppers: Mapping[str, bytes] | None = None) -> None:
-        self._engine = engine_of(_of_formats(ruleset), inline_ignores=False)
+        self._engine = formats_engine(ruleset)
         self._peppers = peppers
         self._searcher: Searcher = self._engine.searcher()
 
@@ -60,6 +60,11 @@ class Redactor:
     def _credential(self, match: Match) -> Credential:
         text = match.secret.decode("utf-8", "backslashreplace")
         return credential_of(text, peppers=self._peppers, redacted=redacted(match))
+
+
+def formats_engine(ruleset: RuleSet | None = None) -> Engine:
+    """Return an engine of the rules that know a format; marks in the text hide nothing from it."""
+    return engine_of(_of_formats(ruleset or load_rules()), inline_ignores=False)
 
 
 def _of_formats(ruleset: RuleSet) -> RuleSet:
