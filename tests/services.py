@@ -21,6 +21,7 @@ _DEBIAN = {
     "postgresql": ("initdb", "postgresql"),
     "nginx": ("nginx", "nginx"),
     "kafka": ("java", "default-jre-headless"),
+    "chromium": ("chromium", "chromium"),
 }
 _PLACES = os.pathsep.join(
     [
@@ -38,6 +39,12 @@ def need(name: str) -> None:
         _lacking(f"{name} is not installed: apt-get install {package}")
     if name == "kafka" and not _JARS.exists():
         _lacking("the jars of Kafka are missing: tests/services/kafka/broker.py jars")
+
+
+def browser_path() -> str:
+    """Return the browser that pages are tested in; `CHROMIUM` names another one."""
+    need("chromium")
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
 
 
 def _lacking(what: str) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests with real services need: Redis, PostgreSQL, nginx, Caddy, Java, Maven, and the
+# Installs what the tests with real services need: Redis, PostgreSQL, nginx, Caddy, Chromium, Java, Maven, and the
 # jars of a Kafka broker. Run again it finds everything there and is done at once.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -11,6 +11,8 @@ need nginx nginx
 need caddy caddy
 need java default-jre-headless
 need git git
+need chromium chromium
+[ -d /usr/share/fonts/truetype/dejavu ] || missing+=(fonts-dejavu-core)
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || need initdb postgresql
 [ -f lib/kafka/.complete ] || need mvn maven
 

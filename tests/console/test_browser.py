@@ -1,0 +1,222 @@
+"""The console in a real browser: every page, every deed, news, keys, and what WCAG asks for."""
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+from gateway.server import config_of, listening
+from keywatch.console.site import site
+from tests.console.house import PASSWORD, House
+from tests.services import browser_path
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    # Chromium asks for hosts of its maker otherwise
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAGES = ("/", "/incidents", "/keys", "/actions", "/leaks", "/sources", "/policy", "/audit",
+         "/account")  # fmt: skip
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+@contextmanager
+def served(house):
+    """Serve the console from a thread; yield its address."""
+    listener = listening("127.0.0.1", 0)
+    config = config_of(site(house.desk))
+    config.timeout_graceful_shutdown = 1
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = browser_path()
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(tmp_path, browser):
+    """A page on which ada, an admin, is logged in; whatever goes wrong in it fails the test."""
+    house = House(f"sqlite:///{tmp_path / 'keywatch.db'}")
+    happened = house.furnish()
+    house.user("ada", "admin")
+    with served(house) as address:
+        context = browser.new_context(base_url=address, viewport={"width": 1200, "height": 900})
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        faults = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and faults.append(said.text))
+        page.on("dialog", lambda dialog: faults.append(dialog.message))
+        outside = []
+        page.on("request", lambda r: r.url.startswith(address) or outside.append(r.url))
+        page.goto("/login")
+        page.get_by_label("Name").fill("ada")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+        yield house, happened, page
+        context.close()
+    house.engine.dispose()
+    assert not faults
+    assert not outside
+
+
+def violations(page):
+    """Return what axe finds wrong on the page."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [(one["id"], [node["html"][:150] for node in one["nodes"]]) for one in found]
+
+
+def test_every_page_does_what_wcag_asks_for_in_light_and_dark_and_on_a_phone(opened):
+    _, happened, page = opened
+    page.goto("/incidents")
+    incident = page.locator("tbody a[href^='/incidents/']").first.get_attribute("href")
+    for scheme, width in (("light", 1200), ("dark", 390)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        for path in (*PAGES, incident, f"/keys/{happened['loud']}"):
+            page.goto(path)
+            assert violations(page) == [], (path, scheme)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} wide"
+
+
+def test_the_way_in_does_what_wcag_asks_for(opened):
+    page = opened[2]
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_a_held_action_is_approved_and_undone(opened):
+    house, happened, page = opened
+    page.goto("/actions?state=held")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("status")).to_have_text("Done.")
+    house.carry_out()
+    assert house.store.get(happened["held"]).state == "revoked"
+    page.goto("/actions?state=done")
+    row = page.locator("tr", has_text=happened["held"])
+    row.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).to_have_text("Done.")
+    assert house.store.get(happened["held"]).state == "active"
+
+
+def test_an_incident_is_taken_on_noted_and_called_false(opened):
+    _, happened, page = opened
+    page.goto("/incidents?severity=critical")
+    page.locator("tr", has_text=happened["held"]).get_by_role("link").first.click()
+    page.get_by_role("button", name="I am on it").click()
+    expect(page.locator(".lead .badge.acknowledged")).to_be_visible()
+    page.get_by_label("Note").fill("called <b>the owner</b>")
+    page.get_by_role("button", name="Write it down").click()
+    expect(page.locator("ol.story")).to_contain_text("called <b>the owner</b>")
+    page.get_by_role("button", name="False alarm").click()
+    expect(page.locator(".lead .badge.false")).to_be_visible()
+
+
+def test_a_key_is_throttled_suspended_revoked_and_restored(opened):
+    house, _, page = opened
+    key = house.key(owner="dee")
+    page.goto("/keys")
+    page.get_by_label("Beginning of an id, or an owner").fill("dee")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name=key).click()
+    for summary, button, badge in (
+        ("Throttle", "Throttle it", ".badge.throttled"),
+        ("Suspend", "Suspend it", ".badge.suspended"),
+        ("Revoke", "Revoke it", ".badge.revoked"),
+        ("Restore", "Restore it", ".badge.active"),
+    ):
+        deed = page.locator("details.deed", has=page.get_by_text(summary, exact=True))
+        deed.locator("summary").click()
+        deed.get_by_label("Why (for the audit log)").fill(f"because of {summary}")
+        deed.get_by_role("button", name=button).click()
+        expect(page.locator(f".lead {badge}")).to_be_visible()
+    expect(page.locator("section", has_text="History")).to_contain_text("because of Revoke")
+
+
+def test_news_arrive_without_a_reload_and_not_under_somebodys_hands(opened):
+    house, happened, page = opened
+    page.goto("/incidents")
+    with page.expect_response(lambda answer: "/incidents" in answer.url):
+        house.alert(house.key(owner="new-owner"), "critical")
+    expect(page.locator("tbody")).to_contain_text("new-owner")
+    page.goto(f"/keys/{happened['loud']}")
+    page.locator("details.deed summary", has_text="Revoke").click()
+    page.locator("#revoke-reason").fill("half a senten")
+    with page.expect_event("requestfinished", lambda r: "/keys" in r.url or True):
+        house.alert(happened["loud"], "critical", summary="another one")
+        page.evaluate("fetch('/healthz')")
+    expect(page.locator("#revoke-reason")).to_have_value("half a senten")
+
+
+def test_it_can_be_used_by_keyboard_alone(opened):
+    page = opened[2]
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("g")
+    page.keyboard.press("k")
+    expect(page.get_by_role("heading", name="Keys", level=1)).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Beginning of an id, or an owner")).to_be_focused()
+    page.get_by_role("button", name="Show").focus()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1.mono")).to_be_visible()
+
+
+def test_the_theme_is_kept(opened):
+    page = opened[2]
+    page.emulate_media(color_scheme="light")
+    page.get_by_role("button", name="Theme").click()
+    page.goto("/keys")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 20, 26)"
+
+
+def test_hostile_words_run_nowhere(opened):
+    _, happened, page = opened
+    page.goto("/incidents?state=")
+    for path in ("/leaks", "/sources", f"/keys/{happened['loud']}", "/audit"):
+        page.goto(path)
+        expect(page.locator("main")).to_contain_text("<script>alert(1)")
+        assert page.locator("main script, main img").count() == 0
+
+
+def test_everything_works_where_scripts_do_not_run(opened, browser):
+    house, happened, page = opened
+    address = page.url.split("/", 3)
+    context = browser.new_context(base_url="/".join(address[:3]), java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto("/login")
+    plain.get_by_label("Name").fill("ada")
+    plain.get_by_label("Password").fill(PASSWORD)
+    plain.get_by_role("button", name="Log in").click()
+    plain.goto(f"/keys/{happened['held']}")
+    plain.locator("details.deed summary", has_text="Revoke").click()
+    plain.get_by_role("button", name="Revoke it").click()
+    expect(plain.get_by_role("status")).to_have_text("Done.")
+    assert house.store.get(happened["held"]).state == "revoked"
+    context.close()
