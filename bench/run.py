@@ -70,6 +70,7 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
         Bench("memory", "What a hot key takes of the gateway's memory", ("gateway/memory.py",)),
         Bench("timing", "Whether a look-up's time tells of a key", ("gateway/timing.py",)),
         Bench("miss", "A key that is not in the gateway's memory", ("gateway/miss.py",)),
+        Bench("console", "Pages of the console, a million keys", ("console/pages.py",)),
     ]
 
 

@@ -133,6 +133,8 @@ keys = Table(
     Index("ix_keys_newest", "created_at", "id"),
     Index("ix_keys_external", "store", "external_id"),
     Index("ix_keys_state", "state", "grace_until"),
+    Index("ix_keys_expires", "expires_at", "state"),
+    Index("ix_keys_owner", "owner", "created_at"),
 )
 
 # what is refused although it is genuine: tokens and certificates

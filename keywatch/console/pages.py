@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.responses import Response
 
+from database import counters
 from keystore.query import Filter
 from keywatch.console import charts
 from keywatch.console.visit import Visit
@@ -127,8 +128,9 @@ def sources(visit: Visit) -> Response:
     with visit.desk.reading() as connection:
         page = looking.list_sources(connection, visit.desk.clock())
         letters = looking.list_dead_letters(connection, source=source, limit=30)
-    parts = {"page": page, "letters": letters, "source": source}
-    return visit.show("sources.html", "Sources", overview=visit.desk.overview(), **parts)
+        lag_s = counters.all_of(connection).get("lag_ms", 0) / 1000
+    parts = {"page": page, "letters": letters, "source": source, "lag_s": lag_s}
+    return visit.show("sources.html", "Sources", **parts)
 
 
 def policy(visit: Visit) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Text, cast, select
 
 from actions.decide import ALL, decide
 from actions.explain import rows
@@ -15,7 +15,7 @@ from vocabulary.alert import Alert
 from vocabulary.credential import KnownKey
 
 DAYS = 30
-_MOST = 5000
+_MOST = 2000
 
 
 def policy_shown(
@@ -23,16 +23,17 @@ def policy_shown(
 ) -> contract.Policy:
     """Return the policy case by case, each with the keys that it would have met.
 
-    Keys are taken as they are now; of the newest 5000 alerts those of the last 30 days are
+    Keys are taken as they are now; of the newest 2000 alerts those of the last 30 days are
     looked at, and none that somebody called a false alarm.
     """
     recent = (
-        select(alerts.c.body)
+        select(cast(alerts.c.body, Text))
         .where(alerts.c.recorded_at >= now - DAYS * 86_400, alerts.c.feedback != "false")
         .order_by(alerts.c.recorded_at.desc())
         .limit(_MOST)
     )
-    seen = [msgspec.convert(body, Alert) for body in connection.execute(recent).scalars()]
+    decoder = msgspec.json.Decoder(Alert)
+    seen = [decoder.decode(body) for body in connection.execute(recent).scalars()]
     found = query.by_ids(connection, {alert.key for alert in seen if alert.key})
     known = {key_id: key.known(now) for key_id, key in found.items()}
     met, counts = _met(seen, known, policy)

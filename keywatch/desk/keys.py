@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from database.schema import keys, usage
 from keystore import query as keystore_query
@@ -18,6 +18,13 @@ from vocabulary.moments import rfc3339
 
 _HOUR_S = 3600
 _LAST = "\U0010ffff"
+_STORED = {
+    KeyState.REVOKED.value: (KeyState.REVOKED.value, KeyState.DEPRECATED.value),
+    KeyState.DEPRECATED.value: (KeyState.DEPRECATED.value,),
+}
+"""Effective state → states as they are written, of which there may be few among very many."""
+_FEW = 2000
+_MATCHES = 1000
 
 
 def list_keys(
@@ -29,7 +36,7 @@ def list_keys(
     after: str = "",
     limit: int = 50,
 ) -> contract.Page[contract.Key]:
-    """Return keys and other identities, the newest first.
+    """Return keys and other identities, the newest first; expired ones by when they expired.
 
     Args:
         connection: any.
@@ -41,14 +48,21 @@ def list_keys(
     """
     listed: Select[Any] = select(keys).where(*keystore_query.conditions(wanted, now))
     if find:
-        found = storable(find)
-        begins = keys.c.id.between(found, found + _LAST)
-        listed = listed.where(begins | (keys.c.owner == found))
+        listed = listed.where(_found(storable(find)))
+    order: tuple[ColumnElement[Any], ColumnElement[str]] = (keys.c.created_at, keys.c.id)
+    if wanted.state == KeyState.EXPIRED and not find:
+        order = (keys.c.expires_at, keys.c.id)
+        listed = listed.where(keys.c.expires_at <= now)
+    elif stored := _STORED.get(wanted.state):
+        some = select(keys.c.state).where(keys.c.state.in_(stored)).limit(_FEW + 1).subquery()
+        if int(connection.scalar(select(func.count()).select_from(some)) or 0) <= _FEW:
+            listed = listed.where(
+                keys.c.id.in_(select(keys.c.id).where(keys.c.state.in_(stored)).limit(_FEW))
+            )
 
     def shown(row: Row[Any]) -> contract.Key:
         return _key({**row._mapping}, now)  # noqa: SLF001  (its public name)
 
-    order = (keys.c.created_at, keys.c.id)
     return paged(connection, listed, order, shown, after=after, limit=limit)
 
 
@@ -62,6 +76,14 @@ def show_key(connection: Connection, key_id: str, now: float) -> contract.Key:
         return _convert(keystore_query.get(connection, key_id), now)
     except KeyNotFoundError as error:
         raise MissingError(error.what) from None
+
+
+def _found(find: str) -> ColumnElement[bool]:
+    """Return the condition for what somebody looks for; each way of looking has its index."""
+    if not find.startswith("key_"):
+        return keys.c.owner == find
+    begins = select(keys.c.id).where(keys.c.id.between(find, find + _LAST))
+    return keys.c.id.in_(begins.order_by(keys.c.id).limit(_MATCHES))
 
 
 def use_of(connection: Connection, key_id: str, since: float) -> contract.Page[contract.Use]:
@@ -84,11 +106,9 @@ def use_of(connection: Connection, key_id: str, since: float) -> contract.Page[c
 def counted(connection: Connection, now: float, days: float) -> tuple[int, int]:
     """Return the number of keys, and of those that end by themselves within `days`."""
     everything = int(connection.scalar(select(func.count()).select_from(keys)) or 0)
-    soon = select(func.count()).where(
-        keys.c.expires_at > now,
-        keys.c.expires_at < now + days * 86_400,
-        keys.c.state != KeyState.REVOKED.value,
-    )
+    ending = keys.c.expires_at.between(now, now + days * 86_400)
+    found = select(keys.c.expires_at).where(ending, keys.c.state != KeyState.REVOKED.value)
+    soon = select(func.count()).select_from(found.subquery())
     return everything, int(connection.scalar(soon) or 0)
 
 
