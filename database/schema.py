@@ -222,6 +222,14 @@ positions = Table(
     Column("updated_at", Float, nullable=False),
 )
 
+deliveries = Table(
+    "deliveries",
+    metadata,
+    # what was taken in over HTTP and is committed, by its idempotency key
+    Column("key", Text, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+)
+
 dead_letters = Table(
     "dead_letters",
     metadata,

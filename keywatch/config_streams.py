@@ -17,9 +17,18 @@ class SourceSettings(Table, frozen=True):
     """One stream of events."""
 
     type: Annotated[
-        str, Meta(pattern="^(file|stdin|kafka)$", description="file, stdin or kafka")
+        str,
+        Meta(
+            pattern="^(file|stdin|http|syslog|objects|kafka)$",
+            description="file, stdin, http, syslog, objects or kafka",
+        ),
     ] = "file"
-    path: Annotated[str, Meta(description="file: its path")] = ""
+    path: Annotated[
+        str,
+        Meta(
+            description="file: its path, or a pattern such as /var/log/*.log; objects: a folder, or s3://…"
+        ),
+    ] = ""
     format: Annotated[str, Meta(description="format of the lines; see `keywatch doctor`")] = (
         "nginx-json"
     )
@@ -37,6 +46,18 @@ class SourceSettings(Table, frozen=True):
     trusted_proxies: Annotated[
         tuple[str, ...], Meta(description="CIDR of proxies whose X-Forwarded-For is believed")
     ] = ()
+    listen: Annotated[
+        str, Meta(description="http, syslog: where, such as 127.0.0.1:8791 or udp://127.0.0.1:5514")
+    ] = ""
+    tokens: Annotated[
+        tuple[str, ...],
+        Meta(description="http: who shows one of these may post", extra={"secret": True}),
+    ] = ()
+    suffix: Annotated[str, Meta(description="objects: how their names end")] = ""
+    region: Annotated[str, Meta(description="objects: AWS region; empty for the environment's")] = (
+        ""
+    )
+    endpoint: Annotated[str, Meta(description="objects: URL of what speaks S3; empty for AWS")] = ""
     topic: Annotated[str, Meta(description="kafka: the topic")] = ""
     group: Annotated[str, Meta(description="kafka: consumer group, the topic is added")] = (
         "keywatch"

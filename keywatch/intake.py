@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from database.transaction import transaction
 from keywatch.config_streams import RepositorySettings
 from streams import checkpoint, deadletter, repoqueue
+from streams.asgi import Application
 from streams.chunk import Chunk
 from streams.repository import repo_events
 from vocabulary.errors import ConfigError
@@ -44,18 +45,31 @@ def intake(
             where="repositories.github_secret",
             remedy="set it, as on GitHub",
         )
-    import uvicorn  # noqa: PLC0415  (only where webhooks are taken in)
+    from streams.webhook import app  # noqa: PLC0415  (only where webhooks are taken in)
+
+    application = app(engine, [settings.github_secret], tell=tell)
+    with serving(application, settings.host, settings.port):
+        tell(f"taking in webhooks on http://{settings.host}:{settings.port}/webhooks/github")
+        yield
+
+
+@contextmanager
+def serving(application: Application, host: str, port: int) -> Iterator[int]:
+    """Serve an application in a thread while the block runs; yields the port.
+
+    Raises:
+        ServiceError: when the address cannot be had.
+    """
+    import uvicorn  # noqa: PLC0415  (only where something is served)
 
     from gateway.server import config_of, listening  # noqa: PLC0415  (likewise)
-    from streams.webhook import app  # noqa: PLC0415  (likewise)
 
-    listener = listening(settings.host, settings.port)
-    server = uvicorn.Server(config_of(app(engine, [settings.github_secret], tell=tell)))
+    listener = listening(host, port)
+    server = uvicorn.Server(config_of(application))
     thread = threading.Thread(target=server.run, args=([listener],), name="intake", daemon=True)
     thread.start()
-    tell(f"taking in webhooks on http://{settings.host}:{settings.port}/webhooks/github")
     try:
-        yield
+        yield int(listener.getsockname()[1])
     finally:
         server.should_exit = True
         thread.join()

@@ -3,19 +3,18 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy import Engine
 
-from database.transaction import reading
 from keywatch.config import Settings
 from keywatch.config_streams import SourceSettings
+from keywatch.making import Making, made, position_of
 from keywatch.pipeline import Outcome
-from streams import checkpoint, formats
+from streams import formats
 from streams.addresses import NO_PROXIES, Proxies
 from streams.chunk import Source
 from streams.parsed import Format
-from vocabulary.errors import ConfigError, FormatError
+from vocabulary.errors import FormatError
 
 
 @dataclass(slots=True)
@@ -70,6 +69,9 @@ def sources_of(settings: Settings) -> tuple[SourceSettings, ...]:
     return (*settings.sources, SourceSettings(path=path, format="keywatch-json"))
 
 
+_ENDLESS = {"http", "syslog"}
+
+
 @contextmanager
 def opened(
     engine: Engine, settings: Sequence[SourceSettings], *, once: bool, tell: Callable[[str], None]
@@ -79,56 +81,23 @@ def opened(
     Raises:
         ConfigError: when an entry lacks what its type needs.
         TargetError: when a file cannot be read.
+        ServiceError: when an address cannot be had.
     """
     with ExitStack() as stack:
         streams = []
         for number, one in enumerate(settings):
-            source = _made(engine, one, once=once, tell=tell, where=f"sources[{number}]")
+            if once and one.type in _ENDLESS:
+                tell(f"sources[{number}]: {one.type} has no end; left out with --once")
+                continue
+            access = one.events == "access"
+            log_format = formats.shaped(one.format, one.shape) if access else None
+            source = made(Making(engine, one, once, tell, f"sources[{number}]", stack))
             stack.callback(source.close)
             reopen(engine, source)
-            log_format = (
-                None if one.events == "repository" else formats.shaped(one.format, one.shape)
-            )
             streams.append(Stream(source, log_format, Proxies.of(one.trusted_proxies)))
         yield streams
 
 
 def reopen(engine: Engine, source: Source) -> None:
     """Open a source where its last commit left it."""
-    source.open(_position(engine, source.name))
-
-
-def _position(engine: Engine, name: str) -> checkpoint.Position | None:
-    with reading(engine) as connection:
-        found = checkpoint.load(connection, name)
-    # The header is the pipeline's, which reads it itself.
-    return found and {name: value for name, value in found.items() if name != "header"}
-
-
-def _made(
-    engine: Engine, one: SourceSettings, *, once: bool, tell: Callable[[str], None], where: str
-) -> Source:
-    """Make the source that an entry describes; it is not open yet."""
-    if one.type == "stdin":
-        from streams.sources.stdin import StdinSource  # noqa: PLC0415  (only what is used)
-
-        return StdinSource()
-    if one.type == "kafka":
-        from streams.sources.kafka import KafkaSource  # noqa: PLC0415  (an optional package)
-
-        if not one.topic or not one.brokers:
-            raise ConfigError("a Kafka source needs `topic` and `brokers`", where=where)
-        return KafkaSource(
-            one.topic,
-            brokers=one.brokers,
-            # Members that read different topics would wait for one another's assignments.
-            group=f"{one.group}-{one.topic}",
-            positions=partial(_position, engine),
-            once=once,
-            tell=tell,
-        )
-    from streams.sources.file import FileSource  # noqa: PLC0415  (only what is used)
-
-    if not one.path:
-        raise ConfigError("a file source needs `path`", where=where)
-    return FileSource(one.path, follow=not once, tell=tell)
+    source.open(position_of(engine, source.name))

@@ -1,13 +1,17 @@
 """Where to go on reading each source, committed with the results of what was read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from database.schema import positions
+from database.schema import deliveries, positions
 from vocabulary.errors import DatabaseError
+
+_PASSING = {"after", "deliveries"}
+_REMEMBERED_S = 7 * 86_400.0
+"""How long a delivery is known."""
 
 Position = Mapping[str, Any]
 """What a source's `open` needs to go on; JSON, and nobody else's business."""
@@ -23,7 +27,8 @@ def load(connection: Connection, source: str) -> Position | None:
 def save(connection: Connection, source: str, position: Position, now: float) -> None:
     """Keep the position, in the transaction of the results that it stands for.
 
-    A position with an entry `after` is kept only behind the one with that offset: so of two
+    An entry `deliveries` names what is committed with it, once and for all. A position with an
+    entry `after` is kept only behind the one with that offset: so of two
     workers that read the same records, one commits them.
 
     Args:
@@ -36,7 +41,8 @@ def save(connection: Connection, source: str, position: Position, now: float) ->
         DatabaseError: when another worker was faster; nothing may be committed.
     """
     fenced = "after" in position
-    kept = {name: value for name, value in position.items() if name != "after"}
+    kept = {name: value for name, value in position.items() if name not in _PASSING}
+    _deliver(connection, position.get("deliveries", ()), source, now)
     if fenced and _offset(connection, source) != position["after"]:
         raise _overtaken(source)
     row = {"position": kept, "updated_at": now}
@@ -47,6 +53,30 @@ def save(connection: Connection, source: str, position: Position, now: float) ->
         connection.execute(query)
 
 
+def under(connection: Connection, prefix: str) -> dict[str, Position]:
+    """Return the positions of all sources whose name begins so."""
+    query = select(positions.c.source, positions.c.position).where(
+        positions.c.source.startswith(prefix, autoescape=True)
+    )
+    return {str(row.source): row.position for row in connection.execute(query)}
+
+
+def delivered(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Return those of the deliveries that are committed."""
+    query = select(deliveries.c.key).where(deliveries.c.key.in_(keys))
+    return {str(key) for key in connection.execute(query).scalars()}
+
+
+def _deliver(connection: Connection, keys: Sequence[str], source: str, now: float) -> None:
+    """Note deliveries; one that another worker has committed undoes this transaction."""
+    if not keys:
+        return
+    if delivered(connection, keys):
+        raise _overtaken(source)
+    connection.execute(insert(deliveries), [{"key": key, "at": now} for key in dict.fromkeys(keys)])
+    connection.execute(delete(deliveries).where(deliveries.c.at < now - _REMEMBERED_S))
+
+
 def _offset(connection: Connection, source: str) -> int | None:
     """Return the offset that is committed, and keep others from committing another one."""
     query = select(positions.c.position).where(positions.c.source == source).with_for_update()
@@ -55,8 +85,8 @@ def _offset(connection: Connection, source: str) -> int | None:
 
 
 def _inserted(connection: Connection, source: str, row: Mapping[str, Any]) -> bool:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(positions).values(source=source, **row).on_conflict_do_nothing()
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(positions).values(source=source, **row).on_conflict_do_nothing()
     return connection.execute(statement.returning(positions.c.source)).first() is not None
 
 

@@ -1,0 +1,103 @@
+"""`keywatch watch` over sources of every kind, from a configuration file."""
+
+import gzip
+import http.client
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keywatch.cli import run
+from streams import formats
+
+CLOUDTRAIL = json.loads(formats.find("cloudtrail").samples[0])
+NGINX = formats.find("nginx-json").samples[0]
+HEADER = b"#Fields: date time c-ip sc-status cs-username"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def events(capsys):
+    capsys.readouterr()
+    assert run(["status", "--json"]) == 0
+    return json.loads(capsys.readouterr().out)["events"]
+
+
+def test_reads_patterns_objects_and_shaped_logs_once(folder, capsys):
+    Path("keywatch.toml").write_text(
+        "[[sources]]\npath = 'logs/*.log'\n"
+        "[[sources]]\ntype = 'objects'\npath = 'trail'\nformat = 'cloudtrail'\n"
+        "[[sources]]\npath = 'own.txt'\nformat = 'apache'\nlayout = '%a %t \"%r\" %s'\n"
+        "[[sources]]\ntype = 'syslog'\nlisten = 'udp://127.0.0.1:0'\n"
+    )
+    (folder / "logs").mkdir()
+    (folder / "trail" / "2025").mkdir(parents=True)
+    (folder / "logs" / "a.log").write_bytes(NGINX + b"\n")
+    (folder / "logs" / "b.log").write_bytes(NGINX + b"\nbroken\n")
+    records = json.dumps({"Records": [CLOUDTRAIL, CLOUDTRAIL]}).encode()
+    (folder / "trail" / "2025" / "1.json.gz").write_bytes(gzip.compress(records))
+    Path("own.txt").write_text('192.0.2.1 [03/Nov/2025:09:12:44 +0000] "GET /" 200\n')
+    for _ in range(2):
+        assert run(["watch", "--once"]) == 0
+        assert events(capsys) == {"read": 6, "committed": 5, "dead": 1, "late": 0}
+
+
+def test_a_header_is_known_after_a_restart(folder, capsys):
+    Path("keywatch.toml").write_text("[[sources]]\npath = 'iis.log'\nformat = 'iis'\n")
+    log = folder / "iis.log"
+    log.write_bytes(HEADER + b"\n2025-11-03 09:12:44 192.0.2.1 200 jo\n")
+    assert run(["watch", "--once"]) == 0
+    with log.open("ab") as file:
+        file.write(b"2025-11-03 09:12:45 192.0.2.1 200 jo\n")
+    assert run(["watch", "--once"]) == 0
+    assert events(capsys)["committed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("type = 'http'\nlisten = '127.0.0.1:0'", "needs `tokens`"),
+        ("type = 'http'\nlisten = 'nowhere'\ntokens = ['a']", "no host:port"),
+        ("type = 'syslog'\nlisten = '127.0.0.1:1'", "neither udp:// nor tcp://"),
+        ("type = 'objects'", "needs `path`"),
+        ("path = 'x'\nformat = 'apache'\nlayout = '%h'", "holds no time"),
+    ],
+)
+def test_refuses_a_source_that_lacks_something(folder, entry, said):
+    Path("keywatch.toml").write_text(f"[[sources]]\n{entry}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "keywatch", "watch"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_events_that_are_posted_are_committed_before_they_are_acknowledged(folder, capsys):
+    Path("keywatch.toml").write_text(
+        "[[sources]]\ntype = 'http'\nlisten = '127.0.0.1:0'\ntokens = ['of a test']\n"
+    )
+    watch = subprocess.Popen([sys.executable, "-m", "keywatch", "watch"], stderr=subprocess.PIPE)
+    try:
+        while b"taking in events on" not in (line := watch.stderr.readline()):
+            assert line
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", int(line.split(b":")[-1].split(b"/")[0])
+        )
+        for status in ("committed", "known"):
+            headers = {"Authorization": "Bearer of a test"}
+            connection.request("POST", "/events", NGINX + b"\nbroken\n", headers)
+            assert json.loads(connection.getresponse().read())["status"] == status
+            assert events(capsys) == {"read": 2, "committed": 1, "dead": 1, "late": 0}
+        connection.close()
+    finally:
+        watch.send_signal(signal.SIGTERM)
+        watch.stderr.read()
+        watch.stderr.close()
+        assert watch.wait() == 0

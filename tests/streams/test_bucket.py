@@ -1,0 +1,54 @@
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from streams.sources.bucket import Bucket
+from streams.sources.objects import ObjectSource
+from tests.httpd import serving
+from vocabulary.errors import TargetError
+
+KEYS = ("a/", "a/1.log", "a/3.txt", "a/b/2.log", "c/4.log")
+
+
+def answer(asked):
+    """List and give objects as S3 does, a page at a time."""
+    url = urlsplit(asked.path)
+    told = {name: values[0] for name, values in parse_qs(url.query).items()}
+    if url.path.startswith("/nowhere"):
+        return 404, {}, b"<Error><Code>NoSuchBucket</Code></Error>"
+    if "list-type" not in told:
+        return 200, {}, f"{url.path.removeprefix('/logs/')}\n".encode()
+    keys = [key for key in KEYS if key.startswith(told["prefix"])]
+    at = int(told.get("continuation-token", 0))
+    inside = f"<Contents><Key>{keys[at]}</Key></Contents>"
+    more = at + 1 < len(keys)
+    inside += f"<IsTruncated>{str(more).lower()}</IsTruncated>"
+    inside += f"<NextContinuationToken>{at + 1}</NextContinuationToken>" * more
+    return (
+        200,
+        {"Content-Type": "text/xml"},
+        f"<ListBucketResult>{inside}</ListBucketResult>".encode(),
+    )
+
+
+@pytest.fixture
+def endpoint(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with serving(answer) as server:
+        yield server.url
+
+
+def test_reads_the_objects_of_a_prefix(endpoint):
+    folder = Bucket("s3://logs/a/", "us-east-1", endpoint, ".log")
+    with ObjectSource(folder, lambda _: {}, once=True) as source:
+        source.open()
+        chunks = [source.read(9, 0.0), source.read(9, 0.0)]
+        assert source.done
+    assert [chunk.lines for chunk in chunks] == [[b"a/1.log"], [b"a/b/2.log"]]
+    assert chunks[1].source == "objects:s3://logs/a/b/2.log"
+
+
+def test_says_what_is_wrong_with_a_bucket(endpoint):
+    with pytest.raises(TargetError, match="s3:ListBucket"):
+        ObjectSource(Bucket("s3://nowhere/", "us-east-1", endpoint), lambda _: {}).open()

@@ -1,0 +1,216 @@
+"""The intake over a real socket: answered when committed, once whatever is sent again."""
+
+import gzip
+import http.client
+import json
+import socket
+import threading
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+
+from database.transaction import open_database, reading, transaction
+from streams import checkpoint
+from streams.sources import http as intake
+from vocabulary.errors import DatabaseError
+
+TOKEN = "a token of a test"
+BODY = b'{"a":1}\n\n{"a":2}'
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'keywatch.db'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def source(engine):
+    def known(keys):
+        with reading(engine) as connection:
+            return checkpoint.delivered(connection, keys)
+
+    with intake.HttpSource("test", known, max_waiting=40) as source:
+        source.open(None)
+        yield source
+
+
+@pytest.fixture
+def patience():
+    return {"body_timeout_s": 30.0, "commit_s": 30.0}
+
+
+@pytest.fixture
+def port(source, patience):
+    listening = socket.create_server(("127.0.0.1", 0))
+    app = intake.app(source, [TOKEN, "another"], **patience)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield listening.getsockname()[1]
+    source.close()
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
+def ask(port, body=BODY, *, token=TOKEN, method="POST", path="/events", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        connection.request(method, path, body, {"Authorization": f"Bearer {token}", **named})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read()), answer.headers
+    finally:
+        connection.close()
+
+
+@contextmanager
+def asking(port, *bodies, **headers):
+    """Ask in threads; their answers are there when the block has ended."""
+    answers = []
+    threads = [
+        threading.Thread(target=lambda body=body: answers.append(ask(port, body, **headers)[:2]))
+        for body in bodies
+    ]
+    for thread in threads:
+        thread.start()
+    yield answers
+    for thread in threads:
+        thread.join()
+
+
+def next_chunk(source):
+    while (chunk := source.read(1000, 0.0)) is None:
+        pass
+    return chunk
+
+
+def commit(engine, chunk):
+    with transaction(engine) as connection:
+        checkpoint.save(connection, chunk.source, chunk.position, 5.0)
+
+
+def test_answers_when_the_batch_is_committed(engine, source, port):
+    with asking(port, BODY) as answers:
+        chunk = next_chunk(source)
+        assert list(chunk.lines) == [b'{"a":1}', b'{"a":2}']
+        commit(engine, chunk)
+        assert not answers
+        assert source.read(1000, 0.0) is None
+    assert answers == [(200, {"status": "committed", "lines": 2})]
+
+
+def test_a_batch_counts_once_however_often_it_is_sent(engine, source, port):
+    with asking(port, BODY, BODY, BODY) as answers:
+        commit(engine, next_chunk(source))
+        source.read(1000, 0.0)
+    assert {status for status, _ in answers} == {200}
+    assert ask(port, BODY)[1] == {"status": "known"}
+    assert source.read(1000, 0.0) is None
+
+
+def test_the_idempotency_key_names_the_batch(engine, source, port):
+    with asking(port, b"a", Idempotency_Key="one"):
+        commit(engine, next_chunk(source))
+        source.read(1000, 0.0)
+    assert ask(port, b"b", Idempotency_Key="one")[1] == {"status": "known"}
+    assert ask(port, b"b", Idempotency_Key="x" * 201)[0] == 400
+
+
+def test_what_was_not_committed_is_given_again(engine, source, port):
+    with asking(port, b"a") as answers:
+        first = next_chunk(source)
+        source.open(None)
+        again = next_chunk(source)
+        assert list(again.lines) == list(first.lines)
+        commit(engine, again)
+        source.read(1000, 0.0)
+    assert answers[0][0] == 200
+
+
+def test_what_was_committed_though_nobody_heard_of_it_is_not_given_again(engine, source, port):
+    with asking(port, b"a") as answers:
+        commit(engine, next_chunk(source))
+        source.open(None)
+    assert answers[0][0] == 200
+    assert source.read(1000, 0.0) is None
+
+
+def test_a_batch_that_another_worker_committed_undoes_the_transaction(engine):
+    position = {"run": "r", "lines": 1, "deliveries": ["key:one"]}
+    with transaction(engine) as connection:
+        checkpoint.save(connection, "http:a", position, 5.0)
+    with pytest.raises(DatabaseError, match="another worker"), transaction(engine) as connection:
+        checkpoint.save(connection, "http:b", position, 5.0)
+    with reading(engine) as connection:
+        assert checkpoint.load(connection, "http:b") is None
+        assert checkpoint.load(connection, "http:a") == {"run": "r", "lines": 1}
+
+
+def test_says_to_wait_when_too_much_waits(engine, source, port):
+    with asking(port, b"x" * 30) as answers:
+        chunk = next_chunk(source)
+        status, _, headers = ask(port, b"y" * 30)
+        assert (status, headers["Retry-After"]) == (429, "1")
+        commit(engine, chunk)
+        source.read(1000, 0.0)
+    assert answers[0][0] == 200
+    with asking(port, b"y" * 30) as answers:
+        commit(engine, next_chunk(source))
+        source.read(1000, 0.0)
+    assert answers[0][0] == 200
+
+
+@pytest.mark.parametrize("patience", [{"body_timeout_s": 30.0, "commit_s": 0.05}])
+def test_says_to_come_again_when_nothing_is_committed(port):
+    status, _, headers = ask(port)
+    assert (status, headers["Retry-After"]) == (503, "5")
+
+
+def test_reads_arrays_and_gzip(engine, source, port):
+    array = gzip.compress(b' [{"a":1},\n {"b":\n2}]')
+    with asking(port, array, Content_Encoding="gzip", Content_Type="application/json"):
+        chunk = next_chunk(source)
+        assert list(chunk.lines) == [b'{"a":1}', b'{"b": 2}']
+        commit(engine, chunk)
+        source.read(1000, 0.0)
+    assert ask(port, b"")[1] == {"status": "committed", "lines": 0}
+
+
+def test_refuses_what_is_no_batch(port, monkeypatch):
+    assert ask(port, token="wrong")[0] == 401
+    assert ask(port, token="")[0] == 401
+    assert ask(port, path="/else")[0] == 404
+    assert ask(port, method="GET")[0] == 405
+    assert ask(port, b"x", Content_Encoding="br")[0] == 415
+    assert ask(port, b"x", Content_Encoding="gzip")[0] == 400
+    assert ask(port, gzip.compress(b"x" * 99)[:-9], Content_Encoding="gzip")[0] == 400
+    assert ask(port, b"[1,", Content_Type="application/json")[0] == 400
+    monkeypatch.setattr(intake, "MAX_UNPACKED", 1000)
+    assert ask(port, gzip.compress(b"x" * 99_000), Content_Encoding="gzip")[0] == 413
+
+
+def test_refuses_a_body_that_is_too_large_before_it_is_sent(port):
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        head = f"Authorization: Bearer {TOKEN}\r\nContent-Length: {intake.MAX_BODY + 1}\r\n"
+        connection.sendall(f"POST /events HTTP/1.1\r\nHost: a\r\n{head}\r\n".encode())
+        assert connection.recv(99).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("patience", [{"body_timeout_s": 0.1, "commit_s": 9.0}])
+def test_does_not_wait_long_for_a_body(port):
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        head = f"Authorization: Bearer {TOKEN}\r\nContent-Length: 9\r\n"
+        connection.sendall(f"POST /events HTTP/1.1\r\nHost: a\r\n{head}\r\n{{".encode())
+        assert connection.recv(99).startswith(b"HTTP/1.1 408")
+
+
+def test_nobody_is_let_in_without_a_token(source):
+    app = intake.app(source, [""])
+    assert app is not None
+    with pytest.raises(intake.Refused) as refused:
+        intake._authenticate({"authorization": "Bearer "}, [])
+    assert refused.value.answer.status == 401

@@ -1,0 +1,278 @@
+"""Patterns of files, folders of objects, syslog: each line once."""
+
+import gzip
+import json
+import socket
+from contextlib import suppress
+
+import pytest
+
+from streams import formats
+from streams.sources.globbed import GlobSource, matching
+from streams.sources.objects import Directory, ObjectSource
+from streams.sources.syslog import SyslogSource, message_of
+from vocabulary.errors import ServiceError, TargetError
+
+
+class Positions:
+    """What a database would keep."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def commit(self, chunk):
+        self.kept[chunk.source] = chunk.position
+
+    def under(self, prefix):
+        return {name: one for name, one in self.kept.items() if name.startswith(prefix)}
+
+
+@pytest.fixture
+def positions():
+    return Positions()
+
+
+def drained(source, positions, *, most=1000, commit=True):
+    lines = []
+    while (chunk := source.read(most, 0.0)) is not None:
+        lines += chunk.lines
+        if commit:
+            positions.commit(chunk)
+    return lines
+
+
+def test_reads_all_files_of_a_pattern_once(tmp_path, positions):
+    (tmp_path / "a.log").write_text("a1\na2\n")
+    (tmp_path / "b.log").write_text("b1\n")
+    (tmp_path / "c.txt").write_text("c1\n")
+    pattern = str(tmp_path / "*.log")
+    for expected in ([b"a1", b"a2", b"b1"], []):
+        with GlobSource(pattern, follow=False, positions=positions.kept.get) as source:
+            source.open()
+            assert sorted(drained(source, positions)) == expected
+            assert source.done
+
+
+def test_finds_files_that_come_later_and_goes_on_in_those_it_knows(tmp_path, positions):
+    now = [0.0]
+    (tmp_path / "a.log").write_text("a1\n")
+    with GlobSource(
+        str(tmp_path / "*.log"), follow=True, positions=positions.kept.get, clock=lambda: now[0]
+    ) as source:
+        source.open()
+        assert drained(source, positions) == [b"a1"]
+        (tmp_path / "b.log").write_text("b1\n")
+        with (tmp_path / "a.log").open("a") as file:
+            file.write("a2\n")
+        now[0] = 60.0
+        assert sorted(drained(source, positions)) == [b"a2", b"b1"]
+        assert not source.done
+
+
+def test_rotated_generations_belong_to_their_file(tmp_path):
+    for name in ("access.log", "access.log.1", "access.log.2.gz", "other.log"):
+        (tmp_path / name).write_bytes(gzip.compress(b"x\n") if name.endswith("gz") else b"x\n")
+    found = matching(str(tmp_path / "*"))
+    assert [name.rpartition("/")[2] for name in found] == ["access.log", "other.log"]
+
+
+def test_a_broken_file_holds_no_other_up_and_is_told_of(tmp_path, positions):
+    (tmp_path / "a.log").write_bytes(gzip.compress(b"a1\n" * 9)[:-9])
+    (tmp_path / "b.log").write_text("b1\n")
+    with GlobSource(str(tmp_path / "*.log"), follow=False, positions=positions.kept.get) as source:
+        source.open()
+        with pytest.raises(TargetError, match="ends too early"):
+            drained(source, positions)
+        assert source.done
+
+
+def test_a_pattern_without_files_is_refused_where_nobody_waits(tmp_path):
+    with pytest.raises(TargetError, match="no file"):
+        GlobSource(str(tmp_path / "*.log"), follow=False, positions={}.get).open()
+
+
+def cloudtrail(*moments):
+    one = json.loads(formats.find("cloudtrail").samples[0])
+    return gzip.compress(
+        json.dumps({"Records": [{**one, "eventTime": m} for m in moments]}).encode()
+    )
+
+
+def objects(folder, positions, **options):
+    unfold = formats.find("cloudtrail").unfold
+    return ObjectSource(Directory(folder), positions.under, unfold=unfold, **options)
+
+
+def test_reads_every_object_of_a_folder_once(tmp_path, positions):
+    (tmp_path / "2025" / "11").mkdir(parents=True)
+    (tmp_path / "2025" / "11" / "a.json.gz").write_bytes(cloudtrail("t1", "t2"))
+    (tmp_path / "2025" / "b.json").write_bytes(gzip.decompress(cloudtrail("t3")))
+    (tmp_path / "2025" / ".hidden").write_text("x")
+    (tmp_path / "2025" / "c.json.tmp").write_text("x")
+    (tmp_path / "2025" / "empty").write_text("")
+    with objects(tmp_path, positions, once=True) as source:
+        source.open()
+        found = formats.find("cloudtrail").parse(drained(source, positions, most=1))
+        assert len(found) + len(found.rejected) == 3
+        assert source.done
+    (tmp_path / "2025" / "11" / "a2.json.gz").write_bytes(cloudtrail("t4"))
+    with objects(tmp_path, positions, once=True) as source:
+        source.open()
+        assert [json.loads(line)["eventTime"] for line in drained(source, positions)] == ["t4"]
+
+
+def test_goes_on_within_an_object(tmp_path, positions):
+    (tmp_path / "a.json.gz").write_bytes(cloudtrail("t1", "t2", "t3"))
+    with objects(tmp_path, positions, once=True) as source:
+        source.open()
+        positions.commit(source.read(1, 0.0))
+        source.read(1, 0.0)
+        source.open()
+        assert [json.loads(line)["eventTime"] for line in drained(source, positions)] == [
+            "t2",
+            "t3",
+        ]
+
+
+def test_plain_lines_are_objects_as_well(tmp_path, positions):
+    (tmp_path / "a.log").write_text("one\ntwo\n\n")
+    with ObjectSource(Directory(tmp_path), positions.under, once=True) as source:
+        source.open()
+        assert drained(source, positions) == [b"one", b"two"]
+
+
+def test_finds_objects_that_come_later(tmp_path, positions):
+    now = [0.0]
+    with objects(tmp_path, positions, clock=lambda: now[0]) as source:
+        source.open()
+        assert source.read(9, 0.0) is None
+        (tmp_path / "a").write_bytes(cloudtrail("t1"))
+        assert source.read(9, 0.0) is None
+        now[0] = 60.0
+        assert len(drained(source, positions)) == 1
+        assert not source.done
+
+
+def test_a_damaged_object_holds_no_other_up(tmp_path, positions):
+    (tmp_path / "a.gz").write_bytes(cloudtrail("t1")[:-9])
+    (tmp_path / "b.gz").write_bytes(cloudtrail("t2"))
+    told = []
+    with objects(tmp_path, positions, once=True, tell=told.append) as source:
+        source.open()
+        with pytest.raises(TargetError, match="damaged"):
+            drained(source, positions)
+        assert source.done
+    assert len(positions.kept) == 1
+    assert "damaged" in told[0]
+
+
+def test_an_object_beyond_the_limit_is_left_out(tmp_path, positions, monkeypatch):
+    monkeypatch.setattr("streams.sources.objects.MAX_OBJECT", 1000)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"x" * 100_000))
+    with objects(tmp_path, positions, once=True) as source:
+        source.open()
+        with pytest.raises(TargetError, match="larger than"):
+            drained(source, positions)
+
+
+LINE = b'{"a":1}'
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"<190>1 2025-11-03T09:12:44.003Z web nginx 12 ID47 - " + LINE,
+        b'<190>1 - - - - - [a@1 b="c \\" ]"][d@1] \xef\xbb\xbf' + LINE,
+        b"<190>Nov  3 09:12:44 web nginx: " + LINE,
+        b"<190>Nov  3 09:12:44 web nginx[12]: " + LINE + b"\n",
+        b"<134>2025-11-03T09:12:44+00:00 web haproxy[12]: " + LINE,
+        b"<190>nginx: " + LINE,
+        LINE,
+    ],
+)
+def test_finds_the_message_of_a_packet(packet):
+    assert message_of(packet) == LINE
+
+
+def test_takes_packets_apart_quickly_whatever_they_are():
+    for piece in (b"[a", b'"', b" ", b"\\", b'[a "', b"x"):
+        message_of(b"<190>1 - - - - - " + piece * 60_000)
+        message_of(b"<190>" + piece * 60_000)
+
+
+def gathered(source, count):
+    lines = []
+    while len(lines) < count:
+        chunk = source.read(1000, 5.0)
+        assert chunk is not None
+        lines += chunk.lines
+    return lines
+
+
+def test_takes_messages_in_over_udp():
+    with SyslogSource("udp", "127.0.0.1", 0) as source:
+        source.open(None)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for number in range(3):
+                sender.sendto(b"<190>1 - - - - - - %d" % number, ("127.0.0.1", source.port))
+        assert gathered(source, 3) == [b"0", b"1", b"2"]
+
+
+def test_takes_messages_in_over_tcp_in_both_framings():
+    with SyslogSource("tcp", "127.0.0.1", 0) as source:
+        source.open(None)
+        with socket.create_connection(("127.0.0.1", source.port)) as sender:
+            packet = b"<190>1 - - - - - - a\nb"
+            sender.sendall(b"%d %b" % (len(packet), packet) * 2 + b"<190>nginx: c\n<190>ngi")
+            assert gathered(source, 3) == [b"a b", b"a b", b"c"]
+            sender.sendall(b"nx: d\n")
+            assert gathered(source, 1) == [b"d"]
+
+
+def test_what_was_not_committed_is_given_again():
+    with SyslogSource("udp", "127.0.0.1", 0) as source:
+        source.open(None)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"<190>nginx: a", ("127.0.0.1", source.port))
+        assert gathered(source, 1) == [b"a"]
+        source.open(None)
+        assert gathered(source, 1) == [b"a"]
+
+
+def test_hangs_up_on_who_keeps_to_no_framing(monkeypatch):
+    monkeypatch.setattr("streams.sources.syslog.MAX_LINE", 1000)
+    told = []
+    with SyslogSource("tcp", "127.0.0.1", 0, tell=told.append) as source:
+        source.open(None)
+        for hostile in (b"x" * 5000, b"99999999 <190>"):
+            with socket.create_connection(("127.0.0.1", source.port)) as sender:
+                sender.sendall(hostile)
+                sender.settimeout(5)
+                while source._peers or not told:
+                    source.read(10, 0.01)
+                told.clear()
+                with suppress(ConnectionResetError):
+                    assert sender.recv(1) == b""
+
+
+def test_hangs_up_on_the_most_silent_when_there_are_too_many(monkeypatch):
+    monkeypatch.setattr("streams.sources.syslog.MAX_PEERS", 2)
+    with SyslogSource("tcp", "127.0.0.1", 0) as source:
+        source.open(None)
+        peers = []
+        for number in range(1, 4):
+            peers.append(socket.create_connection(("127.0.0.1", source.port)))
+            while len(source._peers) < min(number, 2) or (number == 3 and source.read(1, 0.01)):
+                source.read(1, 0.01)
+        peers[-1].sendall(b"<190>nginx: a\n")
+        assert gathered(source, 1) == [b"a"]
+        assert len(source._peers) == 2
+        for peer in peers:
+            peer.close()
+
+
+def test_says_when_the_address_is_taken():
+    with SyslogSource("udp", "127.0.0.1", 0) as source:
+        source.open(None)
+        with pytest.raises(ServiceError, match="in use"):
+            SyslogSource("udp", "127.0.0.1", source.port).open(None)
