@@ -1,4 +1,4 @@
-"""The profiles in memory: one structured array, and the place of each key in it."""
+"""The profiles in memory: rows in one structured array, first events in another, by key."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
@@ -6,74 +6,145 @@ from itertools import repeat
 import numpy as np
 
 from detectors.fleet import hashes
-from detectors.profile import PROFILE, Rows, Words, picked, words_of
-from vocabulary.access import Ints
+from detectors.profile import PROFILE, Rows, Words, blank, picked, rows_of, words_of
+from detectors.scoring import networks
+from detectors.seeds import SEED, SeedBed, Seeds
+from vocabulary.access import Codes, Flags, Ints
 
 FIRST = 1024
 ROOM = 16
-"""When there are too many rows, one in so many makes room at once."""
-Load = Callable[[Sequence[str]], Mapping[str, Rows]]
+"""When there are too many keys, one in so many makes room at once."""
+Load = Callable[[Sequence[str]], Mapping[str, Rows | Seeds]]
 MayGo = Callable[[str], bool]
+
+_SLOT = {
+    "codes": np.int64,
+    "clock": np.int64,
+    "count": np.uint8,
+    "network": np.uint32,
+    "_last": np.int64,
+    "_row": np.int64,
+    "_used": np.int64,
+}
 
 
 class Arena:
-    """Rows by key.
+    """Profiles by key. A key has a place; there is a row, or there are seeds, or nothing yet.
 
     Args:
-        load: gives the rows of keys that are not here yet, if they have any.
+        load: gives the rows or seeds of keys that are not here yet, if they have any.
 
     Attributes:
         codes: by place, a hash of the key's name.
+        clock: by place, the key's clock; 0 for a key that was never seen.
+        count: by place, the number of its seeds.
+        network: by place, where its seeds came from.
     """
 
+    codes: Ints
+    clock: Ints
+    count: np.ndarray
+    network: np.ndarray
+    _last: Ints
+    _row: Ints
+    _used: Ints
+
     def __init__(self, load: Load) -> None:
-        self.rows: Rows = np.zeros(FIRST, PROFILE)
         self._load = load
         self._slots: dict[str, int] = {}
         self._names: list[str] = []
         self._free: list[int] = []
-        self.codes: Ints = np.zeros(FIRST, np.int64)
-        self._used = np.zeros(FIRST, np.int64)
+        for name, kind in _SLOT.items():
+            setattr(self, name, np.zeros(FIRST, kind))
+        self._rows: Rows = np.zeros(FIRST, PROFILE)
+        # Row 0 stands for no row.
+        self._rows_used, self._free_rows = 1, list[int]()
+        self._bed = SeedBed()
         self._turn = 0
 
     def __len__(self) -> int:
         return len(self._slots)
+
+    @property
+    def names(self) -> list[str]:
+        """The keys that are here."""
+        return list(self._slots)
 
     def slots(self, keys: Sequence[str]) -> Ints:
         """Return the places of distinct keys; those that are not here are loaded."""
         found = np.fromiter(map(self._slots.get, keys, repeat(-1)), np.int64, len(keys))
         missing = np.flatnonzero(found < 0)
         if len(missing):
-            names = [keys[i] for i in missing.tolist()]
+            names = list(keys) if len(missing) == len(keys) else [keys[i] for i in missing.tolist()]
             found[missing] = self._placed(names)
         self._turn += 1
         self._used[found] = self._turn
         return found
 
-    def of(self, keys: Sequence[str]) -> Rows:
-        """Return copies of the rows of distinct keys."""
-        return self.gathered(self.slots(keys))
+    def has_row(self, slots: Ints) -> Flags:
+        """Return of which places there is a row."""
+        return np.asarray(self._row[slots] > 0, np.bool_)
+
+    def is_new(self, slot: int) -> bool:
+        """Say whether nothing was ever seen of the key at this place."""
+        return not (self._row[slot] or self.count[slot])
 
     def gathered(self, slots: Ints) -> Rows:
-        """Return copies of the rows at these places."""
-        return picked(self.rows, slots)
+        """Return copies of the rows at these places; where there is none, of an unseen key."""
+        at = self._row[slots]
+        there = np.flatnonzero(at)
+        if len(there) == len(at):
+            return picked(self._rows, at)
+        rows = blank(len(at))
+        words_of(rows)[there] = words_of(self._rows)[at[there]]
+        return rows
 
     def put(self, slots: Ints, rows: Rows) -> Words:
-        """Put rows back to their places; return what was there."""
-        words = words_of(self.rows)
-        before = words.take(slots, axis=0)
-        words[slots] = words_of(rows)
+        """Put rows to their places, instead of seeds if there are any; return what was there."""
+        before = words_of(self.gathered(slots))
+        new = slots[self._row[slots] == 0]
+        if len(new):
+            self._row[new] = self._new_rows(len(new))
+            self._uproot(new)
+        words_of(self._rows)[self._row[slots]] = words_of(rows)
+        self.clock[slots] = rows["clock"]
         return before
 
-    def make_room(self, most: int, may_go: MayGo) -> list[str]:
-        """Let go of the rows that were used longest ago, if there are more than `most`.
+    def seeds(self, slots: Ints) -> tuple[Codes, Seeds]:
+        """Return the seeds at these places in order, and for each the index of its place."""
+        return self._bed.of(self._last[slots], self.count[slots].astype(np.int64))
+
+    def sow(self, slots: Ints, row: Codes, seeds: Seeds) -> None:
+        """Add seeds, in order of their places, to places that have no row.
 
         Args:
-            most: rows.
-            may_go: says of a key whether its row can be had again.
+            slots: distinct places.
+            row: shape (n,), index of each seed's place, never decreasing, every place present.
+            seeds: shape (n,).
+        """
+        self._last[slots] = self._bed.sow(row, seeds, self._last[slots])
+        self.count[slots] += np.bincount(row, minlength=len(slots)).astype(np.uint8)
+        last = np.append(np.flatnonzero(row[1:] != row[:-1]), len(row) - 1)
+        self.clock[slots] = seeds["t"][last]
+        self.network[slots] = networks(seeds[last])
+
+    def kept(self, keys: Sequence[str]) -> list[Words | Seeds]:
+        """Return the row (as words) or the seeds of each key, for the database."""
+        slots = self.slots(keys)
+        row, seeds = self.seeds(slots)
+        edges = np.searchsorted(row, np.arange(len(keys) + 1))
+        at, words = self._row[slots].tolist(), words_of(self._rows)
+        return [words[n] if n else seeds[edges[i] : edges[i + 1]] for i, n in enumerate(at)]
+
+    def make_room(self, most: int, may_go: MayGo) -> list[str]:
+        """Let go of the keys that were used longest ago, if there are more than `most`.
+
+        Args:
+            most: keys.
+            may_go: says of a key whether its profile can be had again.
 
         Returns:
-            The keys whose rows are gone.
+            The keys that are gone.
         """
         if len(self) <= most:
             return []
@@ -81,11 +152,26 @@ class Arena:
         count = len(self) - most + most // ROOM
         oldest = here[np.argsort(self._used[here], kind="stable")[:count]]
         gone = [name for name in map(self._names.__getitem__, oldest.tolist()) if may_go(name)]
-        self._free += [self._slots.pop(name) for name in gone]
+        slots = [self._slots.pop(name) for name in gone]
+        self._free += slots
+        at = np.array(slots, np.int64)
+        self._free_rows += self._row[at[self._row[at] > 0]].tolist()
+        self._row[at] = 0
+        self._uproot(at)
         return gone
 
+    def _uproot(self, slots: Ints) -> None:
+        """Forget the seeds at these places."""
+        self._bed.forget(int(self.count[slots].sum()))
+        self._last[slots], self.count[slots] = 0, 0
+        if self._bed.wasteful():
+            living = np.flatnonzero(self.count)
+            row, seeds = self.seeds(living)
+            self._bed.clear()
+            self._last[living] = self._bed.sow(row, seeds, np.zeros(len(living), np.int64))
+
     def _placed(self, names: list[str]) -> Ints:
-        """Load rows and give them places: those that became free, then new ones."""
+        """Load profiles and give them places: those that became free, then new ones."""
         stored = self._load(names)
         again = min(len(self._free), len(names))
         begin, more = len(self._names), len(names) - again
@@ -96,19 +182,39 @@ class Arena:
         for slot, name in zip(slots[:again], names, strict=False):
             self._names[slot] = name
         self._slots.update(zip(names, slots, strict=True))
-        # New memory is zero, and stays untouched until there is something to remember.
-        words_of(self.rows)[slots[:again]] = 0
         placed = np.array(slots, np.int64)
-        self.rows["day"][placed] = -1
+        self.clock[placed] = 0
         self.codes[placed] = hashes(names)
-        for name, row in stored.items():
-            self.rows[self._slots[name]] = row[0]
+        self._fill(stored)
         return placed
 
+    def _fill(self, stored: Mapping[str, Rows | Seeds]) -> None:
+        """Put to their places what was loaded."""
+        rows = {name: one for name, one in stored.items() if one.dtype == PROFILE}
+        seeds = {name: one for name, one in stored.items() if one.dtype == SEED and len(one)}
+        if rows:
+            slots = np.array([self._slots[name] for name in rows], np.int64)
+            self.put(slots, rows_of(np.concatenate([words_of(one) for one in rows.values()])))
+        if seeds:
+            slots = np.array([self._slots[name] for name in seeds], np.int64)
+            lengths = [len(one) for one in seeds.values()]
+            row = np.repeat(np.arange(len(seeds), dtype=np.int32), lengths)
+            self.sow(slots, row, np.concatenate(list(seeds.values())))
+
+    def _new_rows(self, count: int) -> Ints:
+        again = min(len(self._free_rows), count)
+        found = self._free_rows[len(self._free_rows) - again :]
+        del self._free_rows[len(self._free_rows) - again :]
+        begin, more = self._rows_used, count - again
+        self._rows_used += more
+        if self._rows_used > len(self._rows):
+            size = max(self._rows_used, len(self._rows) * 3 // 2)
+            # In place: the system moves the pages.
+            self._rows.resize(size, refcheck=False)
+        return np.array(found + list(range(begin, begin + more)), np.int64)
+
     def _reserve(self, count: int) -> None:
-        if count > len(self.rows):
-            size = max(count, len(self.rows) * 3 // 2)
-            # In place: the system moves the pages, and untouched ones cost nothing.
-            self.rows.resize(size, refcheck=False)
-            self._used.resize(size, refcheck=False)
-            self.codes.resize(size, refcheck=False)
+        if count > len(self.codes):
+            size = max(count, len(self.codes) * 3 // 2)
+            for name in _SLOT:
+                getattr(self, name).resize(size, refcheck=False)

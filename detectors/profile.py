@@ -8,8 +8,8 @@ the hot one: nothing is learned before it was scored.
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 3
-"""Goes up whenever PROFILE changes; rows of another version are not read."""
+VERSION = 4
+"""Goes up whenever PROFILE or SEED changes; see `upgrade`."""
 
 Rows = NDArray[np.void]
 

@@ -16,8 +16,9 @@ from database import bulk
 from database.schema import profile_deltas, profiles, side_inputs
 from database.transaction import reading
 from detectors import packing
-from detectors.packing import Changed, CorruptError, Packer, pack, unpack
-from detectors.profile import VERSION, Rows, blank, words_of
+from detectors.packing import Changed, CorruptError, Packer, Sown, pack, unpack
+from detectors.profile import VERSION, Rows, Words, blank
+from detectors.seeds import Seeds
 from detectors.stored import StoredKeys
 
 __all__ = ["Changes", "CorruptError", "ProfileStore", "pack", "unpack"]
@@ -27,8 +28,8 @@ SHARE_CHECKPOINT = 4
 """Whole rows written with a batch: the larger of the least and a share of its events."""
 ASKED_AT_ONCE = 500
 
-RowsOf = Callable[[Sequence[str]], Rows]
-"""Keys → their rows; keys that are not in memory are loaded first."""
+KeptOf = Callable[[Sequence[str]], Sequence[Words | Seeds]]
+"""Keys → their rows or seeds; keys that are not in memory are loaded first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,11 @@ class ProfileStore:
             self.batch = max(self.batch, int(as_of.scalar() or 0))
             self._forget_whole(connection)
             sides = connection.execute(select(*side_inputs.c)).all()
-        return {name: bytes(data) for name, version, data in sides if version == VERSION}
+        return {name: bytes(data) for name, version, data in sides if packing.is_known(version)}
 
-    def load(self, keys: Sequence[str]) -> dict[str, Rows]:
-        """Return the profiles of those keys that have one, each as one row."""
-        found: dict[str, Rows] = {}
+    def load(self, keys: Sequence[str]) -> dict[str, Rows | Seeds]:
+        """Return the profiles of those keys that have one, each as one row or as its seeds."""
+        found: dict[str, Rows | Seeds] = {}
         if self.engine is None:
             return found
         behind = {key: self._behind.pop(key) for key in keys if key in self._behind}
@@ -103,25 +104,27 @@ class ProfileStore:
                 elif young:
                     behind[key] = young
         for key, parts in behind.items():
-            row = words_of(found.setdefault(key, blank(1)))[0]
+            kept = found.get(key, blank(1))
             for batch, part in parts:
-                self._read[batch].apply(part, row)
+                kept = self._read[batch].apply(part, kept)
+            found[key] = kept
         if not self._behind:
             self._read.clear()
         return found
 
     def changes(
-        self, keys: list[str], parts: Sequence[Changed], events: int, side: dict[str, bytes],
-        rows_of: RowsOf,
+        self, keys: list[str], parts: Sequence[Changed], sown: Sown, events: int,
+        side: dict[str, bytes], kept_of: KeptOf,
     ) -> Changes | None:  # fmt: skip
         """Return what this batch writes, or None for a watcher that keeps nothing.
 
         Args:
             keys: the keys whose rows changed.
-            parts: the changes, which point into `keys`.
+            parts: the changes of rows, which point into `keys`.
+            sown: the new seeds, likewise.
             events: number of events in the batch.
             side: the side inputs.
-            rows_of: gives whole rows.
+            kept_of: gives whole profiles.
         """
         if self.engine is None:
             return None
@@ -134,8 +137,8 @@ class ProfileStore:
         for key in chosen:
             self._dirty.pop(key, None)
         oldest = next(iter(self._dirty.values()), self.batch + 1)
-        delta = packing.pack_changes(keys, parts)
-        return Changes(self.batch, delta, self._packed(chosen, rows_of(chosen)), oldest, side)
+        delta = packing.pack_changes(keys, parts, sown)
+        return Changes(self.batch, delta, self._packed(chosen, kept_of(chosen)), oldest, side)
 
     def is_whole(self, key: str) -> bool:
         """Say whether the stored row of a key is all there is to know."""
@@ -145,9 +148,11 @@ class ProfileStore:
         """Take note that these keys are in memory no more, and must be asked for again."""
         self._stored.add(keys)
 
-    def _packed(self, keys: Sequence[str], rows: Rows) -> list[tuple[str, bytes]]:
+    def _packed(
+        self, keys: Sequence[str], kept: Sequence[Words | Seeds]
+    ) -> list[tuple[str, bytes]]:
         pack = self._packer.pack
-        return [(key, pack(key, row.data)) for key, row in zip(keys, words_of(rows), strict=True)]
+        return [(key, pack(key, one)) for key, one in zip(keys, kept, strict=True)]
 
     def _asked(
         self, connection: Connection, keys: Sequence[str]
@@ -190,9 +195,9 @@ class ProfileStore:
             self._dirty.setdefault(key, batch)
         return True
 
-    def _fill(self, rows: dict[str, Rows], key: str, version: int, data: bytes) -> str:
+    def _fill(self, found: dict[str, Rows | Seeds], key: str, version: int, data: bytes) -> str:
         try:
-            rows[key] = unpack(key, data, version)
+            found[key] = unpack(key, data, version)
         except CorruptError as error:
             return f"cannot be read ({error})"
         return ""

@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from vocabulary.access import EventBatch, Ints
+from vocabulary.access import EventBatch, Flags, Ints
 
 Hashes = NDArray[np.uint32]
 
@@ -46,6 +46,14 @@ def clients(batch: EventBatch) -> Hashes:
         np.uint32,
     )
     return codes[batch.agent]
+
+
+READS = frozenset({"", "GET", "HEAD", "OPTIONS"})
+
+
+def writes(methods: Sequence[str]) -> Flags:
+    """Return which methods change something."""
+    return np.array([method.upper() not in READS for method in methods] or [False])
 
 
 def family_of(agent: str) -> str:

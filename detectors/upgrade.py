@@ -9,8 +9,8 @@ import numpy as np
 
 from detectors.profile import PROFILE, Rows, blank
 
-LAYOUTS: dict[int, np.dtype[np.void]] = {}
-"""Version → layout, of released versions."""
+LAYOUTS: dict[int, np.dtype[np.void]] = {3: PROFILE}
+"""Version → layout. Version 3 had the same rows as 4, and no seeds."""
 
 
 def layout(version: int, current: int) -> np.dtype[np.void] | None:

@@ -13,6 +13,7 @@ from detectors.geoip import GeoReader
 from detectors.portrait import portrait
 from detectors.prefixes import prefix_text
 from detectors.profile import Rows
+from detectors.seeds import SEED, grown
 from detectors.store import ProfileStore
 from detectors.watcher import WatchSettings
 from vocabulary.errors import KeyNotFoundError
@@ -48,12 +49,13 @@ def read(engine: Engine, key: str, geo: GeoReader) -> dict[str, Any]:
     """
     store = ProfileStore(engine)
     store.open()
-    rows = store.load([key]).get(key)
-    if rows is None:
+    kept = store.load([key]).get(key)
+    if kept is None:
         said = store.told[0] if store.told else f"nothing was ever seen of {key}"
         raise KeyNotFoundError(said, remedy="see `keywatch keys list` for the ids of keys")
-    _name_networks(rows, geo)
     settings = WatchSettings()
+    rows = grown(kept, settings) if kept.dtype == SEED else kept
+    _name_networks(rows, geo)
     need = (settings.learning_days, settings.learning_events, settings.learning_active_days)
     return {"key": key, **portrait(rows, geo.operators, need)}
 

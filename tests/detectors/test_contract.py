@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detectors import behaviour, fuse, hours, network, rate, sessions, upgrade, watcher
+from detectors import behaviour, fuse, hours, network, rate, scoring, seeds, sessions, upgrade, watcher
 from detectors.chance import CAP
 from detectors.geoip import GeoReader
 from detectors.packing import CorruptError, pack, unpack
@@ -39,12 +39,13 @@ def rounds(monkeypatch):
             seen.append(replace(day, rows=day.rows.copy()))
             return score(day, *more)
 
-        score = watcher.score
-        monkeypatch.setattr(watcher, "score", keep)
+        score = scoring.score
+        monkeypatch.setattr(scoring, "score", keep)
+        monkeypatch.setattr(seeds, "LIMIT", 0)
         one = watcher.Watcher(None, GEO, clock=lambda: math.inf)
         for part in batches:
             one.step(part, {})
-        monkeypatch.setattr(watcher, "score", score)
+        monkeypatch.setattr(scoring, "score", score)
         return seen
 
     return run
@@ -82,7 +83,7 @@ def test_a_clock_that_jumps_neither_stops_nor_accuses(jump_days):
     step = one.step(batch(["key_a"] * 45, [*calm, *(max(t, 0) for t in jumped)]), {})
     assert step.events == 45
     assert [a for a in step.alerts if a.severity in ("high", "critical")] == []
-    row = one._arena.of(["key_a"])[0]
+    row = one.of(["key_a"])[0]
     assert all(np.isfinite(row[n]).all() for n in PROFILE.names if row[n].dtype.kind == "f")
 
 

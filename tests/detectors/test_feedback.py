@@ -59,7 +59,7 @@ def home(day):
 
 
 def knows(watcher, address):
-    row = watcher._arena.of(["key_a"])[0]
+    row = watcher.of(["key_a"])[0]
     place = GEO.places([address], np.zeros(1, np.int32), np.zeros(1, np.int64))
     return bool((row["prefix"] == place["prefix"][0]).any())
 
@@ -84,7 +84,7 @@ def test_a_confirmed_theft_does_not_enter_the_baseline(life):
     theft = stepped(watcher, foreign(28))
     stepped(watcher, [home(29)], lesson(theft, "confirmed"))
     stepped(never, [home(29)])
-    row, clean = (one._arena.of(["key_a"])[0] for one in (watcher, never))
+    row, clean = (one.of(["key_a"])[0] for one in (watcher, never))
     assert not knows(watcher, ABROAD)
     assert np.allclose(row["requests"], clean["requests"], rtol=0.05, atol=1.0)
     assert np.allclose(row["active"], clean["active"], atol=0.1)
@@ -95,12 +95,12 @@ def test_a_confirmed_theft_does_not_enter_the_baseline(life):
 def test_a_theft_that_is_confirmed_on_its_day_is_not_learned_at_all(life):
     watcher = grown(life)
     theft = stepped(watcher, foreign(28, hour=14))
-    before = watcher._arena.of(["key_a"])[0]["requests"].copy()
+    before = watcher.of(["key_a"])[0]["requests"].copy()
     later = event(START_MS + 28 * DAY_MS + 20 * HOUR_MS)
     stepped(watcher, [later, *foreign(28, 5, hour=21)], lesson(theft, "confirmed"))
     stepped(watcher, [home(29)])
     assert not knows(watcher, ABROAD)
-    assert np.array_equal(watcher._arena.of(["key_a"])[0]["requests"], before)
+    assert np.array_equal(watcher.of(["key_a"])[0]["requests"], before)
 
 
 def test_a_false_alarm_raises_what_it_takes_up_to_a_bound(life):
@@ -108,7 +108,7 @@ def test_a_false_alarm_raises_what_it_takes_up_to_a_bound(life):
     alerts = stepped(watcher, foreign(28))
     for day in range(29, 36):
         stepped(watcher, [home(day)], lesson(alerts, "false"))
-    assert watcher._arena.of(["key_a"])[0]["tolerance"] == 1.0
+    assert watcher.of(["key_a"])[0]["tolerance"] == 1.0
 
 
 def test_a_lesson_waits_until_its_key_is_seen(life):
@@ -135,6 +135,6 @@ def test_a_rotated_key_inherits_what_is_known_but_no_alarm(life):
     facts = {"key_b": KeyFacts("service", tz="America/Chicago", rotated_from="key_a")}
     moved = [{**home(29), "keys": "key_b"}]
     assert stepped(watcher, moved, facts=facts) == []
-    row = watcher._arena.of(["key_b"])[0]
+    row = watcher.of(["key_b"])[0]
     assert row["mature"] == 1
     assert row["alarmed"] == 0

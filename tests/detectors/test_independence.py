@@ -20,8 +20,8 @@ def watcher(engine=None):
 
 
 def state(one):
-    names = sorted(one._arena._slots)
-    return {name: one._arena.rows[one._arena._slots[name]].tobytes() for name in names}
+    names = sorted(one._arena.names)
+    return {name: row.tobytes() for name, row in zip(names, one.of(names), strict=True)}
 
 
 def ran(one, batches):

@@ -23,12 +23,12 @@ def test_changes_put_onto_old_rows_give_the_new_ones(rounds):
         for row, word, value in changes:
             rows[row, word] = value
         parts.append(packing.changed(np.arange(3), before, rows_of(rows)))
-    again = {name: words_of(blank(1))[0] for name in names}
+    again = {name: blank(1) for name in names}
     if parts:
         delta = packing.unpack_changes(VERSION, packing.pack_changes(names, parts))
         for name, part in delta.parts():
-            delta.apply(part, again[name])
-    assert [again[name].tolist() for name in names] == rows.tolist()
+            again[name] = delta.apply(part, again[name])
+    assert [words_of(again[name])[0].tolist() for name in names] == rows.tolist()
 
 
 def test_changes_of_another_version_or_damaged_are_refused():

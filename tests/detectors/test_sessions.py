@@ -134,7 +134,7 @@ def test_an_hour_unlike_the_others_says_little_alone_and_names_its_features(grow
     step = watcher.step(batch(["key_a"] * 41, odd, paths=more, status=[404] * 40 + [200]), {})
     assert [a for a in alerts if a.severity != "low"] == []
     assert [a for a in step.alerts if a.family == "behaviour"] == []
-    row = watcher._arena.of(["key_a"])[0]
+    row = watcher.of(["key_a"])[0]
     said = [int(r) for r in row["reason"] if r >= 64]
     assert len(said) == 1
     assert row["observed"].max() > 0

@@ -53,10 +53,10 @@ def test_a_profile_that_cannot_be_read_is_told_and_learned_anew(engine, change):
     watcher, step = watched(engine, batch(["key_a", "key_b"], [START_MS + 1, START_MS + 1]))
     assert len(step.told) == 1
     assert "key_a" in step.told[0]
-    assert watcher._arena.of(["key_a", "key_b"])["events"].tolist() == [1, 2]
+    assert watcher.of(["key_a", "key_b"])["events"].tolist() == [1, 2]
     again, step = watched(engine, batch(["key_a", "key_b"], [START_MS + 2, START_MS + 2]))
     assert step.told == ()
-    assert again._arena.of(["key_a", "key_b"])["events"].tolist() == [2, 3]
+    assert again.of(["key_a", "key_b"])["events"].tolist() == [2, 3]
 
 
 def test_differences_are_deleted_once_whole_rows_have_followed(engine, monkeypatch):
@@ -81,7 +81,7 @@ def test_differences_that_cannot_be_read_are_told_and_whole_rows_serve(engine):
     watcher = Watcher(engine, GEO, clock=lambda: math.inf)
     step = watcher.step(batch(["key_a"], [START_MS + 1]), {})
     assert "cannot be read" in step.told[0]
-    assert watcher._arena.of(["key_a"])["events"].tolist() == [2]
+    assert watcher.of(["key_a"])["events"].tolist() == [2]
 
 
 def test_state_does_not_grow_with_what_a_key_does(engine):
@@ -104,4 +104,4 @@ def test_missing_fields_are_borne(engine):
     events = [{**one, "ips": "", "agents": "", "paths": "", "status": 0} for one in life(1, n=50)]
     watcher, step = watched(engine, cut(events, [])[0])
     assert step.events == 50
-    assert watcher._arena.of(["key_0"])["events"][0] > 0
+    assert watcher.of(["key_0"])["events"][0] > 0

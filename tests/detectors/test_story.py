@@ -120,13 +120,13 @@ def test_times_from_the_future_are_clamped_and_move_no_clock():
     watcher = Watcher(None, GEO, clock=lambda: now)
     far = START_MS + 400 * DAY_MS
     watcher.step(batch(["key_a"] * 2, [START_MS, far]), {})
-    row = watcher._arena.of(["key_a"])[0]
+    row = watcher.of(["key_a"])[0]
     assert row["clock"] == (now + 300) * 1000
 
 
 def test_late_events_are_counted_and_move_no_clock():
     watcher = Watcher(None, GEO, clock=lambda: math.inf)
     step = watcher.step(batch(["key_a"] * 3, [START_MS + DAY_MS, START_MS, START_MS + DAY_MS]), {})
-    row = watcher._arena.of(["key_a"])[0]
+    row = watcher.of(["key_a"])[0]
     assert (step.late, step.events) == (1, 3)
     assert (row["clock"], row["late"], row["minutes"].sum()) == (START_MS + DAY_MS, 1, 2)

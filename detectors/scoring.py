@@ -1,0 +1,266 @@
+"""Scoring: days of keys against their profiles, learned from when the next day opens.
+
+What arrives together is divided into rounds: the first day of every key, then the second. A round
+is worked off in blocks of keys, whole columns at a time.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+
+from detectors import alarm, behaviour, calibration, feedback, hours, network, rate, sessions
+from detectors.chance import Floats
+from detectors.clocks import renumbered, segment_starts
+from detectors.facts import KeyFacts
+from detectors.forest import Forest
+from detectors.fuse import fuse
+from detectors.profile import DAY_MS, Rows, blank, picked, words_of
+from detectors.round import Evidence, Round, evidence, largest, strongest
+from detectors.words import Reason
+from vocabulary.access import Codes, Flags, Ints
+from vocabulary.alert import Alert
+
+Totals = Callable[[list[str], int, Floats], None]
+Collect = Callable[[list[str], Rows, sessions.Closed], None]
+BLOCK_KEYS = 8192
+"""Keys of a round that are worked on together: about 30 MB of profiles. With fewer the calls of
+numpy cost more than what they do, with more the profiles leave the caches."""
+
+
+class WatchSettings(msgspec.Struct, frozen=True):
+    """How the detectors watch.
+
+    Attributes:
+        lateness_s: an event older than this behind its key's clock is late.
+        future_s: how far ahead of our own clock an event's time is believed.
+        learning_days, learning_events, learning_active_days: until then a key is still learned.
+        profiles_in_memory: of more keys, those that were used longest ago wait in the database.
+    """
+
+    lateness_s: float = 600.0
+    future_s: float = 300.0
+    learning_days: int = 14
+    learning_events: int = 50
+    learning_active_days: int = 5
+    profiles_in_memory: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Events that count for a key, as columns sorted by key and arrival; see Round.
+
+    Attributes:
+        names: the keys.
+        slots: shape (k,), where the keys' profiles are.
+        facts: of the keys.
+        row: shape (n,), points into `names`.
+    """
+
+    names: list[str]
+    slots: Ints
+    facts: list[KeyFacts]
+    row: Codes
+    t: Ints
+    late: Flags
+    place: np.ndarray
+    agent: np.ndarray
+    endpoint: np.ndarray
+    number: Ints
+    thing: np.ndarray
+    status: np.ndarray
+    writes: np.ndarray
+    size: Ints
+    crowd: np.ndarray
+
+    def parts(self, which: Ints) -> Iterator[Ints]:
+        """Divide some of the events into rounds and blocks."""
+        if len(which):
+            order, edges = rounds(self.row[which], self.t[which] // DAY_MS)
+            for begin, end in pairwise(edges):
+                yield from blocks(self.row, which[order[begin:end]])
+
+
+class Scorer:
+    """Scores rounds.
+
+    Args:
+        settings: from when on a key is known.
+        operators: names of AS numbers.
+        forest: a model of sessions; None for none.
+        collect: is given the profiles and sessions of each round, with the profiles' names.
+        totals: is given the highest total of evidence of each key and day, as they are scored.
+    """
+
+    def __init__(
+        self,
+        settings: WatchSettings,
+        operators: Mapping[int, str],
+        *,
+        forest: Forest | None = None,
+        collect: Collect | None = None,
+        totals: Totals | None = None,
+    ) -> None:
+        self.settings, self._operators = settings, operators
+        self._forest, self._collect, self._totals = forest, collect, totals
+
+    def first_rows(self, events: Events) -> Rows:
+        """Return the profiles of keys of which these events are all there ever was."""
+        rows = blank(len(events.names))
+        for which in events.parts(np.arange(len(events.t))):
+            used = np.unique(events.row[which]).astype(np.int64)
+            some = picked(rows, used)
+            self.score(events, which, some)
+            words_of(rows)[used] = words_of(some)
+        return rows
+
+    def score(self, events: Events, which: Ints, rows: Rows) -> list[Alert]:
+        """Score some events of one day of each of their keys.
+
+        Args:
+            events: the columns.
+            which: which of them.
+            rows: the profiles of their keys, in the order of the keys; changed in place.
+        """
+        used, row = renumbered(events.row[which])
+        t = events.t[which]
+        starts = segment_starts(row)
+        today = t[starts] // DAY_MS
+        zones = [events.facts[i].tz for i in used.tolist()]
+        offset = offsets(zones, today)
+        closed = self._open(rows, today, offset, t[starts])
+        place = events.place[which]
+        day = Round(
+            rows=rows, row=row, t=t, late=events.late[which], offset_ms=offset, place=place,
+            network=networks(place), agent=events.agent[which], endpoint=events.endpoint[which],
+            number=events.number[which], thing=events.thing[which], status=events.status[which],
+            writes=events.writes[which], size=events.size[which],
+            crowd=events.crowd[which], mature=rows["mature"] > 0,
+            lenient=rows["tolerance"] - sensitivity(events.facts, used),
+            closed=closed,
+        )  # fmt: skip
+        names = [events.names[i] for i in used.tolist()]
+        found = score(day, self._forest, self._collect and partial(self._collect, names))
+        fused = fuse(day, found)
+        if self._totals:
+            for at in np.unique(today).tolist():
+                most = largest(row, fused.total, len(rows))
+                here = np.flatnonzero(today == at)
+                self._totals([names[i] for i in here.tolist()], at, most[here])
+        alerts = alarm.raise_alerts(day, fused, found, names, self._operators)
+        last = np.append(starts[1:], len(row)) - 1
+        rows["clock"] = t[last]
+        rows["events"] += np.bincount(row, minlength=len(rows)).astype(np.uint32)
+        rows["late"] += np.bincount(row, weights=day.late, minlength=len(rows)).astype(np.uint32)
+        return alerts
+
+    def _open(self, rows: Rows, today: Ints, offset: Ints, t: Ints) -> Evidence:
+        """Close the days that have passed, learn from them, and open today's."""
+        closed = [np.zeros(len(rows)) for _ in range(3)]
+        closing = np.flatnonzero((rows["day"] >= 0) & (rows["day"] != today))
+        if len(closing):
+            past = picked(rows, closing)
+            feedback.hold(past, offset[closing])
+            stolen = np.flatnonzero(feedback.stolen(past))
+            before = past[stolen]
+            said = behaviour.close(past)
+            for column, values in zip(closed, (said.e, said.observed, said.expected), strict=True):
+                column[closing] = values
+            elapsed = (today[closing] - past["day"]).astype(np.float64)
+            calibration.learn(past, elapsed)
+            rate.learn(past, offset[closing], elapsed)
+            hours.learn(past, offset[closing], elapsed)
+            network.learn(past, elapsed)
+            sessions.learn(past, elapsed)
+            feedback.unlearn(past, stolen, before)
+            past["days"] += 1
+            # Decided when a day opens, so that it does not depend on where a batch begins.
+            past["mature"] = self._mature(past, today[closing])
+            past["steady"] = rate.is_steady(past)
+            hours.foresee(past, today[closing], offset[closing])
+            words_of(rows)[closing] = words_of(past)
+        rows["first"] = np.where(rows["day"] < 0, t, rows["first"])
+        rows["day"] = today
+        return evidence(closed[0], Reason.OBJECTS, closed[1], closed[2])
+
+    def _mature(self, rows: Rows, today: Ints) -> Flags:
+        settings = self.settings
+        return np.asarray(
+            (today - rows["first"] // DAY_MS >= settings.learning_days)
+            & (rows["events"] >= settings.learning_events)
+            & (rows["days"] >= settings.learning_active_days)
+        )
+
+
+def sensitivity(facts: Sequence[KeyFacts], used: np.ndarray) -> Floats:
+    """Return how sensitive people want the alerts of some keys to be."""
+    return np.array([facts[i].sensitivity for i in used.tolist()], np.float64)
+
+
+def score(
+    day: Round, forest: Forest | None, collect: sessions.Collect | None = None
+) -> tuple[Evidence, ...]:
+    """Ask every detector; return the evidence of the families in the order of FAMILIES."""
+    places, new = network.score(day)
+    behaved = strongest(behaviour.score(day, new), sessions.score(day, forest, collect))
+    silent = behaviour.silence(day)
+    return (places, strongest(hours.score(day), silent), rate.score(day), behaved)
+
+
+def rounds(row: Codes, day: Ints) -> tuple[Ints, list[int]]:
+    """Divide events into rounds: the first day of every key, then the second, and so on.
+
+    Returns:
+        The events ordered by round, and the edges of the rounds in that order.
+    """
+    starts = np.concatenate(([True], row[1:] != row[:-1]))
+    turns = (np.concatenate(([False], day[1:] != day[:-1])) & ~starts).astype(np.int64)
+    total = np.cumsum(turns)
+    begin = np.flatnonzero(starts)
+    number = total - np.repeat(total[begin], np.diff(np.append(begin, len(row))))
+    order = np.argsort(number, kind="stable")
+    return order, [0, *np.cumsum(np.bincount(number)).tolist()]
+
+
+def blocks(row: Codes, which: Ints) -> Iterator[Ints]:
+    """Divide a round into parts of so many keys that their profiles stay in the caches."""
+    key = row[which]
+    starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+    edges = [*starts[::BLOCK_KEYS].tolist(), len(which)]
+    for begin, end in pairwise(edges):
+        yield which[begin:end]
+
+
+def networks(place: np.ndarray) -> np.ndarray:
+    """Return the AS number, or for lack of one the prefix around the address (/16, or /48)."""
+    wide = np.where(place["prefix"] >> 31, place["prefix"], place["prefix"] >> 8 | 1 << 30)
+    known = place["prefix"] != 0
+    return np.where(place["asn"] != 0, place["asn"], np.where(known, wide, 0)).astype(np.uint32)
+
+
+def offsets(zones: list[str], today: Ints) -> Ints:
+    """Return by how many milliseconds each zone is ahead of UTC on its day."""
+    if not any(zones):
+        return np.zeros(len(zones), np.int64)
+    return np.array(
+        [
+            _offset_ms(zone, day) if zone else 0
+            for zone, day in zip(zones, today.tolist(), strict=True)
+        ],
+        np.int64,
+    )
+
+
+@lru_cache(maxsize=65536)
+def _offset_ms(zone: str, day: int) -> int:
+    try:
+        noon = datetime(1970, 1, 1, 12, tzinfo=UTC) + timedelta(days=day)
+        ahead = noon.astimezone(ZoneInfo(zone)).utcoffset()
+    except (OSError, ValueError, OverflowError):
+        return 0
+    return int(ahead.total_seconds() * 1000) if ahead else 0
