@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 
 def replace(connection: Connection, table: Table, rows: Sequence[Sequence[object]]) -> None:
@@ -20,7 +22,9 @@ def replace(connection: Connection, table: Table, rows: Sequence[Sequence[object
     statement, places = _upsert(connection.dialect, table)
     if places is not None:
         # Eight times as fast as having every row bound by name.
-        connection.exec_driver_sql(statement, [tuple(row[i] for i in places) for row in rows])
+        in_order = places == tuple(range(len(table.c)))
+        ready = list(map(tuple, rows if in_order else map(itemgetter(*places), rows)))
+        connection.exec_driver_sql(statement, ready)
     else:
         names = [column.name for column in table.c]
         connection.exec_driver_sql(statement, [dict(zip(names, row, strict=True)) for row in rows])
@@ -29,7 +33,7 @@ def replace(connection: Connection, table: Table, rows: Sequence[Sequence[object
 @lru_cache(maxsize=16)
 def _upsert(dialect: Dialect, table: Table) -> tuple[str, tuple[int, ...] | None]:
     """Return the statement and, where its parameters have places, the columns they stand for."""
-    insert = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
+    insert = _insert(dialect.name)(table)
     names = [column.name for column in table.c]
     keys = [column.name for column in table.primary_key]
     fresh = {name: insert.excluded[name] for name in names if name not in keys}
@@ -37,3 +41,11 @@ def _upsert(dialect: Dialect, table: Table) -> tuple[str, tuple[int, ...] | None
     compiled = statement.compile(dialect=dialect, column_keys=names)
     order = getattr(compiled, "positiontup", None)
     return str(compiled), tuple(names.index(name) for name in order) if order else None
+
+
+def _insert(dialect: str) -> Any:  # noqa: ANN401  (two classes with nothing in common)
+    if dialect == "sqlite":
+        return sqlite.insert
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (large, and seldom there)
+
+    return postgresql.insert

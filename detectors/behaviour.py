@@ -6,7 +6,7 @@ from detectors import calibration, tables, windows
 from detectors.chance import Floats, poisson
 from detectors.clocks import segment_starts
 from detectors.network import TABLES
-from detectors.profile import HOUR_MS, SCALES, TEN_MS, Rows
+from detectors.profile import DAY_MS, HOUR_MS, SCALES, TEN_MS, Rows
 from detectors.rate import day_counts
 from detectors.round import Evidence, Round, evidence, largest, strongest
 from detectors.terms import NO_OBJECT
@@ -89,7 +89,9 @@ def silence(day: Round) -> Evidence:
     starts = segment_starts(day.row)
     gap_h = np.zeros(len(day.row))
     clock = day.rows["clock"]
-    gap_h[starts] = np.where(clock > 0, (day.t[starts] - clock) / HOUR_MS, 0.0)
+    # Pauses within a day are no silences; and where a batch begins is chance.
+    over_night = (clock > 0) & (clock // DAY_MS != day.t[starts] // DAY_MS)
+    gap_h[starts] = np.where(over_night, (day.t[starts] - clock) / HOUR_MS, 0.0)
     usual = day.rows["longest_gap_h"].astype(np.float64)[day.row]
     days = gap_h / 24.0
     e = np.where(

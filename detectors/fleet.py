@@ -319,4 +319,8 @@ class Fleet:
 
 def hashes(names: Sequence[str]) -> Ints:
     """Return a hash of each key's name, the same in every process."""
-    return np.array([crc32(name.encode("utf-8", "replace")) for name in names] or [0], np.int64)
+    try:
+        codes = list(map(crc32, map(str.encode, names)))
+    except UnicodeEncodeError:
+        codes = [crc32(name.encode("utf-8", "replace")) for name in names]
+    return np.array(codes or [0], np.int64)

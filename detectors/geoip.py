@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import geoip2.database
-import geoip2.errors
-import maxminddb
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.hosting import Kind, kind_of
 from detectors.prefixes import prefixes
 from vocabulary.errors import ConfigError
+
+if TYPE_CHECKING:
+    import geoip2.database
+
+# The libraries that read databases take long to import, and many have no database.
+# ruff: noqa: PLC0415
 
 CACHED = 1 << 18
 """Prefixes that are remembered; then the cache starts anew."""
@@ -234,6 +237,9 @@ def _edition(name: str) -> Edition:
 
 
 def _labeller(path: str) -> Labeller:
+    import geoip2.database
+    import maxminddb
+
     try:
         reader = geoip2.database.Reader(path)
         kind = reader.metadata().database_type
@@ -249,7 +255,9 @@ def _labeller(path: str) -> Labeller:
     return _typed(reader, kind)
 
 
-def _typed(reader: geoip2.database.Reader, kind: str) -> Labeller:
+def _typed(reader: "geoip2.database.Reader", kind: str) -> Labeller:
+    from geoip2.errors import AddressNotFoundError
+
     def asn(address: str) -> Labels:
         found = (reader.asn if "ASN" in kind else reader.isp)(address)
         name = found.autonomous_system_organization or ""
@@ -270,13 +278,15 @@ def _typed(reader: geoip2.database.Reader, kind: str) -> Labeller:
     def labels(address: str) -> Labels:
         try:
             return typed(address)
-        except geoip2.errors.AddressNotFoundError:
+        except AddressNotFoundError:
             return Labels()
 
     return labels
 
 
 def _flat(path: str) -> Labeller:
+    import maxminddb
+
     reader = maxminddb.open_database(path)
 
     def labels(address: str) -> Labels:
@@ -328,7 +338,7 @@ def _blank(addresses: Sequence[str]) -> tuple[NDArray[np.void], NDArray[np.int64
 
 
 def _builtin() -> Countries:
-    from iptocc import country_code  # noqa: PLC0415  (unpacks its table when it is imported)
+    from iptocc import country_code  # unpacks its table when it is imported
 
     return country_code
 

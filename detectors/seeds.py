@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.chance import Floats
 from detectors.clocks import segment_starts
 from detectors.facts import UNKNOWN, KeyFacts
 from detectors.geoip import PLACE
@@ -106,7 +105,7 @@ def quiet(events: Events, clock: Ints, count: Ints, network: np.ndarray, most: i
     one = (lowest == highest) & ((count == 0) | (network == lowest))
     gap = np.diff(events.t, prepend=events.t[:1])
     gap[starts] = np.where(clock > 0, events.t[starts] - clock, 0)
-    keen: Floats = sensitivity(events.facts, np.arange(len(few)))
+    keen = sensitivity(events.facts, np.arange(len(few)))
     soon = np.maximum.reduceat(gap, starts) < GAP_MS
     return np.asarray(few & one & soon & (keen <= KEENEST), np.bool_)
 

@@ -24,8 +24,9 @@ from detectors.stored import StoredKeys
 __all__ = ["Changes", "CorruptError", "ProfileStore", "pack", "unpack"]
 
 LEAST_CHECKPOINT = 1000
-SHARE_CHECKPOINT = 4
-"""Whole rows written with a batch: the larger of the least and a share of its events."""
+SHARE_CHECKPOINT, SHARE_SOWN = 4, 16
+"""Whole profiles written with a batch: the larger of the least and a share of its events; a smaller
+share of those that were merely kept, since there are few of a key, and small."""
 ASKED_AT_ONCE = 500
 
 KeptOf = Callable[[Sequence[str]], Sequence[Words | Seeds]]
@@ -94,7 +95,7 @@ class ProfileStore:
         found: dict[str, Rows | Seeds] = {}
         if self.engine is None:
             return found
-        behind = {key: self._behind.pop(key) for key in keys if key in self._behind}
+        behind = self._behind and {k: self._behind.pop(k) for k in keys if k in self._behind}
         with reading(self.engine) as connection:
             for key, version, batch, data in self._asked(connection, keys):
                 why = self._fill(found, key, version, data)
@@ -129,9 +130,14 @@ class ProfileStore:
         if self.engine is None:
             return None
         self.batch += 1
-        for key in keys:
-            self._dirty.setdefault(key, self.batch)
-        budget = max(LEAST_CHECKPOINT, events // SHARE_CHECKPOINT)
+        # Those that wait already keep their place and their number.
+        new = dict.fromkeys(keys, self.batch)
+        for key in new.keys() & self._dirty.keys():
+            del new[key]
+        self._dirty.update(new)
+        kept = len(sown.seeds)
+        share = (events - kept) // SHARE_CHECKPOINT + kept // SHARE_SOWN
+        budget = max(LEAST_CHECKPOINT, share)
         chosen = list(dict.fromkeys([*self._urgent, *islice(self._dirty, budget)]))
         self._urgent.clear()
         for key in chosen:

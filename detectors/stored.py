@@ -33,10 +33,12 @@ class StoredKeys:
         if self._known is None:
             found = connection.execute(select(profiles.c.key_id)).scalars()
             self._known = np.unique(np.fromiter(map(hash, found), np.int64))
-        codes = list(map(hash, keys))
-        may = self._among(self._known, np.array(codes, np.int64))
+        if not len(self._known) and not self._young:
+            return []
+        codes = np.fromiter(map(hash, keys), np.int64, len(keys))
+        may = self._among(self._known, codes)
         if self._young:
-            may |= np.array([code in self._young for code in codes])
+            may |= np.fromiter(map(self._young.__contains__, codes.tolist()), np.bool_, len(keys))
         return [keys[i] for i in np.flatnonzero(may).tolist()]
 
     def add(self, keys: Sequence[str]) -> None:

@@ -231,14 +231,18 @@ class Watcher:
         self, batch: EventBatch, facts: Mapping[str, KeyFacts], changed: list[Changed]
     ) -> Events:
         """Take the events that count for a key, on their keys' clocks."""
-        counts = np.flatnonzero(
-            batch.accepted & (np.array([bool(k) for k in batch.keys] or [False])[batch.key])
-        )
+        believed = batch.accepted
+        if not all(batch.keys):
+            believed = believed & np.array([bool(key) for key in batch.keys])[batch.key]
+        counts = np.flatnonzero(believed)
         used, row = renumbered(batch.key[counts])
-        names = [batch.keys[i] for i in used.tolist()]
+        names = list(batch.keys)
+        if len(used) < len(names):
+            names = [names[i] for i in used.tolist()]
         slots = self._arena.slots(names)
         known = [facts.get(name, UNKNOWN) for name in names] if facts else [UNKNOWN] * len(names)
-        self._inherit(slots, known, changed)
+        if facts:
+            self._inherit(slots, known, changed)
         ts_ms = self._plausible(batch.ts_ms)[counts]
         lateness_ms = int(self._settings.lateness_s * 1000)
         clocked = clocks.effective(row, ts_ms, self._arena.clock[slots], lateness_ms)

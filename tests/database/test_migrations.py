@@ -7,6 +7,7 @@ from sqlalchemy import inspect
 
 import database
 from database import migrate
+from database.engine import engine_of
 from database.schema import metadata
 from database.transaction import HEAD, open_database, reading, revision, transaction, upgrade
 from keystore import audit, identities
@@ -32,10 +33,47 @@ def test_head_is_the_newest_file():
     assert max(VERSIONS.glob("*.py")).name.split("_")[0] == HEAD
 
 
-def test_the_migrations_make_what_the_schema_says(engine):
-    with engine.connect() as connection:
+@pytest.fixture
+def migrated(database_url):
+    made = engine_of(database_url)
+    migrate.run(made)
+    yield made
+    made.dispose()
+
+
+def shape(engine) -> dict[str, tuple[object, ...]]:
+    """Return all that a database says of its tables, in an order that does not matter."""
+    told = inspect(engine)
+    return {
+        name: (
+            told.get_pk_constraint(name),
+            *(
+                sorted(map(str, asked(name)))
+                for asked in (
+                    told.get_columns, told.get_indexes, told.get_foreign_keys,
+                    told.get_unique_constraints, told.get_check_constraints,
+                )
+            ),
+        )
+        for name in told.get_table_names()
+    }  # fmt: skip
+
+
+def test_the_migrations_make_what_the_schema_says(migrated):
+    with migrated.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
+
+
+def test_what_is_made_at_once_is_what_the_migrations_make(tmp_path):
+    at_once = open_database(f"sqlite:///{tmp_path / 'at-once.db'}")
+    step_by_step = engine_of(f"sqlite:///{tmp_path / 'step-by-step.db'}")
+    migrate.run(step_by_step)
+    assert revision(at_once, "here") == revision(step_by_step, "here") == HEAD
+    plain = [str(shape(one)).replace("\"('')\"", "\"''\"") for one in (at_once, step_by_step)]
+    assert plain[0] == plain[1]
+    step_by_step.dispose()
+    at_once.dispose()
 
 
 def test_a_database_with_data_goes_down_and_up(engine):

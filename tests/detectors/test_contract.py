@@ -8,7 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detectors import behaviour, fuse, hours, network, rate, scoring, seeds, sessions, upgrade, watcher
+from detectors import (
+    behaviour,
+    fuse,
+    hours,
+    network,
+    rate,
+    scoring,
+    seeds,
+    sessions,
+    upgrade,
+    watcher,
+)
 from detectors.chance import CAP
 from detectors.geoip import GeoReader
 from detectors.packing import CorruptError, pack, unpack
