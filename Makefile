@@ -38,6 +38,10 @@ bench: $(VENV)
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	  --python-version 3.11 --extra apprise --extra aws --extra console --extra kafka --extra postgres --extra re2 --extra redis --extra tokens --group dev -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 --extra console --extra kafka --extra postgres --extra redis --extra tokens -c requirements.lock -o deploy/docker/requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 -c requirements.lock -o deploy/docker/build.lock deploy/docker/build.in
 
 # What the docs say of the code, written from the code.
 docs: $(VENV)
