@@ -16,7 +16,7 @@ from database.transaction import open_database
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
