@@ -4,15 +4,18 @@ They count what was decided, by the clock of the machine and not by event time: 
 events must not get more revocations through than a flood of new ones.
 """
 
+from dataclasses import dataclass
 from math import ceil
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, distinct, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
+from actions.blast import share_of
 from actions.policy import Guards, seconds_of
 from database.schema import keys, outbox
 from database.transaction import in_commit_order
 from vocabulary.action import ActionKind, Decision
+from vocabulary.credential import KnownKey
 
 BREAKER = "breaker"
 """First word of why a row is held; while one such row waits, the breaker stays open."""
@@ -20,26 +23,56 @@ BREAKER = "breaker"
 SHARE_FROM_KEYS = 5
 """A share of few keys says nothing: below this number of keys it is not looked at."""
 
+TRAFFIC_FROM_KEYS = 20
+"""Below this number of working keys no share of the traffic is looked at."""
+
 _HOUR_S = 3600.0
+_LEAKS = ("leak", "exposed-in-log")
 _COUNTED = ("waiting", "leased", "done", "undone")
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a brake looks at.
+
+    Attributes:
+        subject: key id.
+        kind: of the alert: a maintenance window explains no leak.
+        key: what the key store knows of the key.
+        began_at: epoch seconds at which what was noticed began.
+    """
+
+    subject: str
+    kind: str = ""
+    key: KnownKey | None = None
+    began_at: float = 0.0
+
+
 def braked(
-    connection: Connection, decision: Decision, subject: str, guards: Guards, now: float
+    connection: Connection, decision: Decision, situation: Situation, guards: Guards, now: float
 ) -> Decision:
     """Return the decision, held for a person when too much has been done lately.
 
     Args:
         connection: in the transaction that will record the decision.
         decision: what was decided; one that is not carried out needs no brake.
-        subject: key id.
+        situation: what it is about.
         guards: the policy's limits.
         now: epoch seconds.
     """
     if decision.action is ActionKind.NONE or decision.dry_run:
         return decision
     in_commit_order(connection)  # rivals would each count without the other
-    reason = _breaker(connection, subject, guards, now) or _cap(connection, decision, guards, now)
+    reason = (
+        _breaker(connection, situation, guards, now)
+        or _cap(connection, decision, guards, now)
+        or _traffic(connection, decision, situation, guards, now)
+        or _maintenance(situation, guards, now)
+    )
+    needs_two = decision.action in guards.two_person
+    if needs_two:
+        decision = replace(decision, approvals=2)
+        reason = reason or f"`{decision.action}` needs two people"
     if not reason:
         return decision
     told = tuple(dict.fromkeys((*decision.notify, *guards.notify)))
@@ -52,18 +85,24 @@ def breaker_is_open(connection: Connection) -> bool:
     return connection.execute(held.limit(1)).first() is not None
 
 
-def _breaker(connection: Connection, subject: str, guards: Guards, now: float) -> str:
+def _breaker(connection: Connection, situation: Situation, guards: Guards, now: float) -> str:
+    subject = situation.subject
     if breaker_is_open(connection):
         return f"{BREAKER}: open until the actions that it holds are approved or rejected"
     window_s = seconds_of(guards.breaker_window)
-    touched = 1 + _touched(connection, subject, now - window_s)
-    revoked = _touched(connection, subject, now - window_s, outbox.c.effect == "revoke")
+    others = _touched(connection, subject, now - window_s)
+    touched = 1 + len(others)
+    revoked = len(_touched(connection, subject, now - window_s, outbox.c.effect == "revoke"))
     if touched > guards.breaker_keys:
         return f"{BREAKER}: more than {guards.breaker_keys} keys within {guards.breaker_window}"
     whole = touched / guards.breaker_share - revoked
-    if touched > SHARE_FROM_KEYS and not _keys_reach(connection, whole):
+    few = touched > SHARE_FROM_KEYS and not _keys_reach(connection, whole)
+    if few and _keys_reach(connection, 1):  # a replay has no store, and no share of one
         share = f"{guards.breaker_share:.0%}"
         return f"{BREAKER}: more than {share} of all keys within {guards.breaker_window}"
+    carried = _share(connection, others | {subject}, situation, now) if others else 0.0
+    if carried > guards.breaker_traffic:
+        return f"{BREAKER}: keys with {carried:.0%} of the traffic within {guards.breaker_window}"
     return ""
 
 
@@ -81,18 +120,52 @@ def _cap(connection: Connection, decision: Decision, guards: Guards, now: float)
     return f"cap: {done} revocations within an hour, {cap} are allowed" if done >= cap else ""
 
 
+def _traffic(
+    connection: Connection, decision: Decision, situation: Situation, guards: Guards, now: float
+) -> str:
+    """Say why a revocation stops too much of what is going on."""
+    if decision.action is not ActionKind.REVOKE:
+        return ""
+    is_revocation = outbox.c.effect == "revoke"
+    lately = _touched(connection, situation.subject, now - _HOUR_S, is_revocation)
+    carried = _share(connection, lately | {situation.subject}, situation, now)
+    if carried <= guards.revoked_traffic:
+        return ""
+    allowed = f"{guards.revoked_traffic:.0%}"
+    return f"traffic: {carried:.0%} of all requests would end within an hour, {allowed} may"
+
+
+def _maintenance(situation: Situation, guards: Guards, now: float) -> str:
+    if situation.kind in _LEAKS:
+        return ""
+    names = [one.name for one in guards.maintenance if one.holds(situation.key, now)]
+    return f"maintenance: {names[0] or 'a window'} is going on" if names else ""
+
+
+def _share(connection: Connection, key_ids: set[str], situation: Situation, now: float) -> float:
+    """Return the keys' share of the traffic; 0 where keys are so few that each has a large one."""
+    if not _keys_reach(connection, TRAFFIC_FROM_KEYS):
+        return 0.0
+    until = min(now, situation.began_at or now)
+    return share_of(connection, key_ids, until, now)
+
+
 def _touched(
     connection: Connection, subject: str, since: float, *conditions: ColumnElement[bool]
-) -> int:
-    others = select(func.count(distinct(outbox.c.subject))).where(
-        outbox.c.lane == "effect",
-        outbox.c.created_at >= since,
-        outbox.c.subject != subject,
-        outbox.c.effect != "restore",
-        outbox.c.state.in_(_COUNTED),
-        *conditions,
+) -> set[str]:
+    others = (
+        select(outbox.c.subject)
+        .distinct()
+        .where(
+            outbox.c.lane == "effect",
+            outbox.c.created_at >= since,
+            outbox.c.subject != subject,
+            outbox.c.effect.not_in(("restore", "undo")),
+            outbox.c.state.in_(_COUNTED),
+            *conditions,
+        )
     )
-    return connection.execute(others).scalar_one()
+    return set(connection.execute(others).scalars())
 
 
 def _keys_reach(connection: Connection, number: float) -> bool:

@@ -8,7 +8,9 @@ from sqlalchemy import Connection, Row, exc
 from actions import queue, trail
 from actions.effects import Effect, Order
 from actions.retry import EFFECT_ATTEMPTS, delay_s
+from actions.stages import UNDO
 from actions.trail import ACTOR
+from actions.undo import undo
 from vocabulary.errors import KeyStoreError, KeywatchError, ServiceError, UsageError
 
 _FOR_GOOD = (KeyStoreError, UsageError)
@@ -44,12 +46,16 @@ def carry_out(
         queue.failed(connection, row.id, ACTOR, str(error), again_at)
     else:
         queue.done(connection, row.id, ACTOR, now, result)
-        queue.contained(connection, row.alert_id)
+        if row.effect != UNDO:
+            queue.contained(connection, row.alert_id)
 
 
 def _apply(
     connection: Connection, row: Row[Any], effects: Mapping[str, Effect], now: float
 ) -> dict[str, Any]:
+    if row.effect == UNDO:
+        undone = undo(connection, row.arguments["undoes"], actor=ACTOR, now=now)
+        return {"changed": undone.changed}
     effect = effects.get(row.effect)
     if effect is None:
         raise UsageError(f"there is no effect `{row.effect}`")

@@ -13,7 +13,12 @@ from database.schema import incidents
 from keystore import audit
 from vocabulary.errors import UsageError
 
-_VERBS = {"acknowledged": "acknowledge", "resolved": "resolve", "false": "call_false"}
+_VERBS = {
+    "open": "reopen",
+    "acknowledged": "acknowledge",
+    "resolved": "resolve",
+    "false": "call_false",
+}
 LONGEST_NOTE = 4000
 
 

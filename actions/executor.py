@@ -4,16 +4,17 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Engine, Row
 
-from actions import digest, notify, queue
+from actions import digest, notify, queue, stages
 from actions import effects as own
 from actions.carry import carry_out
 from actions.deliver import deliver
+from actions.policy import Guards
 from actions.queue import NOTIFICATIONS
 from actions.retry import NOTIFICATION_ATTEMPTS, delay_s
 from actions.telling.manners import Manners
@@ -29,6 +30,22 @@ _EFFECTS = 32
 _MESSAGES = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What holds an executor back.
+
+    Attributes:
+        manners: notifier → when it may be disturbed; the others at any time.
+        guards: brakes for what was put off; see `actions.stages`.
+    """
+
+    manners: Mapping[str, Manners] = field(default_factory=dict)
+    guards: Guards = Guards()  # noqa: RUF009  (frozen)
+
+
+NO_LIMITS = Limits()
+
+
 class Executor:
     """Works off the outbox of one database; several may run at once.
 
@@ -42,7 +59,7 @@ class Executor:
         clock: epoch seconds, of the machine and not of events.
         owner: name of this executor in leases; different for any two that run at once.
         random: in [0, 1), for the jitter of retries.
-        manners: notifier → when it may be disturbed; the others at any time.
+        limits: what holds it back.
     """
 
     def __init__(
@@ -53,13 +70,13 @@ class Executor:
         clock: Callable[[], float] = time.time,
         owner: str = "",
         random: Callable[[], float] | None = None,
-        manners: Mapping[str, Manners] = MappingProxyType({}),
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._engine = engine
         self._effects = own.effects() if effects is None else effects
         self._notifiers = notify.notifiers([]) | dict(notifiers or {})
-        self._manners = {NOTIFICATIONS + name: one for name, one in manners.items()}
-        self._clock = clock
+        self._manners = {NOTIFICATIONS + name: one for name, one in limits.manners.items()}
+        self._clock, self._guards = clock, limits.guards
         self._owner = owner or f"{os.getpid()}-{secrets.token_hex(4)}"
         self._random = random or Random().random  # noqa: S311  (jitter, no secret)
 
@@ -106,13 +123,16 @@ class Executor:
     def _due(self, *, effects: bool) -> bool:
         # A look without the write lock: nearly always there is nothing to do.
         with reading(self._engine) as connection:
-            return bool(queue.due(connection, self._clock(), 1, effects=effects))
+            now = self._clock()
+            later = effects and stages.are_due(connection, now)
+            return later or bool(queue.due(connection, now, 1, effects=effects))
 
     def _next_effects(self) -> int:
         now = self._clock()
         with transaction(self._engine) as connection:
             # The order of writers first, rows second, as everywhere: no deadlock.
             in_commit_order(connection)
+            stages.promote(connection, self._guards, now)
             rows = queue.due(connection, now, _EFFECTS, effects=True, lock=True)
             for row in rows:
                 carry_out(connection, row, self._effects, now, self._random)

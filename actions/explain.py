@@ -21,6 +21,7 @@ class AboutAlert(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     kind: str = "anomaly"
     family: str = "network"
     ip: str = ""
+    exposure: str = ""
 
 
 class AboutKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -117,7 +118,7 @@ def rows(policy: Policy) -> Iterator[dict[str, str]]:
 def when(case: Case) -> str:
     """Say what must be so for a case to fit."""
     fields: Mapping[str, Any] = msgspec.structs.asdict(case)
-    names = ("severity", "kind", "family", "environment", "key_class", "owner")
+    names = ("severity", "kind", "family", "exposure", "environment", "key_class", "owner")
     said = [f"{name} {' or '.join(fields[name])}" for name in names if fields[name]]
     if case.publishable is not None:
         said.append("publishable" if case.publishable else "not publishable")
@@ -131,6 +132,10 @@ def then(case: Case) -> str:
         said += f" to {case.rate_per_min}/min"
     if case.duration:
         said += f" for {case.duration}"
+    if case.after:
+        said += f", then {case.then} after {case.after} unless somebody is on it"
+    if case.undo_after:
+        said += f", undone after {case.undo_after} unless confirmed"
     return said
 
 
@@ -148,4 +153,5 @@ def _alert(test: PolicyTest) -> Alert:
         events=Span("", "", 0),
         key=key,
         ip=about.ip,
+        exposure=about.exposure,
     )

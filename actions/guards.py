@@ -44,7 +44,13 @@ def guarded(
             guard=stopped,
             rate_per_min=0,
             duration_s=0.0,
+            then=ActionKind.NONE,
+            then_after_s=0.0,
+            undo_after_s=0.0,
         )
+    if wanted.then is not ActionKind.NONE and wanted.then.value not in enabled:
+        shown = f"`{wanted.then}` would follow, and is not among the enabled actions"
+        wanted = replace(wanted, then=ActionKind.NONE, then_after_s=0.0, guard=shown)
     if wanted.action.value in enabled:
         return replace(wanted, dry_run=False)
     shown = f"dry run: `{wanted.action}` is not among the enabled actions"

@@ -59,12 +59,23 @@ def judge_all(
 
 
 def approve(connection: Connection, ids: Sequence[int], *, actor: str, now: float) -> list[int]:
-    """Let actions that are held be carried out; return those that were still held.
+    """Let actions that are held be carried out; return those that now are.
+
+    One that needs two people waits for the other one: the same person again changes nothing.
 
     Raises:
         UsageError: when one of them does not exist.
     """
-    return _move(connection, ids, ("held",), _GO_ON, ("approve", actor, now))
+    rows = _rows(connection, ids)
+    short = [row for row in rows if row.state == "held" and not _is_approved(row, actor)]
+    for row in short:
+        approvals = _approvals(row)
+        if actor not in approvals:
+            result = {**(row.result or {}), "approvals": [*approvals, actor]}
+            connection.execute(update(outbox).where(outbox.c.id == row.id).values(result=result))
+            audit.append(connection, [_entry(row, "approve", actor, now)])
+    ready = [row.id for row in rows if row not in short]
+    return _move(connection, ready, ("held",), _GO_ON, ("approve", actor, now))
 
 
 def reject(connection: Connection, ids: Sequence[int], *, actor: str, now: float) -> list[int]:
@@ -118,16 +129,31 @@ def _move(
     act: tuple[str, str, float],
 ) -> list[int]:
     verb, actor, now = act
-    rows = connection.execute(select(outbox).where(outbox.c.id.in_(ids))).all()
-    if missing := set(ids) - {row.id for row in rows}:
-        raise UsageError(f"there is no action {min(missing)}", remedy="see `keywatch actions list`")
+    rows = _rows(connection, ids)
     moved = [row for row in rows if row.state in states]
     connection.execute(
         update(outbox).where(outbox.c.id.in_([row.id for row in moved])).values(**values)
     )
-    entries = [
-        audit.Entry(now, actor, verb, row.alert_id, "", {"action": row.id, "effect": row.effect})
-        for row in moved
-    ]
-    audit.append(connection, entries)
+    audit.append(connection, [_entry(row, verb, actor, now) for row in moved])
     return [row.id for row in moved]
+
+
+def _rows(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
+    query = select(outbox).where(outbox.c.id.in_(ids)).order_by(outbox.c.id)
+    rows = connection.execute(query).all()
+    if missing := set(ids) - {row.id for row in rows}:
+        raise UsageError(f"there is no action {min(missing)}", remedy="see `keywatch actions list`")
+    return rows
+
+
+def _entry(row: Row[Any], verb: str, actor: str, now: float) -> audit.Entry:
+    return audit.Entry(now, actor, verb, row.alert_id, "", {"action": row.id, "effect": row.effect})
+
+
+def _approvals(row: Row[Any]) -> list[str]:
+    return list((row.result or {}).get("approvals", []))
+
+
+def _is_approved(row: Row[Any], actor: str) -> bool:
+    """Say whether enough different people want it, the actor among them."""
+    return len({*_approvals(row), actor}) >= int(row.arguments.get("approvals") or 1)

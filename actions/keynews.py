@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from actions.outbox import idempotency_key
+from actions.idempotency import idempotency_key
 from actions.queue import NOTIFICATIONS
 from database.schema import audit as log
 from database.schema import outbox

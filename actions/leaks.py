@@ -28,7 +28,9 @@ _WORDS = {
 }
 
 
-def alert_of(finding: Finding, now: float, key: KnownKey | None = None) -> Alert:
+def alert_of(
+    finding: Finding, now: float, key: KnownKey | None = None, exposure: str = ""
+) -> Alert:
     """Return the alert about a leaked secret.
 
     The same secret at the same place with the same verdict gives the same alert, whenever it is
@@ -38,6 +40,7 @@ def alert_of(finding: Finding, now: float, key: KnownKey | None = None) -> Alert
         finding: what the scanner found and the key store said of it.
         now: epoch seconds at which it was found.
         key: what else the key store knows of it; a publishable key is no secret.
+        exposure: public or private, of the repository; empty when not known.
     """
     severity = _severity(finding, key)
     cause = ("leak", finding.credential.sha256, finding.fingerprint, severity.word)
@@ -53,6 +56,7 @@ def alert_of(finding: Finding, now: float, key: KnownKey | None = None) -> Alert
         evidence=(Evidence("scanner", _seen(finding), "in no place that others can read", p),),
         events=Span(finding.date or when, when, finding.count),
         key=finding.key_id or finding.credential.token,
+        exposure=exposure,
     )
 
 

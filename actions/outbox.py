@@ -1,15 +1,16 @@
 """The outbox: what is to be done, written down in the transaction of the alert that asks for it."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, insert, select
 
-from actions import trail
+from actions import stages, trail
+from actions.blast import blast_of
 from actions.guards import strength
+from actions.idempotency import idempotency_key
 from actions.incident import WINDOW_S, Incident, join, subject_of
 from actions.leaks import epoch_s
 from actions.message import decided, message_of, storable
@@ -99,11 +100,6 @@ def announce(
         )
 
 
-def idempotency_key(kind: str, *cause: str) -> str:
-    """Return a name that the same cause always leads to; safe as a `webhook-id` (no dots)."""
-    return f"{kind}_" + sha256("\n".join(cause).encode()).hexdigest()[:32]
-
-
 def _write_alert(
     connection: Connection, alert: Alert, decision: Decision, incident: Incident, now: float
 ) -> None:
@@ -130,9 +126,11 @@ def _write_effect(connection: Connection, alert: Alert, decision: Decision, now:
         "duration_s": decision.duration_s,
         "line": decision.line,
         "policy": decision.policy,
+        "approvals": decision.approvals,
+        "blast": msgspec.to_builtins(blast_of(connection, subject_of(alert), now)),
     }
     state = "dry_run" if decision.dry_run else "held" if decision.held else "waiting"
-    _write(
+    number = _write(
         connection,
         idempotency_key=idempotency_key("act", alert.id, decision.action),
         alert_id=alert.id,
@@ -145,6 +143,9 @@ def _write_effect(connection: Connection, alert: Alert, decision: Decision, now:
         not_before=0.0,
         created_at=now,
     )
+    if not decision.dry_run:
+        about = (alert.id, subject_of(alert), arguments)
+        stages.schedule(connection, number, decision, about, now)
 
 
 def _write_notifications(
@@ -166,8 +167,10 @@ def _write_notifications(
         )
 
 
-def _write(connection: Connection, **row: object) -> None:
-    connection.execute(insert(outbox).values(attempts=0, **row))
+def _write(connection: Connection, **row: object) -> int:
+    written = connection.execute(insert(outbox).values(attempts=0, **row))
+    (number,) = written.inserted_primary_key or (0,)
+    return int(number)
 
 
 def _in_force(
@@ -190,8 +193,8 @@ def _in_force(
             alerts.c.incident_id == incident.id,
             outbox.c.subject == subject_of(alert),
             outbox.c.lane == EFFECT,
-            outbox.c.state != "dead",
-            outbox.c.effect != "restore",
+            outbox.c.state.not_in(("dead", stages.SCHEDULED, stages.SKIPPED)),
+            outbox.c.effect.not_in(("restore", stages.UNDO)),
         )
     )
     for row in earlier:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from actions.maintenance import Window
 from vocabulary import moments, toml
 from vocabulary.action import ActionKind
 from vocabulary.alert import Alert, Severity
@@ -19,10 +20,16 @@ from vocabulary.errors import ConfigError
 BUILT_IN = Path(__file__).with_name("policy.toml")
 
 _WORDS = (*(severity.word for severity in Severity), *ActionKind)
-_WITH_DURATION = (ActionKind.THROTTLE, ActionKind.SUSPEND, ActionKind.ROTATE)
+_WITH_DURATION = (ActionKind.THROTTLE, ActionKind.SUSPEND, ActionKind.ROTATE, ActionKind.REISSUE)
+_WITH_GRACE = (ActionKind.ROTATE, ActionKind.REISSUE)
+_LATER = (ActionKind.NONE, ActionKind.SUSPEND, ActionKind.REVOKE)
+_LISTS = ("severity", "kind", "family", "environment", "key_class", "owner", "exposure")
+_LASTING = (ActionKind.ROTATE, ActionKind.REISSUE, ActionKind.REVOKE)
+_LEAKS = ("leak", "exposed-in-log")
 
 Word = Literal["low", "medium", "high", "critical"]
 Family = Literal["network", "time", "volume", "behaviour", "leak"]
+Exposed = Literal["public", "private", "log"]
 Duration = Annotated[str, msgspec.Meta(pattern=r"^([0-9]+ ?[smhdw])?$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
@@ -38,10 +45,14 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     environment: tuple[str, ...] = ()
     key_class: tuple[str, ...] = ()
     owner: tuple[str, ...] = ()
+    exposure: tuple[Exposed, ...] = ()
     publishable: bool | None = None
     action: ActionKind = ActionKind.NONE
     rate_per_min: Count = 0
     duration: Duration = ""
+    then: ActionKind = ActionKind.NONE
+    after: Duration = ""
+    undo_after: Duration = ""
     notify: tuple[str, ...] = ("log",)
 
     def fits(self, alert: Alert, key: KnownKey | None) -> bool:
@@ -50,6 +61,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             (self.severity, alert.severity),
             (self.kind, alert.kind),
             (self.family, alert.family),
+            (self.exposure, alert.exposure),
         )
         about_key = (
             (self.environment, key and key.environment),
@@ -61,8 +73,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def covers(self, other: "Case") -> bool:
         """Say whether whatever fits `other` fits this one too."""
-        lists = ("severity", "kind", "family", "environment", "key_class", "owner")
-        wide = (not getattr(self, name) or _within(other, self, name) for name in lists)
+        wide = (not getattr(self, name) or _within(other, self, name) for name in _LISTS)
         return all(wide) and self.publishable in (None, other.publishable)
 
 
@@ -71,9 +82,13 @@ class Guards(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     protected: tuple[str, ...] = ()
     revocations_per_hour: Count = 20
+    revoked_traffic: Share = 0.25
     breaker_keys: Count = 10
     breaker_share: Share = 0.1
+    breaker_traffic: Share = 0.5
     breaker_window: Duration = "10m"
+    two_person: tuple[ActionKind, ...] = ()
+    maintenance: tuple[Window, ...] = ()
     notify: tuple[str, ...] = ("security",)
 
 
@@ -139,6 +154,7 @@ def parse(text: str, name: str) -> Policy:
         head = msgspec.convert(tree, _File)
     except msgspec.ValidationError as error:
         raise toml.refusal(error, _File, name, lines) from None
+    _check_guards(head.guards, name, lines)
     places = [f"{name}:{lines.get(('case', index), 1)}" for index in range(len(raw))]
     cases = tuple(_case(entry, index, name, lines) for index, entry in enumerate(raw))
     for problem, index in _contradictions(cases):
@@ -146,6 +162,16 @@ def parse(text: str, name: str) -> Policy:
     digest = sha256(text.encode()).hexdigest()[:12]
     window_s = seconds_of(head.incident_window)
     return Policy(cases, tuple(places), head.guards, digest, window_s)
+
+
+def _check_guards(guards: Guards, name: str, lines: Mapping[toml.Address, int]) -> None:
+    for index, window in enumerate(guards.maintenance):
+        if problem := window.problem():
+            line = lines.get(("guards", "maintenance", index), lines.get(("guards",), 1))
+            raise ConfigError(problem, where=f"{name}:{line}")
+    if ActionKind.NONE in guards.two_person:
+        line = lines.get(("guards", "two_person"), 1)
+        raise ConfigError("`none` needs nobody's approval", where=f"{name}:{line}")
 
 
 def seconds_of(duration: str) -> float:
@@ -187,10 +213,35 @@ def _contradiction(case: Case) -> str:
         return "a throttle needs `rate_per_min`"
     if case.action is not ActionKind.THROTTLE and case.rate_per_min:
         return "`rate_per_min` belongs to a throttle"
-    if case.action is ActionKind.ROTATE and not case.duration:
-        return "a rotation needs a `duration`: the grace of the old key"
+    if case.action in _WITH_GRACE and not case.duration:
+        return f"`{case.action}` needs a `duration`: the grace of the old key"
     if case.action not in _WITH_DURATION and case.duration:
         return f"`duration` means nothing to the action `{case.action}`"
+    return _later_contradiction(case) or _exposure_contradiction(case)
+
+
+def _later_contradiction(case: Case) -> str:
+    ranks = list(ActionKind)
+    weaker = ranks.index(case.then) <= ranks.index(case.action)
+    comes_back = case.undo_after and case.action is ActionKind.REVOKE and "leak" in case.kind
+    problems = {
+        "`then` and `after` belong together": (case.then is ActionKind.NONE) != (not case.after),
+        f"`then` may be suspend or revoke, not `{case.then}`": case.then not in _LATER,
+        f"`then` must be stronger than the action `{case.action}`": case.after and weaker,
+        f"`undo_after` means nothing to the action `{case.action}`: see `duration`": (
+            case.undo_after and case.action not in _LASTING
+        ),
+        "either `then` or `undo_after`: the key cannot be both cut off and brought back": (
+            case.undo_after and case.after
+        ),
+        "a key that leaked does not come back by itself: leave `undo_after` out": comes_back,
+    }
+    return next((problem for problem, holds in problems.items() if holds), "")
+
+
+def _exposure_contradiction(case: Case) -> str:
+    if case.exposure and case.kind and not set(case.kind) & set(_LEAKS):
+        return f"`exposure` is of leaks, and no {case.kind[0]} has one"
     return ""
 
 

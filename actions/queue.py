@@ -80,7 +80,7 @@ def done(
     connection: Connection, row_id: int, owner: str, now: float, result: Mapping[str, Any]
 ) -> None:
     """Note that a row was carried out; `result` says what was before."""
-    ended = {"state": "done", "done_at": now, "error": "", "result": result}
+    ended = {"state": "done", "done_at": now, "error": "", "result": dict(result)}
     _end_lease(connection, row_id, owner, attempts=outbox.c.attempts + 1, **ended)
 
 

@@ -3,9 +3,11 @@
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from actions.brakes import braked
+from actions.brakes import Situation, braked
 from actions.decide import decide
+from actions.hook import Hook
 from actions.incident import subject_of, weighed
+from actions.leaks import epoch_s
 from actions.outbox import record
 from actions.policy import Policy
 from vocabulary.alert import Alert
@@ -19,6 +21,7 @@ def respond(
     policy: Policy,
     enabled: frozenset[str],
     now: float,
+    hook: Hook | None = None,
 ) -> Alert:
     """Weigh an alert against what came before, decide, brake, and record.
 
@@ -29,12 +32,14 @@ def respond(
         policy: which case leads to which action.
         enabled: actions that may be carried out; the others are recorded as dry run.
         now: epoch seconds, of the machine's clock.
+        hook: the user's own say in decisions; see `actions.hook`.
 
     Returns:
         The alert with its weight and with what was decided.
     """
     alert = weighed(connection, alert)
-    decision = decide(alert, key, policy, enabled)
-    decision = braked(connection, decision, subject_of(alert), policy.guards, now)
+    decision = decide(alert, key, policy, enabled, hook)
+    situation = Situation(subject_of(alert), alert.kind, key, epoch_s(alert.events.first))
+    decision = braked(connection, decision, situation, policy.guards, now)
     record(connection, alert, decision, key, now, incident_window_s=policy.incident_window_s or 1.0)
     return replace(alert, action=decision.action.value, dry_run=decision.dry_run)

@@ -38,6 +38,13 @@ def timeline(
     return [{"at": rfc3339(at), **entry} for at, _, entry in told]
 
 
+_HOW = {
+    "dry_run": "shown only",
+    "held": "held for a person",
+    "scheduled": "will follow",
+    "skipped": "did not follow",
+    "rejected": "was to be done, and a person said no",
+}
 _Entry = tuple[float, int, dict[str, Any]]
 
 
@@ -62,7 +69,7 @@ def _effect(row: Row[Any]) -> Iterator[_Entry]:
             row.id,
         )
         return
-    how = {"dry_run": "shown only", "held": "held for a person"}.get(row.state, "decided")
+    how = _HOW.get(row.state, "decided")
     note = f": {row.error}" if row.error and how != "decided" else ""
     line = row.arguments.get("line", "")
     yield _entry(row.created_at, "action", line, f"{row.effect} {how}{note}", row.id)

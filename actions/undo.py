@@ -13,8 +13,9 @@ from database.schema import alerts, incidents, outbox
 from database.transaction import in_commit_order
 from vocabulary.errors import TransitionError, UsageError
 
-_NOT_BEGUN = ("waiting", "held")
-_OVER = ("undone", "rejected")
+_NOT_BEGUN = ("waiting", "held", "scheduled")
+_OVER = ("undone", "rejected", "skipped")
+_UNDOS = ("restore", "undo")
 
 
 class Undone(msgspec.Struct, frozen=True):
@@ -58,6 +59,8 @@ def undo(
     row = action(connection, outbox_id)
     if row.state in _OVER:
         return Undone(row.id, row.effect, row.subject, changed=False)
+    if row.effect == "undo" and row.state == "done":
+        raise UsageError(f"action {row.id} was an undo itself", remedy="act on the key instead")
     if row.state in _NOT_BEGUN:
         _mark(connection, row, actor, now, {})
         return Undone(row.id, row.effect, row.subject, changed=True)
@@ -83,7 +86,7 @@ def done_since(connection: Connection, since: float) -> list[int]:
     states = (*_NOT_BEGUN, "done")
     query = select(outbox.c.id).where(
         outbox.c.lane == EFFECT,
-        outbox.c.effect != "restore",
+        outbox.c.effect.not_in(_UNDOS),
         outbox.c.created_at >= since,
         outbox.c.state.in_(states),
     )
@@ -114,7 +117,7 @@ def _refuse_newer(connection: Connection, row: Row[Any], *, force: bool) -> None
             outbox.c.effect == row.effect,
             outbox.c.state == "done",
             outbox.c.id > row.id,
-            outbox.c.effect != "restore",
+            outbox.c.effect.not_in(_UNDOS),
         )
         .order_by(outbox.c.id.desc())
     ).first()
@@ -134,7 +137,7 @@ def _refuse_newer(connection: Connection, row: Row[Any], *, force: bool) -> None
 
 
 def _reopen(connection: Connection, row: Row[Any], actor: str, now: float) -> None:
-    """Note that a person is on the incident, once nothing of what contained it is left."""
+    """Note that nothing of what contained the incident is left: a person is on it, or nobody."""
     incident = connection.execute(
         select(incidents)
         .join(alerts, alerts.c.incident_id == incidents.c.id)
@@ -148,13 +151,14 @@ def _reopen(connection: Connection, row: Row[Any], actor: str, now: float) -> No
         .where(
             alerts.c.incident_id == incident.id,
             outbox.c.lane == EFFECT,
-            outbox.c.effect != "restore",
+            outbox.c.effect.not_in(_UNDOS),
             outbox.c.state == "done",
         )
     )
     if others.first() is None:
         note = f"action {row.id} ({row.effect}) was undone"
-        closing.move(connection, incident.id, "acknowledged", actor=actor, now=now, note=note)
+        state = "open" if actor == ACTOR else "acknowledged"
+        closing.move(connection, incident.id, state, actor=actor, now=now, note=note)
 
 
 def _undos(connection: Connection, subject: str) -> list[tuple[int, int]]:

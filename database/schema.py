@@ -339,11 +339,11 @@ outbox = Table(
     Column("subject", Text, nullable=False),
     # "effect", or the name of who is notified: rows of one subject and lane go in order of id
     Column("lane", Text, nullable=False),
-    # throttle, suspend, rotate, revoke, restore or notify
+    # throttle, suspend, rotate, reissue, revoke, restore, undo or notify
     Column("effect", Text, nullable=False),
     Column("arguments", JSON, nullable=False),
-    # waiting, leased, held (needs a person), kept (for a digest), done, dead, dry_run, undone or
-    # rejected
+    # waiting, leased, held (needs a person), kept (for a digest), scheduled (for later), done,
+    # dead, dry_run, undone, rejected or skipped (did not follow)
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("not_before", Float, nullable=False),

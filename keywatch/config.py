@@ -110,9 +110,14 @@ class ActionSettings(_Table, frozen=True):
 
     enabled: Annotated[
         tuple[str, ...],
-        Meta(description="actions that are carried out: throttle, suspend, rotate, revoke"),
+        Meta(
+            description="actions that are carried out: throttle, suspend, rotate, reissue, revoke"
+        ),
     ] = ()
     policy: Annotated[str, Meta(description="policy file; empty for the built-in one")] = ""
+    hook: Annotated[
+        str, Meta(description="file.py:function that has a say in each decision; empty for none")
+    ] = ""
 
 
 class NotifierSettings(_Table, frozen=True):

@@ -66,4 +66,5 @@ def _alert(
         evidence=(Evidence("scanner", f"{rules}: {credential.redacted}", "no key in a log", 0.0),),
         events=Span(ts, ts, len(hits)),
         key=subject,
+        exposure="log",
     )

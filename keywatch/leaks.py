@@ -18,7 +18,12 @@ Known = Callable[[Connection, str], KnownKey | None]
 
 
 def answer(
-    engine: Engine, found: Sequence[Finding], known: Known, respond: Respond, now: float
+    engine: Engine,
+    found: Sequence[Finding],
+    known: Known,
+    respond: Respond,
+    now: float,
+    exposure: str = "",
 ) -> list[Alert]:
     """Keep findings and respond to them, in one transaction; a repeat changes nothing.
 
@@ -28,13 +33,14 @@ def answer(
         known: key id → what the key store knows.
         respond: from alert to outbox.
         now: epoch seconds at which they were found.
+        exposure: public or private, of the repository; empty when not known.
     """
     alerts = []
     with transaction(engine) as connection:
         for finding in found:
             connection.execute(_kept(connection, finding, now))
             key = known(connection, finding.key_id) if finding.key_id else None
-            alerts.append(respond(connection, alert_of(finding, now, key)))
+            alerts.append(respond(connection, alert_of(finding, now, key, exposure)))
     return alerts
 
 

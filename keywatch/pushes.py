@@ -53,7 +53,7 @@ class Pushes:
         elsewhere = foreign.lookup(engine, settings, voice.tell, adopt=True)
         self._book = KeyBook(engine, settings.keys, elsewhere=elsewhere)
         self._respond = wiring.responder(
-            policy, enabled, self._book.known_key, lambda _: time.time()
+            policy, enabled, self._book.known_key, lambda _: time.time(), wiring.hook(settings)
         )
         self._stop = threading.Event()
 
@@ -105,7 +105,10 @@ class Pushes:
 
     def _answer(self, event: RepoEvent) -> list[Alert]:
         found = self._scan(event)
-        return leaks.answer(self._engine, found, self._book.known_key, self._respond, time.time())
+        exposure = "private" if event.private else "public"
+        return leaks.answer(
+            self._engine, found, self._book.known_key, self._respond, time.time(), exposure
+        )
 
     def _scan(self, event: RepoEvent) -> Sequence[Finding]:
         """Scan what a push brought: the objects that its old head does not reach.

@@ -72,7 +72,7 @@ class KeyList:
         """No credential is known: a list of keys holds no hashes."""
         return [None] * len(credentials)
 
-    def known_key(self, _connection: Connection, key_id: str) -> KnownKey:
+    def known_key(self, _connection: Connection | None, key_id: str) -> KnownKey:
         """Return the key as a live one of the store, so that a policy can decide about it."""
         one = self._listed.get(key_id, ListedKey(key_id))
         return KnownKey(
@@ -184,7 +184,7 @@ class Replay:
             TargetError: when a log cannot be opened.
         """
         tally = Tally()
-        with _throw_away() as engine:
+        with throw_away() as engine:
             pipeline = self._pipeline(engine)
             for log in logs:
                 self._one(log, pipeline, tally)
@@ -221,7 +221,7 @@ class Replay:
 
 
 @contextmanager
-def _throw_away() -> Iterator[Engine]:
+def throw_away() -> Iterator[Engine]:
     """Yield a database that is gone afterwards, and need not survive a crash."""
     with tempfile.TemporaryDirectory(prefix="keywatch-replay-") as folder:
         engine = open_database(f"sqlite:///{folder}/replay.db")

@@ -49,6 +49,7 @@ class Watch:
         self._settings, self._engine, self._once = settings, engine, once
         self._stop, self._voice = stop, voice
         self._policy, self._enabled = wiring.policy(settings), wiring.enabled(settings)
+        self._hook = wiring.hook(settings)
         self._clean = wiring.cleaner(settings.scan, wiring.peppers(settings))
         self._geo = wiring.geo(settings.geoip)
         self._looked = time.monotonic()
@@ -174,7 +175,11 @@ class Watch:
     def _fresh(self) -> Pipeline:
         book = KeyBook(self._engine, self._settings.keys, self._settings.watch.sensitivity)
         respond = wiring.responder(
-            self._policy, self._enabled, book.known_key, lambda _: time.time()
+            self._policy,
+            self._enabled,
+            book.known_key,
+            lambda _: time.time(),
+            self._hook,
         )
         memory = DetectorSettings(profiles_in_memory=self._settings.watch.profiles_in_memory)
         watcher = Watcher(self._engine, self._geo, memory, forest=self._forest)

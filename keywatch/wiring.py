@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from actions.executor import Executor
+    from actions.hook import Hook
     from actions.policy import Policy
     from detectors.forest import Forest
     from detectors.geoip import GeoReader
@@ -150,15 +151,23 @@ def enabled(settings: "Settings") -> frozenset[str]:
     return frozenset(settings.actions.enabled)
 
 
+def hook(settings: "Settings") -> "Hook | None":
+    """Load the configured say of the user's own in decisions."""
+    from actions import hook as hooks
+
+    return hooks.load(settings.actions.hook)
+
+
 def executor(settings: "Settings", engine: "Engine") -> "Executor":
     """Return what carries out the outbox."""
-    from actions.executor import Executor
+    from actions.executor import Executor, Limits
     from actions.notify import notifiers
     from actions.telling.manners import manners_of
 
     configured = [msgspec.structs.asdict(one) for one in settings.notify]
     manners = {one["name"]: mine for one in configured if (mine := manners_of(one))}
-    return Executor(engine, notifiers=notifiers(configured), manners=manners)
+    limits = Limits(manners, policy(settings).guards)
+    return Executor(engine, notifiers=notifiers(configured), limits=limits)
 
 
 def responder(
@@ -166,16 +175,18 @@ def responder(
     enabled: frozenset[str],
     known: "Callable[[Connection, str], KnownKey | None]",
     now_of: "Callable[[Alert], float]",
+    hook: "Hook | None" = None,
 ) -> "Callable[[Connection, Alert], Alert]":
     """Return what decides on alerts and records what follows.
 
     `now_of` is the time at which an alert is answered: of the machine, or in a replay its own.
+    `hook` is the user's own say; see `actions.hook`.
     """
     from actions.respond import respond
 
     def answer(connection: "Connection", alert: "Alert") -> "Alert":
         key = known(connection, alert.key) if alert.key else None
-        return respond(connection, alert, key, policy, enabled, now_of(alert))
+        return respond(connection, alert, key, policy, enabled, now_of(alert), hook)
 
     return answer
 

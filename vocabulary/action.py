@@ -12,6 +12,7 @@ class ActionKind(StrEnum):
     THROTTLE = "throttle"
     SUSPEND = "suspend"
     ROTATE = "rotate"
+    REISSUE = "reissue"
     REVOKE = "revoke"
 
 
@@ -26,7 +27,11 @@ class Decision(msgspec.Struct, frozen=True):
         policy: digest of the policy that decided.
         notify: names of the notifiers to tell.
         rate_per_min: for a throttle.
-        duration_s: after which a throttle or a suspension ends; 0 for never.
+        duration_s: after which a throttle or a suspension ends, and how long a rotated or
+            reissued key has left; 0 for never.
+        then, then_after_s: what is done later, unless a person takes the incident on.
+        undo_after_s: after which the action is taken back, unless a person confirms; 0 for never.
+        approvals: how many people must approve before it is carried out; 0 for none.
     """
 
     action: ActionKind
@@ -38,3 +43,7 @@ class Decision(msgspec.Struct, frozen=True):
     guard: str = ""
     rate_per_min: int = 0
     duration_s: float = 0.0
+    then: ActionKind = ActionKind.NONE
+    then_after_s: float = 0.0
+    undo_after_s: float = 0.0
+    approvals: int = 0

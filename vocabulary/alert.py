@@ -53,7 +53,9 @@ class Alert(msgspec.Struct, frozen=True):
         ts: RFC 3339, event time at which the severity was reached.
         kind: leak, anomaly, stuffing, ….
         family: network, time, volume, behaviour or leak: the strongest one.
-        action: none, throttle, suspend, rotate or revoke: what the policy decided.
+        action: none, throttle, suspend, rotate, reissue or revoke: what the policy decided.
+        exposure: of a leak: public, private (a repository that few can read) or log; empty when
+            not known.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Alert(msgspec.Struct, frozen=True):
     ip: str = ""
     action: str = "none"
     dry_run: bool = True
+    exposure: str = ""
 
 
 def alert_json(alert: Alert) -> bytes:

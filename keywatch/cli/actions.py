@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-_STATES = ["waiting", "leased", "held", "kept", "done", "dead", "dry_run", "undone", "rejected"]
+_STATES = [
+    "waiting", "leased", "held", "kept", "scheduled", "done", "dead", "dry_run", "undone",
+    "rejected", "skipped",
+]  # fmt: skip
 
 
 @click.group("actions")

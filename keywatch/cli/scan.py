@@ -200,7 +200,8 @@ def _act(config: "Settings", report: "Report") -> None:
     engine = open_database(config.database, create=False)
     book = KeyBook(engine, config.keys)
     policy, enabled = wiring.policy(config), wiring.enabled(config)
-    respond = wiring.responder(policy, enabled, book.known_key, lambda _: time.time())
+    hook = wiring.hook(config)
+    respond = wiring.responder(policy, enabled, book.known_key, lambda _: time.time(), hook)
     alerts = leaks.answer(engine, report.findings, book.known_key, respond, time.time())
     wiring.executor(config, engine).run_once()
     for alert in alerts:

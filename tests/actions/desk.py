@@ -19,7 +19,7 @@ from keystore.store import KeyStore
 from vocabulary.alert import Alert, Evidence, Span
 
 START = 1_750_000_000.0
-ALL = frozenset({"throttle", "suspend", "rotate", "revoke"})
+ALL = frozenset({"throttle", "suspend", "rotate", "reissue", "revoke"})
 
 
 def alert_about(key="", *, number="1", severity="high", **other) -> Alert:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.executor import Executor
+from actions.executor import Executor, Limits
 from actions.telling.manners import Manners, manners_of
 from actions.telling.words import Writer
 from tests.actions.desk import START, alert_about
@@ -35,7 +35,7 @@ def work(desk, told):
             desk.engine,
             notifiers={"owner": told, "security": told},
             clock=desk.clock,
-            manners={"owner": manners, "security": manners},
+            limits=Limits({"owner": manners, "security": manners}),
         ).run_once()
         return [message["type"] for message in told.messages]
 
@@ -102,8 +102,8 @@ def test_who_has_no_manners_any_more_is_told_all_the_same(desk, told, work):
     desk.now = MIDNIGHT + 23 * 3600
     alert(desk, 1)
     assert work(quiet="22:00-07:00") == []
-    manners = {"somebody": Manners(per_hour=1)}
-    executor = Executor(desk.engine, notifiers={"owner": told}, clock=desk.clock, manners=manners)
+    limits = Limits({"somebody": Manners(per_hour=1)})
+    executor = Executor(desk.engine, notifiers={"owner": told}, clock=desk.clock, limits=limits)
     executor.run_once()
     assert [message["type"] for message in told.messages] == ["digest"]
 
@@ -120,7 +120,7 @@ def test_a_failing_receiver_gets_its_digest_again(desk, told, work):
         desk.engine,
         notifiers={"owner": failing},
         clock=desk.clock,
-        manners={"owner": manners_of({"digest": "1h"})},
+        limits=Limits({"owner": manners_of({"digest": "1h"})}),
         random=lambda: 0.0,
     ).run_once()
     desk.now += 5

@@ -26,6 +26,69 @@ REFUSED = {
     "revocation for a time": ('[[case]]\naction = "revoke"\nduration = "1h"', "p.toml:1", "revoke"),
     "no duration": ('[[case]]\naction = "suspend"\nduration = "soon"', "p.toml:3", "duration"),
     "never reached": ('[[case]]\nname = "all"\n\n[[case]]\nkind = ["leak"]', "p.toml:4", "`all`"),
+    "then without after": (
+        '[[case]]\naction = "throttle"\nrate_per_min = 3\nthen = "revoke"',
+        "p.toml:1",
+        "belong together",
+    ),
+    "then that is weaker": (
+        '[[case]]\naction = "revoke"\nthen = "suspend"\nafter = "1h"',
+        "p.toml:1",
+        "stronger",
+    ),
+    "then without what it needs": (
+        '[[case]]\naction = "none"\nthen = "throttle"\nafter = "1h"',
+        "p.toml:1",
+        "suspend or revoke",
+    ),
+    "an undo of what ends by itself": (
+        '[[case]]\naction = "suspend"\nduration = "1h"\nundo_after = "2h"',
+        "p.toml:1",
+        "`duration`",
+    ),
+    "an undo of a leak": (
+        '[[case]]\nkind = ["leak"]\naction = "revoke"\nundo_after = "2h"',
+        "p.toml:1",
+        "does not come back",
+    ),
+    "cut off and brought back": (
+        '[[case]]\naction="rotate"\nduration="1d"\nundo_after="2h"\nthen="revoke"\nafter="1h"',
+        "p.toml:1",
+        "either",
+    ),
+    "the exposure of no leak": (
+        '[[case]]\nkind = ["anomaly"]\nexposure = ["public"]',
+        "p.toml:1",
+        "exposure",
+    ),
+    "an unknown exposure": ('[[case]]\nexposure = ["pubic"]', "p.toml:2", "exposure"),
+    "reissue without a grace": ('[[case]]\naction = "reissue"', "p.toml:1", "grace"),
+    "two people for nothing": ('[guards]\ntwo_person = ["none"]', "p.toml:2", "approval"),
+    "a window without a time": (
+        '[guards]\n[[guards.maintenance]]\nname = "a"',
+        "p.toml:2",
+        "`weekly`",
+    ),
+    "a window with two times": (
+        '[[guards.maintenance]]\nweekly = "sun 01:00-02:00"\nbegin = "2026-01-01T00:00:00Z"',
+        "p.toml:1",
+        "`weekly`",
+    ),
+    "no weekly time": (
+        '[[guards.maintenance]]\nweekly = "sun 01:00-02:00"\n[[guards.maintenance]]\nweekly = "x"',
+        "p.toml:3",
+        "sun 22:00-04:00",
+    ),
+    "a window that ends before it begins": (
+        '[[guards.maintenance]]\nbegin = "2026-01-02T00:00:00Z"\nend = "2026-01-01T00:00:00Z"',
+        "p.toml:1",
+        "ends before",
+    ),
+    "a window on Mars": (
+        '[[guards.maintenance]]\nweekly = "sun 01:00-02:00"\ntz = "Mars"',
+        "p.toml:1",
+        "time zone",
+    ),
     "a share above 1": ("[guards]\nbreaker_share = 3", "p.toml:2", "breaker_share"),
     "a negative cap": ("[guards]\nrevocations_per_hour = -1", "p.toml:2", ">= 0"),
 }
