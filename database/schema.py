@@ -240,6 +240,8 @@ dead_letters = Table(
     # the raw bytes, redacted
     Column("raw", LargeBinary, nullable=False),
     Column("at", Float, nullable=False),
+    # dead, or again: the pipeline is to read it once more
+    Column("state", Text, nullable=False, server_default="dead", index=True),
 )
 
 counters = Table(

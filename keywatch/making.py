@@ -57,8 +57,12 @@ def position_of(engine: Engine, name: str) -> checkpoint.Position | None:
     """Return the committed position of a source."""
     with reading(engine) as connection:
         found = checkpoint.load(connection, name)
-    # The header is the pipeline's, which reads it itself.
-    return found and {name: value for name, value in found.items() if name != "header"}
+    # Some of it is the pipeline's own.
+    return found and {name: value for name, value in found.items() if name not in NOTES}
+
+
+NOTES = {"header", "newest_ms"}
+"""What the pipeline keeps with a position for itself."""
 
 
 def _file(making: Making) -> Source:

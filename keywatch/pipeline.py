@@ -12,7 +12,7 @@ from database.transaction import reading, transaction
 from detectors.facts import KeyFacts
 from detectors.watcher import Step, Watcher
 from keystore.meter import Meter
-from keywatch import exposure
+from keywatch import exposure, rates
 from streams import checkpoint, deadletter
 from streams.addresses import NO_PROXIES, Proxies
 from streams.chunk import Chunk
@@ -88,13 +88,20 @@ class Pipeline:
         self._meter = meter
         self._headers: dict[str, bytes] = {}
 
-    def absorb(self, chunk: Chunk, log_format: Format, proxies: Proxies = NO_PROXIES) -> Outcome:
+    def absorb(
+        self,
+        chunk: Chunk,
+        log_format: Format,
+        proxies: Proxies = NO_PROXIES,
+        letters: Sequence[int] = (),
+    ) -> Outcome:
         """Take in a chunk: everything it leads to is committed when this returns.
 
         Args:
             chunk: lines of one source.
             log_format: of the lines.
             proxies: whose X-Forwarded-For is believed.
+            letters: dead letters that these lines were; they are so no more.
 
         Raises:
             DatabaseError: nothing of the chunk is committed.
@@ -110,16 +117,20 @@ class Pipeline:
         now = self._clock()
         alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))
         with transaction(self._engine) as connection:
-            letters = [(chunk.place(line), reason, lines[line]) for line, reason in parsed.rejected]
-            deadletter.keep(connection, chunk.source, letters, now)
+            dead = [(chunk.place(line), reason, lines[line]) for line, reason in parsed.rejected]
+            deadletter.keep(connection, chunk.source, dead, now)
             step.write(connection, now)
             learned = [number for one in step.taught for number in waiting[one]]
             connection.execute(delete(lessons).where(lessons.c.id.in_(learned)))
             decided = tuple(self._respond(connection, alert) for alert in alerts)
-            counters.add(connection, _totals(len(lines), step))
-            if newest_ms:
+            deadletter.forget(connection, letters)
+            counters.add(connection, _totals(len(lines) - len(letters), step))
+            rates.note(connection, now, step.events)
+            if newest_ms and not letters:
                 counters.put(connection, {"lag_ms": max(0, int(now * 1000) - newest_ms)})
-            position = {**chunk.position, "header": header.decode()} if header else chunk.position
+            notes = {"header": header.decode()} if header else {}
+            newest = {"newest_ms": newest_ms} if newest_ms else {}
+            position = {**chunk.position, **notes, **newest}
             checkpoint.save(connection, chunk.source, position, now)
             if self._meter and self._meter.is_due():
                 self._meter.flush(connection)

@@ -1,13 +1,18 @@
 """What the pipeline has done and how far behind it is, read from the database."""
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, func, select
+from sqlalchemy import Connection, Engine, RowMapping, Table, func, select
 
 from database import counters
 from database.schema import alerts, dead_letters, keys, outbox, positions, repo_events
 from database.transaction import reading
+from keywatch import rates
+from keywatch.making import NOTES
+from streams import deadletter
+from vocabulary.moments import rfc3339
 
 WAITING = ("waiting", "leased")
 
@@ -16,7 +21,9 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
     """Return the figures of `keywatch status --json`.
 
     `events` counts lines read, events committed, dead letters and late events since the database
-    was made; `lag_s` is how old the newest event of the last batch was when it was committed.
+    was made; `events_per_s` are those of the last five whole minutes; `newest` is the time of a
+    source's newest event, the watermark of what was read of it; `lag_s` is how old the newest event
+    of the last batch was when it was committed.
     """
     now = time.time() if now is None else now
     with reading(engine) as connection:
@@ -43,15 +50,31 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
                 "dry_run": states.get("dry_run", 0),
             },
             "repositories": {"waiting": pushed or 0},
-            "sources": {
-                row["source"]: {
-                    "position": row["position"],
-                    "age_s": round(now - row["updated_at"], 3),
-                }
-                for row in sources
-            },
+            "sources": _sources(sources, deadletter.per_source(connection), now),
+            "events_per_s": rates.per_second(connection, now),
             "lag_s": totals.get("lag_ms", 0) / 1000,
         }
+
+
+def _sources(
+    rows: Sequence[RowMapping], dead: Mapping[str, int], now: float
+) -> dict[str, dict[str, Any]]:
+    """Say of each source where it is, when it last moved, how far it has come in time."""
+    return {
+        row["source"]: {
+            "position": {
+                name: value for name, value in row["position"].items() if name not in NOTES
+            },
+            "age_s": round(now - row["updated_at"], 3),
+            "newest": _moment(row["position"].get("newest_ms")),
+            "dead": dead.get(row["source"], 0),
+        }
+        for row in rows
+    }
+
+
+def _moment(epoch_ms: int | None) -> str:
+    return rfc3339(epoch_ms / 1000) if epoch_ms else ""
 
 
 def _rows(connection: Connection, table: Table) -> int:

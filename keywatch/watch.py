@@ -1,7 +1,7 @@
 """`keywatch watch`: sources in, pipeline, actions; until they are done or it is told to stop."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event
 
@@ -16,6 +16,7 @@ from keywatch.carrying import carrying
 from keywatch.config import Settings
 from keywatch.intake import intake, queue_up
 from keywatch.keybook import KeyBook
+from keywatch.letters import read_again
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.pushes import Pushes
 from keywatch.sources import Stream, opened, refuse_foreign, reopen, sources_of
@@ -103,21 +104,33 @@ class Watch:
             yield pushes
 
     def _loop(self, streams: list[Stream], background: Background) -> None:
+        known = tuple(streams)
+        self._read_again(known)
         # Without a source there is still the outbox to work off, and pushes to scan.
         while not self._stop.is_set() and (streams or not self._once):
             moved = [self._turn(stream, streams, background) for stream in list(streams)]
             self._keep_up()
-            self._refresh_places()
+            self._refresh_places(known)
             if not any(moved):
                 self._stop.wait(IDLE_S)
 
-    def _refresh_places(self) -> None:
-        """Take up databases of places that were replaced."""
+    def _refresh_places(self, streams: Sequence[Stream]) -> None:
+        """Take up databases of places that were replaced, and letters that are asked for."""
         now = time.monotonic()
         if now - self._looked >= LOOK_S:
             self._looked = now
+            self._read_again(streams)
             if said := self._geo.refresh():
                 self._voice.tell(said)
+
+    def _read_again(self, streams: Sequence[Stream]) -> None:
+        """Read dead letters once more, where somebody asked for it."""
+        try:
+            while read_again(self._engine, self._pipeline, streams, self._report):
+                pass
+        except DatabaseError as error:
+            self._voice.tell(str(error))
+            self._pipeline = self._fresh()
 
     def _keep_up(self) -> None:
         """Do what time alone asks for; a database that is away is told of by the streams."""

@@ -1,16 +1,20 @@
 """Lines that are no events: kept with their reason and position, never in the stream's way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Delete, delete, func, insert, select, update
 
 from database.schema import dead_letters
 from streams.checkpoint import Position
+from vocabulary.errors import DatabaseError
 
 MAX_RAW = 64 * 1024
 """Bytes that are kept of a line."""
+
+AGAIN = "again"
+"""State of a letter that the pipeline is to read once more."""
 
 Letter = tuple[Position, str, bytes]
 """Where the line stood, why it was refused, and its bytes, redacted."""
@@ -26,6 +30,7 @@ class DeadLetter:
     reason: str
     raw: bytes
     at: float
+    state: str = "dead"
 
     @property
     def when(self) -> str:
@@ -70,3 +75,69 @@ def newest(connection: Connection, limit: int = 100, source: str | None = None) 
     if source is not None:
         query = query.where(dead_letters.c.source == source)
     return [DeadLetter(**row) for row in connection.execute(query).mappings()]
+
+
+def named(connection: Connection, letter_id: int) -> DeadLetter | None:
+    """Return one letter, or None when there is none of that number."""
+    found = connection.execute(select(dead_letters).where(dead_letters.c.id == letter_id))
+    row = found.mappings().first()
+    return DeadLetter(**row) if row else None
+
+
+def ask_again(
+    connection: Connection, ids: Sequence[int] | None = None, source: str | None = None
+) -> int:
+    """Have the pipeline read letters once more; all of them where neither says which.
+
+    Letters that were too long to be kept whole stay as they are.
+
+    Returns:
+        How many will be read.
+    """
+    query = update(dead_letters).where(func.length(dead_letters.c.raw) < MAX_RAW)
+    if ids is not None:
+        query = query.where(dead_letters.c.id.in_(ids))
+    if source is not None:
+        query = query.where(dead_letters.c.source == source)
+    return connection.execute(query.values(state=AGAIN)).rowcount
+
+
+def asked_for(connection: Connection, limit: int) -> list[DeadLetter]:
+    """Return letters that are to be read once more, the oldest first."""
+    query = select(dead_letters).where(dead_letters.c.state == AGAIN)
+    rows = connection.execute(query.order_by(dead_letters.c.id).limit(limit)).mappings()
+    return [DeadLetter(**row) for row in rows]
+
+
+def lay_back(connection: Connection, reasons: Mapping[int, str]) -> None:
+    """Keep letters that are still no events, with the reason of today."""
+    for letter_id, reason in reasons.items():
+        query = update(dead_letters).where(dead_letters.c.id == letter_id)
+        connection.execute(query.values(state="dead", reason=reason))
+
+
+def forget(connection: Connection, ids: Sequence[int]) -> None:
+    """Drop letters.
+
+    Raises:
+        DatabaseError: when one is gone already: another worker has read it.
+    """
+    if ids and connection.execute(_gone(ids)).rowcount != len(ids):
+        raise DatabaseError(
+            "another worker has read on", where="dead letters", remedy="nothing to do"
+        )
+
+
+def discard(connection: Connection, ids: Sequence[int]) -> int:
+    """Drop letters for good; returns how many there were."""
+    return connection.execute(_gone(ids)).rowcount
+
+
+def per_source(connection: Connection) -> dict[str, int]:
+    """Return how many letters each source has."""
+    query = select(dead_letters.c.source, func.count()).group_by(dead_letters.c.source)
+    return {str(source): int(number) for source, number in connection.execute(query)}
+
+
+def _gone(ids: Sequence[int]) -> Delete:
+    return delete(dead_letters).where(dead_letters.c.id.in_(ids))

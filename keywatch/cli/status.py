@@ -1,5 +1,7 @@
 """`keywatch status`: events, alerts, outbox and lag."""
 
+from typing import Any
+
 import click
 
 from keywatch.cli.common import engine, json_option, print_json, print_table
@@ -22,7 +24,12 @@ def command(ctx: click.Context, as_json: bool) -> None:
         for name in (value if isinstance(value, dict) else [""])
         if group != "sources"
     ]
-    rows += [
-        (name, f"committed {state['age_s']} s ago") for name, state in figures["sources"].items()
-    ]
+    rows += [(name, _said(state)) for name, state in figures["sources"].items()]
     print_table(("figure", "value"), rows)
+
+
+def _said(source: dict[str, Any]) -> str:
+    said = f"committed {source['age_s']} s ago"
+    if source["newest"]:
+        said += f", up to {source['newest']}"
+    return said + (f", {source['dead']} dead letters" if source["dead"] else "")

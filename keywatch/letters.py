@@ -1,0 +1,81 @@
+"""Dead letters read once more, by the one pipeline that commits events."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
+
+from sqlalchemy import Engine
+
+from database.transaction import reading, transaction
+from keywatch.pipeline import Outcome, Pipeline
+from keywatch.sources import Stream
+from streams import deadletter
+from streams.chunk import Chunk
+from streams.deadletter import DeadLetter
+
+SOURCE = "deadletters"
+_MOST = 1000
+_NO_SOURCE = "no configured source has this name any more"
+_UNTIMED = "of a topic of repository events: have its producer send it again"
+
+Report = Callable[[Stream, Outcome], None]
+
+
+def read_again(
+    engine: Engine, pipeline: Pipeline, streams: Sequence[Stream], report: Report
+) -> bool:
+    """Read letters that somebody asked for, by the formats of today; say whether there were any.
+
+    One that is an event now is committed and gone; one that still is none is kept as it was.
+
+    Args:
+        engine: the database.
+        pipeline: that commits events.
+        streams: the configured sources.
+        report: is told what came of it.
+
+    Raises:
+        DatabaseError: nothing of a source's letters was committed.
+    """
+    with reading(engine) as connection:
+        letters = deadletter.asked_for(connection, _MOST)
+    by_source: dict[str, list[DeadLetter]] = defaultdict(list)
+    for letter in letters:
+        by_source[letter.source].append(letter)
+    for source, some in by_source.items():
+        stream = next((one for one in streams if _belongs(source, one.source.name)), None)
+        if stream is None or stream.format is None:
+            reason = _NO_SOURCE if stream is None else _UNTIMED
+            _lay_back(engine, {letter.id: reason for letter in some})
+        else:
+            _absorb(engine, pipeline, stream, some, report)
+    return bool(letters)
+
+
+def _absorb(
+    engine: Engine, pipeline: Pipeline, stream: Stream, some: Sequence[DeadLetter], report: Report
+) -> None:
+    assert stream.format is not None
+    parsed = stream.format.parse([letter.raw for letter in some], stream.proxies)
+    refused = {some[line].id: reason for line, reason in parsed.rejected}
+    _lay_back(engine, refused)
+    good = [letter for letter in some if letter.id not in refused]
+    if not good:
+        return
+    ids = [letter.id for letter in good]
+    chunk = Chunk(SOURCE, [letter.raw for letter in good], ids, {"letter": ids[-1]})
+    report(stream, pipeline.absorb(chunk, stream.format, stream.proxies, letters=ids))
+
+
+def _lay_back(engine: Engine, reasons: dict[int, str]) -> None:
+    if reasons:
+        with transaction(engine) as connection:
+            deadletter.lay_back(connection, reasons)
+
+
+def _belongs(source: str, name: str) -> bool:
+    """Say whether a letter's source is this one, or a partition, an object, a file of it."""
+    if source == name or source.startswith(f"{name}/"):
+        return True
+    pattern = name.removeprefix("files:")
+    return pattern != name and fnmatch(source.removeprefix("file:"), pattern)

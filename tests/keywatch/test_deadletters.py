@@ -1,0 +1,94 @@
+"""Dead letters: shown, read again by the formats of today, and dropped."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from database.transaction import open_database, reading, transaction
+from keywatch import rates
+from keywatch.cli import run
+from streams import deadletter
+from vocabulary.errors import DatabaseError
+
+LINE = '192.0.2.1 [03/Nov/2025:09:12:44 +0000] "GET /" 200\n'
+SOURCES = "[[sources]]\npath = '{}'\nformat = 'apache'\nlayout = '%a %t \"%r\" {}'\n"
+
+
+@pytest.fixture
+def log(tmp_path, monkeypatch):
+    """A log whose lines are all dead letters, for its layout is not the configured one."""
+    monkeypatch.chdir(tmp_path)
+    Path("own.log").write_text(LINE * 3 + "broken\n")
+    Path("keywatch.toml").write_text(SOURCES.format("own.log", "nothing %s"))
+    assert run(["watch", "--once"]) == 2
+    return tmp_path / "own.log"
+
+
+def told(capsys, *words):
+    capsys.readouterr()
+    assert run([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def counts(capsys):
+    events = told(capsys, "status")["events"]
+    return events["committed"], events["dead"]
+
+
+@pytest.mark.parametrize("pattern", ["own.log", "*.log"])
+def test_letters_are_read_again_by_the_formats_of_today(log, capsys, pattern):
+    assert counts(capsys) == (0, 4)
+    Path("keywatch.toml").write_text(SOURCES.format(log.parent / pattern, "%s"))
+    assert run(["watch", "--once"]) == 0
+    assert counts(capsys) == (0, 4)
+    assert run(["deadletters", "replay", "--all"]) == 0
+    for _ in range(2):
+        assert run(["watch", "--once"]) == 0
+        assert counts(capsys) == (3, 1)
+    (left,) = told(capsys, "deadletters", "list")
+    assert (left["raw"], left["state"]) == ("broken", "dead")
+    assert left["position"]["offset"] == 3 * len(LINE)
+    assert told(capsys, "status")["events"]["read"] == 4
+
+
+def test_letters_of_a_source_that_is_gone_are_kept(log, capsys):
+    Path("keywatch.toml").write_text("")
+    first, *_ = told(capsys, "deadletters", "list")
+    assert run(["deadletters", "replay", str(first["id"])]) == 0
+    assert told(capsys, "deadletters", "show", str(first["id"]))["state"] == "again"
+    assert run(["watch", "--once"]) == 0
+    shown = told(capsys, "deadletters", "show", str(first["id"]))
+    assert (shown["state"], "no configured source" in shown["reason"]) == ("dead", True)
+
+
+def test_letters_are_shown_and_dropped(log, capsys):
+    ids = [str(one["id"]) for one in told(capsys, "deadletters", "list", "--limit", "2")]
+    assert run(["deadletters", "discard", *ids]) == 0
+    assert counts(capsys) == (0, 2)
+    assert run(["deadletters", "show", ids[0]]) == 3
+    assert run(["deadletters", "replay"]) == 2
+    assert run(["deadletters", "list"]) == 0
+    assert "nothing" not in capsys.readouterr().out
+    assert told(capsys, "status")["sources"][f"file:{log}"]["dead"] == 2
+
+
+def test_a_letter_that_another_worker_read_is_not_read_twice(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'a.db'}")
+    with transaction(engine) as connection:
+        deadletter.keep(connection, "s", [({"offset": 1}, "why", b"x")], 5.0)
+        deadletter.forget(connection, [1])
+    with pytest.raises(DatabaseError), transaction(engine) as connection:
+        deadletter.forget(connection, [1])
+    engine.dispose()
+
+
+def test_the_rate_is_that_of_the_last_whole_minutes(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'a.db'}")
+    with transaction(engine) as connection:
+        for minute, events in ((0, 6000), (4, 600), (9, 300), (9, 300), (10, 9999)):
+            rates.note(connection, minute * 60.0 + 5, events)
+    with reading(engine) as connection:
+        assert rates.per_second(connection, 10 * 60.0 + 30) == 2.0
+        assert rates.per_second(connection, 99 * 60.0) == 0.0
+    engine.dispose()
