@@ -73,7 +73,60 @@ def log_formats() -> Iterator[str]:
         yield f"## {name}\n\n{found.about}\n\n```text\n{found.log_the_key.strip()}\n```\n"
 
 
-PAGES = {"cli.md": command_line, "configuration.md": configuration, "formats.md": log_formats}
+def manual() -> Iterator[str]:
+    """Yield the man page, in the macros of man(7)."""
+    from keywatch.cli import keywatch
+
+    yield '.TH KEYWATCH 1 "" "keywatch" "User Commands"\n.ad l\n.nh'
+    yield ".SH NAME\nkeywatch \\- find leaked API keys, notice stolen ones, and lock them out"
+    yield ".SH SYNOPSIS\n.B keywatch\n[\\fIoptions\\fR] \\fIcommand\\fR [\\fIarguments\\fR]"
+    yield ".SH OPTIONS"
+    context = click.Context(keywatch, info_name="keywatch", terminal_width=_WIDTH)
+    yield from _roff_options(keywatch, context)
+    yield ".SH COMMANDS"
+    for name in keywatch.list_commands(context):
+        inner = keywatch.get_command(context, name)
+        assert inner is not None
+        yield from _roff_command(inner, _inner(inner, name, context))
+    yield ".SH EXIT STATUS\n0 done; 1 findings; 2 wrong usage or configuration; 3 something that"
+    yield "was asked for was not done (it is named); 130 interrupted."
+    yield ".SH FILES\n.TP\n.I keywatch.toml\nthe configuration, of the current directory unless"
+    yield "\\-\\-config names another"
+    yield ".SH ENVIRONMENT\nEvery entry of the configuration can be set by KEYWATCH_ and its name;"
+    yield "NO_COLOR is heeded."
+
+
+def _roff_command(command: click.Command, context: click.Context) -> Iterator[str]:
+    yield f".SS {_roff(context.command_path.removeprefix('keywatch '))}"
+    for paragraph in (command.help or "").split("\n\n"):
+        yield _roff(" ".join(paragraph.replace("\f", "").split())) + "\n.PP"
+    yield from _roff_options(command, context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from _roff_command(inner, _inner(inner, name, context))
+
+
+def _roff_options(command: click.Command, context: click.Context) -> Iterator[str]:
+    for param in command.get_params(context):
+        record = param.get_help_record(context)
+        if record is not None:
+            yield f".TP\n.B {_roff(record[0])}\n{_roff(' '.join(record[1].split()))}"
+
+
+def _roff(text: str) -> str:
+    """Return text in which nothing is a request or an escape of roff."""
+    clean = text.replace("\\", "\\e").replace("-", "\\-")
+    return f"\\&{clean}" if clean[:1] in (".", "'") else clean
+
+
+PAGES = {
+    "keywatch.1": manual,
+    "cli.md": command_line,
+    "configuration.md": configuration,
+    "formats.md": log_formats,
+}
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""`keywatch doctor`: a look at a log before it is watched."""
+"""`keywatch doctor`: a look at everything, or at a log before it is watched."""
 
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -18,16 +18,41 @@ _WAIT_S = 10.0
 
 
 @click.command()
-@click.option(
-    "--access-log", metavar="FILE", required=True, help="The log to look at; - for stdin."
-)
+@click.option("--access-log", metavar="FILE", help="A log to look at instead; - for stdin.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, access_log: str, as_json: bool) -> None:
-    """Say which format a log is of, show some events, and what is missing.
+def command(ctx: click.Context, access_log: str | None, as_json: bool) -> int:
+    """Look at everything that keywatch needs, and say how to mend what is wrong.
 
-    Looks at the first 1000 lines. Secrets in them are replaced before anything is shown.
+    That is the configuration, database, audit log, policy, sources, services and packages;
+    nothing is changed. Exit code 3 where something does not work as it is.
+
+    With --access-log say which format a log is of, show some events, and what is missing. Looks
+    at the first 1000 lines. Secrets in them are replaced before anything is shown.
     """
+    if access_log is None:
+        return _checkup(ctx, as_json)
+    _diagnosis(ctx, access_log, as_json)
+    return 0
+
+
+def _checkup(ctx: click.Context, as_json: bool) -> int:
+    import msgspec
+
+    from keywatch.checkup import FAIL, checkup
+    from vocabulary.errors import ExitCode
+
+    found = checkup(settings(ctx))
+    if as_json:
+        print_json([msgspec.structs.asdict(one) for one in found])
+    else:
+        rows = ((one.about, one.state, one.said, one.remedy) for one in found)
+        print_table(("LOOKED AT", "STATE", "SEEN", "TO DO"), rows)
+    broken = any(one.state == FAIL for one in found)
+    return ExitCode.INCOMPLETE if broken else ExitCode.OK
+
+
+def _diagnosis(ctx: click.Context, access_log: str, as_json: bool) -> None:
     from keywatch import wiring
     from streams.diagnosis import diagnose
 

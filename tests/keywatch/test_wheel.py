@@ -44,7 +44,9 @@ def test_every_room_and_all_data_are_in_the_wheel(installed):
         ours = {p for p in ours if "__pycache__" not in p.parts}
         missing = {p for p in ours if not (installed / p).exists()}
         assert not missing
-    assert {p.name for p in installed.iterdir() if not p.name.endswith(".dist-info")} == set(ROOMS)
+    packages = {p.name for p in installed.iterdir() if p.suffix not in (".dist-info", ".data")}
+    assert packages == set(ROOMS)
+    assert list(installed.glob("*.data/data/share/man/man1/keywatch.1"))
 
 
 def test_it_runs_away_from_the_checkout(installed):
