@@ -81,6 +81,25 @@ class RepositorySettings(Table, frozen=True):
     github_secret: Annotated[
         str, Meta(description="secret of the GitHub webhook", extra={"secret": True})
     ] = ""
+    gitlab_secret: Annotated[
+        str, Meta(description="secret token of the GitLab webhook", extra={"secret": True})
+    ] = ""
+    gitea_secret: Annotated[
+        str, Meta(description="secret of the Gitea or Forgejo webhook", extra={"secret": True})
+    ] = ""
+    bitbucket_secret: Annotated[
+        str, Meta(description="secret of the Bitbucket webhook", extra={"secret": True})
+    ] = ""
+    partner_alerts: Annotated[
+        bool, Meta(description="take in GitHub's secret-scanning partner alerts (/alerts/github)")
+    ] = False
+    partner_keys: Annotated[
+        str, Meta(description="where the keys are that sign those; empty for GitHub's own place")
+    ] = ""
+    report_tokens: Annotated[
+        tuple[str, ...],
+        Meta(description="who shows one may report leaks on /leaks", extra={"secret": True}),
+    ] = ()
     cache: Annotated[str, Meta(description="folder for clones; empty for the user's cache")] = ""
     host: Annotated[str, Meta(description="address on which `watch` takes in webhooks")] = (
         "127.0.0.1"

@@ -3,16 +3,22 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from database.transaction import transaction
-from keywatch.config_streams import RepositorySettings
+from keywatch import wiring
+from keywatch.config import Settings
+from keywatch.fetching import fetched
 from streams import checkpoint, deadletter, repoqueue
 from streams.asgi import Application
 from streams.chunk import Chunk
 from streams.repository import repo_events
 from vocabulary.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streams.webhook import Judge
 
 
 def queue_up(engine: Engine, chunk: Chunk, now: float) -> None:
@@ -28,28 +34,47 @@ def queue_up(engine: Engine, chunk: Chunk, now: float) -> None:
 
 @contextmanager
 def intake(
-    engine: Engine, settings: RepositorySettings, tell: Callable[[str], None]
+    engine: Engine, settings: Settings, tell: Callable[[str], None], judge: "Judge"
 ) -> Iterator[None]:
     """Take in webhooks while the block runs, where a port is configured.
+
+    Args:
+        engine: the database.
+        settings: the configuration.
+        tell: called with what a person should know.
+        judge: deals with secrets that others report.
 
     Raises:
         ConfigError: a port without a secret: everybody could have repositories scanned.
         ServiceError: the address is taken.
     """
-    if not settings.port:
+    place = settings.repositories
+    if not place.port:
         yield
         return
-    if not settings.github_secret:
+    secrets = {
+        "github": [place.github_secret],
+        "gitlab": [place.gitlab_secret],
+        "gitea": [place.gitea_secret],
+        "bitbucket": [place.bitbucket_secret],
+    }
+    known = [name for name, (secret,) in secrets.items() if secret]
+    if not known and not place.partner_alerts and not place.report_tokens:
         raise ConfigError(
             "webhooks need a secret",
             where="repositories.github_secret",
-            remedy="set it, as on GitHub",
+            remedy="set it, as on GitHub; or that of another forge",
         )
-    from streams.webhook import app  # noqa: PLC0415  (only where webhooks are taken in)
+    from streams.disclosure import KEYS_URL, PublicKeys  # noqa: PLC0415  (see below)
+    from streams.webhook import Reports, app  # noqa: PLC0415  (only where webhooks are taken in)
 
-    application = app(engine, [settings.github_secret], tell=tell)
-    with serving(application, settings.host, settings.port):
-        tell(f"taking in webhooks on http://{settings.host}:{settings.port}/webhooks/github")
+    keys = PublicKeys(place.partner_keys or KEYS_URL, fetched) if place.partner_alerts else None
+    reports = Reports(judge, keys, place.report_tokens, wiring.peppers(settings))
+    application = app(engine, secrets, reports=reports, tell=tell)
+    paths = [f"/webhooks/{name}" for name in known]
+    paths += ["/alerts/github"] * place.partner_alerts + ["/leaks"] * bool(place.report_tokens)
+    with serving(application, place.host, place.port):
+        tell(f"taking in {', '.join(paths)} on http://{place.host}:{place.port}")
         yield
 
 

@@ -19,6 +19,7 @@ from keywatch.keybook import KeyBook
 from keywatch.letters import read_again
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.pushes import Pushes
+from keywatch.reported import Judge
 from keywatch.sources import Stream, opened, refuse_foreign, reopen, sources_of
 from keywatch.upkeep import Upkeep
 from keywatch.voice import Voice
@@ -100,7 +101,12 @@ class Watch:
         if self._once:
             yield pushes
             return
-        with pushes.running(), intake(self._engine, self._settings.repositories, self._voice.tell):
+        book = KeyBook(self._engine, self._settings.keys)
+        respond = wiring.responder(
+            self._policy, self._enabled, book.known_key, lambda _: time.time(), self._hook
+        )
+        judge = Judge(self._engine, book, respond, self._voice, background.wake)
+        with pushes.running(), intake(self._engine, self._settings, self._voice.tell, judge):
             yield pushes
 
     def _loop(self, streams: list[Stream], background: Background) -> None:

@@ -1,171 +1,158 @@
-"""A small ASGI application that takes webhooks in, and answers before anything is done with them.
+"""An ASGI application that takes in what others tell: pushes, and secrets that they found.
 
-ASGI: https://asgi.readthedocs.io/en/stable/specs/www.html.
+Pushes are answered before anything is done with them; reports when they are dealt with.
 """
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Engine
 
 from database.transaction import transaction
-from streams import repoqueue
-from streams.sources import github
-from vocabulary.errors import DatabaseError, FormatError, SignatureError
+from streams import disclosure, repoqueue
+from streams.asgi import (
+    BODY_TIMEOUT_S,
+    Answer,
+    Application,
+    Message,
+    Receive,
+    Refused,
+    application,
+    body_of,
+    expect_post,
+    headers_of,
+    peer_of,
+)
+from streams.disclosure import Disclosure, PublicKeys
+from streams.forges import FORGES, MAX_BODY, Forge, repo_events
+from streams.signatures import check_token
+from vocabulary.errors import DatabaseError, FormatError, ServiceError, SignatureError
 from vocabulary.repository import RepoEvent
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+HOOKS = "/webhooks/"
+PARTNER = "/alerts/github"
+REPORTS = "/leaks"
+_AGAIN = (b"retry-after", b"10")
 
-BODY_TIMEOUT_S = 10.0
-"""Seconds that a sender has for its whole body."""
-
-_PATH = "/webhooks/github"
+Judge = Callable[[Sequence[Disclosure]], Sequence[bool]]
+"""Deals with what was reported; says of each whether it is one of our keys."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    said: str
-    header: tuple[bytes, bytes] | None = None
+class Reports:
+    """How reports of secrets are taken in.
 
+    Attributes:
+        judge: deals with them.
+        keys: that GitHub signs partner alerts with; None to take in none.
+        tokens: who shows one of these may report leaks; none to take in none.
+        peppers: pepper id → pepper, for stores of imported keys.
+    """
 
-class _Refused(Exception):  # noqa: N818  (an answer, not an error)
-    def __init__(self, status: int, said: str, header: tuple[bytes, bytes] | None = None) -> None:
-        super().__init__(said)
-        self.answer = _Answer(status, said, header)
+    judge: Judge
+    keys: PublicKeys | None = None
+    tokens: Sequence[str] = ()
+    peppers: Mapping[str, bytes] | None = None
 
 
 def app(
     engine: Engine,
-    github_secrets: Sequence[str],
+    secrets: Mapping[str, Sequence[str]],
     *,
+    reports: Reports | None = None,
     clock: Callable[[], float] = time.time,
     tell: Callable[[str], None] = lambda _: None,
     body_timeout_s: float = BODY_TIMEOUT_S,
 ) -> Application:
-    """Return the application: `POST /webhooks/github` puts a push into the queue.
+    """Return the application.
 
-    It answers 202 when the push is queued, 200 when there is nothing to do (a ping, a delivery
-    that is known), 401 for a signature that does not fit, 400, 404, 405, 408, 413 for what
-    is no webhook, and 503 when the database does not take it.
+    `POST /webhooks/github` (gitlab, gitea, bitbucket) puts pushes into the queue and answers 202,
+    or 200 when there is nothing to do (a ping, a delivery that is known). `POST /alerts/github`
+    takes partner alerts, `POST /leaks` reports with `Authorization: Bearer`, and both answer which
+    tokens are ours. 401 is for what does not prove who sent it, 400, 404, 405, 408, 413 for what is
+    no webhook, and 503 to send it again.
 
     Args:
         engine: the database with the queue.
-        github_secrets: what GitHub signs with; without one everything is refused.
+        secrets: forge → what it proves itself with; without one it is refused.
+        reports: how secrets that others found are taken in; None for not at all.
         clock: epoch seconds.
         tell: called with what a person should know.
-        body_timeout_s: see BODY_TIMEOUT_S.
+        body_timeout_s: for a whole body.
     """
-    intake = _Intake(engine, github_secrets, clock, tell, body_timeout_s)
-
-    async def application(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "http":
-            try:
-                answer = await intake.take_in(scope, receive)
-            except _Refused as refused:
-                answer = refused.answer
-            await _send(send, answer)
-
-    return application
+    intake = _Intake(engine, secrets, reports, clock, tell, body_timeout_s)
+    return application(intake.take_in)
 
 
 @dataclass(frozen=True, slots=True)
 class _Intake:
     engine: Engine
-    secrets: Sequence[str]
+    secrets: Mapping[str, Sequence[str]]
+    reports: Reports | None
     clock: Callable[[], float]
     tell: Callable[[str], None]
     body_timeout_s: float
 
-    async def take_in(self, scope: Message, receive: Receive) -> _Answer:
-        headers = _headers(scope)
-        _expect(scope, headers)
-        event = self._event(scope, headers, await self._body(receive))
-        if event is None:
-            return _Answer(200, "nothing to do")
+    async def take_in(self, scope: Message, receive: Receive) -> Answer:
+        path, headers = scope["path"], headers_of(scope)
         try:
-            queued = await asyncio.to_thread(self._put, event)
-        except DatabaseError as error:
-            self.tell(str(error))
-            raise _Refused(503, "try again", (b"retry-after", b"10")) from None
-        return _Answer(202, "queued") if queued else _Answer(200, "known")
-
-    async def _body(self, receive: Receive) -> bytes:
-        try:
-            return await asyncio.wait_for(_body(receive), self.body_timeout_s)
-        except TimeoutError:
-            raise _Refused(408, "the body did not come in time") from None
-
-    def _event(self, scope: Message, headers: dict[str, str], body: bytes) -> RepoEvent | None:
-        try:
-            return github.repo_event(headers, body, self.secrets, self.clock())
+            forge = FORGES.get(path.removeprefix(HOOKS)) if path.startswith(HOOKS) else None
+            if forge is not None:
+                return await self._pushed(forge, scope, headers, receive)
+            if path == PARTNER and self.reports and self.reports.keys:
+                return await self._alerted(self.reports.keys, scope, headers, receive)
+            if path == REPORTS and self.reports and self.reports.tokens:
+                return await self._reported(scope, headers, receive)
         except SignatureError as error:
-            self.tell(f"{error}; from {_peer(scope)}")
-            raise _Refused(401, error.what) from None
+            self.tell(f"{error}; from {peer_of(scope)}")
+            raise Refused(401, error.what) from None
         except FormatError as error:
-            raise _Refused(400, error.what) from None
+            raise Refused(400, error.what) from None
+        except (DatabaseError, ServiceError) as error:
+            self.tell(str(error))
+            raise Refused(503, "try again", _AGAIN) from None
+        raise Refused(404, "not here")
 
-    def _put(self, event: RepoEvent) -> bool:
+    async def _pushed(
+        self, forge: Forge, scope: Message, headers: dict[str, str], receive: Receive
+    ) -> Answer:
+        expect_post(scope, headers, MAX_BODY)
+        if not headers.get(forge.proof):
+            raise Refused(401, "no signature")
+        body = await body_of(receive, MAX_BODY, self.body_timeout_s)
+        secrets = self.secrets.get(forge.name, ())
+        events = repo_events(forge, headers, body, secrets, self.clock())
+        if not events:
+            return Answer(200, "nothing to do")
+        queued = await asyncio.to_thread(self._put, events)
+        return Answer(202, "queued") if queued else Answer(200, "known")
+
+    async def _alerted(
+        self, keys: PublicKeys, scope: Message, headers: dict[str, str], receive: Receive
+    ) -> Answer:
+        expect_post(scope, headers, disclosure.MAX_BODY)
+        body = await body_of(receive, disclosure.MAX_BODY, self.body_timeout_s)
+        await asyncio.to_thread(disclosure.verify, headers, body, keys)
+        return await self._judged(body)
+
+    async def _reported(self, scope: Message, headers: dict[str, str], receive: Receive) -> Answer:
+        assert self.reports is not None
+        expect_post(scope, headers, disclosure.MAX_BODY)
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        token = given.strip() if kind.lower() == "bearer" else ""
+        check_token(token, self.reports.tokens, "leak report")
+        return await self._judged(await body_of(receive, disclosure.MAX_BODY, self.body_timeout_s))
+
+    async def _judged(self, body: bytes) -> Answer:
+        assert self.reports is not None
+        reported = disclosure.disclosures(body, self.reports.peppers)
+        ours = await asyncio.to_thread(self.reports.judge, reported)
+        return Answer(200, "", body=disclosure.labels(reported, ours))
+
+    def _put(self, events: Sequence[RepoEvent]) -> bool:
         with transaction(self.engine) as connection:
-            return repoqueue.put(connection, event)
-
-
-def _headers(scope: Message) -> dict[str, str]:
-    return {name.decode("latin-1").lower(): v.decode("latin-1") for name, v in scope["headers"]}
-
-
-def _peer(scope: Message) -> str:
-    return str((scope.get("client") or ("an unknown address",))[0])
-
-
-def _expect(scope: Message, headers: dict[str, str]) -> None:
-    """Refuse what cannot be a delivery before its body is read."""
-    if scope["path"] != _PATH:
-        raise _Refused(404, "not here")
-    if scope["method"] != "POST":
-        raise _Refused(405, "only POST", (b"allow", b"POST"))
-    if not headers.get(github.SIGNATURE):
-        raise _Refused(401, "no signature")
-    length = headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()):
-        raise _Refused(400, "no length")
-    if int(length[:20]) > github.MAX_BODY:
-        raise _Refused(413, "too large")
-
-
-async def _body(receive: Receive) -> bytes:
-    parts = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Refused(400, "cut off")
-        parts += message.get("body", b"")
-        if len(parts) > github.MAX_BODY:
-            raise _Refused(413, "too large")
-        if not message.get("more_body", False):
-            return bytes(parts)
-
-
-async def _send(send: Send, answer: _Answer) -> None:
-    body = json.dumps({"status": answer.said}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    headers += [answer.header] if answer.header else []
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+            # All of them, whichever is new.
+            new = [repoqueue.put(connection, event) for event in events]
+        return any(new)

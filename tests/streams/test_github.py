@@ -6,10 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.sources.github import repo_event
+from streams.forges import FORGES, repo_events
 from vocabulary.errors import FormatError, SignatureError
 
 SECRET = "not a secret"
+
+
+def repo_event(headers, body, secrets, now):
+    found = repo_events(FORGES["github"], headers, body, secrets, now)
+    return found[0] if found else None
+
+
 PUSH = {
     "ref": "refs/heads/main",
     "before": "a" * 40,

@@ -36,7 +36,7 @@ def patience_s():
 @pytest.fixture
 def port(engine, told, patience_s):
     app = webhook.app(
-        engine, [SECRET], clock=lambda: 7.0, tell=told.append, body_timeout_s=patience_s
+        engine, {"github": [SECRET]}, clock=lambda: 7.0, tell=told.append, body_timeout_s=patience_s
     )
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
