@@ -331,6 +331,28 @@ class StoreSettings(_Table, frozen=True):
     region: Annotated[str, Meta(description="aws: of API Gateway; empty for IAM alone")] = ""
 
 
+class OidcSettings(_Table, frozen=True):
+    """An OpenID provider through which people log in to the console."""
+
+    issuer: Annotated[str, Meta(description="its issuer URL; empty for none")] = ""
+    name: Annotated[str, Meta(description="what the button calls it")] = "single sign-on"
+    client_id: Annotated[str, Meta(description="how it knows us")] = ""
+    client_secret: Annotated[str, Meta(description="our secret there", extra={"secret": True})] = ""
+    scopes: Annotated[tuple[str, ...], Meta(description="what is asked for")] = (
+        "openid",
+        "profile",
+        "email",
+    )
+    name_claim: Annotated[str, Meta(description="what people are called by here")] = (
+        "preferred_username"
+    )
+    groups_claim: Annotated[str, Meta(description="where their groups are")] = "groups"
+    roles: Annotated[
+        dict[str, str],
+        Meta(description="group → viewer, operator or admin; who has none is not let in"),
+    ] = {}
+
+
 class ConsoleSettings(_Table, frozen=True):
     """The console and the API."""
 
@@ -345,6 +367,7 @@ class ConsoleSettings(_Table, frozen=True):
     ] = ()
     tls_certificate: Annotated[str, Meta(description="PEM file; empty for plain HTTP")] = ""
     tls_key: Annotated[str, Meta(description="PEM file of its key")] = ""
+    oidc: OidcSettings = OidcSettings()
 
 
 class Settings(_Table, frozen=True):

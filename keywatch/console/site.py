@@ -14,13 +14,15 @@ from starlette.staticfiles import StaticFiles
 
 from keywatch.api.app import api
 from keywatch.api.problems import problem_of
-from keywatch.console import deeds, doors, pages
+from keywatch.console import deeds, doors, elsewhere, pages
 from keywatch.console.drawing import STATIC, environment
+from keywatch.console.elsewhere import provider_of
 from keywatch.console.news import MOST_STREAMS, News, Welcome
 from keywatch.console.plumbing import plumbing
 from keywatch.console.protection import App, protected
 from keywatch.console.visit import ForeignError, House, Visit, form_of, refuse_foreign
 from keywatch.desk.desk import Desk
+from keywatch.people.oidc import Provider
 from keywatch.people.sessions import Session
 from vocabulary.errors import KeywatchError
 
@@ -48,12 +50,15 @@ _PAGES: tuple[tuple[str, str, View], ...] = (
 
 def site(desk: Desk) -> App:
     """Return the application."""
-    house = House(desk, environment(desk.clock), is_https(desk))
+    provider = provider_of(desk.settings.console, desk.clock)
+    oidc = provider.settings.name if provider else ""
+    house = House(desk, environment(desk.clock), is_https(desk), oidc)
     routes = [
         *plumbing(desk),
         Mount("/api/v1", api(desk)),
         Mount("/static", StaticFiles(directory=STATIC)),
         *_doors(house),
+        *(_elsewhere(house, provider) if provider else ()),
         Route("/events", _events(house)),
         *(Route(path, _page(house, scope, view)) for path, scope, view in _PAGES),
         *(_deed(house, thing, verb) for thing, verb in deeds.DEEDS),
@@ -87,6 +92,16 @@ def _doors(house: House) -> list[Route]:
         Route("/logout", _posted(house, "", doors.leave), methods=["POST"]),
         Route("/account", _posted(house, "", doors.change), methods=["POST"]),
     ]
+
+
+def _elsewhere(house: House, provider: Provider) -> list[Route]:
+    async def begin(request: Request) -> Response:
+        return await run_in_threadpool(elsewhere.begin, house, provider, request)
+
+    async def back(request: Request) -> Response:
+        return await run_in_threadpool(elsewhere.back, house, provider, request)
+
+    return [Route("/oidc/start", begin), Route("/oidc/back", back)]
 
 
 def _page(house: House, scope: str, view: View) -> Endpoint:

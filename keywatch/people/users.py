@@ -66,6 +66,35 @@ def add(
     return get(connection, name)
 
 
+def vouched(connection: Connection, name: str, origin: str, role: Role, *, now: float) -> User:
+    """Note that somebody logged in elsewhere; their first login makes the account.
+
+    Args:
+        connection: a write transaction.
+        name: what they are called.
+        origin: who vouches for them, and under which name that never changes.
+        role: what they may do from now on.
+        now: epoch seconds.
+
+    Raises:
+        UsageError: when the name is somebody else's, or the account is disabled.
+    """
+    checked_name(name)
+    in_commit_order(connection)
+    known = find(connection, name)
+    if known is not None and (known.origin != origin or known.disabled):
+        raise UsageError(f"{name} is not let in", remedy="ask who runs keywatch")
+    if known is None:
+        row = {"name": name, "hash": "", "origin": origin, "disabled": False}
+        connection.execute(insert(users), [row | {"role": role.value, "created_at": now}])
+    changed = {"last_login_at": now, "role": role.value}
+    connection.execute(update(users).where(users.c.name == name).values(**changed))
+    if known is not None and known.role != role:
+        sessions.end_all(connection, name)
+    _note(connection, name, "log_in", name, now, {"from": origin, "role": role.value})
+    return get(connection, name)
+
+
 def checked_name(name: str) -> str:
     """Return the name.
 
