@@ -106,8 +106,9 @@ class Pushes:
     def _answer(self, event: RepoEvent) -> list[Alert]:
         found = self._scan(event)
         exposure = "private" if event.private else "public"
+        found_in = leaks.FoundIn(event.repository, exposure)
         return leaks.answer(
-            self._engine, found, self._book.known_key, self._respond, time.time(), exposure
+            self._engine, found, self._book.known_key, self._respond, time.time(), found_in
         )
 
     def _scan(self, event: RepoEvent) -> Sequence[Finding]:
