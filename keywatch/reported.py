@@ -48,8 +48,9 @@ class Judge:
             known = self._book.find([one.credential for one in reported])
             found = [_finding(one, key) for one, key in zip(reported, known, strict=True) if key]
             if found:
+                known_key, in_public = self._book.known_key, leaks.FoundIn(exposure="public")
                 alerts = leaks.answer(
-                    self._engine, found, self._book.known_key, self._respond, time.time(), "public"
+                    self._engine, found, known_key, self._respond, time.time(), in_public
                 )
                 for alert in alerts:
                     self._voice.alert(alert)
