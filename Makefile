@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 STAMP := $(VENV)/.installed
 
-.PHONY: .venv demo test check bench lock docs clean
+.PHONY: .venv demo test check bench lock docs site clean
 
 $(VENV): $(STAMP)
 
@@ -47,6 +47,10 @@ lock:
 docs: $(VENV)
 	$(BIN)/python docs/import_graph.py
 	$(BIN)/python docs/reference.py
+
+# The docs as a site in build/site.
+site: $(VENV)
+	$(BIN)/python -m mkdocs build
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
