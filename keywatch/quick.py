@@ -45,7 +45,7 @@ def run(words: Sequence[str]) -> int | None:
 
 
 def _scanned(config: str | None) -> "Report":
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from keywatch import scanning, wiring
 

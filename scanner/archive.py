@@ -10,10 +10,11 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import IO, Protocol, cast
+
+import msgspec
 
 from scanner.windows import Window, windows
 
@@ -41,8 +42,7 @@ class DamagedError(Exception):
     """An archive is not what its kind's format says; the message says how."""
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(msgspec.Struct):
     """What one outermost archive may still unfold to.
 
     Attributes:
@@ -54,8 +54,8 @@ class Budget:
 
     packed: int
     used: int = 0
-    notes: list[str] = field(default_factory=list)
-    opened: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = msgspec.field(default_factory=list)
+    opened: dict[str, int] = msgspec.field(default_factory=dict)
 
     def take(self, size: int) -> None:
         """Count unfolded bytes.
@@ -86,8 +86,7 @@ class Opener(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(msgspec.Struct, frozen=True):
     """A kind of archive.
 
     Attributes:
@@ -116,8 +115,7 @@ class Container:
         return bool(pattern.match(head, self.at - self.width))
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """Members in one buffer, or a window of a long one.
 
     Attributes:

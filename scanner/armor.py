@@ -3,12 +3,13 @@
 import re
 
 from scanner.encodings import base64_bytes, crc24
+from scanner.lazy import lazy
 
-_ESCAPES = re.compile(r"\\+[nrt]")
-_JOIN = re.compile(r"[\"'][ \t]{0,20}[+.&,][ \t]{0,20}(?=[\r\n]|$)")
-_NOISE = re.compile(r"[^0-9A-Za-z+/=]")
-_BODY = re.compile(r"-----BEGIN[^-]{1,40}-----(.{1,20000}?)-----END", re.DOTALL)
-_HEADER = re.compile(r"(?m)^[\s\"'#*]{0,40}[A-Za-z-]{1,30}: .{0,200}$")
+_ESCAPES = lazy(r"\\+[nrt]")
+_JOIN = lazy(r"[\"'][ \t]{0,20}[+.&,][ \t]{0,20}(?=[\r\n]|$)")
+_NOISE = lazy(r"[^0-9A-Za-z+/=]")
+_BODY = lazy(r"-----BEGIN[^-]{1,40}-----(.{1,20000}?)-----END", re.DOTALL)
+_HEADER = lazy(r"(?m)^[\s\"'#*]{0,40}[A-Za-z-]{1,30}: .{0,200}$")
 _SEQUENCE, _LONG_FORM = 0x30, 0x80
 _MIN_KEY = 32
 _CIPHER_BLOCK = 8

@@ -5,8 +5,9 @@ The walk also tells which blobs the trees name that the repository does not hold
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import IO
+
+import msgspec
 
 from scanner.sources.gitrun import Repository, said, start
 
@@ -14,8 +15,7 @@ _FORMAT = "--format=%x01%H%x02%ct%x02%P%x02%aI%x02%an <%ae>"
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """What is told of a commit. `when` is in epoch seconds, `date` the author's, RFC 3339."""
 
     oid: str
@@ -25,16 +25,14 @@ class Commit:
     author: str
 
 
-@dataclass(frozen=True, slots=True)
-class Introduction:
+class Introduction(msgspec.Struct, frozen=True):
     """A commit that brought a blob in under a path."""
 
     commit: Commit
     path: str
 
 
-@dataclass(slots=True)
-class History:
+class History(msgspec.Struct):
     """What the walk told.
 
     Attributes:

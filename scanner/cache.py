@@ -3,7 +3,6 @@
 import os
 import stat
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,6 +62,8 @@ def write(name: str, content: bytes) -> None:
     """Keep `content` under `name`, whole or not at all; a full disk is no error."""
     if (place := cache_dir()) is None:
         return
+    import tempfile  # noqa: PLC0415  (slow to import, and most scans leave nothing new)
+
     with suppress(OSError):
         handle, temporary = tempfile.mkstemp(dir=place, prefix=".new-")  # mode 0600
         try:

@@ -1,13 +1,14 @@
 """A value that may be a secret, with what stands around it."""
 
-import re
-from dataclasses import dataclass
+import msgspec
+
+from scanner.lazy import lazy
 
 BEFORE, AFTER = 160, 80
 """How much of the line is kept on either side of the value, in bytes."""
 _QUOTES = "\"'`"
-_LEFT = re.compile(rb"[\w.$\[\]-]{0,60}\Z")
-_KEYWORD = re.compile(r"[(,\[][ \t]*(\w+)[ \t]*=[ \t]*(?:[A-Za-z][\w.]*\()?[\\brfuBRFU]*[\"'`]\Z")
+_LEFT = lazy(rb"[\w.$\[\]-]{0,60}\Z")
+_KEYWORD = lazy(r"[(,\[][ \t]*(\w+)[ \t]*=[ \t]*(?:[A-Za-z][\w.]*\()?[\\brfuBRFU]*[\"'`]\Z")
 _KINDS = {
     "generic-uuid": "uuid",
     "generic-sql-password": "sql",
@@ -21,8 +22,7 @@ _KINDS = {
 _PROVIDERS = {"connection-strings": "url", "command-line": "command", "netrc": "command"}
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A value and its surroundings. It holds the secret itself: `repr` leaves all of it out.
 
     Attributes:
@@ -90,7 +90,7 @@ def closed(piece: bytes, span: tuple[int, int]) -> tuple[int, int]:
     return (start, rest.end()) if rest and piece[rest.end() : rest.end() + 1] == quote else span
 
 
-_REST = re.compile(rb"[\"'][^\s\"']{1,40}")
+_REST = lazy(rb"[\"'][^\s\"']{1,40}")
 
 
 def _whole(piece: bytes, span: tuple[int, int]) -> str:

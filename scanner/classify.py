@@ -4,16 +4,17 @@ Provider rules know their format; here only the name, the value and its surround
 bench/accuracy/train.py makes the weights; docs/decisions/0007-classifier.md says how and why.
 """
 
-import re
 from base64 import b64decode
 from binascii import Error as NotBase64
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from scanner.candidate import Candidate
 from scanner.entropy import shannon
 from scanner.features import features
 from scanner.gap import compared, means_another, speaks
+from scanner.lazy import lazy
 from scanner.place import NOWHERE, Place, place_of
 from scanner.trees import shipped
 from scanner.wording import BAD_NAME, IDENTITY, NAME_KINDS, STOCK
@@ -23,61 +24,60 @@ WEIGHED = frozenset({"generic", "connection-strings", "command-line", "netrc", "
 """Providers whose rules know where a secret stands, not what it looks like."""
 
 _LEVELS = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
-_REFUSED = re.compile(
+_REFUSED = lazy(
     r"\$\{|\{\{|\$\(|<%|%>|#\{|@@|^\$[A-Za-z_]|^\$\$?\w+\$?$|^%[\w()]{0,30}[sdvq%]?$|^<[^<>]*>$|^\[[^\]]*\]$|^\{\w*\}$"
     r"|^:\w+$|^\*+$|^[.\-_=+x?#/\\|~]+$|\.\.\.|…|^(?:\\[a-z0])+$|^%[A-Z_]{3,}%$|^__\w+__$|^\{\{?.*\}$|^@?\w+\(.*\)$|^`.*`$"
     r"|\{[A-Za-z_]\w*(?:[:!][^{}\s]{1,20})?\}|\{\d+,\d*\}|<(?:your|my|the)[-_ ][^<>]*>"
     r"|^(?:os\.environ|process\.env|ENV\[|System\.getenv)",
 )
-_PUBLIC = re.compile(
+_TELLING = lazy(r"[$({<%#@*.…\\`\[:_]")
+_FILLERS = tuple(".-_=+x?#/\\|~")
+"""What each of these has somewhere, or begins with."""
+_PUBLIC = lazy(
     r"^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2|sha\d{1,3}[-:]|https?://[^@]*$|data:)"
     r"|^-----BEGIN (?:PUBLIC|CERT)"
 )
-_PUBLISHED = re.compile(r"^wJalrXUtnFEMI|^(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[^0-9A-Za-z]*$")
+_PUBLISHED = lazy(r"^wJalrXUtnFEMI|^(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[^0-9A-Za-z]*$")
 """The example of a key in AWS' documentation, and what every session token begins with."""
-_NO_PASSWORD = re.compile(r"\b(?:mysql|mariadb)\w*\b[^|;]*\s-p\s+\Z")  # -p asks, a database follows
-_FOREIGN_LETTERS = re.compile(r"[^\x00-\x7f]")
-_LABEL = re.compile(
+_NO_PASSWORD = lazy(r"\b(?:mysql|mariadb)\w*\b[^|;]*\s-p\s+\Z")  # -p asks, a database follows
+_FOREIGN_LETTERS = lazy(r"[^\x00-\x7f]")
+_LABEL = lazy(
     r"(?i)(?:^|[_.-])(?:label|title|msg|message|placeholder|hint|tooltip|description|caption|prompt)(?:[_.-]|$)"
     r"|[a-z](?:Label|Title|Message|Placeholder|Hint|Tooltip|Description|Prompt)(?:[A-Z]|$)"
 )
-_INDEX = re.compile(r"[\w\]]\[\\{0,2}[\"']\Z")
-_PROSE = re.compile(r"(?i)\bpass (?:[a-z]+ ){0,6}(?::\w+:)?[\"'`]{1,2}\Z")  # the verb
+_INDEX = lazy(r"[\w\]]\[\\{0,2}[\"']\Z")
+_PROSE = lazy(r"(?i)\bpass (?:[a-z]+ ){0,6}(?::\w+:)?[\"'`]{1,2}\Z")  # the verb
 _STATES = frozenset(
     """enable enabled disable disabled always never present absent inherit required optional auto
     auto-generate autogenerate generate on_create on-create default automatic manual prompt ask
     plain plaintext cleartext encrypted basic""".split()
 )
 """What settings are set to, beside a name that holds a word of secrets."""
-_NO_VALUE = re.compile(
+_NO_VALUE = lazy(
     r"^(?:npm:|v)?[~^<>=]{0,2}\d+\.\d+(?:\.\d+)?(?:[-+.][\w.]{1,20})?$|^-?0[xX][0-9a-fA-F]{1,8}$"
     r"|^(?:application|text|image|audio|video|multipart|font)/[\w.+-]+$|^[\w.]{1,30}[<>]=?\d"
     r"|^(?:file|hkps?|ldaps?|wss?|git|s3|gs|urn|arn):[^@]*$|^:[a-z-]+\)?$"
     r"|^[A-Za-z]+(?:[_-][A-Za-z]+)*[_-]$|^\d+\.(?:second|minute|hour|day|week|month|year)s?$"
 )
 """Versions, numbers in code, media types, conditions, addresses, keywords, prefixes."""
-_ELEMENT = re.compile(r"[A-Za-z_][\w.]*\[[\w\"':.$]*\]?$")
-_FILE_NAME = re.compile(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|txt)$")
-_SWITCH = re.compile(
-    r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require)-|recv-keys?$"
-)
+_ELEMENT = lazy(r"[A-Za-z_][\w.]*\[[\w\"':.$]*\]?$")
+_FILE_NAME = lazy(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|txt)$")
+_SWITCH = lazy(r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require)-|recv-keys?$")
 _FEW = 5  # of a UUID's eight groups: the rest repeats
-_BARE = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*[;,]?")
-_STANDS_FOR_HEX = re.compile(
-    r"(?i)deadbeef|c0ffee|cafebabe|(?:[0-9a-f]{2})?(?:0123456789|123456789a)|(.)\1{7}"
-)
+_BARE = lazy(r"[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*[;,]?")
+_HEX_WORDS = ("deadbeef", "c0ffee", "cafebabe", "0123456789", "123456789a")
+_SAME, _REPEATED = lazy(r"(.)\1{7}"), 8
 _RANDOM = 3.5  # bits a character; words stay below
 _MADE, _EVEN = 16, 3.0  # signs, and bits for each, of what machines make
 _CHOSEN = 8
-_SECRET_NAME = re.compile(
+_SECRET_NAME = lazy(
     r"(?i)pass(?!ive|enger|port|age|ing|ed\b)|pwd|secret|token|(?:api|access|private|auth|encrypt\w*|sign\w*|master|account|shared|storage|service|license"
     r"|application|app|consumer|hmac|session|cookie|bot|admin|aws|s3)[_.-]?key|apikey|cred(?:ential)?s?\b|bearer|jwt|auth$"
 )
 _ALIKE = 4  # a UUID has more distinct digits than this
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(msgspec.Struct, frozen=True):
     """What a candidate is worth.
 
     Attributes:
@@ -93,11 +93,13 @@ class Score:
 def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911  (one a kind of refusal)
     """Say whether a value is filled in elsewhere, is known to be public, or is nothing at all."""
     value = candidate.value
-    if _REFUSED.search(value) or _PUBLIC.search(value) or len(set(value)) == 1:
+    if _is_filled_in(value) or _PUBLIC.match(value) or len(set(value)) == 1:
         return True
-    if _PUBLISHED.search(value) or _NO_PASSWORD.search(candidate.before):
+    if _PUBLISHED.match(value) or (
+        "-p" in candidate.before and _NO_PASSWORD.search(candidate.before)
+    ):
         return True
-    if len(_FOREIGN_LETTERS.findall(value)) > 1 or _STANDS_FOR_HEX.search(value):
+    if (not value.isascii() and len(_FOREIGN_LETTERS.findall(value)) > 1) or _stands_for_hex(value):
         return True
     if candidate.after[:1] == "{":
         return True  # goes on with a field
@@ -105,9 +107,9 @@ def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911  (one a kind o
         return True
     if candidate.kind in ("assignment", "option") and _is_none(candidate):
         return True
-    if _INDEX.search(candidate.before) or _PROSE.search(candidate.before):
+    if candidate.quote and (_INDEX.search(candidate.before[-5:]) or _is_prose(candidate.before)):
         return True
-    if _LABEL.search(candidate.name) and not any(map(str.isdigit, value)):
+    if _is_label(candidate.name) and not any(map(str.isdigit, value)):
         return True
     if (
         candidate.kind == "assignment"
@@ -130,7 +132,7 @@ def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911  (one a kind o
 def _is_none(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of none)
     """Say whether what stands beside a name of secrets is a setting, or nothing of it."""
     value, name = candidate.value, candidate.name
-    if value.lower() in _STATES or _NO_VALUE.search(value):
+    if value.lower() in _STATES or _NO_VALUE.match(value):
         return True
     if _FILE_NAME.search(name) or (candidate.kind == "option" and _SWITCH.search(name)):
         return True
@@ -143,6 +145,28 @@ def _is_none(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of non
     if _machine_made(value):
         return False
     return speaks(candidate) or means_another(candidate)
+
+
+def _is_filled_in(value: str) -> bool:
+    if not (_TELLING.search(value) or value[:1] in _FILLERS):
+        return False  # most values, and much faster
+    return _REFUSED.search(value) is not None
+
+
+def _stands_for_hex(value: str) -> bool:
+    low = value.lower()
+    return any(word in low for word in _HEX_WORDS) or (
+        len(low) >= _REPEATED and _SAME.search(low) is not None
+    )
+
+
+def _is_prose(before: str) -> bool:
+    return "pass " in before.lower() and _PROSE.search(before) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_label(name: str) -> bool:
+    return _LABEL.search(name) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -242,13 +266,13 @@ def _is_reference(candidate: Candidate) -> bool:
     )
 
 
-_FORGERY = re.compile(r"(?i)csrf|xsrf|authenticity|antiforgery|nonce|page_?token|continuation")
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
+_FORGERY = lazy(r"(?i)csrf|xsrf|authenticity|antiforgery|nonce|page_?token|continuation")
+_CONTROL = lazy("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _NEAR = 40
-_COMMENT = re.compile(r"\s*(?://|#|/?\*|--|<!--)")
+_COMMENT = lazy(r"\s*(?://|#|/?\*|--|<!--)")
 _CERTAIN = ("url", "command", "sql")
 """Kinds in which a password stands for sure; the question is only whether it is a placeholder."""
-_ASSIGNED = re.compile(r"(?:\s(?:=|:=)|:)\s+\Z")
+_ASSIGNED = lazy(r"(?:\s(?:=|:=)|:)\s+\Z")
 
 
 def _names_a_secret(name: str) -> bool:
@@ -256,6 +280,7 @@ def _names_a_secret(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None and not IDENTITY.search(name)
 
 
+@lru_cache(maxsize=8192)
 def _machine_made(value: str) -> bool:
     """Say whether a value is long and mixed, so that no person thought of it."""
     letters = any(map(str.isalpha, value))

@@ -4,7 +4,6 @@ import platform
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -28,12 +27,11 @@ class _Kept(msgspec.Struct, array_like=True):
     meanings: tuple[tuple[int, ...], ...]
     everywhere: tuple[int, ...]
     by_keyword: tuple[int, ...]
-    families: tuple[tuple[int, bytes], ...]
-    database: bytes
+    families: tuple[tuple[int, memoryview], ...]
+    database: memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(msgspec.Struct, frozen=True):
     """A database and what its patterns mean.
 
     Attributes:
@@ -70,14 +68,11 @@ def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:
 
 def _loaded(kept: _Kept) -> Compiled:
     return Compiled(
-        hyperscan.loadb(kept.database, hyperscan.HS_MODE_BLOCK),
+        hyperscan.loadb(bytes(kept.database), hyperscan.HS_MODE_BLOCK),
         kept.meanings,
         kept.everywhere,
         frozenset(kept.by_keyword),
-        {
-            pattern: Family(hyperscan.loadb(raw, hyperscan.HS_MODE_BLOCK), kept.meanings[pattern])
-            for pattern, raw in kept.families
-        },
+        {pattern: Family(raw, kept.meanings[pattern]) for pattern, raw in kept.families},
     )
 
 
@@ -124,13 +119,15 @@ def _compile(ruleset: RuleSet) -> _Kept:
         database = _database([*patterns, *triggers])
     meanings = (*map(tuple, patterns.values()), *map(tuple, triggers.values()))
     families = tuple(
-        (number, hyperscan.dumpb(_database([loosened(ruleset.rules[n].pattern) for n in meaning])))
+        (number, _dumped(_database([loosened(ruleset.rules[n].pattern) for n in meaning])))
         for number, meaning in enumerate(meanings)
         if len(meaning) > 1 and number < len(patterns)
     )
-    return _Kept(
-        meanings, tuple(everywhere), tuple(by_keyword), families, hyperscan.dumpb(database)
-    )
+    return _Kept(meanings, tuple(everywhere), tuple(by_keyword), families, _dumped(database))
+
+
+def _dumped(database: hyperscan.Database) -> memoryview:
+    return memoryview(hyperscan.dumpb(database))
 
 
 def _needles(ruleset: RuleSet) -> tuple[Patterns, set[int]]:

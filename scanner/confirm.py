@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from scanner import checksum
 from scanner.allow import compiled, lets_pass
 from scanner.candidate import Candidate, candidate_of, closed, kind_of
 from scanner.classify import WEIGHED, possible
 from scanner.entropy import shannon
+from scanner.lazy import lazy
+from scanner.opening import opening
 from scanner.placeholder import invented, template
 from scanner.prefilter import UNBOUNDED, width
 from scanner.prefilter import reach as before
@@ -28,8 +32,7 @@ _CLUSTER = 4 << 10
 _BEARS = 200  # bytes of a long line that bear on a match, on either side
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(msgspec.Struct, frozen=True):
     """A secret within a piece of text; positions count from the piece's beginning."""
 
     match_start: int
@@ -47,8 +50,7 @@ Memory = dict[tuple[str, bytes, int, int], tuple[Confirmed, ...]]
 """What was said of a piece of text by a rule: versions of one file repeat the same lines."""
 
 
-@dataclass(slots=True)
-class Confirmer:
+class Confirmer(msgspec.Struct):
     """One rule, ready to be tried; its patterns are compiled when it is first needed.
 
     Attributes:
@@ -65,8 +67,9 @@ class Confirmer:
     reach: int = 0
     before: int = 0
     lined: bool = False
-    barren: set[bytes] = field(default_factory=set)
+    barren: set[bytes] = msgspec.field(default_factory=set)
     _pattern: re.Pattern[bytes] | None = None
+    _opening: re.Pattern[bytes] | None = None
 
     def around(
         self, data: Data, ends: list[int], low: int, high: int
@@ -172,6 +175,7 @@ class Confirmer:
         greatest = width(self.rule.pattern)[1]
         reach = min(greatest + 2, REACH) if greatest < UNBOUNDED else _OPEN
         self._pattern = re.compile(self.rule.pattern.encode(), re.MULTILINE)
+        self._opening = opening(self.rule.pattern.encode())
         self.reach = reach
         self.before = min(before(self.rule.pattern) + 1, reach)
         self.lined = self._weighs and stays_within_line(self.rule.pattern)
@@ -214,9 +218,7 @@ class Confirmer:
     def _confirmed(self, piece: bytes, first: int, last: int) -> Iterator[Confirmed]:
         assert self._pattern is not None
         groups = self._pattern.groupindex
-        for found in self._pattern.finditer(piece, first):
-            if found.start() > last:
-                return
+        for found in self._matches(piece, first, last):
             span = found.span("secret") if "secret" in groups else found.span()
             if span[0] >= span[1]:
                 continue
@@ -224,6 +226,23 @@ class Confirmer:
             judged = self._weighed(piece, span, name) if self._weighs else self._judged(piece, span)
             if judged and not self._passes(piece, found.span(), (judged.start, judged.end)):
                 yield replace(judged, match_start=found.start(), match_end=found.end())
+
+    def _matches(self, piece: bytes, first: int, last: int) -> Iterator[re.Match[bytes]]:
+        """Yield the matches that begin between two positions, as `finditer` does."""
+        assert self._pattern is not None
+        if self._opening is None:
+            for found in self._pattern.finditer(piece, first):
+                if found.start() > last:
+                    return
+                yield found
+            return
+        opens, at = self._opening.search(piece, first), first
+        while opens and opens.start() <= last:
+            at = opens.start()
+            if (match := self._pattern.match(piece, at)) is not None:
+                yield match
+                at = max(match.end(), at + 1) - 1
+            opens = self._opening.search(piece, at + 1)
 
     def _passes(self, piece: bytes, match: tuple[int, int], span: tuple[int, int]) -> bool:
         """Say whether the rule lets a match pass, wherever it stands."""
@@ -303,7 +322,7 @@ def _lines(data: Data, span: tuple[int, int], count: int, bounds: tuple[int, int
     return bytes(data[first:last])
 
 
-_NAME = re.compile(rb"([A-Za-z_][\w.\-\[\]]{0,80})[\"'`\]]{0,2}[ \t]{0,8}(?:=>|:=|[:=,(]|\bis\b)?[=>]{0,2}[ \t(\[]{0,4}[bruf@]{0,2}[\"'`]{0,3}\Z")  # fmt: skip  # noqa: E501
+_NAME = lazy(rb"([A-Za-z_][\w.\-\[\]]{0,80})[\"'`\]]{0,2}[ \t]{0,8}(?:=>|:=|[:=,(]|\bis\b)?[=>]{0,2}[ \t(\[]{0,4}[bruf@]{0,2}[\"'`]{0,3}\Z")  # fmt: skip  # noqa: E501
 
 
 def assigned(piece: bytes, span: tuple[int, int]) -> tuple[str, bool]:

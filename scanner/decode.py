@@ -10,12 +10,13 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from html import unescape
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 from scanner import rearrange
+from scanner.lazy import lazy
 from scanner.prefilter import literals
 from scanner.region import RUN, Data, Region
 from scanner.rules import Rule
@@ -34,8 +35,7 @@ _SCHEMES = (b"postgres", b"mysql://", b"mongodb", b"redis://", b"amqp://", b"htt
 _NAMES = r"(?:passw|pwd|secret|token|api.?key|auth)[\w.-]{0,20}"
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(msgspec.Struct, frozen=True):
     """One way to write bytes as text.
 
     Attributes:
@@ -76,13 +76,13 @@ def _base64_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield from map(_literal, sorted(once | twice))
 
 
-_ONE_LINE = re.compile(rb"[A-Za-z0-9+/_-]*={0,2}")
-_WRAPPED_ON = re.compile(
+_ONE_LINE = lazy(rb"[A-Za-z0-9+/_-]*={0,2}")
+_WRAPPED_ON = lazy(
     rb"[A-Za-z0-9+/_-]*(?:\r?\n[ \t]{0,32}[A-Za-z0-9+/_-]{48,})*"
     rb"(?:\r?\n[ \t]{0,32}[A-Za-z0-9+/_-]+)?={0,2}"
 )
-_BACKWARDS = re.compile(rb"[A-Za-z0-9+/_-]*(?:[ \t]{0,32}\n\r?[A-Za-z0-9+/_-]{48,})*")
-_SPACE = re.compile(rb"\s+")
+_BACKWARDS = lazy(rb"[A-Za-z0-9+/_-]*(?:[ \t]{0,32}\n\r?[A-Za-z0-9+/_-]{48,})*")
+_SPACE = lazy(rb"\s+")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
@@ -116,7 +116,7 @@ def _hex_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield from (f"(?i){word.hex()}" for word in words)
 
 
-_HEX = re.compile(rb"[0-9a-fA-F]*")
+_HEX = lazy(rb"[0-9a-fA-F]*")
 
 
 def _hex(data: Data, at: int, low: int, high: int) -> Region:
@@ -132,8 +132,8 @@ def _utf16_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield from (_literal(b"\0".join(bytes([byte]) for byte in word)) for word in words)
 
 
-_PAIRS = re.compile(rb"(?:\x00[^\x00])*")
-_PAIRS_BACKWARDS = re.compile(rb"(?:[^\x00]\x00)*[^\x00]")
+_PAIRS = lazy(rb"(?:\x00[^\x00])*")
+_PAIRS_BACKWARDS = lazy(rb"(?:[^\x00]\x00)*[^\x00]")
 
 
 def _utf16(data: Data, at: int, low: int, high: int) -> Region:
@@ -164,7 +164,7 @@ def _entity_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield r"(?:&#x?[0-9a-fA-F]{2,3};){4}"
 
 
-_ESCAPE = re.compile(rb"\\(?:u00|x)([0-9a-fA-F]{2})")
+_ESCAPE = lazy(rb"\\(?:u00|x)([0-9a-fA-F]{2})")
 
 
 def _unescape(text: bytes) -> bytes:
@@ -172,6 +172,8 @@ def _unescape(text: bytes) -> bytes:
 
 
 def _unescape_html(text: bytes) -> bytes:
+    from html import unescape  # noqa: PLC0415  (slow to import)
+
     return unescape(text.decode("utf-8", "replace")).encode()
 
 

@@ -10,7 +10,8 @@ Sources: POSIX diff, "Diff -u Output Format"; git-diff(1), "Generating patch tex
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from vocabulary.finding import Place
 
@@ -32,8 +33,7 @@ _KEPT = 100
 """Lines that two parts of one file's diff share, so that no secret of several lines is cut."""
 
 
-@dataclass(slots=True)
-class Section:
+class Section(msgspec.Struct):
     """A stretch of a diff that becomes one text.
 
     Attributes:
@@ -44,9 +44,9 @@ class Section:
     """
 
     place: Place
-    lines: list[bytes] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    added: list[bool] = field(default_factory=list)
+    lines: list[bytes] = msgspec.field(default_factory=list)
+    numbers: list[int] = msgspec.field(default_factory=list)
+    added: list[bool] = msgspec.field(default_factory=list)
 
     def put(self, line: bytes, number: int, *, added: bool) -> None:
         """Append a line."""
@@ -59,8 +59,7 @@ class Section:
         return Section(self.place, self.lines[-_KEPT:], self.numbers[-_KEPT:], self.added[-_KEPT:])
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(msgspec.Struct):
     """What a diff held that is not scanned."""
 
     removed: int = 0

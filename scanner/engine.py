@@ -5,10 +5,11 @@ import os
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 import hyperscan
+import msgspec
+from msgspec.structs import replace
 
 from scanner import archive
 from scanner.compiled import Compiled, compiled
@@ -23,8 +24,7 @@ from scanner.windows import MARGIN, Window
 _SLACK = 1  # a pattern may take in the byte after a text as context
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """Texts in one buffer, with at least one byte that is no letter before and after each.
 
     Attributes:
@@ -64,8 +64,7 @@ def window_batch(window: Window, name: bytes) -> Batch:
     return Batch(window.data, size, (0,), (size,), (name,), window)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """What the engine did beside finding things.
 
     Attributes:
@@ -77,10 +76,10 @@ class Tally:
     """
 
     ignored: int = 0
-    left_out: dict[str, tuple[int, str]] = field(default_factory=dict)
-    opened: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, tuple[int, str]] = msgspec.field(default_factory=dict)
+    opened: Counter[str] = msgspec.field(default_factory=Counter)
     unfolded: int = 0
-    doubtful: set[str] = field(default_factory=set)
+    doubtful: set[str] = msgspec.field(default_factory=set)
 
     def leave_out(self, reason: str, name: str) -> None:
         """Count something that was not read."""
@@ -99,8 +98,7 @@ class Tally:
             self.left_out[reason] = (before + count, name)
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(msgspec.Struct, frozen=True):
     """A rule set ready to scan; shared by threads, each with a `Searcher` of its own.
 
     Attributes:
@@ -133,8 +131,7 @@ def engine_of(ruleset: RuleSet, *, inline_ignores: bool = True, cached: bool = T
     return Engine(ruleset, patterns, confirmers, inline_ignores)
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(msgspec.Struct, frozen=True):
     """How a text that was decoded or unpacked came about."""
 
     decoding: tuple[str, ...] = ()
@@ -145,8 +142,7 @@ _ROOT = _Origin()
 Hits = dict[int, list[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(msgspec.Struct, frozen=True):
     """What led to a match, or would have but for a mark in the text.
 
     Attributes:
@@ -163,15 +159,14 @@ class Trace:
     far: bool = False
 
 
-@dataclass(slots=True)
-class Searcher:
+class Searcher(msgspec.Struct):
     """One thread's way to scan: scratch space and counts."""
 
     engine: Engine
     scratch: hyperscan.Scratch
-    tally: Tally = field(default_factory=Tally)
-    _decoded: dict[tuple[str, bytes], list[Match]] = field(default_factory=dict)
-    _aside: dict[int, hyperscan.Scratch] = field(default_factory=dict)
+    tally: Tally = msgspec.field(default_factory=Tally)
+    _decoded: dict[tuple[str, bytes], list[Match]] = msgspec.field(default_factory=dict)
+    _aside: dict[int, hyperscan.Scratch] = msgspec.field(default_factory=dict)
 
     def search(self, batch: Batch) -> list[Match]:
         """Return the matches in a batch; of those that overlap the strongest."""

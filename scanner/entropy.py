@@ -1,6 +1,5 @@
 """How evenly the characters of a text are spread."""
 
-from collections import Counter
 from math import log2
 
 
@@ -14,4 +13,6 @@ def shannon(text: bytes) -> float:
     if not text:
         return 0.0
     length = len(text)
-    return -sum(n / length * log2(n / length) for n in Counter(text).values())
+    counts = [text.count(character) for character in dict.fromkeys(text)]
+    shares = {n: n / length * log2(n / length) for n in set(counts)}
+    return -sum([shares[n] for n in counts])

@@ -1,9 +1,9 @@
 """Rules that share one loose pattern of hyperscan, told apart by a second look at its hits."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 import hyperscan
+import msgspec
 
 from scanner.confirm import Data
 
@@ -11,16 +11,24 @@ _BEFORE, _AFTER = 256, 256
 _BETWEEN = b"\n\0\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(msgspec.Struct):
     """The members' own patterns as a database that is tried only around hits of the shared one.
 
     Attributes:
+        serialized: the database, loaded when the shared pattern is first met.
         members: for each pattern of the database, the number of its rule.
     """
 
-    database: hyperscan.Database
+    serialized: memoryview
     members: tuple[int, ...]
+    _loaded: hyperscan.Database | None = None
+
+    @property
+    def database(self) -> hyperscan.Database:
+        """The members' patterns; `scratch` is made for it."""
+        if self._loaded is None:
+            self._loaded = hyperscan.loadb(bytes(self.serialized), hyperscan.HS_MODE_BLOCK)
+        return self._loaded
 
     def told_apart(
         self, data: Data, ends: list[int], used: int, scratch: hyperscan.Scratch

@@ -1,7 +1,9 @@
 """From matches to findings: one a secret, with all its places, its standing and its reasons."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from scanner.allow import compiled, lets_place
 from scanner.classify import weigh
@@ -16,12 +18,11 @@ _UNDATED = "9999"
 _LOOKED_UP = 1000
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(msgspec.Struct):
     """All matches of one secret."""
 
     best: Match
-    places: dict[tuple[str, ...], Place] = field(default_factory=dict)
+    places: dict[tuple[str, ...], Place] = msgspec.field(default_factory=dict)
     count: int = 0
 
 

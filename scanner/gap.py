@@ -1,32 +1,33 @@
 """What stands between a name and a value: an assignment, a comparison or a sentence."""
 
-import re
-
 from scanner.candidate import Candidate
+from scanner.lazy import lazy
 
-_OPERATOR = re.compile(r"[:=>(\[{|]|<-")
-_WORDS = re.compile(r"[A-Za-z]{2,}")
+_OPERATOR = lazy(r"[:=>(\[{|]|<-")
+_WORDS = lazy(r"[A-Za-z]{2,}")
 _JOINS = frozenset(
     """to for of in as with by at from on are must should will when that has not may can if than
     into per via was were be been using between before after handling and or needs until""".split()
 )
-_ANOTHER = re.compile(r"(?:\b(?:and|or)\b|&&|\|\|)\s*[A-Za-z_(!]|\)\s*\?")
-_TAG = re.compile(r"`\w+:\"\Z|\b(?:validate|binding|json|yaml|xml|form|gorm|db):\\?[\"'`]\Z")
-_COMPARED = re.compile(r"[=!]==?\s*[brfu]?[\"'`]?\Z")
-_QUOTED_OPERAND = re.compile(r"[=!]==?\s*[\"'`]\Z")
-_ASKED = re.compile(
+_ANOTHER = lazy(r"(?:\b(?:and|or)\b|&&|\|\|)\s*[A-Za-z_(!]|\)\s*\?")
+_TAG = lazy(r"`\w+:\"\Z|\b(?:validate|binding|json|yaml|xml|form|gorm|db):\\?[\"'`]\Z")
+_COMPARED = lazy(r"[=!]==?\s*[brfu]?[\"'`]?\Z")
+_QUOTED_OPERAND = lazy(r"[=!]==?\s*[\"'`]\Z")
+_ASKED = lazy(
     r"(?i)(?:^|[._])(?:get|delete|del|remove|has|find|fetch|read|load|lookup|exists?|check|list|"
     r"require|request|pop|unset|clear|expect|parse|validate)(?:_?\w{0,40})\Z"
 )
-_LOOKED_UP = re.compile(
+_LOOKED_UP = lazy(
     r"(?i)\b(?:config|conf|cfg|settings|parser|cp|env|environ)\w{0,20}\.(?:get\w{0,20}|fetch)\([^()]{0,80}[\"'`]\Z"
 )
-_CALL = re.compile(r"([\w.]{1,60})\(\s*[brfu]{0,2}[\"'`]?\Z")
-_METHOD = re.compile(
+_CALLED = lazy(r"[\w.]{1,60}\Z")
+_ARGUMENT = lazy(r"\(\s*[brfu]{0,2}[\"'`]?")
+_QUOTES = ('"', "'", "`")
+_METHOD = lazy(
     r"(?i)\.(?:encode|decode|startswith|endswith|includes?|indexof|match|split|replace|test|for|"
     r"join|format|equals|contains|strip|get|attr|prop|find|query\w*|has\w*)\Z"
 )
-_GOES_ON = re.compile(r"[.,]? [a-z]{2,}(?: [a-z]{2,}|[.,;:!?]|$)")
+_GOES_ON = lazy(r"[.,]? [a-z]{2,}(?: [a-z]{2,}|[.,;:!?]|$)")
 
 
 def gap_of(candidate: Candidate) -> str:
@@ -52,13 +53,20 @@ def means_another(candidate: Candidate) -> bool:
     a struct, an argument by which a secret is asked for: `get_secret("name")`.
     """
     gap = gap_of(candidate)
-    if any(shape.search(candidate.before) for shape in (_TAG, _LOOKED_UP)) or _ANOTHER.search(gap):
+    if candidate.before[-1:] in _QUOTES and any(
+        shape.search(candidate.before) for shape in (_TAG, _LOOKED_UP)
+    ):
+        return True
+    if _ANOTHER.search(gap):
         return True
     head = candidate.before[: len(candidate.before) - len(gap) - len(candidate.name)]
-    if _QUOTED_OPERAND.search(head) and re.match(r"[\"'`]", gap):
+    if gap[:1] in _QUOTES and gap and _QUOTED_OPERAND.search(head):
         return True
-    called = _CALL.search(candidate.before)
-    return called is not None and bool(_ASKED.search(called[1]) or _METHOD.search(called[1]))
+    at = candidate.before.rfind("(")
+    if at < 1 or not _ARGUMENT.fullmatch(candidate.before, at):
+        return False
+    called = _CALLED.search(candidate.before[:at])
+    return called is not None and bool(_ASKED.search(called[0]) or _METHOD.search(called[0]))
 
 
 def compared(candidate: Candidate) -> bool:

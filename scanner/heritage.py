@@ -9,7 +9,9 @@ wherever its own surroundings did not come over whole.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from scanner.archive import kind_of
 from scanner.engine import Batch, Searcher, Trace, batch_of
@@ -32,8 +34,7 @@ Hit = tuple[int, int]
 Hits = dict[int, list[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """Something at a place of a text, to be looked for in its heirs.
 
     Attributes:
@@ -48,17 +49,15 @@ class Found:
     high: int
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct):
     """A version that waits for hyperscan, and the stretches of it that have to be read."""
 
     version: Version
     pieces: list[tuple[int, int]]
-    hits: Hits = field(default_factory=dict)
+    hits: Hits = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Heritage:
+class Heritage(msgspec.Struct):
     """One thread's way to scan versions.
 
     Attributes:

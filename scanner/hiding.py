@@ -2,8 +2,8 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec.structs import replace
 
 from scanner.ignorefile import Ignore
@@ -11,8 +11,7 @@ from scanner.receipt import Receipt
 from vocabulary.finding import Finding
 
 
-@dataclass(slots=True)
-class Sorted:
+class Sorted(msgspec.Struct):
     """Findings by what becomes of them.
 
     Attributes:
@@ -22,10 +21,10 @@ class Sorted:
         expired: ignores that hid their finding until their day had passed.
     """
 
-    shown: list[Finding] = field(default_factory=list)
-    known: list[Finding] = field(default_factory=list)
-    ignored: list[Finding] = field(default_factory=list)
-    expired: list[Ignore] = field(default_factory=list)
+    shown: list[Finding] = msgspec.field(default_factory=list)
+    known: list[Finding] = msgspec.field(default_factory=list)
+    ignored: list[Finding] = msgspec.field(default_factory=list)
+    expired: list[Ignore] = msgspec.field(default_factory=list)
 
 
 def sort(

@@ -8,8 +8,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from scanner import views
 from scanner.options import ScanOptions
@@ -55,8 +57,7 @@ def commit_msg(
     return scan("-", asked, lookup, stdin=io.BytesIO(message))
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(msgspec.Struct, frozen=True):
     """A ref that a push changes.
 
     Attributes:

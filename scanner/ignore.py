@@ -7,12 +7,14 @@ marks off with `--no-inline-ignores`.
 
 import re
 
-_MARKS = re.compile(
+from scanner.lazy import lazy
+
+_MARKS = lazy(
     rb"keywatch:\s?allow|gitleaks:\s?allow|betterleaks:\s?allow|kingfisher:\s?ignore|"
     rb"trufflehog:\s?ignore|pragma:\s?(?:allow|white)list[ -]secret|ggignore|nosec-secret",
     re.IGNORECASE,
 )
-_NEXT = re.compile(rb"pragma:\s?(?:allow|white)list[ -]nextline[ -]secret", re.IGNORECASE)
+_NEXT = lazy(rb"pragma:\s?(?:allow|white)list[ -]nextline[ -]secret", re.IGNORECASE)
 _REACH = 4096  # a mark stands within so many bytes of the secret
 _TELLING = (b"allow", b"ignore", b"whitelist", b"nosec")  # every mark holds one of these
 

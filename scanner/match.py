@@ -1,14 +1,13 @@
 """What the engine finds: one secret at one place of one text, and why it is believed."""
 
-from dataclasses import dataclass
+import msgspec
 
 from scanner.candidate import Candidate
 from scanner.rules import Rule
 from vocabulary.finding import Confidence
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """A secret at a place. Short-lived: it holds the secret itself, and `repr` leaves it out.
 
     Attributes:

@@ -1,9 +1,10 @@
 """What a caller may ask of a scan."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from vocabulary.finding import Confidence
 
@@ -15,8 +16,7 @@ Progress = Callable[[int, int], None]
 """Told of texts done and texts in all, now and then, from any thread."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanOptions:
+class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How to scan; nothing of it is ever read from the target.
 
     Attributes:
@@ -62,7 +62,7 @@ class ScanOptions:
     rules: tuple[Path, ...] = ()
     disabled: tuple[str, ...] = ()
     fingerprint_key: bytes = b""
-    peppers: Mapping[str, bytes] = field(default_factory=dict)
+    peppers: Mapping[str, bytes] = msgspec.field(default_factory=dict)
     workers: int = 0
     cache: bool = True
     stdin_name: str = "(stdin)"

@@ -7,8 +7,8 @@ and objects that are damaged. So git has the last word on all that goes wrong.
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -24,8 +24,7 @@ _SMALLEST = 1 << 18  # stored bytes of a part, at least
 Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(slots=True)
-class PackScan:
+class PackScan(msgspec.Struct):
     """What was found in packs.
 
     Attributes:
@@ -33,15 +32,14 @@ class PackScan:
         left: ids of the objects that were not.
     """
 
-    matches: list[Match] = field(default_factory=list)
+    matches: list[Match] = msgspec.field(default_factory=list)
     objects: int = 0
     size: int = 0
-    tally: Tally = field(default_factory=Tally)
-    left: list[bytes] = field(default_factory=list)
+    tally: Tally = msgspec.field(default_factory=Tally)
+    left: list[bytes] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(msgspec.Struct, frozen=True):
     """A pack, the rows of it that are wanted, and the order in which they are read."""
 
     pack: Pack
@@ -49,8 +47,7 @@ class _Work:
     families: Families
 
 
-@dataclass(slots=True)
-class _Done:
+class _Done(msgspec.Struct):
     """What came of one part."""
 
     matches: list[Match]
@@ -145,8 +142,7 @@ Part = tuple[int, int, int]
 """Number of a pack, and the stretch of its order."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Scan:
+class _Scan(msgspec.Struct, frozen=True):
     works: Sequence[_Work]
     engine: Engine
     clean: Callable[[bytes], bool] | None = None

@@ -1,9 +1,11 @@
 """What a path says of the lines in a file: its language, and whether they are tests or texts."""
 
-import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
+
+import msgspec
+
+from scanner.lazy import lazy
 
 _LANGUAGES = {
     "code": "c cc cpp cxx h hpp m mm java kt kts scala cs go rs swift dart hs erl ex exs clj fs vb pas pyx proto",
@@ -20,16 +22,15 @@ _OF = {
     for number, endings in enumerate(_LANGUAGES.values(), 1)
     for ending in endings.split()
 }
-_TESTS = re.compile(
+_TESTS = lazy(
     r"(?i)(?:^|[/_.-])(?:tests?|testing|specs?|fixtures?|testdata|mocks?|e2e|cypress)(?:[/_.-]|$)|Tests?\."
 )
-_EXAMPLES = re.compile(r"(?i)(?:^|[/_.-])(?:examples?|samples?|demos?|tutorials?|templates?|docs?|documentation|guides?|manual|readme|changelog|changes|history|news)(?:[/_.-]|$)")  # fmt: skip
-_TRANSLATED = re.compile(r"(?i)(?:^|/)(?:locales?|langs?|i18n|l10n|translations?|languages?|messages)(?:[/_.-]|$)|(?:^|[/_.-])messages?[._-]\w*")  # fmt: skip
-_FOREIGN = re.compile(r"(?i)(?:^|/)(?:vendor|node_modules|third_party|bower_components|dist|min)(?:/|\.)|\.min\.|\.lock$|-lock\.|go\.sum$")  # fmt: skip
+_EXAMPLES = lazy(r"(?i)(?:^|[/_.-])(?:examples?|samples?|demos?|tutorials?|templates?|docs?|documentation|guides?|manual|readme|changelog|changes|history|news)(?:[/_.-]|$)")  # fmt: skip
+_TRANSLATED = lazy(r"(?i)(?:^|/)(?:locales?|langs?|i18n|l10n|translations?|languages?|messages)(?:[/_.-]|$)|(?:^|[/_.-])messages?[._-]\w*")  # fmt: skip
+_FOREIGN = lazy(r"(?i)(?:^|/)(?:vendor|node_modules|third_party|bower_components|dist|min)(?:/|\.)|\.min\.|\.lock$|-lock\.|go\.sum$")  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A path in numbers.
 
     Attributes:

@@ -2,16 +2,18 @@
 
 import re
 
-_TEMPLATE = re.compile(
+from scanner.lazy import lazy
+
+_TEMPLATE = lazy(
     rb"\$\{|\{\{|\}\}|\$\(|<%|%>|\$[A-Za-z_]\w*|%[A-Z_]{3,}%|^%\(?\w*\)?[sd]?$|^<[^<>]*>$|^\[[^\]]*\]$"
     rb"|^\{\w*\}$|#\{|@@|\{\w+\}|__[A-Z_]{3,}__|^:[a-z_]+$|^\*+$|^\.+$|^-+$|\.\.\.|\xe2\x80\xa6"
 )
-_WORDS = re.compile(
+_WORDS = lazy(
     rb"(?i)example|sample|dummy|change_?-?me|placeholder|your[-_ ]?\w|x{4}|\*{3}|redacted|removed"
     rb"|insert|foo_?bar|fake|todo|fixme|replace|not_?-?a_?-?real|goes[-_ ]?here|in_?valid|mock"
     rb"|my[-_ ]?(?:secret|password|token|key|api)|some[-_ ]?(?:secret|password|token|key)"
 )
-_STRONG_WORDS = re.compile(
+_STRONG_WORDS = lazy(
     rb"(?i)example|placeholder|change_?me|your[-_](?:\w|api|key|token)|yourtoken|your(?:api|secret|key)"
     rb"|x{5}|\*{4}|redacted|dummy|insert_|_here\b"
 )
@@ -19,7 +21,7 @@ _SEQUENCES = (
     b"0123456789", b"1234567890", b"abcdefghij", b"9876543210", b"0a1b2c3d4e", b"abcdef0123",
     b"123456789a", b"deadbeefdeadbeef", b"qwertyuiop",
 )  # fmt: skip
-_RUN = re.compile(rb"(.)\1{6,}", re.DOTALL)
+_RUN = lazy(rb"(.)\1{6,}", re.DOTALL)
 _FEW = 4  # a secret of ten characters or more has more distinct ones than this
 _LONG = 10
 

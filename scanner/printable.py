@@ -1,8 +1,8 @@
 """Hostile text made harmless: paths, authors and messages of what is scanned."""
 
-import re
+from scanner.lazy import lazy
 
-_RAW_BYTE = re.compile("[\udc80-\udcff]")
+_RAW_BYTE = lazy("[\udc80-\udcff]")
 
 
 def text(said: str) -> str:

@@ -1,8 +1,8 @@
 """How rare the pairs of letters in a value are: English words and names of things are common."""
 
-import re
+from scanner.lazy import lazy
 
-_RUNS = re.compile(r"[a-z]+")
+_RUNS = lazy(r"[a-z]+")
 _LEAST, _GROUPED = 8, 16
 # Pairs of letters that are seldom found in words of European languages or in identifiers.
 _SELDOM = frozenset(

@@ -7,10 +7,11 @@ it, as in HAR, Postman, Kubernetes and Hadoop. Both are written anew, and rememb
 import re
 from collections.abc import Iterable, Sequence
 
+from scanner.lazy import lazy
 from scanner.region import RUN, Data, Region
 
 _LINE = 4096
-_CODE = re.compile(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b\n]{0,500}(?:\x07|\x1b\\))")
+_CODE = lazy(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b\n]{0,500}(?:\x07|\x1b\\))")
 
 
 def ansi_triggers(words: Sequence[bytes]) -> Iterable[str]:
@@ -40,20 +41,20 @@ _KEYS = "name|key|variable|header|field"
 _VALUES = "value|secret|content|default|defaultValue"
 _PAIR = 4096
 _NEAR = 600
-_NAME_OF = re.compile(
+_NAME_OF = lazy(
     rf"[\"'](?:{_KEYS})[\"'][ \t]*:[ \t\r\n]*[\"']([^\"'\\\n]{{1,100}})[\"']".encode(),
     re.IGNORECASE,
 )
-_VALUE_OF = re.compile(
+_VALUE_OF = lazy(
     rf"[\"'](?:{_VALUES})[\"'][ \t]*:[ \t\r\n]*\"((?:[^\"\\\n]|\\.){{1,2000}})\"".encode(),
     re.IGNORECASE,
 )
-_YAML = re.compile(
+_YAML = lazy(
     rb"(?:name|key):[ \t]*[\"']?([\w.-]{1,100})[\"']?[ \t]*\r?\n"
     rb"[ \t]*value:[ \t]*[\"']?([^\s\"'#{}]{1,500})",
     re.IGNORECASE,
 )
-_XML = re.compile(
+_XML = lazy(
     rb"<(?:name|key)>([^<>]{1,100})</(?:name|key)>\s{0,60}<value>([^<>]{1,500})</value>",
     re.IGNORECASE,
 )

@@ -1,14 +1,14 @@
 """The receipt: what was scanned, what was left out, and why. A coverage that CI can assert on."""
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from scanner.printable import printable, text
 from vocabulary.errors import ExitCode
 
 
-@dataclass(slots=True)
-class Receipt:
+class Receipt(msgspec.Struct):
     """Filled in while a scan goes on.
 
     Attributes:
@@ -34,21 +34,21 @@ class Receipt:
     source: str = ""
     rules: int = 0
     rules_digest: str = ""
-    listed: dict[str, list[int]] = field(default_factory=dict)
-    read: list[int] = field(default_factory=lambda: [0, 0])
+    listed: dict[str, list[int]] = msgspec.field(default_factory=dict)
+    read: list[int] = msgspec.field(default_factory=lambda: [0, 0])
     seen: int = 0
-    files: list[int] = field(default_factory=lambda: [0, 0])
-    opened: dict[str, int] = field(default_factory=dict)
+    files: list[int] = msgspec.field(default_factory=lambda: [0, 0])
+    opened: dict[str, int] = msgspec.field(default_factory=dict)
     unfolded: int = 0
-    incomplete: list[str] = field(default_factory=list)
-    left_out: dict[str, int] = field(default_factory=dict)
-    submodules: list[str] = field(default_factory=list)
-    asked: dict[str, int] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    incomplete: list[str] = msgspec.field(default_factory=list)
+    left_out: dict[str, int] = msgspec.field(default_factory=dict)
+    submodules: list[str] = msgspec.field(default_factory=list)
+    asked: dict[str, int] = msgspec.field(default_factory=dict)
+    warnings: list[str] = msgspec.field(default_factory=list)
     ignored: int = 0
     known: int = 0
     ignored_by_file: int = 0
-    expired: list[dict[str, str]] = field(default_factory=list)
+    expired: list[dict[str, str]] = msgspec.field(default_factory=list)
     below: int = 0
     findings: int = 0
     began: float = 0.0

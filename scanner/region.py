@@ -1,15 +1,15 @@
 """A stretch of a buffer that says something else than it shows."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+
+import msgspec
 
 Data = bytes | bytearray
 RUN = 256 * 1024
 """Bytes of an encoded run that are decoded, at most, on either side of its trigger."""
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(msgspec.Struct, frozen=True):
     """An encoded stretch of a buffer and what it says.
 
     Attributes:

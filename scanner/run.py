@@ -5,10 +5,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO
+
+import msgspec
 
 from scanner.engine import Engine, engine_of
 from scanner.findings import findings
@@ -25,8 +25,7 @@ _RANK = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
 STDIN = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """What a scan found, and what it covered.
 
     Attributes:
@@ -200,6 +199,8 @@ def _local(target: str, options: ScanOptions, stack: ExitStack) -> str:
     origin = address.parsed(target)
     folder = cache.cache_dir() if options.cache else None
     if folder is None:
+        from tempfile import TemporaryDirectory  # noqa: PLC0415
+
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="keywatch-")))
     return str(mirror.copied(origin, folder / "mirrors", timeout_s=None))
 

@@ -11,9 +11,10 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+
+import msgspec
 
 from scanner import cache
 
@@ -34,8 +35,7 @@ CREATE INDEX IF NOT EXISTS part_of ON part (history);
 """
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(msgspec.Struct):
     """The objects of one repository that were scanned with one rule set and held nothing.
 
     Attributes:

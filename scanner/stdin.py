@@ -1,8 +1,9 @@
 """What comes in on stdin: a text, or a diff of which only what it adds is new."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import IO
+
+from msgspec.structs import replace
 
 from scanner import diff
 from scanner.engine import Engine, Searcher, window_batch

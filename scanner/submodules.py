@@ -1,9 +1,8 @@
 """A repository scanned with its submodules, each by its own git directory."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from msgspec.structs import replace as with_fields
+from msgspec.structs import replace
 
 from scanner.options import Progress
 from scanner.receipt import Receipt
@@ -55,6 +54,6 @@ def _add(texts: Texts, inner: Texts, path: str) -> None:
     for name in {match.item for match in inner.matches}:
         places: Sequence[Place] = inner.located.get(name) or (Place(path=name),)
         texts.located[f"{path}/{name}"] = tuple(
-            with_fields(place, path=f"{path}/{place.path}") for place in places
+            replace(place, path=f"{path}/{place.path}") for place in places
         )
     texts.matches += [replace(match, item=f"{path}/{match.item}") for match in inner.matches]

@@ -2,21 +2,22 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from math import exp
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 WEIGHTS = Path(__file__).resolve().parent / "model" / "weights.json"
 
 
+_MANY = 200  # vectors that are worth spelling the trees out
 Node = tuple[int, float, "Node | float", "Node | float"] | float
 """Feature, threshold, the node for values up to it, the node for those above; or log-odds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(msgspec.Struct, frozen=True):
     """The classifier.
 
     Attributes:
@@ -37,6 +38,27 @@ class Model:
     def probability(self, vector: tuple[float, ...]) -> float:
         """Return how likely a candidate with these features is a secret."""
         return 1 / (1 + exp(-self.base - self.total(vector)))
+
+
+class _Total(msgspec.Struct):
+    """The sum of what trees say: walked at first, spelled out when it is asked for often."""
+
+    trees: tuple[Node, ...]
+    asked: int = 0
+    fast: Callable[[tuple[float, ...]], float] | None = None
+
+    def __call__(self, vector: tuple[float, ...]) -> float:
+        if self.fast is not None:
+            return self.fast(vector)
+        self.asked += 1
+        if self.asked > _MANY:
+            self.fast = _spelled_out(self.trees)
+        total = 0.0
+        for node in self.trees:
+            while isinstance(node, tuple):
+                node = node[2] if vector[node[0]] <= node[1] else node[3]  # noqa: PLW2901
+            total += node
+        return total
 
 
 def _spelled_out(trees: tuple[Node, ...]) -> Callable[[tuple[float, ...]], float]:
@@ -81,7 +103,7 @@ def parsed(raw: dict[str, Any]) -> Model:
         (raw["levels"]["low"], raw["levels"]["medium"], raw["levels"]["high"]),
         raw["possible"],
         tuple(raw["features"]),
-        _spelled_out(trees),
+        _Total(trees),
     )
 
 

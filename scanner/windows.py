@@ -5,7 +5,8 @@ The margins say which of two overlapping windows reports it.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 WINDOW = 8 << 20
 WIDTH = 16 << 10
@@ -13,8 +14,7 @@ MARGIN = 8 << 10
 OVERLAP = WIDTH + 2 * MARGIN
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """A part of a text.
 
     Attributes:

@@ -1,39 +1,39 @@
 """Words that names, values and lines are made of, and what they say of a value."""
 
-import re
+from functools import lru_cache
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+from scanner.lazy import lazy
+
+_WORDS = lazy(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 NAME_KINDS = (
     (
         "password",
-        re.compile(
+        lazy(
             r"(?i)(?<!by)(?<!com)(?<!tres)(?<!sur)pass(?!ive|enger|port\b|age|ing|ed|es|_?through)|pwd|\bpw(?!n)|[_-]pw(?!n)|psw|PW(?!N)"
         ),
     ),
-    ("secret", re.compile(r"(?i)secret")),
-    ("token", re.compile(r"(?i)token|jwt|bearer")),
+    ("secret", lazy(r"(?i)secret")),
+    ("token", lazy(r"(?i)token|jwt|bearer")),
     (
         "key",
-        re.compile(
-            r"(?i)key(?!word|board|server|system|s?pace|code|frame|map|bind|up\b|down\b|press)"
-        ),
+        lazy(r"(?i)key(?!word|board|server|system|s?pace|code|frame|map|bind|up\b|down\b|press)"),
     ),
-    ("auth", re.compile(r"(?i)auth(?!or(?!i))")),
-    ("credential", re.compile(r"(?i)cred(?!it)")),
-    ("nonce", re.compile(r"(?i)nonce")),
-    ("salt", re.compile(r"(?i)salt")),
-    ("signature", re.compile(r"(?i)signature")),
-    ("session", re.compile(r"(?i)[_.-]sid\b|session|cookie|otp")),
+    ("auth", lazy(r"(?i)auth(?!or(?!i))")),
+    ("credential", lazy(r"(?i)cred(?!it)")),
+    ("nonce", lazy(r"(?i)nonce")),
+    ("salt", lazy(r"(?i)salt")),
+    ("signature", lazy(r"(?i)signature")),
+    ("session", lazy(r"(?i)[_.-]sid\b|session|cookie|otp")),
 )
 """Kinds of names, and how they are recognised."""
 
-IDENTITY = re.compile(
+IDENTITY = lazy(
     r"(?i)(?:^|[_.-])(?:id|ids|name|user|username|email|login|account|type|kind|uid|guid)$|[a-z](?:Id|ID|Ids|Name|Type|User|Email)$"
 )
 """Names of what identifies something, and is not secret itself."""
 
-BAD_NAME = re.compile(
+BAD_NAME = lazy(
     r"(?i)(?:file|path|dir|folder|url|uri|endpoint|host|len|length|size|count|min|max|num|number|index|field|column|label|title|text"
     r"|msg|message|hint|help|error|err|exception|policy|rule|regex|pattern|prefix|suffix|placeholder|input|form|button|page|view|route|redirect"
     r"|param|params|header|format|version|expir\w*|expires|ttl|timeout|interval|mode|status|state|enabled|required|strength|reset|forgot\w*"
@@ -45,14 +45,14 @@ BAD_NAME = re.compile(
 )
 """Names that say that the value describes, points to or counts something."""
 
-QUALIFIED = re.compile(
+QUALIFIED = lazy(
     r"(?i)api|private|priv|secret|client|consumer|access|refresh|encrypt\w*|sign\w*|master|root|admin|db|database|mysql|postgres|redis|mongo|rabbit"
     r"|smtp|mail|ftp|ldap|aws|azure|gcp|s3|github|gitlab|slack|stripe|twilio|app|application|auth|oauth|jwt|bot|deploy|user|login|account"
     r"|keystore|truststore|key[_-]?store|trust[_-]?store|shared|session|cookie|hmac|license|registry|docker|npm|service|server|bearer|id[_-]?token"
 )
 """Words beside `key` or `token` that make a secret of it."""
 
-SPOKEN_TO_PEOPLE = re.compile(
+SPOKEN_TO_PEOPLE = lazy(
     r"(?i)(?:^|[_.-])(?:label|title|msg|message|text|placeholder|mandatory|error|err|hint|tooltip|help|desc|description"
     r"|caption|prompt|subject|button|btn|heading|notice|warning|confirm|forgot|reset|change|invalid)(?:[_.-]|$)"
     r"|[a-z](?:Label|Title|Message|Text|Placeholder|Error|Hint|Tooltip|Description|Prompt|Subject|Button)(?:[A-Z]|$)"
@@ -82,11 +82,12 @@ TYPES = frozenset(
 )
 """Words of types and of code."""
 
-CODE_LINE = re.compile(
-    r"(?i)\b(?:assert\w*|expect\w*|raise|throw|print\w*|log\w*|console|import|require|include|return|def|func|function|class|if|elsif|elif|"
-    r"describe|it|should\w*|equals?|contains|puts|echo|format|sprintf|errorf?|warn\w*|info|debug|test\w*|message|label|title)\b"
+_OF_CODE = lazy(
+    r"(?i)(?:assert\w*|expect\w*|raise|throw|print\w*|log\w*|console|import|require|include|return|def|func|function|class|if|elsif|elif|"
+    r"describe|it|should\w*|equals?|contains|puts|echo|format|sprintf|errorf?|warn\w*|info|debug|test\w*|message|label|title)"
 )
 """Words of lines that talk about a value, or compare it."""
+_WORD = lazy(r"\w+")
 
 _LAST = {
     word: number
@@ -100,6 +101,22 @@ _LAST = {
     )
     for word in group.split()
 }  # fmt: skip
+
+
+def is_code(line: str) -> bool:
+    """Say whether a line talks about a value, or compares it."""
+    return any(map(_of_code, _WORD.findall(line)))
+
+
+@lru_cache(maxsize=8192)
+def _of_code(word: str) -> bool:
+    return _OF_CODE.fullmatch(word) is not None
+
+
+@lru_cache(maxsize=4096)
+def name_words(name: str) -> list[str]:
+    """Return `words` of a name: they come again and again."""
+    return words(name)
 
 
 def words(text: str) -> list[str]:

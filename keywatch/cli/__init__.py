@@ -5,6 +5,7 @@ top, and what it needs when it runs, so that help and small scans start fast.
 """
 
 import os
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -32,6 +33,25 @@ class Commands(click.Group):
         command = import_module(f"keywatch.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command is for, without importing them all."""
+        names = self.list_commands(ctx)
+        limit = formatter.width - _MARGIN - max(map(len, names))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _summary(name).get_short_help_str(limit)) for name in names])
+
+
+_MARGIN = 6  # columns around names and summaries
+_DOCUMENTED = re.compile(
+    r'^def command\((?:(?!^def ).)*?\) -> \w+:[^\n]*\n    """(.+?)"""', re.DOTALL | re.MULTILINE
+)
+
+
+def _summary(name: str) -> click.Command:
+    """Return a command that has the docstring of another, which is not imported."""
+    found = _DOCUMENTED.search((_HERE / f"{name}.py").read_text(encoding="utf-8"))
+    return click.Command(name, help=found[1] if found else "")
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -182,7 +182,7 @@ def _state(ignore: "Ignore") -> str:
 
 def _found(ctx: click.Context, target: str) -> "list[Any]":
     """Scan for all that could be meant, with values readable: entries name them by their hash."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from keywatch import scanning, wiring
     from keywatch.cli.progress import counter

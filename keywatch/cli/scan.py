@@ -106,7 +106,8 @@ def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: A
 
 def _options(config: "Settings", flags: dict[str, Any]) -> "ScanOptions":
     import sys
-    from dataclasses import replace
+
+    from msgspec.structs import replace
 
     from keywatch import wiring
     from vocabulary.finding import Confidence

@@ -6,18 +6,19 @@ could read them, nor a file, nor a message.
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
 from urllib.parse import unquote
 
+import msgspec
+
+from scanner.lazy import lazy
 from vocabulary.errors import UsageError
 
-_LOOKS_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?://|:)|[\w.-]+@[\w.-]+:(?!//)")
-_URL = re.compile(r"(https|ssh|file)://(?:([^/@\s]*)@)?([^@\s\x00-\x1f]*)")
-_SCP = re.compile(r"[\w.-]+@(?!-)[\w.-]+:(?!-)[^\s:\x00-\x1f][^\s\x00-\x1f]*")
+_LOOKS_REMOTE = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:(?://|:)|[\w.-]+@[\w.-]+:(?!//)")
+_URL = lazy(r"(https|ssh|file)://(?:([^/@\s]*)@)?([^@\s\x00-\x1f]*)")
+_SCP = lazy(r"[\w.-]+@(?!-)[\w.-]+:(?!-)[^\s:\x00-\x1f][^\s\x00-\x1f]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where a repository is.
 
     Attributes:

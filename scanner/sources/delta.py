@@ -9,8 +9,8 @@ References:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -87,14 +87,13 @@ def long_copies(deltas: Sequence[bytes], least: int) -> list[list[Copy]]:
     return walk.sorted(len(deltas))
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(msgspec.Struct):
     """Many differences in one buffer, and the long copies met so far."""
 
     buffer: Bytes
     ends: Ints
     least: int
-    found: list[tuple[Ints, ...]] = field(default_factory=list)
+    found: list[tuple[Ints, ...]] = msgspec.field(default_factory=list)
 
     def over(self, begins: Ints) -> None:
         """Walk over all steps, behind the two sizes that come first."""

@@ -8,9 +8,10 @@ import io
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 from scanner import archive
 from scanner.archive import Container
@@ -21,8 +22,7 @@ _BUFFER = 4 << 20
 _SMALL = 1 << 20
 
 
-@dataclass(slots=True)
-class ReadFiles:
+class ReadFiles(msgspec.Struct):
     """What came of reading files.
 
     Attributes:
@@ -37,7 +37,7 @@ class ReadFiles:
     size: int = 0
     links: int = 0
     repositories: int = 0
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = msgspec.field(default_factory=list)
     tick: Callable[[int], None] = lambda _: None
 
     @property
@@ -54,8 +54,7 @@ class ReadFiles:
         self.problems += problems
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(msgspec.Struct, frozen=True):
     """A long archive, to be opened where it lies; whoever gets it closes it."""
 
     kind: Container

@@ -7,9 +7,10 @@ what they could start turned off.
 
 import os
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 from vocabulary.errors import RepositoryError, TargetError
 
@@ -27,8 +28,7 @@ _KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LD_
 ALLOWED = ("rev-parse", "rev-list", "cat-file", "for-each-ref", "ls-files", "diff-index", "log")
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(msgspec.Struct, frozen=True):
     """A repository on disk.
 
     Attributes:

@@ -3,10 +3,12 @@
 import re
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import IO
 
+import msgspec
+
 from scanner.engine import Batch, window_batch
+from scanner.lazy import lazy
 from scanner.sources.gitrun import Repository, output, said, start
 from scanner.windows import WINDOW, windows
 
@@ -15,13 +17,12 @@ _WHOLE = 64 << 20  # larger objects come in windows
 _HEADER = 256  # no header line is longer
 _PIPE = 1 << 20
 _FIELDS = 3  # name, type, size
-_LINE = re.compile(rb"^([0-9a-f]+) (\w+) (\d+)$", re.MULTILINE)
-_TREE = re.compile(rb"^[0-9a-f]+ tree \d+\n", re.MULTILINE)
+_LINE = lazy(rb"^([0-9a-f]+) (\w+) (\d+)$", re.MULTILINE)
+_TREE = lazy(rb"^[0-9a-f]+ tree \d+\n", re.MULTILINE)
 KINDS = ("blob", "commit", "tag", "tree")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What a repository holds.
 
     Attributes:
@@ -79,8 +80,7 @@ def _planned(listing: bytes) -> Plan:
     return Plan(listing, names, counts, sizes, broken)
 
 
-@dataclass(slots=True)
-class Read:
+class Read(msgspec.Struct):
     """What came out of git.
 
     Attributes:
@@ -91,7 +91,7 @@ class Read:
 
     objects: int = 0
     size: int = 0
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = msgspec.field(default_factory=list)
     tick: Callable[[int], None] = lambda _: None
 
 

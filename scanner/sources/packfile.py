@@ -12,9 +12,9 @@ References:
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -32,8 +32,7 @@ _MORE = 0x80
 _DEEPEST = 1 << 16  # links of a chain of differences that are followed
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(msgspec.Struct, frozen=True):
     """The objects of one pack that can be read here, a row each, in the order of the pack.
 
     Attributes:
@@ -109,8 +108,7 @@ def _indexed(index: Path, width: int) -> tuple[Bytes, Ints]:
     return names, offsets
 
 
-@dataclass(frozen=True, slots=True)
-class _Heads:
+class _Heads(msgspec.Struct, frozen=True):
     """What stands before each object's bytes: `distances` to a base, or where a base's name is."""
 
     types: Bytes

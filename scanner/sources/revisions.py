@@ -2,19 +2,20 @@
 
 import os
 import re
-from dataclasses import dataclass
 from hashlib import blake2b
 
+import msgspec
+
+from scanner.lazy import lazy
 from scanner.options import ScanOptions
 from scanner.sources.gitrun import Repository, output
 from vocabulary.errors import RepositoryError, UsageError
 from vocabulary.finding import Place
 
-_TAGGER = re.compile(r"^tagger (.*>) (\d+) ([+-]\d{4})$", re.MULTILINE)
+_TAGGER = lazy(r"^tagger (.*>) (\d+) ([+-]\d{4})$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A path of which the index holds another blob than HEAD; `old` is empty for a new one."""
 
     path: str
@@ -128,7 +129,7 @@ def _follows(repository: Repository, before: str) -> bool:
     return not beyond.strip() and not _oldest_root(repository, f"^{before}")
 
 
-_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ID = lazy(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def tag_place(repository: Repository, name: str) -> Place:

@@ -5,8 +5,9 @@ A `.git` file can point anywhere. Only what lies inside the superproject is foll
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from scanner.sources import gitrun
 from scanner.sources.gitrun import Repository, output
@@ -15,8 +16,7 @@ from vocabulary.errors import RepositoryError
 _GITLINK = b"160000"
 
 
-@dataclass(frozen=True, slots=True)
-class Submodule:
+class Submodule(msgspec.Struct, frozen=True):
     """A repository within another.
 
     Attributes:

@@ -8,10 +8,10 @@ several branches the smallest comes first, so that few texts are held at a time.
 import os
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -27,8 +27,7 @@ _TRIES = 64  # a chain of differences is far shorter than 2 to the power of this
 Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(slots=True)
-class Version:
+class Version(msgspec.Struct):
     """A text of a pack.
 
     Attributes:
@@ -50,8 +49,7 @@ class Version:
     record: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Families:
+class Families(msgspec.Struct, frozen=True):
     """Which objects of a pack are read, and in what order.
 
     Attributes:
@@ -135,8 +133,7 @@ def _weights(roots: list[int], heirs: dict[int, list[int]], stored: list[int]) -
     return weights
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct):
     """A part of a pack being read.
 
     Attributes:
@@ -146,7 +143,7 @@ class Reading:
 
     pack: Pack
     least: int
-    left: list[int] = field(default_factory=list)
+    left: list[int] = msgspec.field(default_factory=list)
 
     def versions(self, order: Sequence[int], heirs: Sequence[int]) -> Iterator[Version]:
         """Yield the texts of some families."""

@@ -3,14 +3,14 @@
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from scanner.lazy import lazy
 from scanner.sources.gitrun import Repository, output
 
-_ENTRY = re.compile(
+_ENTRY = lazy(
     rb"(\d{6}) ([0-9a-f]+) (\d)\t([^\0]+)\0  ctime: [^\n]*\n  mtime: (\d+):(\d+)\n"
     rb"  dev: [^\n]*\n  uid: [^\n]*\n  size: (\d+)\tflags: [^\n]*\n"
 )

@@ -1,11 +1,11 @@
 """A baseline hides what is known, and nothing else; it does not churn."""
 
 import io
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from scanner import ScanOptions, baseline, reports, scan
 from tests.scanner.reporting import finding

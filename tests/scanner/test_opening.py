@@ -1,0 +1,56 @@
+"""What a pattern may open with never hides a match that looking everywhere finds."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.confirm import Confirmer
+from scanner.lazy import lazy
+from scanner.opening import opening
+from scanner.rulecheck import examples
+from scanner.rules import load_rules
+
+RULES = load_rules().rules
+
+
+def spans(rule, text):
+    confirmer = Confirmer(rule, {})
+    confirmer._prepare()
+    return [match.span() for match in confirmer._matches(text, 0, len(text))]
+
+
+def test_every_rule_matches_where_a_plain_search_matches():
+    for rule in RULES:
+        text = " é \n".join(examples(rule)).encode()
+        plain = [found.span() for found in re.finditer(rule.pattern.encode(), text, re.MULTILINE)]
+        assert plain, rule.id
+        assert spans(rule, text) == plain, rule.id
+
+
+PARTS = r"a [bc] (?:ab|c|) (?i:ab) \w [^a] . b{0,2} a+? (?<=a) \b c? ^".split()
+
+
+@given(
+    st.lists(st.sampled_from(PARTS), min_size=1, max_size=6).map("".join),
+    st.text("aAbBc\n", max_size=30).map(str.encode),
+)
+def test_whatever_matches_begins_with_the_opening(pattern, text):
+    opens = opening(pattern.encode())
+    for found in re.finditer(pattern.encode(), text, re.MULTILINE):
+        if opens is not None and found.end() > found.start():
+            assert opens.match(text, found.start())
+
+
+def test_a_literal_beginning_needs_no_opening():
+    assert opening(rb"ghp_[0-9A-Za-z]{36}") is None
+    assert opening(rb"[^a].*") is None
+
+
+def test_a_lazy_pattern_is_one_of_re():
+    pattern = lazy(rb"A(b)", re.IGNORECASE)
+    assert pattern.search(b"xaB")[1] == b"B"
+    assert [found.span() for found in pattern.finditer(b"ab ab")] == [(0, 2), (3, 5)]
+    with pytest.raises(AttributeError):
+        _ = pattern.no_such_thing
