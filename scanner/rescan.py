@@ -1,43 +1,57 @@
 """A repository that was scanned before: what has to be read, and where its hits stood.
 
-What held nothing is not read again (scanner.seen). Where the others stand was told by a walk over
-all commits; only the commits that are new since then have to be walked over.
+What held nothing is not read again (scanner.seen); of what held something it is known where
+(scanner.kept). Under which paths objects stand was told by a walk over all commits; only those that
+are new since then have to be walked over.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from scanner.attribute import History, Walk
 from scanner.engine import Engine
+from scanner.kept import Held, held, restored
+from scanner.match import Match
 from scanner.receipt import Receipt
+from scanner.rules import Rule
 from scanner.seen import Seen, seen_of
 from scanner.sources.gitrun import Repository
 from scanner.sources.objects import Plan
 
 
 class _Known(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept of a scan: where hits stood, and how many trees there were."""
+    """What is kept of a scan: where hits stood, how many trees there were, and what was found."""
 
     history: History
     trees: int
+    held: Held
 
 
-@dataclass(slots=True)
-class Rescan:
+class Rescan(msgspec.Struct):
     """What is to be done of a full scan.
 
     Attributes:
         names: ids of the objects that have to be read.
         commits: ids of the commits that have to be walked over, a line each.
+        held: what is known of objects that hold something and need no scanning.
     """
 
     plan: Plan
     names: list[bytes]
     commits: bytes
     _seen: Seen | None = None
-    _known: History = field(default_factory=lambda: History({}, {}))
+    _known: History = msgspec.field(default_factory=lambda: History({}, {}))
+    held: Held = msgspec.field(default_factory=dict)
+
+    def restore(self, repository: Repository, rules: Sequence[Rule]) -> list[Match]:
+        """Return the matches in what is held; what cannot be had that way is to be scanned."""
+        if not self.held:
+            return []
+        names = [name for name in self.plan.names if name.decode() in self.held]
+        matches, left = restored(repository, self.held, names, rules)
+        self.names = [*self.names, *left]
+        return matches
 
     @property
     def seen(self) -> int:
@@ -62,12 +76,15 @@ class Rescan:
         told.missing = tuple(name for name in told.missing if name.encode() not in held)
         return told
 
-    def keep(self, hit: set[bytes], doubtful: Iterable[str], history: History) -> None:
-        """Remember what was read whole and held nothing."""
+    def keep(
+        self, hit: set[bytes], doubtful: set[str], history: History, matches: Iterable[Match]
+    ) -> None:
+        """Remember what was read whole: that it held nothing, or what it held."""
         if self._seen is None or history.problem:
             return
         try:
-            places = msgspec.msgpack.encode(_Known(history, self.plan.counts["tree"]))
+            known = _Known(history, self.plan.counts["tree"], held(matches, doubtful))
+            places = msgspec.msgpack.encode(known)
         except UnicodeEncodeError:  # a path that is no UTF-8: such a repository is read anew
             return
         again = hit | {name.encode() for name in doubtful}
@@ -102,16 +119,24 @@ def rescan(repository: Repository, plan: Plan, engine: Engine, *, cached: bool) 
         return Rescan(plan, plan.names, plan.commits(), seen)
     names = seen.again(plan.listing)
     if names is not None:
-        return Rescan(plan, names, b"", seen, known.history)
+        return _without_held(Rescan(plan, names, b"", seen, known.history), known)
     names = seen.unseen(plan.names)
     if plan.counts["tree"] < known.trees or seen.gone(plan.names):
         # something is not there any more: whether commits still name it, all of them tell
-        return Rescan(plan, names, plan.commits(), seen)
+        return _without_held(Rescan(plan, names, plan.commits(), seen), known)
     walked = (name for name in plan.commits().split() if name not in seen)
     commits = b"".join(
         name + b"\n" for name in walked if name.decode() not in known.history.commits
     )
-    return Rescan(plan, names, commits, seen, known.history)
+    return _without_held(Rescan(plan, names, commits, seen, known.history), known)
+
+
+def _without_held(rescan: Rescan, known: _Known) -> Rescan:
+    """Take out of what has to be read that of which all is known."""
+    there = {name.decode() for name in rescan.names}
+    rescan.held = {name: kept for name, kept in known.held.items() if name in there}
+    rescan.names = [name for name in rescan.names if name.decode() not in rescan.held]
+    return rescan
 
 
 def counted(rescan: Rescan, receipt: Receipt) -> None:

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from scanner.engine import Engine, Searcher, Tally, window_batch
 from scanner.match import Match
@@ -25,8 +26,7 @@ _PART = 2000  # objects below which a second git is not worth its start
 _NAMED = 100  # missing blobs that are named one by one
 
 
-@dataclass(slots=True)
-class Texts:
+class Texts(msgspec.Struct):
     """What a source gives.
 
     Attributes:
@@ -36,7 +36,7 @@ class Texts:
 
     matches: list[Match]
     source: str
-    located: dict[str, Sequence[Place]] = field(default_factory=dict)
+    located: dict[str, Sequence[Place]] = msgspec.field(default_factory=dict)
     salt: Callable[[], bytes] = lambda: b""
 
 
@@ -147,7 +147,8 @@ def git_texts(
     todo = rescan(repository, plan, engine, cached=options.cache and not narrow)
     walk = Walk(repository, todo.commits) if todo.commits else None
     tally = Tally()
-    matches = _objects(
+    matches = todo.restore(repository, engine.ruleset.rules)
+    matches += _objects(
         repository,
         todo.names,
         engine,
@@ -162,7 +163,7 @@ def git_texts(
     if narrow:
         history.missing = ()
     elif receipt.read[0] == len(todo.names):
-        todo.keep(hit, tally.doubtful, history)
+        todo.keep(hit, tally.doubtful, history, matches)
     counted(todo, receipt)
     _covered(repository, options, history, receipt)
     located = _located(repository, plan, hit, history)

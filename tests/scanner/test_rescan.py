@@ -1,9 +1,10 @@
 """A second scan reads what is new, and tells what a first one would have told."""
 
-from dataclasses import replace
+from base64 import b64encode
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from scanner import scan, texts
 from scanner.options import ScanOptions
@@ -43,16 +44,16 @@ def planted(repo):
     repo.commit("c.py", f'token = "{github_token(3)}"  # gitleaks' + ":allow\n")
 
 
-def test_what_held_nothing_is_not_read_again(repo, read):
+def test_what_was_read_is_not_scanned_again(repo, read):
     planted(repo)
     first = scan(repo.path, ALL)
     second = scan(repo.path, ALL)
     assert told(first) == told(second) == told(scan(repo.path, ANEW))
     assert len(first) == 2
-    assert read[1] == 3  # a blob, a commit, and the blob whose secret is hidden by a mark
+    assert read[1] == 1  # the blob whose secret is hidden by a mark
     assert read[0] == read[2] == first.receipt.read[0]
     assert second.receipt.read == first.receipt.read
-    assert (first.receipt.seen, second.receipt.seen) == (0, read[0] - 3)
+    assert (first.receipt.seen, second.receipt.seen) == (0, read[0] - 1)
     assert first.receipt.ignored == second.receipt.ignored > 0
 
 
@@ -63,7 +64,7 @@ def test_new_commits_cost_what_they_bring(repo, read):
     repo.git("mv", "a.py", "e.py")  # the same blob under another path
     repo.git("commit", "-q", "-m", "move")
     again = scan(repo.path, ALL)
-    assert read[1] == 3 + 3  # two commits and a blob are new
+    assert read[1] == 1 + 3  # two commits and a blob are new
     assert told(again) == told(scan(repo.path, ANEW))
     assert {place.path for finding in again for place in finding.places} >= {"a.py", "e.py", "d.py"}
 
@@ -80,8 +81,41 @@ def test_what_could_not_be_read_is_read_as_soon_as_it_can_be(repo, read):
     file.write_bytes(whole)
     mended = scan(repo.path, ALL)
     assert mended.receipt.incomplete == []
-    assert read[1] == 3 + 1
+    assert read[1] == 1 + 1
     assert mended.receipt.read[0] == read[0] + 1
+
+
+def test_every_kind_of_match_is_found_again(repo, read):
+    repo.commit("a.py", f'db_password = "{password(7)}"  # é\ntoken = "{github_token(7)}"\n')
+    repo.commit("b.yaml", f"data: {b64encode(github_token(8).encode()).decode()}\n")
+    repo.commit("long.py", f'{"x = 1; " * 900}token = "{github_token(9)}"; {"y = 2; " * 900}\n')
+    repo.commit("latin.py", b'# \xe9 \xff\npassword = "' + password(10).encode() + b'"  # \xff\n')
+    first = scan(repo.path, ALL)
+    assert len(first) == 5
+    assert told(first) == told(scan(repo.path, ALL)) == told(scan(repo.path, ALL))
+    assert read[1] == 2  # what is decoded, and what stands beside bytes that are no UTF-8
+
+
+def test_no_secret_lies_in_the_cache(repo, tmp_path):
+    secret = password(11)
+    repo.commit("a.py", f'db_password = "{secret}"\ntoken = "{github_token(11)}"\n')
+    assert len(scan(repo.path, ALL)) == len(scan(repo.path, ALL)) == 2
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "cache").rglob("*") if file.is_file())
+    assert b"a.py" in kept
+    assert secret.encode() not in kept
+    assert github_token(11).encode() not in kept
+
+
+def test_an_object_that_held_something_and_is_damaged_is_told(repo):
+    planted(repo)
+    assert scan(repo.path, ALL).receipt.incomplete == []
+    blob = repo.git("rev-parse", "HEAD:a.py")
+    file = repo.path / ".git" / "objects" / blob[:2] / blob[2:]
+    file.chmod(0o600)
+    file.write_bytes(file.read_bytes()[:-9])
+    again = scan(repo.path, ALL).receipt
+    assert again.exit_code == 3
+    assert any(blob in said for said in again.incomplete)
 
 
 def test_a_blob_that_is_missing_is_told_each_time(repo):

@@ -1,0 +1,159 @@
+"""What was found in objects, kept from one scan to the next without the secrets themselves.
+
+An object never changes, so what stood in it stands there still, and was worth the same. What is
+kept says where; the secret is cut out of the object again. What a cut cannot bring back (a secret
+that was decoded, or lay in an archive) is looked for anew.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from scanner.candidate import Candidate
+from scanner.match import Match
+from scanner.rules import Rule
+from scanner.sources.gitrun import Repository
+from scanner.sources.objects import Read, batches
+from vocabulary.finding import Confidence
+
+_MOST = 200_000  # matches; with more, all are looked for anew
+_LOST = "\ufffd"  # stands for bytes that are no UTF-8
+_QUOTES = "\"'`"
+
+
+class _Around(msgspec.Struct, frozen=True, array_like=True):
+    """A candidate but for the texts; `before` and `after` are the bytes on either side."""
+
+    kind: str
+    name: str
+    before: int
+    after: int
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """A match without its secret; see `scanner.match.Match`."""
+
+    rule: str
+    start: int
+    end: int
+    line: int
+    column: int
+    end_line: int
+    confidence: Confidence
+    checksum: str
+    reasons: tuple[str, ...]
+    label: str
+    around: _Around | None
+
+
+Held = dict[str, tuple[Kept, ...]]
+"""Ids of objects → all that is in each."""
+
+
+def held(matches: Iterable[Match], doubtful: set[str]) -> Held:
+    """Return what can be kept of the matches in objects.
+
+    Args:
+        matches: in objects, all there are in each.
+        doubtful: ids of objects that hold more than their matches.
+    """
+    found: dict[str, list[Kept]] = {}
+    lost = set(doubtful)
+    for match in matches:
+        kept = _kept(match)
+        if kept is None:
+            lost.add(match.item)
+        else:
+            found.setdefault(match.item, []).append(kept)
+    whole = {name: tuple(kept) for name, kept in sorted(found.items()) if name not in lost}
+    return whole if sum(map(len, whole.values())) <= _MOST else {}
+
+
+def _kept(match: Match) -> Kept | None:
+    if (
+        match.decoding
+        or match.inside
+        or match.notes
+        or match.end - match.start != len(match.secret)
+    ):
+        return None
+    around, candidate = None, match.candidate
+    if candidate is not None:
+        text = (candidate.before, candidate.value, candidate.after)
+        if any(_LOST in part for part in text) or candidate.value.encode() != match.secret:
+            return None
+        before, after = len(candidate.before.encode()), len(candidate.after.encode())
+        around = _Around(candidate.kind, candidate.name, before, after)
+    return Kept(
+        match.rule.id,
+        match.start,
+        match.end,
+        match.line,
+        match.column,
+        match.end_line,
+        match.confidence,
+        match.checksum,
+        match.reasons,
+        match.label,
+        around,
+    )
+
+
+def restored(
+    repository: Repository, held: Held, names: Sequence[bytes], rules: Sequence[Rule]
+) -> tuple[list[Match], list[bytes]]:
+    """Cut the secrets out of objects again.
+
+    Args:
+        repository: holds the objects.
+        held: what is kept of them.
+        names: their ids, in the order in which they are best read.
+        rules: of the scan that found them.
+
+    Returns:
+        The matches, and the ids of objects that have to be scanned after all.
+    """
+    by_id = {rule.id: rule for rule in rules}
+    matches: list[Match] = []
+    left = dict.fromkeys(names)
+    for batch in batches(repository, names, Read()):
+        if batch.window is not None:
+            continue
+        for name, start, end in zip(batch.names, batch.starts, batch.ends, strict=True):
+            text = bytes(batch.data[start:end])
+            found = [_restored(kept, name.decode(), text, by_id) for kept in held[name.decode()]]
+            if None not in found:
+                matches += [match for match in found if match is not None]
+                left.pop(name, None)
+    return matches, list(left)
+
+
+def _restored(kept: Kept, name: str, text: bytes, rules: Mapping[str, Rule]) -> Match | None:
+    if kept.rule not in rules or kept.end > len(text):
+        return None
+    secret, candidate = text[kept.start : kept.end], None
+    if (around := kept.around) is not None:
+        before = text[max(kept.start - around.before, 0) : kept.start].decode("utf-8", "replace")
+        candidate = Candidate(
+            kind=around.kind,
+            name=around.name,
+            value=secret.decode("utf-8", "replace"),
+            quote=before[-1] if before and before[-1] in _QUOTES else "",
+            before=before,
+            after=text[kept.end : kept.end + around.after].decode("utf-8", "replace"),
+        )
+    return Match(
+        rule=rules[kept.rule],
+        secret=secret,
+        item=name,
+        start=kept.start,
+        end=kept.end,
+        line=kept.line,
+        column=kept.column,
+        end_line=kept.end_line,
+        confidence=kept.confidence,
+        checksum=kept.checksum,
+        reasons=kept.reasons,
+        label=kept.label,
+        candidate=candidate,
+    )
