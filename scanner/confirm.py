@@ -29,6 +29,7 @@ _TOKEN = 200  # longer secrets (keys in PEM) may well repeat characters
 _KEPT = 100_000  # pieces remembered
 _SHORT = 2 << 10  # … if they are no longer than this
 _CLUSTER = 4 << 10
+_OFTEN = 20  # pieces that are worth knowing how a rule may open
 _BEARS = 200  # bytes of a long line that bear on a match, on either side
 
 
@@ -70,6 +71,7 @@ class Confirmer(msgspec.Struct):
     barren: set[bytes] = msgspec.field(default_factory=set)
     _pattern: re.Pattern[bytes] | None = None
     _opening: re.Pattern[bytes] | None = None
+    _tried: int = 0
 
     def around(
         self, data: Data, ends: list[int], low: int, high: int
@@ -175,7 +177,6 @@ class Confirmer(msgspec.Struct):
         greatest = width(self.rule.pattern)[1]
         reach = min(greatest + 2, REACH) if greatest < UNBOUNDED else _OPEN
         self._pattern = re.compile(self.rule.pattern.encode(), re.MULTILINE)
-        self._opening = opening(self.rule.pattern.encode())
         self.reach = reach
         self.before = min(before(self.rule.pattern) + 1, reach)
         self.lined = self._weighs and stays_within_line(self.rule.pattern)
@@ -230,6 +231,9 @@ class Confirmer(msgspec.Struct):
     def _matches(self, piece: bytes, first: int, last: int) -> Iterator[re.Match[bytes]]:
         """Yield the matches that begin between two positions, as `finditer` does."""
         assert self._pattern is not None
+        self._tried += 1
+        if self._tried == _OFTEN:
+            self._opening = opening(self.rule.pattern.encode())
         if self._opening is None:
             for found in self._pattern.finditer(piece, first):
                 if found.start() > last:

@@ -13,6 +13,7 @@ from typing import Any
 
 _parser: Any = import_module("re._parser")
 _LENGTH = 4  # bytes that are looked at
+_MOST = 100  # ways through a pattern that are told apart
 _TELLING = 160  # as many bytes at the first place tell nothing
 _ANY = frozenset(range(256))
 _SHARED = frozenset(b"0123456789")
@@ -27,8 +28,8 @@ _CATEGORIES = {
     "CATEGORY_NOT_WORD": _ANY - _WORD,
 }
 Bytes = frozenset[int]
-Places = list[set[int]]
-"""For each place from the beginning of a match, what may stand there."""
+Path = tuple[Bytes, ...]
+"""What may stand at the first bytes of a match, one way through the pattern."""
 
 
 class _UnknownError(Exception):
@@ -45,59 +46,62 @@ def opening(pattern: bytes) -> re.Pattern[bytes] | None:
         None where a pattern begins with a literal already, or with nothing telling.
     """
     tree = _parser.parse(pattern)
-    places: Places = [set() for _ in range(_LENGTH)]
     try:
-        ends = _through(list(tree), {0}, places, tree.state.flags)
+        paths = _through(list(tree), [()], tree.state.flags)
     except _UnknownError:
         return None
-    places = places[: min(ends, default=_LENGTH)]  # nothing need follow a short match
+    length = min(map(len, paths))  # nothing need follow a short match
+    places = [frozenset[int]().union(*(path[at] for path in paths)) for at in range(length)]
     if not places or len(places[0]) == 1 or len(places[0]) > _TELLING:
         return None
-    return re.compile(b"".join(map(_class, places)), re.DOTALL)
+    ways = dict.fromkeys(b"(?<=" + _classes(path[:length]) + b")" for path in paths)
+    exact = b"(?:" + b"|".join(ways) + b")" if len(ways) > 1 else b""
+    return re.compile(_classes(places) + exact)
 
 
-def _class(members: set[int]) -> bytes:
-    return b"[" + b"".join(b"\\x%02x" % member for member in sorted(members)) + b"]"
+def _classes(places: Iterable[Bytes]) -> bytes:
+    return b"".join(
+        b"[" + b"".join(b"\\x%02x" % member for member in sorted(members)) + b"]"
+        for members in places
+    )
 
 
-def _through(nodes: Iterable[Any], begins: set[int], places: Places, flags: int) -> set[int]:
-    """Note what nodes match from each of some places on; returns where they may end."""
+def _through(nodes: Iterable[Any], paths: list[Path], flags: int) -> list[Path]:
+    """Lengthen paths by what nodes match."""
     for node in nodes:
-        if not begins:
-            return begins
-        begins = _after(node, begins, places, flags)
-    return begins
+        if all(len(path) == _LENGTH for path in paths):
+            break
+        paths = list(dict.fromkeys(_after(node, paths, flags)))
+        if len(paths) > _MOST:
+            raise _UnknownError
+    return paths
 
 
-def _after(node: Any, begins: set[int], places: Places, flags: int) -> set[int]:  # noqa: ANN401
+def _after(node: Any, paths: list[Path], flags: int) -> list[Path]:  # noqa: ANN401
     operation, argument = str(node[0]), node[1]
     if operation in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
-        found = _bytes(operation, argument, flags)
-        for begin in begins:
-            places[begin] |= found
-        return {begin + 1 for begin in begins if begin + 1 < _LENGTH}
+        found = (_bytes(operation, argument, flags),)
+        return [path + found if len(path) < _LENGTH else path for path in paths]
     if "REPEAT" in operation:
-        return _repeated(argument, begins, places, flags)
+        return _repeated(argument, paths, flags)
     if operation == "BRANCH":
-        return set().union(*(_through(branch, begins, places, flags) for branch in argument[1]))
+        return [path for branch in argument[1] for path in _through(branch, paths, flags)]
     if operation == "SUBPATTERN":
-        return _through(argument[3], begins, places, (flags | argument[1]) & ~argument[2])
+        return _through(argument[3], paths, (flags | argument[1]) & ~argument[2])
     if operation == "ATOMIC_GROUP":
-        return _through(argument, begins, places, flags)
+        return _through(argument, paths, flags)
     if operation in ("AT", "ASSERT", "ASSERT_NOT"):
-        return begins
+        return paths
     raise _UnknownError
 
 
-def _repeated(argument: Any, begins: set[int], places: Places, flags: int) -> set[int]:  # noqa: ANN401
+def _repeated(argument: Any, paths: list[Path], flags: int) -> list[Path]:  # noqa: ANN401
     least, most, inner = argument
-    ends: set[int] = set() if least else set(begins)
+    ends = [] if least else list(paths)
     for times in range(1, min(most, least + _LENGTH) + 1):
-        before, begins = begins, _through(inner, begins, places, flags)
+        paths = _through(inner, paths, flags)
         if times >= least:
-            ends |= begins
-        if not begins or (begins == before and times >= least):
-            break
+            ends += paths
     return ends
 
 
