@@ -11,7 +11,7 @@ import msgspec
 
 from scanner.sources.gitrun import Repository, said, start
 
-_FORMAT = "--format=%x01%H%x02%ct%x02%P%x02%aI%x02%an <%ae>"
+_FORMAT = "--format=%x01%H%x02%ct%x02%aI%x02%an <%ae>"
 _CHUNK = 1 << 20
 
 
@@ -20,7 +20,6 @@ class Commit(msgspec.Struct, frozen=True):
 
     oid: str
     when: int
-    root: bool
     date: str
     author: str
 
@@ -38,14 +37,12 @@ class History(msgspec.Struct):
     Attributes:
         blobs: of the blobs asked for, where they came in: the oldest commit of each path first.
         commits: of the commits asked for.
-        root: the oldest commit without parents; empty where there is none.
         missing: blobs that commits name and the repository lacks.
         problem: why the walk is not whole; empty when it is.
     """
 
     blobs: dict[str, list[Introduction]]
     commits: dict[str, Commit]
-    root: str = ""
     missing: tuple[str, ...] = ()
     problem: str = ""
 
@@ -58,7 +55,6 @@ class History(msgspec.Struct):
         for oid, commit in earlier.commits.items():
             if oid.encode() in wanted:
                 self.commits.setdefault(oid, commit)
-        self.root = earlier.root or self.root
         self.missing = tuple(sorted({*self.missing, *earlier.missing}))
 
 
@@ -107,14 +103,12 @@ def _tokens(stream: IO[bytes]) -> Iterator[bytes]:
 def _gathered(tokens: Iterable[bytes], wanted: set[bytes], held: set[bytes]) -> History:
     history = History({}, {})
     missing: set[bytes] = set()
-    header, oldest = b"", 1 << 62
+    header = b""
     names = iter(tokens)
     for token in names:
         token = token.lstrip(b"\n")  # noqa: PLW2901  (what -z leaves between commit and diff)
         if token[:1] == b"\x01":
             header = token
-            if b"\x02\x02" in token and (root := _commit(token)).when < oldest:
-                history.root, oldest = root.oid, root.when
             if token[1 : token.index(b"\x02")] in wanted:
                 commit = _commit(token)
                 history.commits[commit.oid] = commit
@@ -140,11 +134,10 @@ def _result(raw: bytes) -> tuple[bytes, bytes]:
 
 
 def _commit(header: bytes) -> Commit:
-    oid, when, parents, date, author = header[1:].split(b"\x02", 4)
+    oid, when, date, author = header[1:].split(b"\x02", 3)
     return Commit(
         oid.decode(),
         int(when),
-        not parents,
         date.decode(),
         author.rstrip(b"\n").decode("utf-8", "replace"),
     )
