@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from keywatch.config_streams import RepositorySettings, SourceSettings
+from keywatch.config_streams import PublishSettings, RepositorySettings, SourceSettings
 from vocabulary.errors import ConfigError
 
 DEFAULT_FILE = "keywatch.toml"
@@ -85,6 +85,10 @@ class WatchSettings(_Table, frozen=True):
             "negative for later"
         ),
     ] = {}
+    max_outbox: Annotated[
+        int,
+        Meta(ge=0, description="effects that may wait before sources are read no further; 0: any"),
+    ] = 10_000
     profiles_in_memory: Annotated[
         int,
         Meta(
@@ -385,6 +389,7 @@ class Settings(_Table, frozen=True):
     issuers: tuple[IssuerSettings, ...] = ()
     stores: tuple[StoreSettings, ...] = ()
     repositories: RepositorySettings = RepositorySettings()
+    publish: PublishSettings = PublishSettings()
     console: ConsoleSettings = ConsoleSettings()
 
 

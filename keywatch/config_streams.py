@@ -63,6 +63,17 @@ class SourceSettings(Table, frozen=True):
         "keywatch"
     )
     brokers: Annotated[tuple[str, ...], Meta(description="kafka: host:port of brokers")] = ()
+    instance: Annotated[
+        str,
+        Meta(description="kafka: name of this worker, which keeps its partitions over a restart"),
+    ] = ""
+    options: Annotated[
+        dict[str, str],
+        Meta(
+            description="kafka: security_protocol, ssl_cafile, sasl_mechanism, …",
+            extra={"secret": True},
+        ),
+    ] = {}
     events: Annotated[
         str, Meta(pattern="^(access|repository)$", description="access or repository")
     ] = "access"
@@ -73,6 +84,20 @@ class SourceSettings(Table, frozen=True):
         from streams.parsed import Shape  # noqa: PLC0415  (few commands ask)
 
         return Shape(self.layout, self.fields, self.pattern, self.time)
+
+
+class PublishSettings(Table, frozen=True):
+    """What is sent to topics of Kafka."""
+
+    brokers: Annotated[
+        tuple[str, ...], Meta(description="host:port of brokers; none for none")
+    ] = ()
+    alerts: Annotated[str, Meta(description="topic of alerts; empty for none")] = ""
+    dead_letters: Annotated[str, Meta(description="topic of dead letters; empty for none")] = ""
+    options: Annotated[
+        dict[str, str],
+        Meta(description="security_protocol, sasl_mechanism, …", extra={"secret": True}),
+    ] = {}
 
 
 class RepositorySettings(Table, frozen=True):
@@ -105,6 +130,22 @@ class RepositorySettings(Table, frozen=True):
         "127.0.0.1"
     )
     port: Annotated[int, Meta(ge=0, le=65535, description="its port; 0 for none")] = 0
+    poll: Annotated[
+        tuple[str, ...], Meta(description="addresses of repositories that are looked at by `watch`")
+    ] = ()
+    organisations: Annotated[
+        tuple[str, ...],
+        Meta(description="whose repositories are, too: github:acme, gitlab:group/subgroup"),
+    ] = ()
+    poll_s: Annotated[float, Meta(ge=10, description="seconds between two looks")] = 300.0
+    github_api: Annotated[str, Meta(description="its URL")] = "https://api.github.com"
+    github_token: Annotated[
+        str, Meta(description="lists private repositories", extra={"secret": True})
+    ] = ""
+    gitlab_api: Annotated[str, Meta(description="its URL")] = "https://gitlab.com/api/v4"
+    gitlab_token: Annotated[
+        str, Meta(description="lists private projects", extra={"secret": True})
+    ] = ""
     local_roots: Annotated[
         tuple[str, ...], Meta(description="folders whose repositories may be named by path")
     ] = ()

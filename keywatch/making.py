@@ -100,8 +100,20 @@ def _kafka(making: Making) -> Source:
         group=f"{entry.group}-{entry.topic}",
         positions=partial(position_of, making.engine),
         once=making.once,
+        options=_kafka_options(making),
         tell=making.tell,
     )
+
+
+def _kafka_options(making: Making) -> dict[str, str]:
+    from streams.kafka_options import security
+
+    entry = making.entry
+    options = security(entry.options, f"{making.where}.options")
+    if entry.instance:
+        # A member that comes back by its name within the session is no reason to share out anew.
+        options["group_instance_id"] = f"{entry.instance}-{entry.topic}"
+    return options
 
 
 def _http(making: Making) -> Source:

@@ -12,6 +12,7 @@ from database.transaction import reading
 from keywatch import rates
 from keywatch.making import NOTES
 from streams import deadletter
+from vocabulary.errors import DatabaseError
 from vocabulary.moments import rfc3339
 
 WAITING = ("waiting", "leased")
@@ -54,6 +55,18 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
             "events_per_s": rates.per_second(connection, now),
             "lag_s": totals.get("lag_ms", 0) / 1000,
         }
+
+
+def outbox_is_long(engine: Engine, most: int) -> bool:
+    """Say whether more effects wait than that; never where it is 0, nor where nobody can tell."""
+    if not most:
+        return False
+    waiting = select(outbox.c.id).where(outbox.c.state.in_(WAITING)).limit(most + 1).subquery()
+    try:
+        with reading(engine) as connection:
+            return (connection.scalar(select(func.count()).select_from(waiting)) or 0) > most
+    except DatabaseError:
+        return False
 
 
 def _sources(

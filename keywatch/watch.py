@@ -18,11 +18,15 @@ from keywatch.intake import intake, queue_up
 from keywatch.keybook import KeyBook
 from keywatch.letters import read_again
 from keywatch.pipeline import Outcome, Pipeline
+from keywatch.polling import Polling
+from keywatch.publishing import Publishing
 from keywatch.pushes import Pushes
 from keywatch.reported import Judge
 from keywatch.sources import Stream, opened, refuse_foreign, reopen, sources_of
+from keywatch.status import outbox_is_long
 from keywatch.upkeep import Upkeep
 from keywatch.voice import Voice
+from streams.chunk import Pausable
 from vocabulary.errors import DatabaseError, TargetError
 
 IDLE_S = 0.02
@@ -32,6 +36,8 @@ LOOK_S = 10.0
 """How often it is looked whether the databases of places were replaced."""
 
 _RETRY_S = 1.0
+_MEASURE_S = 1.0
+_HELD = "the outbox is long: sources are not read on until more of it is done (watch.max_outbox)"
 
 
 class Watch:
@@ -55,6 +61,8 @@ class Watch:
         self._clean = wiring.cleaner(settings.scan, wiring.peppers(settings))
         self._geo = wiring.geo(settings.geoip)
         self._looked = time.monotonic()
+        self._held, self._measure_at = False, 0.0
+        self._publishing = Publishing(engine, settings.publish, voice.tell)
         self._sources = sources_of(settings)
         formats = [one.format for one in self._sources if one.events == "access"]
         self._forest = wiring.forest(settings.watch.model, formats)
@@ -86,6 +94,7 @@ class Watch:
             self._pipeline.settle(at_once=True)
             self._upkeep.turn()
             if self._once:
+                Polling(self._engine, self._settings, tell).turn()
                 pushes.work_off()
         if self._once:
             executor.run_once()
@@ -106,7 +115,9 @@ class Watch:
             self._policy, self._enabled, book.known_key, lambda _: time.time(), self._hook
         )
         judge = Judge(self._engine, book, respond, self._voice, background.wake)
-        with pushes.running(), intake(self._engine, self._settings, self._voice.tell, judge):
+        polling = Polling(self._engine, self._settings, self._voice.tell)
+        taking_in = intake(self._engine, self._settings, self._voice.tell, judge)
+        with pushes.running(), polling.running(), self._publishing.running(), taking_in:
             yield pushes
 
     def _loop(self, streams: list[Stream], background: Background) -> None:
@@ -114,11 +125,35 @@ class Watch:
         self._read_again(known)
         # Without a source there is still the outbox to work off, and pushes to scan.
         while not self._stop.is_set() and (streams or not self._once):
-            moved = [self._turn(stream, streams, background) for stream in list(streams)]
+            moved = [
+                self._turn(stream, streams, background) for stream in list(self._readable(streams))
+            ]
             self._keep_up()
             self._refresh_places(known)
             if not any(moved):
                 self._stop.wait(IDLE_S)
+
+    def _readable(self, streams: Sequence[Stream]) -> Sequence[Stream]:
+        """Return the streams that may be read: none while too much waits to be carried out.
+
+        Only a member of a consumer group is asked on, paused, so that it stays one.
+        """
+        now = time.monotonic()
+        if not self._once and now >= self._measure_at:
+            self._measure_at = now + _MEASURE_S
+            self._hold(outbox_is_long(self._engine, self._settings.watch.max_outbox), streams)
+        if not self._held:
+            return streams
+        return [stream for stream in streams if isinstance(stream.source, Pausable)]
+
+    def _hold(self, held: bool, streams: Sequence[Stream]) -> None:  # noqa: FBT001  (a state)
+        if held == self._held:
+            return
+        self._held = held
+        self._voice.tell(_HELD if held else "the outbox is short again: sources are read on")
+        for stream in streams:
+            if isinstance(stream.source, Pausable):
+                stream.source.pause() if held else stream.source.resume()
 
     def _refresh_places(self, streams: Sequence[Stream]) -> None:
         """Take up databases of places that were replaced, and letters that are asked for."""

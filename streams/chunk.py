@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from streams.checkpoint import Position
 
@@ -59,4 +59,17 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+        ...
+
+
+@runtime_checkable
+class Pausable(Protocol):
+    """A source that must be asked even while nothing is wanted of it, to stay a member."""
+
+    def pause(self) -> None:
+        """Give nothing more for now."""
+        ...
+
+    def resume(self) -> None:
+        """Give again."""
         ...

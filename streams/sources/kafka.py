@@ -259,7 +259,7 @@ class KafkaSource:
         if time.monotonic() < self._not_before:
             return False
         self._not_before = time.monotonic() + _RETRY_S
-        if not any(map(_answers, self._brokers)):
+        if not any(map(answers, self._brokers)):
             self._remind("no broker answers; trying again")
             return False
         try:
@@ -344,7 +344,8 @@ def _imported() -> Any:  # noqa: ANN401  (a module)
     return kafka
 
 
-def _answers(broker: str) -> bool:
+def answers(broker: str) -> bool:
+    """Say whether somebody listens there; clients that begin with nobody leak sockets."""
     host, _, port = broker.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), _KNOCK_S).close()
@@ -354,9 +355,9 @@ def _answers(broker: str) -> bool:
 
 
 def _is_away(error: Exception) -> bool:
-    from kafka.errors import KafkaTimeoutError, NoBrokersAvailable  # noqa: PLC0415  (an extra)
+    from kafka.errors import KafkaConnectionError, KafkaTimeoutError  # noqa: PLC0415  (an extra)
 
-    return isinstance(error, NoBrokersAvailable | KafkaTimeoutError)
+    return isinstance(error, KafkaConnectionError | KafkaTimeoutError)
 
 
 def _listener(source: KafkaSource) -> Any:  # noqa: ANN401  (a class of the extra)

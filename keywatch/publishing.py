@@ -1,0 +1,133 @@
+"""Alerts and dead letters to topics of Kafka: each at least once, under an id that stays."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, Table, select
+
+from database.schema import alerts, dead_letters
+from database.transaction import reading, transaction
+from keywatch.config_streams import PublishSettings
+from streams import checkpoint
+from streams.kafka_options import security
+from streams.sinks import KafkaSink, Record
+from vocabulary.errors import KeywatchError
+
+IDLE_S = 0.5
+_MOST = 500
+_OVERLAP_S = 60.0
+"""Transactions of several workers may end in another order than their times tell."""
+
+Rows = Callable[[Engine, float, frozenset[str]], list[tuple[float, Record]]]
+
+
+class Publishing:
+    """Sends what is new since it was committed that it was sent.
+
+    Args:
+        engine: the database.
+        settings: where to.
+        tell: called with what a person should know.
+
+    Raises:
+        ConfigError: for options that there are not.
+    """
+
+    def __init__(
+        self, engine: Engine, settings: PublishSettings, tell: Callable[[str], None]
+    ) -> None:
+        self._engine, self._tell = engine, tell
+        self._sink = KafkaSink(
+            settings.brokers, security(settings.options, "publish.options"), tell
+        )
+        topics = {settings.alerts: _alerts, settings.dead_letters: _letters}
+        self._topics = {topic: rows for topic, rows in topics.items() if topic and settings.brokers}
+        self._stop = threading.Event()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Send in a thread while the block runs, where there is a topic."""
+        if not self._topics:
+            yield
+            return
+        thread = threading.Thread(target=self._run, name="publishing", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+            self._sink.close()
+
+    def turn(self) -> int:
+        """Send what is new; return how many records that was.
+
+        Raises:
+            ServiceError: when the brokers did not take it.
+            DatabaseError: when the database is away.
+        """
+        return sum(self._publish(topic, rows) for topic, rows in self._topics.items())
+
+    def _publish(self, topic: str, rows: Rows) -> int:
+        name = f"publish:{topic}"
+        with reading(self._engine) as connection:
+            kept: Any = checkpoint.load(connection, name) or {"since": 0.0, "sent": {}}
+        sent: dict[str, float] = dict(kept["sent"])
+        new = rows(self._engine, kept["since"] - _OVERLAP_S, frozenset(sent))
+        if not new:
+            return 0
+        self._sink.send(topic, [record for _, record in new])
+        since = max(kept["since"], new[-1][0])
+        sent |= {record.id: at for at, record in new}
+        recent = {name: at for name, at in sent.items() if at >= since - _OVERLAP_S}
+        with transaction(self._engine) as connection:
+            checkpoint.save(connection, name, {"since": since, "sent": recent}, time.time())
+        return len(new)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                busy = self.turn() >= _MOST
+            except KeywatchError as error:
+                self._tell(str(error))
+                self._stop.wait(10 * IDLE_S)
+                continue
+            self._stop.wait(0.0 if busy else IDLE_S)
+
+
+def _alerts(engine: Engine, since: float, sent: frozenset[str]) -> list[tuple[float, Record]]:
+    return [
+        (row.recorded_at, Record(row.id, row.subject, json.dumps(row.body).encode()))
+        for row in _rows(engine, alerts, "recorded_at", since, sent)
+    ]
+
+
+def _letters(engine: Engine, since: float, sent: frozenset[str]) -> list[tuple[float, Record]]:
+    return [
+        (row.at, Record(str(row.id), row.source, json.dumps(_told(row)).encode()))
+        for row in _rows(engine, dead_letters, "at", since, sent)
+    ]
+
+
+def _told(row: Any) -> dict[str, Any]:  # noqa: ANN401  (a row)
+    return {
+        "id": row.id,
+        "source": row.source,
+        "position": row.position,
+        "reason": row.reason,
+        "raw": row.raw.decode("utf-8", "backslashreplace"),
+        "at": row.at,
+    }
+
+
+def _rows(engine: Engine, table: Table, when: str, since: float, sent: frozenset[str]) -> list[Any]:
+    """Return rows from that time on that were not sent, the oldest first."""
+    at = table.c[when]
+    query = select(table).where(at >= since).order_by(at, table.c.id).limit(_MOST + len(sent))
+    with reading(engine) as connection:
+        rows = connection.execute(query).all()
+    return [row for row in rows if str(row.id) not in sent][:_MOST]
