@@ -44,7 +44,8 @@ class Commands(click.Group):
 
 _MARGIN = 6  # columns around names and summaries
 _DOCUMENTED = re.compile(
-    r'^def command\((?:(?!^def ).)*?\) -> \w+:[^\n]*\n    """(.+?)"""', re.DOTALL | re.MULTILINE
+    r'^def command\((?:(?!^def ).)*?\) -> [^:\n]+:[^\n]*\n    r?"""(.+?)"""',
+    re.DOTALL | re.MULTILINE,
 )
 
 
