@@ -39,7 +39,12 @@ class Commands(click.Group):
         names = self.list_commands(ctx)
         limit = formatter.width - _MARGIN - max(map(len, names))
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _summary(name).get_short_help_str(limit)) for name in names])
+            formatter.write_dl([(name, self._summary(ctx, name, limit)) for name in names])
+
+    def _summary(self, ctx: click.Context, name: str, limit: int) -> str:
+        found = _DOCUMENTED.search((_HERE / f"{name}.py").read_text(encoding="utf-8"))
+        command = click.Command(name, help=found[1]) if found else self.get_command(ctx, name)
+        return command.get_short_help_str(limit) if command else ""
 
 
 _MARGIN = 6  # columns around names and summaries
@@ -47,12 +52,6 @@ _DOCUMENTED = re.compile(
     r'^def command\((?:(?!^def ).)*?\) -> [^:\n]+:[^\n]*\n    r?"""(.+?)"""',
     re.DOTALL | re.MULTILINE,
 )
-
-
-def _summary(name: str) -> click.Command:
-    """Return a command that has the docstring of another, which is not imported."""
-    found = _DOCUMENTED.search((_HERE / f"{name}.py").read_text(encoding="utf-8"))
-    return click.Command(name, help=found[1] if found else "")
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

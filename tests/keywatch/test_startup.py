@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+
 from keywatch.__main__ import ROOMS
+from keywatch.cli import keywatch
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -31,6 +34,15 @@ def test_help_imports_nothing_heavy(tmp_path):
     heavy = {"sqlalchemy", "pandas", "numpy", "kafka", "hyperscan", "sklearn", "rich", "alembic"}
     assert not heavy & set(json.loads(done.stderr.splitlines()[-1]))
     assert "Usage: keywatch" in done.stdout
+
+
+def test_help_says_of_each_command_what_the_command_says_itself():
+    context = click.Context(keywatch, terminal_width=78)
+    commands = keywatch.list_commands(context)
+    itself = [keywatch.get_command(context, name) for name in commands]
+    assert not any(command.hidden for command in itself)
+    told = [keywatch._summary(context, name, 60) for name in commands]
+    assert told == [command.get_short_help_str(60) for command in itself]
 
 
 def test_python_m_never_imports_from_the_current_directory(tmp_path):
