@@ -70,6 +70,14 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
         Bench("memory", "What a hot key takes of the gateway's memory", ("gateway/memory.py",)),
         Bench("timing", "Whether a look-up's time tells of a key", ("gateway/timing.py",)),
         Bench("miss", "A key that is not in the gateway's memory", ("gateway/miss.py",)),
+        Bench("latency", "From a log line to the gateway's refusal", ("actions/latency.py",)),
+        Bench("kills", "Executors killed at random moments", ("actions/kill.py",)),
+        Bench(
+            "benign",
+            "Harmless changes against the default policy",
+            ("actions/benign.py", str(arguments.anomaly)),
+            "" if arguments.anomaly else no("anomaly DIR"),
+        ),
         Bench("console", "Pages of the console, a million keys", ("console/pages.py",)),
     ]
 

@@ -86,6 +86,23 @@ def test_what_was_given_up_is_tried_again(desk, run):
     assert desk.store.get(key).throttle_per_min == 30
 
 
+def test_a_fault_that_strikes_every_tenth_key_is_held_and_taken_back_by_one_command(desk, run):
+    desk.now = __import__("time").time()
+    keys = [desk.key() for _ in range(120)]
+    struck = keys[::10]
+    for key in struck:  # as of a database of places in which a network has moved
+        desk.answer(alert_about(key, number=key, severity="critical"))
+        Executor(desk.engine, clock=desk.clock).run_effects()
+    revoked = [key for key in struck if desk.store.get(key).state == "revoked"]
+    assert 0 < len(revoked) <= desk.policy.guards.breaker_keys
+    assert [row.subject for row in desk.rows(state="held")] == struck[len(revoked) :]
+    assert desk.rows(lane="notify:security", subject=struck[-1])
+    run("actions", "undo", "--since", "1h")
+    Executor(desk.engine, clock=desk.clock).run_once()
+    assert {desk.store.get(key).state for key in keys} == {"active"}
+    assert desk.rows(state="held") == []
+
+
 def test_alerts_are_listed_shown_and_judged(desk, run, revoked):
     (listed,) = json.loads(run("alerts", "list", "--json"))
     assert (listed["id"], listed["key"], listed["feedback"]) == ("alert_1", revoked, "")
