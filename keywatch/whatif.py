@@ -23,6 +23,9 @@ from vocabulary.credential import KnownKey
 from vocabulary.moments import moment_of, rfc3339
 
 DAY_S = 86_400.0
+DECIDED_AFTER_S = 3600.0
+"""So soon, it is taken, a person says no to what a guard holds."""
+_HITS = ("done", "held", "rejected")
 _CHUNK = 5000
 _UNTOUCHED = {"state": "active", "account_id": None, "plan_id": None}
 _VERDICT_WORDS = {"confirmed": "true", "false": "false"}
@@ -101,6 +104,7 @@ def hits(
         for one in told:
             key = known(one.alert.key) if one.alert.key else None
             with transaction(engine) as connection:
+                _look_after(connection, one.at)
                 respond(connection, one.alert, key, policy, ALL, one.at)
                 # what was decided counts as carried out: a key is revoked once
                 carried = outbox.c.state == "waiting", outbox.c.lane == EFFECT
@@ -110,13 +114,19 @@ def hits(
         return [_hit(*row, said, known, traffic) for row in _decided(engine)]
 
 
+def _look_after(connection: Connection, now: float) -> None:
+    """Do what a person would: what was held is not left so for ever, or the breaker stayed open."""
+    waits = outbox.c.state == "held", outbox.c.created_at <= now - DECIDED_AFTER_S
+    connection.execute(update(outbox).where(*waits).values(state="rejected"))
+
+
 def _decided(engine: Engine) -> Iterator[tuple[Any, Any]]:
     with reading(engine) as connection:
         effects = connection.execute(
             select(outbox).where(outbox.c.lane == EFFECT).order_by(outbox.c.created_at, outbox.c.id)
         ).all()
         rows = {row.id: row for row in connection.execute(select(alerts))}
-    return iter([(row, rows[row.alert_id]) for row in effects if row.state in ("done", "held")])
+    return iter([(row, rows[row.alert_id]) for row in effects if row.state in _HITS])
 
 
 def of_replay(alert: Alert) -> Told:
@@ -146,7 +156,7 @@ def _hit(
         key=row.subject,
         owner=key.owner if key else "",
         action=row.effect,
-        state=row.state,
+        state="done" if row.state == "done" else "held",
         severity=alert.severity,
         line=row.arguments.get("line", ""),
         guard=row.error,
