@@ -15,7 +15,7 @@ FIRST = 1024
 ROOM = 16
 """When there are too many keys, one in so many makes room at once."""
 Load = Callable[[Sequence[str]], Mapping[str, Rows | Seeds]]
-MayGo = Callable[[str], bool]
+MayGo = Callable[[Sequence[str], Ints], Flags]
 
 _SLOT = {
     "codes": np.int64,
@@ -128,20 +128,20 @@ class Arena:
         self.clock[slots] = seeds["t"][last]
         self.network[slots] = networks(seeds[last])
 
-    def kept(self, keys: Sequence[str]) -> list[Words | Seeds]:
-        """Return the row (as words) or the seeds of each key, for the database."""
-        slots = self.slots(keys)
+    def kept_at(self, slots: Ints) -> tuple[list[str], list[Words | Seeds]]:
+        """Return the keys at distinct places, and their rows (as words) or seeds."""
         row, seeds = self.seeds(slots)
-        edges = np.searchsorted(row, np.arange(len(keys) + 1))
+        edges = np.searchsorted(row, np.arange(len(slots) + 1))
         at, words = self._row[slots].tolist(), words_of(self._rows)
-        return [words[n] if n else seeds[edges[i] : edges[i + 1]] for i, n in enumerate(at)]
+        names = list(map(self._names.__getitem__, slots.tolist()))
+        return names, [words[n] if n else seeds[edges[i] : edges[i + 1]] for i, n in enumerate(at)]
 
     def make_room(self, most: int, may_go: MayGo) -> list[str]:
         """Let go of the keys that were used longest ago, if there are more than `most`.
 
         Args:
             most: keys.
-            may_go: says of a key whether its profile can be had again.
+            may_go: says of keys and their places whether their profiles can be had again.
 
         Returns:
             The keys that are gone.
@@ -151,10 +151,9 @@ class Arena:
         here = np.fromiter(self._slots.values(), np.int64, len(self))
         count = len(self) - most + most // ROOM
         oldest = here[np.argsort(self._used[here], kind="stable")[:count]]
-        gone = [name for name in map(self._names.__getitem__, oldest.tolist()) if may_go(name)]
-        slots = [self._slots.pop(name) for name in gone]
-        self._free += slots
-        at = np.array(slots, np.int64)
+        at = oldest[may_go([self._names[slot] for slot in oldest.tolist()], oldest)]
+        gone = [self._names[slot] for slot in at.tolist()]
+        self._free += [self._slots.pop(name) for name in gone]
         self._free_rows += self._row[at[self._row[at] > 0]].tolist()
         self._row[at] = 0
         self._uproot(at)

@@ -13,6 +13,9 @@ class KeyFacts(msgspec.Struct, frozen=True):
         environment: live, test, …; empty when unknown.
         sensitivity: how much sooner its alerts come, in -log10 p; negative for later.
         rotated_from: the key that it replaced; empty for none.
+        countries, hours, days, rate_per_h: what its owner said that it would do: ISO 3166-1
+            alpha-2 codes, hours of the day (0 to 23) and days of the week (0 for Monday) on the
+            owner's clock, requests in a usual hour; empty or 0 for nothing said.
     """
 
     key_class: str = ""
@@ -21,6 +24,10 @@ class KeyFacts(msgspec.Struct, frozen=True):
     environment: str = ""
     sensitivity: float = 0.0
     rotated_from: str = ""
+    countries: tuple[str, ...] = ()
+    hours: tuple[int, ...] = ()
+    days: tuple[int, ...] = ()
+    rate_per_h: float = 0.0
 
 
 UNKNOWN = KeyFacts()

@@ -14,7 +14,7 @@ from detectors.profile import DAY_MS, HOUR_MS, SCALES, Rows
 from detectors.rate import day_counts
 from detectors.round import Evidence, Round, evidence, largest
 from detectors.words import Reason
-from vocabulary.access import Ints
+from vocabulary.access import Flags, Ints
 
 HALF_LIFE_DAYS = 45.0
 BACKOFF = 8.0
@@ -43,8 +43,9 @@ def score(day: Round) -> Evidence:
     last = np.flatnonzero(np.append((day.row[1:] != day.row[:-1]) | (hour[1:] != hour[:-1]), True))
     day.rows["unusual"][day.row[last], 24 + hour[last]] = now[last]
     x = np.zeros(len(now))
-    known = np.flatnonzero(day.mature[day.row] & ~day.late)
-    x[known] = (earlier(day, known, hour[known]) + now[known]) / UNIT
+    judged = day.mature if day.said is None else day.mature | day.said.rows
+    known = np.flatnonzero(judged[day.row] & ~day.late)
+    x[known] = (earlier(day, judged, known, hour[known]) + now[known]) / UNIT
     e = np.minimum(calibration.scale(day.rows, "hours").surprise(day.row, x), x)
     scale = SCALES.index("hours")
     highest = day.rows["highest"]
@@ -53,10 +54,10 @@ def score(day: Round) -> Evidence:
     return evidence(e, Reason.OFF_HOURS, local.astype(np.float64), x)
 
 
-def earlier(day: Round, which: Ints, hour: Ints) -> Ints:
-    """Return how unusual the earlier hours of the same night were, for events of mature keys."""
-    rank = np.cumsum(day.mature) - 1
-    night = np.cumsum(day.rows["unusual"][np.flatnonzero(day.mature)], axis=1, dtype=np.int64)
+def earlier(day: Round, judged: Flags, which: Ints, hour: Ints) -> Ints:
+    """Return how unusual the earlier hours of the same night were, for events of judged keys."""
+    rank = np.cumsum(judged) - 1
+    night = np.cumsum(day.rows["unusual"][np.flatnonzero(judged)], axis=1, dtype=np.int64)
     row = rank[day.row[which]]
     before: Ints = night[row, 24 + hour - 1] - night[row, 24 + hour - NIGHT_H]
     return before

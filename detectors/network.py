@@ -44,7 +44,8 @@ def score(day: Round) -> tuple[Evidence, Flags]:
     }
     new = seen["asn"].days == 0
     # The first network of a key's life is no news.
-    new &= (seen["asn"].count > 1) | (day.rows["mature_days"] > 0)[day.row]
+    first = (seen["asn"].count <= 1) & (day.rows["mature_days"] == 0)[day.row]
+    new &= ~first if day.said is None else ~first | day.said.abroad
     return _weighed(day, seen, new), new
 
 
@@ -57,6 +58,9 @@ def _weighed(day: Round, seen: dict[str, Seen], new: Flags) -> Evidence:
     stranger = seen["agent"].days == 0
     server = sort_is_new(day)
     abroad = (seen["country"].days == 0) & (seen["prefix"].days == 0) & (day.place["country"] != 0)
+    if day.said is not None:
+        # Where its owner said that a key would be used, it is not abroad.
+        abroad &= ~day.said.home
     overlap, swarm = overlapping(day, new), swarming(day, seen["asn"].fresh)
     base = rarity["asn"] + COUNTRY * abroad + SERVER * server
     client = np.where(stranger, 0.6 * rarity["agent"], 0.0)

@@ -7,7 +7,7 @@ key of bursts is allowed its bursts.
 
 import numpy as np
 
-from detectors import calibration, windows
+from detectors import calibration, declared, windows
 from detectors.chance import CAP, Floats, excess
 from detectors.profile import (
     DAY_MS,
@@ -62,6 +62,9 @@ def score(day: Round) -> Evidence:
     """Return the evidence of volume, and count the events."""
     counts = count(day)
     mean_per_h, mean_per_day = expected(day)
+    if day.said is not None:
+        mean_per_h = np.maximum(mean_per_h, day.said.per_h[day.row])
+        mean_per_day = np.maximum(mean_per_day, day.said.per_day[day.row])
     failing = explained(day, counts[3])
     found: Evidence | None = None
     turn = [np.where(turning(day.rows["day"])[day.row], factor, 1.0) for factor in AT_MONTHS_TURN]
@@ -104,7 +107,12 @@ def record(day: Round, n: Ints, window: int, spread: Floats, steady: Flags) -> F
     first day has closed nothing is known of what is much for it: alone, that is no alert, or a
     new installation would begin with one for each of its keys.
     """
-    busiest = day.rows["busiest"][:, window].astype(np.float64)[day.row]
+    busiest = day.rows["busiest"][:, window].astype(np.float64)
+    if day.said is not None:
+        a_day = window == len(WINDOWS_H) - 1
+        mean = day.said.per_day if a_day else day.said.per_h * WINDOWS_H[window]
+        busiest = np.maximum(busiest, declared.BURST * mean)
+    busiest = busiest[day.row]
     ratio = (n - np.sqrt(n)) / np.maximum(busiest, 1.0)
     most = np.full(len(ratio), BELOW_RECORD)
     if window in BURST_WINDOWS:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from detectors.chance import CAP, Floats
 from detectors.clocks import segment_starts
+from detectors.declared import Said
 from detectors.profile import HOUR_MS, Rows
 from vocabulary.access import Codes, Flags, Ints
 
@@ -50,6 +51,7 @@ class Round:
         mature: shape (k,), True for profiles that have learned enough.
         lenient: shape (k,), how much more evidence than usual it takes to alert about each key.
         closed: shape (k,) each, evidence of the day that each profile has just closed.
+        said: what owners declared of profiles that are still learned; None for nothing.
     """
 
     rows: Rows
@@ -70,6 +72,7 @@ class Round:
     mature: Flags
     lenient: Floats
     closed: Evidence
+    said: Said | None = None
 
     def slots(self) -> Ints:
         """Return the local hour of the week of each event; 0 is Monday, midnight.

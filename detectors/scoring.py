@@ -14,7 +14,17 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from detectors import alarm, behaviour, calibration, feedback, hours, network, rate, sessions
+from detectors import (
+    alarm,
+    behaviour,
+    calibration,
+    declared,
+    feedback,
+    hours,
+    network,
+    rate,
+    sessions,
+)
 from detectors.chance import Floats
 from detectors.clocks import renumbered, segment_starts
 from detectors.facts import KeyFacts
@@ -131,9 +141,11 @@ class Scorer:
         t = events.t[which]
         starts = segment_starts(row)
         today = t[starts] // DAY_MS
-        zones = [events.facts[i].tz for i in used.tolist()]
-        offset = offsets(zones, today)
+        facts = [events.facts[i] for i in used.tolist()]
+        offset = offsets([one.tz for one in facts], today)
+        opening = np.flatnonzero(rows["day"] != today)
         closed = self._open(rows, today, offset, t[starts])
+        declared.foresee(rows, facts, opening, today, offset)
         place = events.place[which]
         day = Round(
             rows=rows, row=row, t=t, late=events.late[which], offset_ms=offset, place=place,
@@ -142,7 +154,7 @@ class Scorer:
             writes=events.writes[which], size=events.size[which],
             crowd=events.crowd[which], mature=rows["mature"] > 0,
             lenient=rows["tolerance"] - sensitivity(events.facts, used),
-            closed=closed,
+            closed=closed, said=declared.said(rows, facts, row, place["country"]),
         )  # fmt: skip
         names = [events.names[i] for i in used.tolist()]
         found = score(day, self._forest, self._collect and partial(self._collect, names))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.clocks import segment_starts
+from detectors.declared import has_said
 from detectors.facts import UNKNOWN, KeyFacts
 from detectors.geoip import PLACE
 from detectors.profile import DAY_MS, Rows
@@ -107,7 +108,8 @@ def quiet(events: Events, clock: Ints, count: Ints, network: np.ndarray, most: i
     gap[starts] = np.where(clock > 0, events.t[starts] - clock, 0)
     keen = sensitivity(events.facts, np.arange(len(few)))
     soon = np.maximum.reduceat(gap, starts) < GAP_MS
-    return np.asarray(few & one & soon & (keen <= KEENEST), np.bool_)
+    plain = np.array([not has_said(one) for one in events.facts])
+    return np.asarray(few & one & soon & plain & (keen <= KEENEST), np.bool_)
 
 
 class SeedBed:

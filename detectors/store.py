@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, select
 
 from database import bulk
@@ -20,6 +21,8 @@ from detectors.packing import Changed, CorruptError, Packer, Sown, pack, unpack
 from detectors.profile import VERSION, Rows, Words, blank
 from detectors.seeds import Seeds
 from detectors.stored import StoredKeys
+from detectors.waiting import Waiting
+from vocabulary.access import Flags, Ints
 
 __all__ = ["Changes", "CorruptError", "ProfileStore", "pack", "unpack"]
 
@@ -29,8 +32,10 @@ SHARE_CHECKPOINT, SHARE_SOWN = 4, 16
 share of those that were merely kept, since there are few of a key, and small."""
 ASKED_AT_ONCE = 500
 
-KeptOf = Callable[[Sequence[str]], Sequence[Words | Seeds]]
-"""Keys → their rows or seeds; keys that are not in memory are loaded first."""
+SlotsOf = Callable[[Sequence[str]], Ints]
+"""Keys → their places in memory; keys that are not there are loaded first."""
+KeptAt = Callable[[Ints], tuple[list[str], list[Words | Seeds]]]
+"""Places → their keys, and their rows or seeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,27 @@ class Changes:
         connection.execute(delete(profile_deltas).where(profile_deltas.c.batch < self.oldest))
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a batch did to profiles.
+
+    Attributes:
+        keys: those that it touched.
+        slots: shape (k,), their places in memory.
+        parts: the changes of rows, which point into `keys`.
+        sown: the new seeds, likewise.
+        events: how many it had.
+        side: the side inputs as they are now.
+    """
+
+    keys: list[str]
+    slots: Ints
+    parts: Sequence[Changed]
+    sown: Sown
+    events: int
+    side: dict[str, bytes]
+
+
 @dataclass(slots=True)
 class ProfileStore:
     """Where the watcher's profiles come from and go to.
@@ -66,6 +92,7 @@ class ProfileStore:
     engine: Engine | None
     batch: int = 0
     told: list[str] = field(default_factory=list)
+    _waiting: Waiting = field(default_factory=Waiting)
     _dirty: dict[str, int] = field(default_factory=dict)
     _urgent: list[str] = field(default_factory=list)
     _read: dict[int, packing.Changes] = field(default_factory=dict)
@@ -113,42 +140,45 @@ class ProfileStore:
             self._read.clear()
         return found
 
-    def changes(
-        self, keys: list[str], parts: Sequence[Changed], sown: Sown, events: int,
-        side: dict[str, bytes], kept_of: KeptOf,
-    ) -> Changes | None:  # fmt: skip
-        """Return what this batch writes, or None for a watcher that keeps nothing.
+    def changes(self, work: Work, slots_of: SlotsOf, kept_at: KeptAt) -> Changes | None:
+        """Return what a batch writes, or None for a watcher that keeps nothing.
 
         Args:
-            keys: the keys whose rows changed.
-            parts: the changes of rows, which point into `keys`.
-            sown: the new seeds, likewise.
-            events: number of events in the batch.
-            side: the side inputs.
-            kept_of: gives whole profiles.
+            work: what the batch did.
+            slots_of: finds the profiles that are to be written whole.
+            kept_at: gives them.
         """
         if self.engine is None:
             return None
         self.batch += 1
-        # Those that wait already keep their place and their number.
-        new = dict.fromkeys(keys, self.batch)
-        for key in new.keys() & self._dirty.keys():
-            del new[key]
-        self._dirty.update(new)
-        kept = len(sown.seeds)
-        share = (events - kept) // SHARE_CHECKPOINT + kept // SHARE_SOWN
-        budget = max(LEAST_CHECKPOINT, share)
-        chosen = list(dict.fromkeys([*self._urgent, *islice(self._dirty, budget)]))
-        self._urgent.clear()
-        for key in chosen:
-            self._dirty.pop(key, None)
-        oldest = next(iter(self._dirty.values()), self.batch + 1)
-        delta = packing.pack_changes(keys, parts, sown)
-        return Changes(self.batch, delta, self._packed(chosen, kept_of(chosen)), oldest, side)
+        self._waiting.add(work.slots, self.batch)
+        kept = len(work.sown.seeds)
+        share = (work.events - kept) // SHARE_CHECKPOINT + kept // SHARE_SOWN
+        whole = kept_at(self._chosen(max(LEAST_CHECKPOINT, share), slots_of))
+        waiting = [self._waiting.oldest(), *islice(self._dirty.values(), 1)]
+        oldest = min(filter(None, waiting), default=self.batch + 1)
+        delta = packing.pack_changes(work.keys, work.parts, work.sown)
+        return Changes(self.batch, delta, self._packed(*whole), oldest, work.side)
 
-    def is_whole(self, key: str) -> bool:
-        """Say whether the stored row of a key is all there is to know."""
-        return self.engine is not None and key not in self._dirty
+    def _chosen(self, budget: int, slots_of: SlotsOf) -> Ints:
+        """Return the places of so many profiles that have waited longest, and of urgent ones."""
+        # What waits since before the start, by name, has waited longest.
+        names = list(dict.fromkeys([*self._urgent, *islice(self._dirty, budget)]))
+        self._urgent.clear()
+        for name in names:
+            self._dirty.pop(name, None)
+        slots = slots_of(names) if names else np.zeros(0, np.int64)
+        more = self._waiting.take(budget - len(names))
+        return np.concatenate((slots, more[~np.isin(more, slots)])) if names else more
+
+    def is_whole(self, keys: Sequence[str], slots: Ints) -> Flags:
+        """Say of which keys the stored profile is all there is to know."""
+        if self.engine is None:
+            return np.zeros(len(keys), np.bool_)
+        waits = self._waiting.waits(slots)
+        if self._dirty:
+            waits |= np.fromiter(map(self._dirty.__contains__, keys), np.bool_, len(keys))
+        return ~waits
 
     def gone(self, keys: Sequence[str]) -> None:
         """Take note that these keys are in memory no more, and must be asked for again."""

@@ -26,7 +26,7 @@ from detectors.scoring import (
     WatchSettings,
     offsets,
 )
-from detectors.store import Changes, ProfileStore
+from detectors.store import Changes, ProfileStore, Work
 from vocabulary.access import EventBatch, Flags, Ints
 from vocabulary.alert import Alert
 from vocabulary.lesson import Lesson
@@ -187,14 +187,9 @@ class Watcher:
         return told
 
     def _changes(self, events: Events, changed: list[Changed], sown: Sown) -> Changes | None:
-        return self._store.changes(
-            events.names,
-            changed,
-            sown,
-            len(events.t),
-            {"fleet": self._fleet.packed()},
-            self._arena.kept,
-        )
+        side = {"fleet": self._fleet.packed()}
+        work = Work(events.names, events.slots, changed, sown, len(events.t), side)
+        return self._store.changes(work, self._arena.slots, self._arena.kept_at)
 
     def _sow(self, events: Events) -> tuple[Flags, Sown]:
         """Keep the events of keys about which nothing can be said yet; say of which keys."""

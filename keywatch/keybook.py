@@ -84,9 +84,11 @@ class KeyBook:
         if key is None:
             return KeyFacts(sensitivity=sensitivity_of(self._sensitivity, key_id, ""))
         keen = sensitivity_of(self._sensitivity, key_id, key.key_class)
+        said = key.declared
         return KeyFacts(
-            key.key_class, key.created_at, key.tz, key.environment, keen, key.rotated_from or ""
-        )
+            key.key_class, key.created_at, key.tz, key.environment, keen, key.rotated_from or "",
+            said.countries, said.hours, said.days, said.rate_per_h,
+        )  # fmt: skip
 
     def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
         """Return what the store knows of each credential."""

@@ -18,6 +18,8 @@ from detectors.facts import KeyFacts
 from detectors.forest import Forest
 from detectors.geoip import GeoReader
 from detectors.watcher import Watcher
+from keystore import narrow
+from keystore.keys import UNDECLARED, Declared
 from keywatch import wiring
 from keywatch.keybook import sensitivity_of
 from keywatch.pipeline import Outcome, Pipeline
@@ -26,7 +28,7 @@ from streams.parsed import Format
 from streams.sources.file import FileSource
 from vocabulary.alert import Alert
 from vocabulary.credential import Cleaner, Credential, KnownKey
-from vocabulary.errors import ConfigError, TargetError
+from vocabulary.errors import ConfigError, TargetError, UsageError
 from vocabulary.moments import moment_of
 
 CHUNK_LINES = 50_000
@@ -43,6 +45,7 @@ class ListedKey(msgspec.Struct, frozen=True):
     created_at: str = ""
     tz: str = ""
     rotated_from: str = ""
+    declared: Declared = UNDECLARED
 
 
 class KeyList:
@@ -101,8 +104,10 @@ def read_keys(file: Path) -> list[ListedKey]:
         raise TargetError(str(error.strerror).lower(), where=str(file)) from error
     for number, line in enumerate(lines, 1):
         try:
-            listed.append(decode(line))
-        except msgspec.MsgspecError as error:
+            one = decode(line)
+            said = narrow.declared(one.declared)
+            listed.append(msgspec.structs.replace(one, declared=said))
+        except (msgspec.MsgspecError, UsageError) as error:
             raise ConfigError(str(error), where=f"{file}:{number}") from error
     return listed
 
@@ -110,7 +115,11 @@ def read_keys(file: Path) -> list[ListedKey]:
 def _facts(one: ListedKey, table: Mapping[str, float]) -> KeyFacts:
     created = moment_of(one.created_at, 0.0) if one.created_at else 0.0
     keen = sensitivity_of(table, one.key, one.key_class)
-    return KeyFacts(one.key_class, created, one.tz, one.environment, keen, one.rotated_from)
+    said = one.declared
+    return KeyFacts(
+        one.key_class, created, one.tz, one.environment, keen, one.rotated_from,
+        said.countries, said.hours, said.days, said.rate_per_h,
+    )  # fmt: skip
 
 
 @dataclass(slots=True)

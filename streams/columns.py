@@ -71,8 +71,6 @@ def _codes(words: Sequence[str]) -> tuple[list[str], Codes]:
 
 def _sorted_codes(words: Sequence[str]) -> tuple[list[str], Codes]:
     """Number the distinct words in their order as text."""
-    distinct, codes = _codes(words)
-    order = sorted(range(len(distinct)), key=distinct.__getitem__)
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    return [distinct[i] for i in order], rank[codes]
+    distinct = sorted(set(words))
+    numbers = dict(zip(distinct, range(len(distinct)), strict=True))
+    return distinct, np.fromiter(map(numbers.__getitem__, words), np.int32, len(words))

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     "--keys",
     "keys_file",
     metavar="FILE",
-    help="JSON lines: key, class, owner, environment, created_at, tz, rotated_from.",
+    help="JSON lines: key, class, owner, environment, created_at, tz, rotated_from, declared.",
 )
 @click.option(
     "--geoip-city",
