@@ -31,6 +31,8 @@ SHARE_CHECKPOINT, SHARE_SOWN = 4, 16
 """Whole profiles written with a batch: the larger of the least and a share of its events; a smaller
 share of those that were merely kept, since there are few of a key, and small."""
 ASKED_AT_ONCE = 500
+FLEET, QUARANTINE, REBUILT = "fleet", "quarantine:", "rebuilt:"
+"""Names of side inputs; of the latter two the key follows."""
 
 SlotsOf = Callable[[Sequence[str]], Ints]
 """Keys → their places in memory; keys that are not there are loaded first."""
@@ -40,13 +42,18 @@ KeptAt = Callable[[Ints], tuple[list[str], list[Words | Seeds]]]
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a batch writes: its difference, whole rows, what may be forgotten, side inputs."""
+    """What a batch writes: its difference, whole rows, what may be forgotten, side inputs.
+
+    And the profiles that could not be read, as they were; and rebuilt ones that were taken up.
+    """
 
     batch: int
     delta: bytes
     whole: list[tuple[str, bytes]]
     oldest: int
     side: dict[str, bytes]
+    quarantine: list[tuple[str, int, bytes]]
+    done: list[str]
 
     def write(self, connection: Connection) -> None:
         """Write all of it in the caller's transaction."""
@@ -54,8 +61,16 @@ class Changes:
             row = {"batch": self.batch, "version": VERSION, "data": self.delta}
             connection.execute(profile_deltas.insert(), [row])
         bulk.replace(connection, profiles, [(key, VERSION, self.batch, d) for key, d in self.whole])
-        bulk.replace(connection, side_inputs, [(n, VERSION, data) for n, data in self.side.items()])
+        side = [(name, VERSION, data) for name, data in self.side.items()]
+        bulk.replace(connection, side_inputs, [*side, *self.quarantine])
+        if self.done:
+            connection.execute(delete(side_inputs).where(side_inputs.c.name.in_(self.done)))
         connection.execute(delete(profile_deltas).where(profile_deltas.c.batch < self.oldest))
+
+
+def offer(connection: Connection, key: str, data: bytes) -> None:
+    """Leave a key's profile for the watcher to take up; see `ProfileStore.rebuilt`."""
+    bulk.replace(connection, side_inputs, [(f"{REBUILT}{key}", VERSION, data)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,8 @@ class ProfileStore:
     told: list[str] = field(default_factory=list)
     _waiting: Waiting = field(default_factory=Waiting)
     _dirty: dict[str, int] = field(default_factory=dict)
+    _quarantine: list[tuple[str, int, bytes]] = field(default_factory=list)
+    _done: list[str] = field(default_factory=list)
     _urgent: list[str] = field(default_factory=list)
     _read: dict[int, packing.Changes] = field(default_factory=dict)
     _behind: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
@@ -114,7 +131,8 @@ class ProfileStore:
             as_of = connection.execute(select(func.max(profiles.c.as_of)))
             self.batch = max(self.batch, int(as_of.scalar() or 0))
             self._forget_whole(connection)
-            sides = connection.execute(select(*side_inputs.c)).all()
+            asked = select(*side_inputs.c).where(side_inputs.c.name == FLEET)
+            sides = connection.execute(asked).all()
         return {name: bytes(data) for name, version, data in sides if packing.is_known(version)}
 
     def load(self, keys: Sequence[str]) -> dict[str, Rows | Seeds]:
@@ -128,7 +146,7 @@ class ProfileStore:
                 why = self._fill(found, key, version, data)
                 young = [one for one in behind.pop(key, ()) if one[0] > batch]
                 if why:
-                    self._give_up(key, why)
+                    self._give_up(key, why, version, data)
                 elif young:
                     behind[key] = young
         for key, parts in behind.items():
@@ -158,7 +176,10 @@ class ProfileStore:
         waiting = [self._waiting.oldest(), *islice(self._dirty.values(), 1)]
         oldest = min(filter(None, waiting), default=self.batch + 1)
         delta = packing.pack_changes(work.keys, work.parts, work.sown)
-        return Changes(self.batch, delta, self._packed(*whole), oldest, work.side)
+        told = self._quarantine.copy(), self._done.copy()
+        self._quarantine.clear()
+        self._done.clear()
+        return Changes(self.batch, delta, self._packed(*whole), oldest, work.side, *told)
 
     def _chosen(self, budget: int, slots_of: SlotsOf) -> Ints:
         """Return the places of so many profiles that have waited longest, and of urgent ones."""
@@ -238,6 +259,27 @@ class ProfileStore:
             return f"cannot be read ({error})"
         return ""
 
-    def _give_up(self, key: str, why: str) -> None:
-        self.told.append(f"the profile of {key} {why}: the key is learned anew")
+    def rebuilt(self, key: str) -> Rows | Seeds | None:
+        """Return the profile that was put together for a key from its history, once."""
+        if self.engine is None:
+            return None
+        name = f"{REBUILT}{key}"
+        with reading(self.engine) as connection:
+            asked = select(*side_inputs.c).where(side_inputs.c.name == name)
+            found = connection.execute(asked).first()
+        if found is None:
+            return None
+        self._done += [name, f"{QUARANTINE}{key}"]
+        try:
+            return unpack(key, bytes(found.data), int(found.version))
+        except CorruptError as error:
+            self.told.append(f"the rebuilt profile of {key} cannot be read ({error})")
+            return None
+
+    def _give_up(self, key: str, why: str, version: int, data: bytes) -> None:
+        self.told.append(
+            f"the profile of {key} {why}: it is kept aside, and the key is learned anew "
+            f"(`keywatch keys rebuild {key}` puts it together from logs)"
+        )
+        self._quarantine.append((f"{QUARANTINE}{key}", version, data))
         self._urgent.append(key)

@@ -26,10 +26,11 @@ from detectors.scoring import (
     WatchSettings,
     offsets,
 )
-from detectors.store import Changes, ProfileStore, Work
+from detectors.seeds import SEED
+from detectors.store import FLEET, Changes, ProfileStore, Work
 from vocabulary.access import EventBatch, Flags, Ints
 from vocabulary.alert import Alert
-from vocabulary.lesson import Lesson
+from vocabulary.lesson import REBUILT, Lesson
 
 __all__ = ["Step", "WatchSettings", "Watcher"]
 
@@ -97,7 +98,7 @@ class Watcher:
     ) -> None:
         self._store = ProfileStore(engine)
         sides = self._store.open()
-        self._fleet = Fleet.unpacked(sides["fleet"]) if "fleet" in sides else Fleet()
+        self._fleet = Fleet.unpacked(sides[FLEET]) if FLEET in sides else Fleet()
         self._arena = Arena(self._store.load)
         self._geo = geo or GeoReader()
         self._settings = settings
@@ -170,10 +171,27 @@ class Watcher:
             slot = events.slots[i : i + 1]
             self._grow(events, np.array([i]), changed)
             row = self._arena.gathered(slot)
+            if one.verdict == REBUILT:
+                self._put(
+                    np.array([i]), slot, self._rebuilt(one.key, events.facts[i], row), changed
+                )
+                continue
             offset = offsets([events.facts[i].tz], row["day"])
             feedback.teach(row, one, int(offset[0]))
             self._put(np.array([i]), slot, row, changed)
         return mine
+
+    def _rebuilt(self, key: str, facts: KeyFacts, row: Rows) -> Rows:
+        """Return the profile that was put together from a key's history, or else what there is."""
+        kept = self._store.rebuilt(key)
+        if kept is None:
+            return row
+        return seedlings.grown(kept, self._settings, facts) if kept.dtype == SEED else kept
+
+    def kept(self, key: str) -> bytes:
+        """Return a key's profile as the database keeps it."""
+        _, kept = self._arena.kept_at(self._arena.slots([key]))
+        return packing.Packer().pack(key, kept[0])
 
     def _put(self, which: Ints, slots: Ints, rows: Rows, changed: list[Changed]) -> None:
         """Put rows back, and note what has changed for the database."""
@@ -187,7 +205,7 @@ class Watcher:
         return told
 
     def _changes(self, events: Events, changed: list[Changed], sown: Sown) -> Changes | None:
-        side = {"fleet": self._fleet.packed()}
+        side = {FLEET: self._fleet.packed()}
         work = Work(events.names, events.slots, changed, sown, len(events.t), side)
         return self._store.changes(work, self._arena.slots, self._arena.kept_at)
 

@@ -1,5 +1,6 @@
 """`keywatch keys`: issue keys, look at them, and change what they may do."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -197,6 +198,41 @@ def profile(ctx: click.Context, key_id: str, html_file: str | None, as_json: boo
     elif not html_file:
         for line in portrait.text(told):
             click.echo(printable(line))
+
+
+@command.command()
+@key_argument
+@click.argument(
+    "logs", nargs=-1, required=True, metavar="LOG...", type=click.Path(exists=True, dir_okay=False)
+)
+@click.option("--format", "log_format", required=True, metavar="NAME", help="Format of the logs.")
+@click.pass_context
+def rebuild(ctx: click.Context, key_id: str, logs: tuple[str, ...], log_format: str) -> None:
+    """Put together from LOGs what the detectors know of a KEY, in place of what they know now.
+
+    For a profile that was damaged, or learned from what should not have been. The logs are read in
+    the order given; `keywatch watch` takes the profile up with the key's next request.
+    """
+    from keywatch import wiring
+    from keywatch.cli.progress import progress, size_of
+    from keywatch.history import batches
+    from keywatch.keybook import KeyBook
+    from keywatch.rebuilding import rebuild
+
+    config, database, files = settings(ctx), engine(ctx, create=False), [Path(log) for log in logs]
+    book = KeyBook(database, config.keys, config.watch.sensitivity)
+    book.look_up([key_id])
+    with progress("rebuilding", sum(size_of(file) for file in files)) as advance:
+        history = batches(
+            files,
+            wiring.log_format(config, log_format),
+            wiring.cleaner(config.scan, wiring.peppers(config)),
+            lambda said: click.echo(f"keywatch: {printable(said)}", err=True),
+            advance,
+        )
+        facts = book.facts([key_id])
+        events = rebuild(database, key_id, history, facts, wiring.geo(config.geoip))
+    click.echo(f"{events} requests of {key_id}: taken up with its next one")
 
 
 @command.command()
