@@ -46,7 +46,7 @@ enabled = ["revoke"]
 """
 
 
-def until(look, what, patience_s=120):
+def until(look, what, patience_s=600):
     end = time.monotonic() + patience_s
     while time.monotonic() < end:
         if seen := look():

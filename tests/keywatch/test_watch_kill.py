@@ -87,7 +87,7 @@ def watch(config):
 
 
 def ended_well(process, config):
-    assert process.wait(120) == 0, (config.parent / "watch.log").read_text()[-3000:]
+    assert process.wait(600) == 0, (config.parent / "watch.log").read_text()[-3000:]
 
 
 def truth(folder):
