@@ -32,8 +32,8 @@ INSTRUCTIONS = (
 )
 CONFIRM_S = 300
 """How long a code holds."""
-_LEFT_OUT = {"list_dead_letters", "list_audit", "me"}
-"""Raw lines of logs, and who did what: for people."""
+_LEFT_OUT = {"list_dead_letters", "list_audit", "me", "approve_action"}
+"""Raw lines of logs, who did what, and what waits for a person (or two of them): for people."""
 _WINDOW_S = 86_400
 
 

@@ -135,6 +135,12 @@ def _findings(asked: Asked) -> contract.Page[contract.Finding]:
         return looking.list_findings(connection, **_fields(asked))
 
 
+def _finding(asked: Asked) -> contract.FindingDetail:
+    asked.desk.viewed(asked.person, "findings")
+    with asked.desk.reading() as connection:
+        return looking.show_finding(connection, asked.at)
+
+
 def _actions(asked: Asked) -> contract.Page[contract.Action]:
     with asked.desk.reading() as connection:
         return looking.list_actions(connection, **_fields(asked))
@@ -264,6 +270,14 @@ def _reads() -> list[Operation]:
             page[contract.Finding],
             _findings,
             query=_FindingQuery,
+        ),
+        read(
+            "show_finding",
+            "/findings/{id}",
+            "findings:read",
+            "A leaked secret, redacted, and what to do about it.",
+            contract.FindingDetail,
+            _finding,
         ),
         read(
             "list_actions",

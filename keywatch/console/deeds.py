@@ -42,6 +42,8 @@ def carry_out(visit: Visit, form: dict[str, str], thing: str, verb: str) -> Resp
     except KeywatchError as error:
         status, said = problem_of(error)
         return visit.house.problem(status, "Not done", said.error.message, visit, back)
+    if result.waits_for:
+        return RedirectResponse(f"{back}{'&' if '?' in back else '?'}said=second", 303)
     word = "noted" if verb == "note" else "done" if result.changed else "same"
     joined = "&" if "?" in back else "?"
     return RedirectResponse(f"{back}{joined}said={word}", 303)

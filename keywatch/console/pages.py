@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.responses import Response
 
+from actions import afterlife
+from actions.blast import blast_of
 from database import counters
 from keystore.query import Filter
 from keywatch.console import charts
@@ -16,6 +18,7 @@ from keywatch.desk import contract, looking
 from keywatch.desk import keys as key_views
 
 _WEEK_S = 7 * 86_400
+_MONTH_S = 30 * 86_400
 
 
 def overview(visit: Visit) -> Response:
@@ -71,7 +74,10 @@ def key(visit: Visit) -> Response:
     shown = desk.key(key_id)
     profile = _profile(visit, key_id)
     now = desk.clock()
+    is_over = shown.state == "revoked"
     with desk.reading() as connection:
+        tried = afterlife.still_tried(connection, now - _MONTH_S, key_id) if is_over else []
+        blast = blast_of(connection, key_id, now).sentence()
         used = key_views.use_of(connection, key_id, now - _WEEK_S).items
         parts: dict[str, Any] = {
             "incidents": looking.list_incidents(connection, subject=key_id, limit=10),
@@ -92,7 +98,8 @@ def key(visit: Visit) -> Response:
         heat=charts.week(profile["hours"]["week"]) if profile else "",
         places=_places(profile) if profile else [],
         use_chart=chart,
-        requests_per_h=sum(n for _, n, _ in hours[-24:]) / 24,
+        blast=blast,
+        tried=tried[0].sentence() if tried else "",
         facts=list(_facts(shown)),
         may_change=_may(visit, "keys"),
         may_act=_may(visit, "actions"),
@@ -119,6 +126,14 @@ def leaks(visit: Visit) -> Response:
         page = looking.list_findings(connection, source=source, after=visit.asked("after"))
     query = urlencode({"source": source})
     return visit.show("leaks.html", "Leaks", page=page, source=source, query=query)
+
+
+def leak(visit: Visit) -> Response:
+    """One leak, and what to do about it."""
+    visit.desk.viewed(visit.person, "findings")
+    with visit.desk.reading() as connection:
+        one = looking.show_finding(connection, _id(visit))
+    return visit.show("leak.html", f"Leak {one.fingerprint}", one=one)
 
 
 def sources(visit: Visit) -> Response:

@@ -41,6 +41,7 @@ _PAGES: tuple[tuple[str, str, View], ...] = (
     ("/keys/{id}", "keys:read", pages.key),
     ("/actions", "actions:read", pages.actions),
     ("/leaks", "findings:read", pages.leaks),
+    ("/leaks/{id}", "findings:read", pages.leak),
     ("/sources", "sources:read", pages.sources),
     ("/policy", "policy:read", pages.policy),
     ("/audit", "audit:read", pages.audit),

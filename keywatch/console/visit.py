@@ -103,6 +103,7 @@ SAID = {
     "done": "Done.",
     "same": "It was so already.",
     "noted": "Written down.",
+    "second": "Approved by you; it waits for another person to approve it, too.",
     "password": "The password is changed; log in again.",
     "out": "You are logged out.",
 }

@@ -205,6 +205,15 @@ class Finding(_Shown, frozen=True, kw_only=True):
     last_seen_at: str
 
 
+class FindingDetail(Finding, frozen=True, kw_only=True):
+    """A leak and what to do about it: steps, and commands that take it out of the history."""
+
+    repository: str
+    rotate: tuple[str, ...]
+    purge: tuple[str, ...]
+    commands: str
+
+
 class Source(_Shown, frozen=True, kw_only=True):
     """Where events come from, and how far it was read."""
 
@@ -341,7 +350,8 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Done(_Shown, frozen=True, kw_only=True):
-    """What became of it; not changed when it was so already."""
+    """What became of it; not changed when it was so already. `waits_for` says who must also."""
 
     id: str
     changed: bool
+    waits_for: str = ""

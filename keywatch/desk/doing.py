@@ -63,9 +63,11 @@ def resume(connection: Connection, key_id: str, wanted: Reason, act: Act) -> Don
 
 
 def approve(connection: Connection, action_id: str, wanted: None, act: Act) -> Done:
-    """Let an action that a guard holds be carried out."""
+    """Let an action that a guard holds be carried out; some need a second person."""
     del wanted
-    return _on_action(connection, action_id, judgement.approve, act)
+    done = _on_action(connection, action_id, judgement.approve, act)
+    still = looking.show_action(connection, int(done.id)).state == "held"
+    return Done(id=done.id, changed=done.changed, waits_for="another person" if still else "")
 
 
 def reject(connection: Connection, action_id: str, wanted: None, act: Act) -> Done:

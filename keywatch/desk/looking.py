@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Row, Select, func, select
 
-from actions import casebook, ledger
-from database.schema import alerts, audit, dead_letters, findings, positions
+from actions import casebook, ledger, remedy
+from database.schema import alerts, audit, dead_letters, findings, keys, positions
 from keywatch.desk import contract
 from keywatch.desk.paging import paged
 from streams import deadletter
@@ -129,6 +129,30 @@ def list_findings(
         query = query.where(findings.c.body["source"].as_string() == source)
     order = (findings.c.last_seen_at, findings.c.fingerprint)
     return paged(connection, query, order, _finding, after=after, limit=limit)
+
+
+def show_finding(connection: Connection, fingerprint: str) -> contract.FindingDetail:
+    """Return a leak with what to do about it.
+
+    Raises:
+        MissingError: when there is none.
+    """
+    row = connection.execute(
+        select(findings, keys.c.hash, keys.c.pepper_id)
+        .outerjoin(keys, keys.c.id == findings.c.key_id)
+        .where(findings.c.fingerprint == fingerprint)
+    ).first()
+    if row is None:
+        raise MissingError(f"there is no leak {fingerprint!r}")
+    sha256 = row.hash if row.hash and row.pepper_id == "" else ""
+    guide = remedy.guide(row.body, sha256)
+    return contract.FindingDetail(
+        **msgspec.structs.asdict(_finding(row)),
+        repository=guide.repository,
+        rotate=guide.rotate,
+        purge=guide.purge,
+        commands=guide.commands,
+    )
 
 
 def list_sources(connection: Connection, now: float) -> contract.Page[contract.Source]:

@@ -3,6 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
+from database.schema import outbox
 from database.transaction import reading, transaction
 from keystore import audit
 from keywatch.api.app import MAX_BODY_BYTES, api
@@ -67,10 +68,10 @@ def test_only_the_hash_of_a_token_is_kept(house, tmp_path):
 def test_a_revoked_key_is_revoked_under_the_tokens_name(house, client, happened):
     key = happened["leaked"]
     answer = client.post(f"/keys/{key}/revoke", json={"reason": "it leaked"})
-    assert answer.json() == {"id": key, "changed": True}
+    assert answer.json() == {"id": key, "changed": True, "waits_for": ""}
     assert get(client, f"/keys/{key}")["state"] == "revoked"
     assert ("token:robot", "revoke", "it leaked") in trail(house, key)
-    assert client.post(f"/keys/{key}/revoke").json() == {"id": key, "changed": False}
+    assert client.post(f"/keys/{key}/revoke").json()["changed"] is False
     assert client.post(f"/keys/{key}/throttle", json={"per_min": 5}).status_code == 409
     assert client.post(f"/keys/{key}/restore").json()["changed"] is True
     assert get(client, f"/keys/{key}")["state"] == "active"
@@ -100,6 +101,19 @@ def test_a_held_action_is_approved_carried_out_and_undone(house, client, happene
     assert client.post(f"/actions/{held['id']}/undo").json()["changed"] is True
     assert get(client, f"/keys/{happened['held']}")["state"] == "active"
     assert client.post(f"/actions/{held['id']}/undo").json()["changed"] is False
+
+
+def test_an_action_for_two_people_waits_for_the_second(house, client, happened):
+    (held,) = get(client, "/actions", state="held")["items"]
+    with transaction(house.engine) as connection:
+        row = connection.execute(outbox.select().where(outbox.c.id == held["id"])).one()
+        needs = {**row.arguments, "approvals": 2}
+        connection.execute(outbox.update().where(outbox.c.id == held["id"]).values(arguments=needs))
+    assert client.post(f"/actions/{held['id']}/approve").json()["waits_for"] == "another person"
+    assert client.post(f"/actions/{held['id']}/approve").json()["waits_for"] == "another person"
+    client.headers["authorization"] = f"Bearer {house.token('write', name='other')}"
+    done = client.post(f"/actions/{held['id']}/approve").json()
+    assert done == {"id": str(held["id"]), "changed": True, "waits_for": ""}
 
 
 def test_a_held_action_is_rejected(house, client, happened):
@@ -169,6 +183,9 @@ def test_what_is_read_agrees_with_what_happened(client, house, happened):
     assert get(client, "/sources")["items"][0]["dead"] == 1
     assert len(get(client, "/dead-letters")["items"]) == 1
     assert get(client, "/findings")["items"][0]["key_id"] == happened["leaked"]
+    detail = get(client, f"/findings/{get(client, '/findings')['items'][0]['fingerprint']}")
+    assert detail["rotate"]
+    assert client.get("/findings/none").status_code == 404
     policy = get(client, "/policy")
     hit = {key for case in policy["cases"] for key in case["hit"]}
     assert set(happened.values()) <= hit

@@ -94,7 +94,7 @@ def test_every_page_does_what_wcag_asks_for_in_light_and_dark_and_on_a_phone(ope
     for scheme, width in (("light", 1200), ("dark", 390)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
-        for path in (*PAGES, incident, f"/keys/{happened['loud']}"):
+        for path in (*PAGES, incident, f"/keys/{happened['loud']}", "/leaks/f0"):
             page.goto(path)
             assert violations(page) == [], (path, scheme)
             wide = page.evaluate("document.documentElement.scrollWidth")

@@ -79,8 +79,10 @@ def test_without_a_reason_or_with_force_nothing_is_proposed(tools, happened):
 
 def test_held_actions_and_incidents_are_proposed_with_what_they_are_about(tools, happened):
     (held,) = tools.call("list_actions", {"state": "held"}).items
-    told = tools.call("approve_action", {"id": str(held.id)})
+    told = tools.call("reject_action", {"id": str(held.id)})
     assert told["about"]["subject"] == happened["held"]
+    with pytest.raises(UsageError, match="no tool"):
+        tools.call("approve_action", {"id": str(held.id)})
     one = tools.call("list_incidents", {}).items[0]
     told = tools.call("close_incident", {"id": one.id, "state": "false"})
     assert told["about"]["severity"] == one.severity

@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from database.schema import alerts, incidents, keys, outbox
+from database.schema import alerts, findings, incidents, keys, outbox
 from keywatch.api.app import api
 from keywatch.api.openapi import document
 from keywatch.api.operations import OPERATIONS
@@ -64,12 +64,18 @@ def test_every_answer_is_one_that_the_document_names(fuzzed, one):
 
 def _known(house, one):
     """Ids that exist, so that not everything ends in a 404."""
-    tables = {"keys": keys, "alerts": alerts, "incidents": incidents, "actions": outbox}
+    tables = {
+        "keys": keys,
+        "alerts": alerts,
+        "incidents": incidents,
+        "actions": outbox,
+        "findings": findings,
+    }
     table = tables.get(one.path.split("/")[1])
     if table is None:
         return []
     with house.desk.reading() as connection:
-        return [str(row.id) for row in connection.execute(table.select())]
+        return [str(row[0]) for row in connection.execute(table.select())]
 
 
 def test_every_operation_is_documented_with_its_scope():
