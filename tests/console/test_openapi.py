@@ -44,7 +44,7 @@ def test_every_answer_is_one_that_the_document_names(fuzzed, one):
     headers = {"authorization": f"Bearer {house.token('read', 'write')}"}
 
     @settings(
-        max_examples=20,
+        max_examples=15,
         deadline=None,
         database=None,
         phases=[Phase.generate],
@@ -57,7 +57,8 @@ def test_every_answer_is_one_that_the_document_names(fuzzed, one):
     def fuzz(case, known):
         if known and case.path_parameters:
             case.path_parameters["id"] = known
-        case.call_and_validate(headers=headers, checks=CHECKS)
+        # a busy machine may stall for longer than the ten seconds that are usual
+        case.call_and_validate(headers=headers, checks=CHECKS, timeout=300)
 
     fuzz()
 
