@@ -4,7 +4,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis.checks import load_all_checks, not_a_server_error
+from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -20,8 +20,8 @@ from keywatch.api.operations import OPERATIONS
 from keywatch.people.roles import SCOPES
 from tests.console.house import House
 
+# a 500 is none of the answers that the document names; a 503, of a database that is busy, is one
 CHECKS = [
-    not_a_server_error,
     status_code_conformance,
     content_type_conformance,
     response_schema_conformance,
@@ -57,6 +57,7 @@ def test_every_answer_is_one_that_the_document_names(fuzzed, one):
     def fuzz(case, known):
         if known and case.path_parameters:
             case.path_parameters["id"] = known
+        house.now += 1
         # a busy machine may stall for longer than the ten seconds that are usual
         case.call_and_validate(headers=headers, checks=CHECKS, timeout=300)
 
