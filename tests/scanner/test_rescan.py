@@ -1,5 +1,6 @@
 """A second scan reads what is new, and tells what a first one would have told."""
 
+import shutil
 from base64 import b64encode
 
 import msgspec
@@ -7,7 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from scanner import scan, texts
+from scanner.engine import engine_of
 from scanner.options import ScanOptions
+from scanner.rules import load_rules
 from tests.scanner.secrets import github_token, password
 from vocabulary.finding import Confidence
 
@@ -15,8 +18,20 @@ ALL = ScanOptions(confidence=Confidence.LOW)
 ANEW = ScanOptions(confidence=Confidence.LOW, cache=False)
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Return a cache in which the shipped rules are compiled, and nothing else is."""
+    folder = tmp_path_factory.mktemp("compiled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        engine_of(load_rules())
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, compiled):
+    """Give each test a cache of its own."""
+    shutil.copytree(compiled, tmp_path / "cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
