@@ -53,8 +53,9 @@ def move(
         update(incidents).where(incidents.c.id == row.id).values(state=state, updated_at=now)
     )
     details = {"was": row.state, "is": state}
-    audit.append(connection, [audit.Entry(now, actor, _VERBS[state], row.id, note, details)])
-    _tell(connection, row, state, actor, note, now)
+    entry = audit.Entry(now, actor, _VERBS[state], row.id, note, details)
+    number = audit.append(connection, [entry])
+    _tell(connection, row, number, state, actor, note, now)
     return str(row.id)
 
 
@@ -82,8 +83,15 @@ def _noted(note: str) -> str:
 
 
 def _tell(
-    connection: Connection, row: Row[Any], state: str, actor: str, note: str, now: float
+    connection: Connection,
+    row: Row[Any],
+    number: int,
+    state: str,
+    actor: str,
+    note: str,
+    now: float,
 ) -> None:
+    """Tell of a move; `number` is that of its row in the audit log, which no other move has."""
     found = casebook.alerts_of(connection, row.id)
     told = casebook.actions_of(connection, row, [alert.id for alert in found])
     lanes = [one.lane for one in told if one.lane != EFFECT and one.state != "rejected"]
@@ -102,4 +110,4 @@ def _tell(
     is_key = not row.subject.startswith("ip:")
     key = {"id": row.subject, "owner": row.owner, "environment": row.environment}
     message = closing_of(incident, key if is_key else None, actor, note, now)
-    announce(connection, incident, message, lanes, (state, repr(now)), now)
+    announce(connection, incident, message, lanes, (state, str(number)), now)

@@ -69,8 +69,8 @@ class Verification(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def append(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Write the entries down, in the caller's transaction."""
+def append(connection: Connection, entries: Sequence[Entry]) -> int:
+    """Write the entries down, in the caller's transaction; return the number of the newest row."""
     in_commit_order(connection)
     newest = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
     last = connection.execute(newest).first()
@@ -83,6 +83,7 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
         previous = links["hash"]
     if rows:
         connection.execute(insert(audit), rows)
+    return seq
 
 
 def seal(seq: int, entry: Entry, previous: str) -> str:

@@ -1,5 +1,6 @@
 """The API as an application: token, scope, parameters, body, answer."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from database.transaction import reading, transaction
 from keywatch.api.openapi import document
@@ -39,6 +40,14 @@ def api(desk: Desk) -> Starlette:
         routes=[Route("/openapi.json", described), *routes],
         exception_handlers={HTTPException: _no_such_path},
     )
+
+
+def mounted(desk: Desk) -> Mount:
+    """Return the application where it is reached."""
+    mount = Mount("/api/v1", api(desk))
+    # Starlette's own pattern stops at a line feed, and such a path would be nobody's.
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
 
 
 def _endpoint(desk: Desk, one: Operation) -> Callable[[Request], Awaitable[Response]]:

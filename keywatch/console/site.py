@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from keywatch.api.app import api
+from keywatch.api.app import mounted
 from keywatch.api.problems import problem_of
 from keywatch.console import deeds, doors, elsewhere, pages
 from keywatch.console.drawing import STATIC, environment
@@ -56,7 +56,7 @@ def site(desk: Desk) -> App:
     house = House(desk, environment(desk.clock), is_https(desk), oidc)
     routes = [
         *plumbing(desk),
-        Mount("/api/v1", api(desk)),
+        mounted(desk),
         Mount("/static", StaticFiles(directory=STATIC)),
         *_doors(house),
         *(_elsewhere(house, provider) if provider else ()),

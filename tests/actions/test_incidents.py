@@ -221,3 +221,12 @@ def test_a_note_says_something_and_not_too_much(desk):
     for note in ("  ", "x" * 5000):
         with pytest.raises(UsageError), transaction(desk.engine) as connection:
             write_note(connection, incident["id"], note, actor="bob", now=desk.now)
+
+
+def test_one_instant_holds_several_moves_and_each_is_told(desk):
+    stolen(desk)
+    (incident,) = listed(desk)
+    for state in ("resolved", "false", "resolved"):
+        moved(desk, incident["id"], state)
+    told = [row.arguments["type"] for row in desk.rows(effect="notify", lane="notify:owner")]
+    assert told[-3:] == ["incident.resolved", "incident.false", "incident.resolved"]
