@@ -80,7 +80,7 @@ def compare(repository: str, rounds: int) -> dict[str, str | int | float]:
     git_wall, git_cpu = (min(git[n] for git, _ in pairs) for n in (0, 1))
     wall, cpu = (min(own[n] for _, own in pairs) for n in (0, 1))
     return {
-        "repository": str(Path(repository)),
+        "repository": Path(repository).name,
         "objects": told["objects"]["total"]["count"],
         "megabytes": round(told["objects"]["total"]["bytes"] / 1e6, 1),
         "rules": told["rules"]["count"],

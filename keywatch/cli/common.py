@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -73,7 +72,6 @@ def printable(cell: object) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in said)
 
 
-@cache
 def console() -> Any:  # noqa: ANN401
     """Return the terminal, as rich sees it."""
     from rich.console import Console
