@@ -20,7 +20,7 @@ demo: $(VENV)
 	$(BIN)/keywatch demo
 
 test: $(VENV)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)
 	$(BIN)/ruff check .

@@ -88,6 +88,26 @@ class Executor:
         """
         return self.run_effects() + self.run_notifications()
 
+    def run_out(self, wait: Callable[[float], bool]) -> None:
+        """Carry out all that is due, and what others had begun, once their leases are over.
+
+        Args:
+            wait: waits so many seconds; true when there is no more time.
+
+        Raises:
+            DatabaseError: as for `run_once`.
+        """
+        self.run_once()
+        while (rest_s := self._leased_s()) and not wait(rest_s):
+            self.run_once()
+
+    def _leased_s(self) -> float:
+        """Return the seconds until the first lease of somebody ends; 0 without any."""
+        with reading(self._engine) as connection:
+            now = self._clock()
+            until = queue.leased_until(connection, now)
+        return 0.0 if until is None else min(until - now + 0.001, LEASE_S)
+
     def run_effects(self) -> int:
         """Carry out the effects that are due; return how many were done, put off or given up.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, select, update
+from sqlalchemy import Connection, Row, exists, func, select, update
 
 from database.schema import alerts, incidents, outbox
 
@@ -65,6 +65,13 @@ def lease(connection: Connection, ids: Sequence[int], owner: str, until: float) 
         .where(outbox.c.id.in_(ids))
         .values(state="leased", lease_owner=owner, lease_until=until)
     )
+
+
+def leased_until(connection: Connection, now: float) -> float | None:
+    """Return when the first of the leases that hold now ends; None without any."""
+    held = outbox.c.state == "leased", outbox.c.lease_until > now
+    ends: float | None = connection.scalar(select(func.min(outbox.c.lease_until)).where(*held))
+    return ends
 
 
 def release(connection: Connection, ids: Sequence[int], owner: str) -> None:

@@ -97,7 +97,7 @@ class Watch:
                 Polling(self._engine, self._settings, tell).turn()
                 pushes.work_off()
         if self._once:
-            executor.run_once()
+            executor.run_out(self._stop.wait)
         if self._failed:
             raise self._failed
 

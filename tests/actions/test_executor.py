@@ -246,6 +246,25 @@ def test_what_a_dead_executor_had_leased_is_taken_over_when_its_time_is_up(desk)
     assert desk.rows(effect="notify")[0].state == "done"
 
 
+def test_who_finishes_waits_for_what_a_dead_executor_had_leased(desk):
+    desk.answer(alert_about(desk.key(), severity="high"))
+    executor(desk, owner="dead").run_effects()
+    with transaction(desk.engine) as connection:
+        rows = queue.due(connection, desk.now, 100, effects=False)
+        queue.lease(connection, [row.id for row in rows], "dead", desk.now + LEASE_S)
+    waited = []
+
+    def wait(seconds):
+        waited.append(seconds)
+        desk.now += seconds
+
+    executor(desk, owner="living").run_out(wait)
+    assert {row.state for row in desk.rows()} == {"done"}
+    assert sum(waited) == pytest.approx(LEASE_S, abs=1)
+    executor(desk).run_out(wait)
+    assert len(waited) == 1
+
+
 def test_a_clock_that_jumps_back_holds_up_no_effect(desk):
     key = desk.key()
     desk.answer(alert_about(key))
