@@ -44,6 +44,8 @@ _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _ANY_GZIP_WINDOW = 31
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
+_MOST_SETTLED = 10_000
+
 Known = Callable[[Sequence[str]], set[str]]
 """Idempotency keys → those whose batch is committed."""
 
@@ -75,6 +77,7 @@ class HttpSource:
         self._lock = threading.Lock()
         self._waiting: deque[_Batch] = deque()
         self._given: list[_Batch] = []
+        self._settled: dict[str, None] = {}
         self._size = 0
         self._closed = False
         self._run, self._number = token_hex(8), 0
@@ -90,7 +93,7 @@ class HttpSource:
     def open(self, position: Position | None) -> None:
         """Give again what was given last and not committed."""
         del position
-        given, self._given = self._given, []
+        given = self._given
         known = self._known([batch.key for batch in given]) if given else set()
         for batch in reversed(given):
             if batch.key in known:
@@ -98,13 +101,15 @@ class HttpSource:
             else:
                 with self._lock:
                     self._waiting.appendleft(batch)
+        self._given = []
 
     def read(self, max_lines: int, timeout_s: float) -> Chunk | None:
         """Return what was posted, whole batches at a time; what was given before is committed."""
         del timeout_s
-        given, self._given = self._given, []
-        for batch in given:
+        # Settled before it is forgotten: who sends the same meanwhile finds it in one or the other.
+        for batch in self._given:
             self._settle(batch)
+        self._given = []
         lines: list[bytes] = []
         with self._lock:
             while self._waiting and (
@@ -141,6 +146,8 @@ class HttpSource:
         with self._lock:
             if self._closed:
                 raise Refused(503, "closing", (b"retry-after", b"5"))
+            if key in self._settled:  # since the sender's batch was looked for in the database
+                return _true()
             same = next((one for one in (*self._waiting, *self._given) if one.key == key), None)
             if same is not None:
                 return same.done
@@ -157,8 +164,17 @@ class HttpSource:
     def _settle(self, batch: _Batch) -> None:
         with self._lock:
             self._size -= batch.size
+            self._settled[batch.key] = None
+            if len(self._settled) > _MOST_SETTLED:
+                del self._settled[next(iter(self._settled))]
         if not batch.done.done():
             batch.done.set_result(True)
+
+
+def _true() -> "Future[bool]":
+    done: Future[bool] = Future()
+    done.set_result(True)
+    return done
 
 
 def app(

@@ -214,3 +214,14 @@ def test_nobody_is_let_in_without_a_token(source):
     with pytest.raises(intake.Refused) as refused:
         intake._authenticate({"authorization": "Bearer "}, [])
     assert refused.value.answer.status == 401
+
+
+def test_who_looked_before_the_commit_and_offers_after_it_counts_once(engine, source):
+    first = source.offer("one", [b"a"])
+    chunk = next_chunk(source)
+    assert not source.is_known("one")
+    commit(engine, chunk)
+    source.read(1000, 0.0)
+    assert first.result(0)
+    assert source.offer("one", [b"a"]).result(0)
+    assert source.read(1000, 0.0) is None
