@@ -41,10 +41,11 @@ class Site:
         headers: sent with every request; they may be secret and are never shown.
         timeout_s: for a whole request.
         most_bytes: longest answer that is read.
+        cut: of a longer answer the beginning is enough; else it is none.
         context: whom to trust; None for the system's certificates.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each has its default)
         self,
         url: str,
         where: str,
@@ -53,11 +54,13 @@ class Site:
         headers: Mapping[str, str] | None = None,
         timeout_s: float = TIMEOUT_S,
         most_bytes: int = MOST_BYTES,
+        cut: bool = False,
         context: ssl.SSLContext | None = None,
     ) -> None:
         self._address = checked_url(url, where, plain_http=plain_http)
         self._headers = {"User-Agent": "keywatch", **(headers or {})}
         self._timeout_s, self._most_bytes, self._context = timeout_s, most_bytes, context
+        self._cut = cut
         for name, value in self._headers.items():
             if not f"{name}{value}".isprintable():
                 raise ConfigError(f"the header {name!r} cannot be sent", where=where)
@@ -121,12 +124,12 @@ class Site:
             read = response.read(self._most_bytes + 1)
         finally:
             guard.cancel()
-        if len(read) > self._most_bytes:
+        if len(read) > self._most_bytes and not self._cut:
             raise ServiceError(
                 f"the answer is longer than {self._most_bytes:,} bytes", where=self.place
             )
         told = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, told, read)
+        return Answer(response.status, told, read[: self._most_bytes])
 
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._address.hostname or "", _port(self._address)

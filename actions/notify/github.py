@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from actions.telling.escape import fenced
-from actions.telling.web import Site
+from actions.telling.web import Site, object_of
 from actions.telling.words import Words, writer_of
 from vocabulary.errors import ConfigError
 
@@ -79,7 +79,8 @@ class GitHub:
         return dict(thread)
 
     def _send(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._site.send(msgspec.json.encode(body), self._headers, method, path).json
+        answer = self._site.send(msgspec.json.encode(body), self._headers, method, path)
+        return object_of(answer)
 
 
 def _body(words: Words, idempotency_key: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from actions.telling.web import Site
+from actions.telling.web import Site, object_of
 from actions.telling.words import Words, writer_of
 from vocabulary.errors import ConfigError, ServiceError
 
@@ -77,7 +77,7 @@ class Slack:
             "Content-Type": "application/json; charset=utf-8",
             "Authorization": f"Bearer {self._token}",
         }
-        answer = self._site.send(msgspec.json.encode(body), headers, path=f"/{method}").json
+        answer = object_of(self._site.send(msgspec.json.encode(body), headers, path=f"/{method}"))
         if answer.get("ok") is True:
             return answer
         error = str(answer.get("error", "an answer that is none of its own"))[:80]
