@@ -1,9 +1,10 @@
 """Run every bench that this machine allows, and write what they print to docs/benchmarks.md.
 
-    python bench/run.py [--repository DIR]... [--anomaly DIR] [--creddata FILE] [--only NAME]
+    python bench/run.py [--repository DIR]... [--anomaly DIR]... [--creddata FILE] [--only NAME]
 
 Benches that need data which is not ours to ship take its path; without it they are left out, and
-the page says so.
+the page says so. With --only a part of the page is written anew, and the rest stays as it was.
+Peers are those that are on PATH.
 """
 
 import argparse
@@ -11,24 +12,34 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import drawn
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
+PICTURES = PAGE.parent / "pictures"
 PACKAGES = ("numpy", "pandas", "sqlalchemy", "hyperscan", "msgspec", "uvicorn")
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A script, its arguments, and why it cannot run here (empty when it can)."""
+    """A script and its arguments.
+
+    Attributes:
+        lacking: why it cannot run here; empty when it can.
+        draw: makes a picture of what it printed.
+    """
 
     name: str
     title: str
     words: tuple[str, ...]
     lacking: str = ""
+    draw: Callable[[str], str] | None = None
 
 
 def benches(arguments: argparse.Namespace) -> list[Bench]:
@@ -40,12 +51,17 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
         Bench("imports", "Taking over a million keys", ("keystore/imports.py",)),
         Bench("feed", "From a change of a key to a follower", ("keystore/feed.py",)),
         Bench("peers", "Beside a roll-up in pandas", ("pipeline/peers.py",)),
-        Bench("memory", "Memory over a long stream", ("pipeline/memory.py", "--lines", "5000000")),
+        Bench(
+            "memory",
+            "Memory over a long stream",
+            ("pipeline/memory.py", "--lines", "5000000"),
+            draw=memory,
+        ),
         Bench("detect", "Detectors alone", ("detect/speed.py",)),
         Bench(
             "anomaly",
             "Detectors against the anomaly benchmark",
-            ("detect/run.py", str(arguments.anomaly)),
+            ("detect/beside.py", *map(str, arguments.anomaly)),
             "" if arguments.anomaly else no("anomaly DIR"),
         ),
         Bench(
@@ -53,6 +69,7 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "Scanning histories, beside bare git",
             ("scan/history.py", *map(str, arguments.repository)),
             "" if arguments.repository else no("repository DIR"),
+            histories,
         ),
         Bench("redact", "Secrets out of a stream", ("scan/redact.py",)),
         Bench(
@@ -67,7 +84,7 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             ("gateway/run.py",),
             "" if shutil.which("wrk") else "needs wrk",
         ),
-        Bench("memory", "What a hot key takes of the gateway's memory", ("gateway/memory.py",)),
+        Bench("hot", "What a hot key takes of the gateway's memory", ("gateway/memory.py",)),
         Bench("timing", "Whether a look-up's time tells of a key", ("gateway/timing.py",)),
         Bench("miss", "A key that is not in the gateway's memory", ("gateway/miss.py",)),
         Bench("latency", "From a log line to the gateway's refusal", ("actions/latency.py",)),
@@ -75,7 +92,7 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
         Bench(
             "benign",
             "Harmless changes against the default policy",
-            ("actions/benign.py", str(arguments.anomaly)),
+            ("actions/benign.py", *map(str, arguments.anomaly[:1])),
             "" if arguments.anomaly else no("anomaly DIR"),
         ),
         Bench("console", "Pages of the console, a million keys", ("console/pages.py",)),
@@ -93,21 +110,62 @@ def run(bench: Bench) -> str:
     return done.stdout.rstrip() + failed
 
 
-def page(results: dict[Bench, str]) -> str:
-    """Return the page."""
-    packages = [f"{name} {version(name)}" for name in PACKAGES]
-    python = f"Python {platform.python_version()}"
-    where = [str(datetime.now(UTC).date()), platform.machine(), _processor(), python, *packages]
-    lines = [
-        "# Benchmarks",
-        "Written by `make bench` (bench/run.py); every figure comes from the script named.",
-        "",
-        ", ".join(where) + ".",
+def histories(said: str) -> str:
+    """Draw how many times the time of bare git everybody takes."""
+    values = [
+        (
+            f"{row['repository']}: {name.removesuffix('wall_ratio').strip('_') or 'keywatch'}",
+            float(value),
+        )
+        for row in drawn.pairs(said)
+        for name, value in row.items()
+        if name.endswith("wall_ratio")
     ]
-    for bench, said in results.items():
-        lines += ["", f"## {bench.title}", f"`bench/{bench.words[0]}`", ""]
-        lines += [f"Left out: {bench.lacking}."] if bench.lacking else ["```text", said, "```"]
+    return drawn.bars("Full history, times the wall time of bare git cat-file", values)
+
+
+def memory(said: str) -> str:
+    """Draw the memory over the stream."""
+    rows = [line.split() for line in said.splitlines() if line.split()[:1][0].isdigit()]
+    points = [(int(row[0]), float(row[2])) for row in rows]
+    return drawn.line("Resident memory in MiB over the lines of a stream", points)
+
+
+def section(bench: Bench, said: str) -> str:
+    """Return a part of the page."""
+    lines = [f"`bench/{bench.words[0]}`, {_where()}", ""]
+    if bench.lacking:
+        lines += [f"Left out: {bench.lacking}."]
+    else:
+        if bench.draw:
+            name = f"bench-{bench.name}.svg"
+            (PICTURES / name).write_text(bench.draw(said))
+            lines += [f"![{bench.title}](pictures/{name})", ""]
+        lines += [drawn.table(said)]
     return "\n".join(lines) + "\n"
+
+
+def _where() -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    python = f"Python {platform.python_version()}"
+    return f"{datetime.now(UTC).date()}, {platform.machine()}, {_processor()}, {python}, {packages}"
+
+
+INTRODUCTION = """# Benchmarks
+Written by `make bench` (bench/run.py); every figure comes from the script named.
+"""
+
+
+def parts(text: str) -> dict[str, str]:
+    """Return the parts of a page by their titles."""
+    found = [part.partition("\n") for part in text.split("\n## ")[1:]]
+    return {title: body.strip("\n") + "\n" for title, _, body in found}
+
+
+def page(known: dict[str, str], titles: list[str]) -> str:
+    """Return the page, its parts in the order of the titles."""
+    body = "".join(f"\n## {title}\n{known[title]}" for title in titles if title in known)
+    return INTRODUCTION + body
 
 
 def _processor() -> str:
@@ -123,17 +181,18 @@ def main() -> None:
     """Run the benches and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repository", type=Path, action="append", default=[])
-    parser.add_argument("--anomaly", type=Path)
+    parser.add_argument("--anomaly", type=Path, action="append", default=[])
     parser.add_argument("--creddata", type=Path)
     parser.add_argument("--only", action="append", default=[])
     arguments = parser.parse_args()
-    wanted = [b for b in benches(arguments) if not arguments.only or b.name in arguments.only]
-    results = {bench: "" if bench.lacking else run(bench) for bench in wanted}
-    text = page(results)
-    if arguments.only:
-        print(text)
-    else:
-        PAGE.write_text(text)
+    every = benches(arguments)
+    titles = [bench.title for bench in every]
+    known = parts(PAGE.read_text()) if arguments.only and PAGE.is_file() else {}
+    for bench in every:
+        if arguments.only and bench.name not in arguments.only:
+            continue
+        known[bench.title] = section(bench, "" if bench.lacking else run(bench))
+        PAGE.write_text(page(known, titles))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""What benches print, as tables of Markdown and as pictures."""
+
+import json
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+WIDTH, LABEL, ROW, HEIGHT, MARGIN = 720, 190, 22, 220, 40
+OURS, THEIRS, INK = "#2563eb", "#9ca3af", "#6b7280"
+
+
+def table(said: str) -> str:
+    """Return as a table what a bench printed as JSON or as `name=value`; else as it is."""
+    try:
+        found = json.loads(said)
+    except ValueError:
+        rows = pairs(said)
+        return _rows(rows) if rows else f"```text\n{said}\n```"
+    leaves = [{"figure": name, "value": value} for name, value in _leaves(found)]
+    return _rows(leaves)
+
+
+def pairs(said: str) -> list[dict[str, str]]:
+    """Return the lines of `name=value  name=value` as rows; none where there are no such lines."""
+    lines = [line.split("  ") for line in said.splitlines() if "=" in line]
+    if not lines or not all("=" in word for words in lines for word in words if word):
+        return []
+    return [dict(word.strip().split("=", 1) for word in words if word) for words in lines]
+
+
+def _leaves(found: Any, name: str = "") -> list[tuple[str, Any]]:  # noqa: ANN401  (any JSON)
+    if not isinstance(found, dict):
+        return [(name, found)]
+    return [
+        leaf
+        for key, inner in found.items()
+        for leaf in _leaves(inner, f"{name}, {key}" if name else key)
+    ]
+
+
+def _rows(rows: Sequence[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, ["---"] * len(names), *([row.get(name, "") for name in names] for row in rows)]
+    return "\n".join("| " + " | ".join(str(word) for word in line) + " |" for line in lines)
+
+
+def bars(title: str, values: Sequence[tuple[str, float]], ours: str = "keywatch") -> str:
+    """Draw horizontal bars; those whose name holds `ours` are coloured.
+
+    Args:
+        title: with the unit.
+        values: name and length of each bar.
+        ours: what the name of our own holds.
+    """
+    most = max((value for _, value in values), default=1.0) or 1.0
+    room = WIDTH - LABEL - 70
+    body = []
+    for number, (name, value) in enumerate(values):
+        y, length = MARGIN + number * ROW, max(1.0, value / most * room)
+        colour = OURS if ours in name else THEIRS
+        body.append(
+            f'<text x="{LABEL - 8}" y="{y + 13}" text-anchor="end">{escape(name)}</text>'
+            f'<rect x="{LABEL}" y="{y}" width="{length:.1f}" height="{ROW - 5}" fill="{colour}"/>'
+            f'<text x="{LABEL + length + 6:.1f}" y="{y + 13}">{value:g}</text>'
+        )
+    return _picture(title, MARGIN + len(values) * ROW + 10, body)
+
+
+def line(title: str, points: Sequence[tuple[float, float]]) -> str:
+    """Draw a line from nought; the last point is labelled.
+
+    Args:
+        title: with the units of both axes.
+        points: ascending in x.
+    """
+    widest, highest = points[-1][0], max(y for _, y in points)
+    room, tall = WIDTH - 120, HEIGHT - 2 * MARGIN
+    at = [(60 + x / widest * room, MARGIN + tall - y / highest * tall * 0.95) for x, y in points]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+    floor = MARGIN + tall
+    body = [
+        f'<line x1="60" y1="{floor}" x2="{60 + room}" y2="{floor}" stroke="{INK}"/>',
+        f'<polyline points="{path}" fill="none" stroke="{OURS}" stroke-width="2"/>',
+        f'<text x="{at[-1][0] - 4:.1f}" y="{at[-1][1] - 8:.1f}" text-anchor="end">{points[-1][1]:g}</text>',
+        f'<text x="60" y="{floor + 18}">0</text>',
+        f'<text x="{60 + room}" y="{floor + 18}" text-anchor="end">{widest:g}</text>',
+    ]
+    return _picture(title, HEIGHT, body)
+
+
+def _picture(title: str, height: int, body: Sequence[str]) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(title)}" font-family="sans-serif" font-size="12" fill="{INK}">'
+        f'<text x="8" y="20" font-size="14">{escape(title)}</text>' + "".join(body) + "</svg>\n"
+    )
