@@ -10,15 +10,22 @@ from gateway.limits import Allowance
 from gateway.quota import headers_of
 
 _JSON: Header = (b"content-type", b"application/json")
+_NO_STORE: Header = (b"cache-control", b"no-store")
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """An answer that is given in place of the application's."""
+    """An answer that is given in place of the application's.
+
+    Attributes:
+        code: what programs tell refusals apart by.
+        policy: name of the limit that is used up, empty for other refusals.
+    """
 
     status: int
     headers: tuple[Header, ...]
     body: bytes
     code: str = ""
+    policy: str = ""
 
 
 _SENTENCES = {
@@ -53,6 +60,9 @@ _SENTENCES = {
     "headers_too_large": (431, "The request's headers are too large."),
     "limits_unavailable": (503, "Limits cannot be checked right now."),
     "key_store_unavailable": (503, "API keys cannot be checked right now."),
+    "bad_target": (400, "The request's target cannot be handed on."),
+    "upstream_unreachable": (502, "The server behind the gateway cannot be reached."),
+    "upstream_timeout": (504, "The server behind the gateway did not answer in time."),
 }
 
 
@@ -65,13 +75,15 @@ def _refusal(code: str, status: int, message: str) -> Refusal:
     headers = [
         _JSON,
         (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
+        _NO_STORE,
         # Beside the body, for proxies that see headers alone.
         (b"x-keywatch-code", code.encode()),
     ]
     if status == 401:  # noqa: PLR2004  (RFC 9110, 15.5.2: it must name a scheme)
         why = b' error="invalid_token"' if code.startswith("token_") else b""  # RFC 6750, 3.1
         headers.append((b"www-authenticate", b"Bearer" + why))
+    if code == "insufficient_scope":  # likewise
+        headers.append((b"www-authenticate", b'Bearer error="insufficient_scope"'))
     if status == 503:  # noqa: PLR2004
         headers.append((b"retry-after", b"1"))
     return Refusal(status, tuple(headers), body, code)
@@ -107,5 +119,5 @@ def throttled(allowance: Allowance, now: float) -> Refusal:
     body = _body("rate_limit_exceeded", message, details=details)
     length = (b"content-length", b"%d" % len(body))
     code = (b"x-keywatch-code", b"rate_limit_exceeded")
-    headers = (_JSON, length, code, *headers_of(allowance, now))
-    return Refusal(429, headers, body, "rate_limit_exceeded")
+    headers = (_JSON, length, _NO_STORE, code, *headers_of(allowance, now))
+    return Refusal(429, headers, body, "rate_limit_exceeded", allowance.limit.name)

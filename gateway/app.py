@@ -18,6 +18,8 @@ from gateway.extract import QUERY_NAMES, Extracted, Header, without_secrets
 from gateway.judge import Judge
 from gateway.models import fault_of, whole
 from gateway.options import Clock, Options, Ticks
+from gateway.problems import suited
+from gateway.querykeys import QueryWarnings
 from gateway.reader import Reader
 from gateway.tally import Tally
 from gateway.validate import Validator
@@ -70,6 +72,7 @@ class Gateway:
         self._validator = Validator(reader, options, clock, ticks)
         self._judge = Judge(self._validator, options, clock, ticks)
         self._started = self._ready = False
+        self._query_warnings = QueryWarnings(ticks)
         self._run_id = os.urandom(10).hex()
         self._numbers = count()
         self.tally = Tally()
@@ -89,7 +92,8 @@ class Gateway:
                 body, receive = await whole(receive)
                 fault = fault_of(body, verdict.standing.grant.models)
             if fault:
-                verdict = msgspec.structs.replace(verdict, refusal=REFUSALS[fault])
+                refusal = suited(REFUSALS[fault], scope["headers"])
+                verdict = msgspec.structs.replace(verdict, refusal=refusal)
         try:
             if verdict.refusal is None:
                 await self._inner(self._passed_on(scope, verdict), receive, answer)
@@ -169,6 +173,8 @@ class Gateway:
         if not key_id and verdict.extracted.secret:
             token = _token(verdict.extracted.secret).decode()
         self.tally.add(verdict)
+        if verdict.extracted.from_query:
+            self._query_warnings.note(verdict)
         self._sink(
             Access(
                 verdict.at,

@@ -10,11 +10,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from gateway.answers import REFUSALS
 from gateway.app import App, Message, Receive, Scope, Send, asked_of, identity_of
 from gateway.asked import Asked, Verdict
 from gateway.clients import Trust
 from gateway.extract import Header
+from gateway.problems import refuse
 
 _IDENTITY = frozenset({b"x-api-key-id", b"x-api-key-environment"})
 _UNDERSTOOD = frozenset({*range(200, 300), 401, 403})
@@ -88,7 +88,7 @@ def original(inner: App, is_trusted: Trust, place: str) -> App:
         if scope["type"] == "http" and is_trusted(asked.peer):
             told = original_of(asked, place)
             if told is None:
-                await _refuse(send)
+                await refuse(send, "ambiguous_request", scope["headers"])
                 return
             scope = _changed(scope, told)
         await inner(scope, receive, send)
@@ -123,13 +123,6 @@ def allowed_headers(verdict: Verdict) -> list[Header]:
 
 
 _BODILESS = ((b"content-length", b"0"), (b"cache-control", b"no-store"))
-
-
-async def _refuse(send: Send) -> None:
-    refusal = REFUSALS["ambiguous_request"]
-    start = {"status": refusal.status, "headers": list(refusal.headers)}
-    await send({"type": "http.response.start", **start})
-    await send({"type": "http.response.body", "body": refusal.body})
 
 
 def _changed(scope: Scope, told: Asked) -> Scope:

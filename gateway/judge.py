@@ -17,6 +17,7 @@ from gateway.extract import CERTIFICATE_HEADERS, MAX_HEADER_BYTES, Extracted, He
 from gateway.levels import Levels
 from gateway.limits import Allowance, Buckets, Claim
 from gateway.options import Clock, Options, Ticks
+from gateway.problems import suited
 from gateway.quota import headers_of
 from gateway.standing import NOBODY, Grant, Standing
 from gateway.validate import Validator
@@ -300,6 +301,8 @@ def _closed(case: Verdict, standing: Standing, fault: str, allowance: Allowance 
             refusal = REFUSALS[fault]
         if allowance is not None:
             headers += headers_of(allowance, case.at)
+    if refusal is not None:
+        refusal = suited(refusal, case.extracted.headers)
     if case.extracted.from_query:
         headers = (*headers, _QUERY_WARNING)
     return Verdict(case.at, case.client, case.extracted, standing, refusal, headers)

@@ -13,6 +13,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._outcomes: Counter[str] = Counter()
+        self._query_keys = 0
         self._lockouts = [0] * (len(LOCKOUT_S) + 1)
         self._lockout_s = 0.0
 
@@ -20,6 +21,7 @@ class Tally:
         """Count a request."""
         refusal = verdict.refusal
         self._outcomes["allowed" if refusal is None else refusal.code] += 1
+        self._query_keys += verdict.extracted.from_query
 
     def lockout(self, seconds: float) -> None:
         """Note how long it took from a change in the store to the first refusal."""
@@ -37,8 +39,11 @@ class Tally:
         name = "keywatch_gateway_requests_total"
         lines = [f"# HELP {name} Requests by what became of them.", f"# TYPE {name} counter"]
         lines += [f'{name}{{outcome="{one}"}} {n}' for one, n in sorted(self._outcomes.items())]
-        lines += _gauge("current", "Whether the key store was heard of lately.", int(is_current))
-        lines += _gauge("cached_keys", "Keys in memory.", cached_keys)
+        lines += _metric(
+            "query_keys_total", "Keys that came in a query.", self._query_keys, "counter"
+        )
+        lines += _metric("current", "Whether the key store was heard of lately.", int(is_current))
+        lines += _metric("cached_keys", "Keys in memory.", cached_keys)
         return "\n".join([*lines, *self._histogram()]) + "\n"
 
     def _histogram(self) -> list[str]:
@@ -54,6 +59,6 @@ class Tally:
         return [*lines, f"{name}_sum {self._lockout_s:.6f}", f"{name}_count {total}"]
 
 
-def _gauge(name: str, about: str, value: int) -> list[str]:
+def _metric(name: str, about: str, value: int, kind: str = "gauge") -> list[str]:
     full = f"keywatch_gateway_{name}"
-    return [f"# HELP {full} {about}", f"# TYPE {full} gauge", f"{full} {value}"]
+    return [f"# HELP {full} {about}", f"# TYPE {full} {kind}", f"{full} {value}"]

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httptools
-import msgspec
 
 from gateway.app import Receive, Scope, Send
 from gateway.clients import Trust
 from gateway.exchange import Incoming, chunk_of, head_of
+from gateway.problems import refuse
 from vocabulary.errors import ConfigError
 
 _READ_BYTES = 64 * 1024
@@ -52,7 +52,7 @@ class Upstream:
         try:
             head, chunked = head_of(scope, self._is_trusted)
         except ValueError:
-            await _refuse(send, 400, "bad_target")
+            await refuse(send, "bad_target", scope["headers"])
             return
         bodiless = not chunked and not any(n == b"content-length" for n, _ in scope["headers"])
         request = _Request(head, receive, bodiless=bodiless, chunked=chunked)
@@ -61,9 +61,9 @@ class Upstream:
         try:
             peer, sending = await self._begin(request, incoming, may_repeat=may_repeat)
         except TimeoutError:
-            await _refuse(send, 504, "upstream_timeout")
+            await refuse(send, "upstream_timeout", scope["headers"])
         except (OSError, httptools.HttpParserError):
-            await _refuse(send, 502, "upstream_unreachable")
+            await refuse(send, "upstream_unreachable", scope["headers"])
         else:
             await self._answer(peer, sending, incoming, send)
 
@@ -188,10 +188,3 @@ async def _hand_back(reader: asyncio.StreamReader, incoming: Incoming, send: Sen
         return False
     await send({"type": "http.response.body", "body": incoming.take_body()})
     return True
-
-
-async def _refuse(send: Send, status: int, code: str) -> None:
-    body = msgspec.json.encode({"error": {"code": code, "message": "The server did not answer."}})
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -12,6 +12,7 @@ from gateway.app import Gateway
 from gateway.limits import Limit
 from gateway.mounts import mounts
 from gateway.options import Options
+from gateway.querykeys import AGAIN_NS
 from gateway.reader import Reader
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
@@ -314,3 +315,22 @@ def test_goes_on_after_the_server_ended_its_connection(postgresql_url):
 
     asyncio.run(go())
     engine.dispose()
+
+
+def test_of_a_key_in_the_query_is_said_once_an_hour(place, caplog):
+    issued, now = place.issue(), [0]
+
+    async def go():
+        async with gateway(place, Options(query_keys=True), ticks=lambda: now[0]) as app:
+            for step_s in (0, 0, AGAIN_NS):
+                now[0] += step_s
+                await ask(app, scope_of(query=b"key=" + issued.secret.encode()))
+            await ask(app, scope_of(query=b"key=unknown"))
+            await ask(app, scope_of(with_key(issued.secret)))
+            return app.tally.text(is_current=True, cached_keys=0)
+
+    told = asyncio.run(go())
+    said = [r.message for r in caplog.records if r.name == "gateway.querykeys"]
+    assert len(said) == 2
+    assert all(issued.key.id in one and issued.secret not in one for one in said)
+    assert "\nkeywatch_gateway_query_keys_total 4\n" in told
