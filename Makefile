@@ -42,6 +42,8 @@ lock:
 	  --python-version 3.11 --extra console --extra kafka --extra postgres --extra redis --extra tokens -c requirements.lock -o deploy/docker/requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	  --python-version 3.11 -c requirements.lock -o deploy/docker/build.lock deploy/docker/build.in
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 -o tests/services/tools.lock tests/services/tools.in
 
 # What the docs say of the code, written from the code.
 docs: $(VENV)

@@ -22,7 +22,13 @@ _DEBIAN = {
     "nginx": ("nginx", "nginx"),
     "kafka": ("java", "default-jre-headless"),
     "chromium": ("chromium", "chromium"),
+    "prometheus": ("promtool", "prometheus"),
+    "systemd": ("systemd-analyze", "systemd"),
+    "caddy": ("caddy", "caddy"),
 }
+TOOLS = Path(os.environ.get("KEYWATCH_TOOLS", _HERE / "lib" / "tools"))
+"""Virtual environment of what comes as wheels: Envoy, Traefik, Helm, linters."""
+
 _PLACES = os.pathsep.join(
     [
         os.environ.get("PATH", ""),
@@ -39,6 +45,20 @@ def need(name: str) -> None:
         _lacking(f"{name} is not installed: apt-get install {package}")
     if name == "kafka" and not _JARS.exists():
         _lacking("the jars of Kafka are missing: tests/services/kafka/broker.py jars")
+
+
+def tool(name: str) -> str:
+    """Return the path of a program that comes as a wheel; skip or fail as `need` does."""
+    path = TOOLS / "bin" / name
+    if not path.exists():
+        _lacking(f"{name} is not installed")
+    return str(path)
+
+
+def program(name: str) -> str:
+    """Return the path of a program that a Debian package brings; skip or fail as `need` does."""
+    need(name)
+    return shutil.which(_DEBIAN[name][0], path=_PLACES) or ""
 
 
 def browser_path() -> str:

