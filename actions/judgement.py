@@ -58,20 +58,29 @@ def judge_all(
         _note(connection, row, verdict, actor, now)
 
 
-def approve(connection: Connection, ids: Sequence[int], *, actor: str, now: float) -> list[int]:
+def approve(
+    connection: Connection, ids: Sequence[int], *, actor: str, now: float, human: str = ""
+) -> list[int]:
     """Let actions that are held be carried out; return those that now are.
 
     One that needs two people waits for the other one: the same person again changes nothing.
 
+    Args:
+        connection: a write transaction.
+        ids: of the actions.
+        actor: who stands in the audit log.
+        now: epoch seconds.
+        human: whose approval it is, where that is another name: of a program, whose it is.
+
     Raises:
         UsageError: when one of them does not exist.
     """
-    rows = _rows(connection, ids)
-    short = [row for row in rows if row.state == "held" and not _is_approved(row, actor)]
+    rows, human = _rows(connection, ids), human or actor
+    short = [row for row in rows if row.state == "held" and not _is_approved(row, human)]
     for row in short:
         approvals = _approvals(row)
-        if actor not in approvals:
-            result = {**(row.result or {}), "approvals": [*approvals, actor]}
+        if human not in approvals:
+            result = {**(row.result or {}), "approvals": [*approvals, human]}
             connection.execute(update(outbox).where(outbox.c.id == row.id).values(result=result))
             audit.append(connection, [_entry(row, "approve", actor, now)])
     ready = [row.id for row in rows if row not in short]
@@ -154,6 +163,6 @@ def _approvals(row: Row[Any]) -> list[str]:
     return list((row.result or {}).get("approvals", []))
 
 
-def _is_approved(row: Row[Any], actor: str) -> bool:
-    """Say whether enough different people want it, the actor among them."""
-    return len({*_approvals(row), actor}) >= int(row.arguments.get("approvals") or 1)
+def _is_approved(row: Row[Any], human: str) -> bool:
+    """Say whether enough different people want it, this one among them."""
+    return len({*_approvals(row), human}) >= int(row.arguments.get("approvals") or 1)

@@ -11,7 +11,7 @@ from database.migrate import configuration, run
 
 
 def main(revision: str, message: str) -> None:
-    """Compare an upgraded empty database with schema.py and write the difference as a file."""
+    """Compare an upgraded empty database with the schema and write the difference as a file."""
     with tempfile.TemporaryDirectory() as folder:
         engine = create_engine(f"sqlite:///{Path(folder) / 'empty.db'}")
         versions = Path(__file__).parent / "migrations" / "versions"

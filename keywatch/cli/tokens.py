@@ -24,10 +24,22 @@ def command() -> None:
 @click.option(
     "--expires", default="90d", show_default=True, metavar="DURATION", help="Its life, or never."
 )
+@click.option(
+    "--user",
+    "owner",
+    metavar="USER",
+    help="Whose programs show it: it may no more than they, ends with their account, and "
+    "approvals by it are theirs.",
+)
 @json_option
 @click.pass_context
 def create_command(
-    ctx: click.Context, name: str, words: tuple[str, ...], expires: str, as_json: bool
+    ctx: click.Context,
+    name: str,
+    words: tuple[str, ...],
+    expires: str,
+    owner: str | None,
+    as_json: bool,
 ) -> None:
     """Make a token; NAME says what it is for, and stands in the audit log."""
     from database.transaction import transaction
@@ -40,7 +52,13 @@ def create_command(
     life_s = None if expires == "never" else seconds_of(expires)
     with transaction(engine(ctx)) as connection:
         token, secret = tokens.create(
-            connection, name, scopes_of(words), life_s=life_s, actor=person(), now=time.time()
+            connection,
+            name,
+            scopes_of(words),
+            owner=owner,
+            life_s=life_s,
+            actor=person(),
+            now=time.time(),
         )
     if as_json:
         print_json(_shown(token) | {"token": secret})
@@ -63,8 +81,8 @@ def list_command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    columns = ("TOKEN", "NAME", "STATE", "SCOPES", "EXPIRES", "LAST USED", "MADE BY")
-    names = ("id", "name", "state", "scopes", "expires_at", "last_used_at", "made_by")
+    columns = ("TOKEN", "NAME", "OF", "STATE", "SCOPES", "EXPIRES", "LAST USED", "MADE BY")
+    names = ("id", "name", "owner", "state", "scopes", "expires_at", "last_used_at", "made_by")
     print_table(
         columns,
         ([", ".join(v) if isinstance(v := row[n], list) else v for n in names] for row in rows),
@@ -98,6 +116,7 @@ def _shown(token: object) -> dict[str, object]:
     return {
         "id": token.id,
         "name": token.name,
+        "owner": token.owner,
         "state": state,
         "scopes": list(token.scopes),
         "made_by": token.made_by,

@@ -108,4 +108,6 @@ class Desk:
         with self._lock:
             self._overview = None
         with transaction(self.engine) as connection:
-            return verb(connection, target, wanted, doing.Act(person.actor, self.clock()))
+            return verb(
+                connection, target, wanted, doing.Act(person.actor, self.clock(), person.human)
+            )

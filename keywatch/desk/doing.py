@@ -19,10 +19,11 @@ from vocabulary.errors import KeyNotFoundError
 
 
 class Act(NamedTuple):
-    """Who does it, and when (epoch seconds)."""
+    """Who does it, when (epoch seconds), and the human behind it if that is another name."""
 
     actor: str
     now: float
+    human: str = ""
 
 
 Verb = Callable[[Connection, str, Any, Act], Done]
@@ -65,7 +66,7 @@ def resume(connection: Connection, key_id: str, wanted: Reason, act: Act) -> Don
 def approve(connection: Connection, action_id: str, wanted: None, act: Act) -> Done:
     """Let an action that a guard holds be carried out; some need a second person."""
     del wanted
-    done = _on_action(connection, action_id, judgement.approve, act)
+    done = _on_action(connection, action_id, judgement.approve, act, human=act.human)
     still = looking.show_action(connection, int(done.id)).state == "held"
     return Done(id=done.id, changed=done.changed, waits_for="another person" if still else "")
 
@@ -101,7 +102,7 @@ def close(connection: Connection, incident_id: str, wanted: Closing, act: Act) -
     """Take an incident on, or say what it was; see `Closing`."""
     before = looking.show_incident(connection, incident_id)
     state = "resolved" if wanted.state == "confirmed" else wanted.state
-    actor, now = act
+    actor, now = act.actor, act.now
     closing.move(connection, before.id, state, note=wanted.note, actor=actor, now=now)
     if wanted.state in ("confirmed", "false"):
         judgement.judge_all(connection, before.id, wanted.state, actor=actor, now=now)
@@ -138,11 +139,11 @@ def _key(connection: Connection, key_id: str) -> Key:
 
 
 def _on_action(
-    connection: Connection, action_id: str, verb: Callable[..., list[int]], act: Act
+    connection: Connection, action_id: str, verb: Callable[..., list[int]], act: Act, **more: str
 ) -> Done:
     number = _number(action_id)
     looking.show_action(connection, number)
-    moved = verb(connection, [number], actor=act.actor, now=act.now)
+    moved = verb(connection, [number], actor=act.actor, now=act.now, **more)
     return Done(id=str(number), changed=bool(moved))
 
 

@@ -36,11 +36,13 @@ class Person:
         actor: such as `ada` or `token:deploy`.
         scopes: what they may do.
         role: empty for programs.
+        human: whose approval theirs is, where that is another name than the actor's.
     """
 
     actor: str
     scopes: frozenset[str]
     role: str = ""
+    human: str = ""
 
     def may(self, scope: str) -> bool:
         """Whether the scope is among theirs; the empty one is everybody's."""

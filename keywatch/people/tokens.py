@@ -11,7 +11,8 @@ from sqlalchemy import Connection, insert, or_, select, update
 from database.schema import api_tokens
 from database.transaction import in_commit_order
 from keystore import audit
-from keywatch.people.roles import Person
+from keywatch.people import users
+from keywatch.people.roles import Person, Role
 from vocabulary.errors import UsageError
 
 PREFIX = "kwat_"
@@ -22,11 +23,14 @@ class Token(msgspec.Struct, frozen=True):
     """What is known of a token; times are epoch seconds. Its secret is known to its holder alone.
 
     Attributes:
+        owner: the account that it belongs to; it does no more than that one may, and ends with
+            it. None for nobody's.
         made_by: who made it.
     """
 
     id: str
     name: str
+    owner: str | None
     scopes: tuple[str, ...]
     made_by: str
     created_at: float
@@ -43,6 +47,7 @@ def create(
     name: str,
     scopes: tuple[str, ...],
     *,
+    owner: str | None = None,
     life_s: float | None,
     actor: str,
     now: float,
@@ -53,15 +58,22 @@ def create(
         connection: a write transaction.
         name: what it is for; it stands in the audit log.
         scopes: from `roles.scopes_of`.
+        owner: the account that it belongs to; None for nobody's.
         life_s: seconds until it ends; None for no end.
         actor: who makes it.
         now: epoch seconds.
+
+    Raises:
+        UsageError: when there is no such account.
     """
     in_commit_order(connection)
+    if owner is not None:
+        users.get(connection, owner)
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token(
         id="tok_" + secrets.token_hex(6),
         name=name,
+        owner=owner,
         scopes=scopes,
         made_by=actor,
         created_at=now,
@@ -71,7 +83,7 @@ def create(
     )
     row = msgspec.structs.asdict(token) | {"scopes": list(scopes), "hash": _hash(secret)}
     connection.execute(insert(api_tokens), [row])
-    said = {"name": name, "scopes": list(scopes)}
+    said = {"name": name, "scopes": list(scopes), "owner": owner}
     audit.append(connection, [audit.Entry(now, actor, "create_token", token.id, "", said)])
     return token, secret
 
@@ -111,7 +123,13 @@ def find(connection: Connection, secret: str, now: float) -> tuple[Token, Person
     if row is None:
         return None
     token = _token({**row})
-    return token, Person(f"token:{token.name}", frozenset(token.scopes))
+    scopes = frozenset(token.scopes)
+    if token.owner is not None:
+        owner = users.get(connection, token.owner)
+        if owner.disabled:
+            return None
+        scopes &= Role(owner.role).scopes
+    return token, Person(f"token:{token.name}", scopes, human=token.owner or token.made_by)
 
 
 def is_stale(token: Token, now: float) -> bool:

@@ -125,12 +125,11 @@ class House:
         with transaction(self.engine) as connection:
             users.add(connection, name, role, passwords.hashed(PASSWORD), actor="x", now=self.now)
 
-    def token(self, *words: str, name="robot", life_s=None) -> str:
+    def token(self, *words: str, name="robot", life_s=None, owner=None, actor="x") -> str:
         """Make a token."""
+        told = {"owner": owner, "life_s": life_s, "actor": actor, "now": self.now}
         with transaction(self.engine) as connection:
-            return tokens.create(
-                connection, name, scopes_of(words), life_s=life_s, actor="x", now=self.now
-            )[1]
+            return tokens.create(connection, name, scopes_of(words), **told)[1]
 
     def furnish(self) -> dict[str, str]:
         """Let a good deal happen; return what it happened to."""

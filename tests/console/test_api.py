@@ -7,8 +7,11 @@ from database.schema import outbox
 from database.transaction import reading, transaction
 from keystore import audit
 from keywatch.api.app import MAX_BODY_BYTES, api
-from keywatch.people import tokens
+from keywatch.desk import doing
+from keywatch.people import tokens, users
+from keywatch.people.roles import Person, Role
 from tests.console.house import House
+from vocabulary.errors import UsageError
 
 
 def get(client, path, **query):
@@ -109,11 +112,49 @@ def test_an_action_for_two_people_waits_for_the_second(house, client, happened):
         row = connection.execute(outbox.select().where(outbox.c.id == held["id"])).one()
         needs = {**row.arguments, "approvals": 2}
         connection.execute(outbox.update().where(outbox.c.id == held["id"]).values(arguments=needs))
+    house.user("ada", "operator")
+
+    def approved(**token):
+        client.headers["authorization"] = f"Bearer {house.token('write', **token)}"
+        return client.post(f"/actions/{held['id']}/approve").json()
+
+    assert approved()["waits_for"] == "another person"
+    # not another one: the same token again, and one more that the same person made
     assert client.post(f"/actions/{held['id']}/approve").json()["waits_for"] == "another person"
-    assert client.post(f"/actions/{held['id']}/approve").json()["waits_for"] == "another person"
-    client.headers["authorization"] = f"Bearer {house.token('write', name='other')}"
-    done = client.post(f"/actions/{held['id']}/approve").json()
+    assert approved(name="other")["waits_for"] == "another person"
+    done = approved(name="adas", owner="ada")
     assert done == {"id": str(held["id"]), "changed": True, "waits_for": ""}
+
+
+def test_who_has_an_account_and_a_token_is_one_person(house, client, happened):
+    (held,) = get(client, "/actions", state="held")["items"]
+    with transaction(house.engine) as connection:
+        row = connection.execute(outbox.select().where(outbox.c.id == held["id"])).one()
+        needs = {**row.arguments, "approvals": 2}
+        connection.execute(outbox.update().where(outbox.c.id == held["id"]).values(arguments=needs))
+    house.user("ada", "operator")
+    ada = Person("ada", Role.OPERATOR.scopes, Role.OPERATOR)
+    house.desk.act(ada, doing.approve, str(held["id"]), None)
+    client.headers["authorization"] = f"Bearer {house.token('write', name='ci', owner='ada')}"
+    told = client.post(f"/actions/{held['id']}/approve").json()
+    assert told["waits_for"] == "another person"
+
+
+def test_a_token_may_no_more_than_its_owner_and_ends_with_the_account(house, client, happened):
+    house.user("ada", "operator")
+    house.user("bo", "admin")
+    client.headers["authorization"] = f"Bearer {house.token('read', 'write', owner='ada')}"
+    assert client.get("/audit").status_code == 200
+    with transaction(house.engine) as connection:
+        users.set_role(connection, "ada", "viewer", actor="bo", now=house.now)
+    assert client.get("/keys").status_code == 200
+    assert client.get("/audit").status_code == 403
+    assert client.post(f"/keys/{happened['leaked']}/revoke").status_code == 403
+    with transaction(house.engine) as connection:
+        users.disable(connection, "ada", actor="bo", now=house.now)
+    assert client.get("/keys").status_code == 401
+    with pytest.raises(UsageError, match="no user"):
+        house.token("read", owner="nobody")
 
 
 def test_a_held_action_is_rejected(house, client, happened):
