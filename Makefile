@@ -37,7 +37,7 @@ bench: $(VENV)
 # The lock names no index: whoever installs decides where from.
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-	  --python-version 3.11 --extra apprise --extra aws --extra console --extra kafka --extra mcp --extra postgres --extra re2 --extra redis --extra tokens --group dev -o requirements.lock pyproject.toml
+	  --python-version 3.11 --extra apprise --extra aws --extra console --extra kafka --extra mcp --extra otel --extra postgres --extra re2 --extra redis --extra tokens --group dev -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	  --python-version 3.11 --extra console --extra kafka --extra postgres --extra redis --extra tokens -c requirements.lock -o deploy/docker/requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

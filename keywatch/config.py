@@ -374,6 +374,18 @@ class ConsoleSettings(_Table, frozen=True):
     oidc: OidcSettings = OidcSettings()
 
 
+class TelemetrySettings(_Table, frozen=True):
+    """What is told of keywatch's own work (keywatch[otel])."""
+
+    traces: Annotated[
+        str,
+        Meta(description="OTLP/HTTP URL such as http://127.0.0.1:4318/v1/traces; empty for none"),
+    ] = ""
+    service: Annotated[str, Meta(description="beginning of service.name; the part follows")] = (
+        "keywatch"
+    )
+
+
 class Settings(_Table, frozen=True):
     """The whole configuration."""
 
@@ -391,6 +403,7 @@ class Settings(_Table, frozen=True):
     repositories: RepositorySettings = RepositorySettings()
     publish: PublishSettings = PublishSettings()
     console: ConsoleSettings = ConsoleSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,13 @@ class RepositorySettings(Table, frozen=True):
     github_token: Annotated[
         str, Meta(description="lists private repositories", extra={"secret": True})
     ] = ""
+    github_checks: Annotated[
+        bool, Meta(description="write what a scan of a push came to as a check run on its commit")
+    ] = False
+    github_app: Annotated[
+        str, Meta(description="id of the GitHub App that writes them; empty for github_token")
+    ] = ""
+    github_app_key: Annotated[str, Meta(description="file with its private key (PEM)")] = ""
     gitlab_api: Annotated[str, Meta(description="its URL")] = "https://gitlab.com/api/v4"
     gitlab_token: Annotated[
         str, Meta(description="lists private projects", extra={"secret": True})

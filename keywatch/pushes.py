@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,15 +13,16 @@ from sqlalchemy import Engine
 from actions.policy import Policy
 from database.transaction import transaction
 from keywatch import foreign, leaks, wiring
+from keywatch.checkruns import CheckRuns
 from keywatch.config import Settings
 from keywatch.keybook import KeyBook
 from keywatch.voice import Voice
-from scanner.run import scan
+from scanner.options import ScanOptions
+from scanner.run import Report, scan
 from scanner.sources.mirror import holds, mirror
 from streams import repoqueue
 from vocabulary.alert import Alert
 from vocabulary.errors import DatabaseError, KeywatchError, RepositoryError
-from vocabulary.finding import Finding
 from vocabulary.repository import RepoEvent
 
 IDLE_S = 0.1
@@ -55,6 +56,8 @@ class Pushes:
         self._respond = wiring.responder(
             policy, enabled, self._book.known_key, lambda _: time.time(), wiring.hook(settings)
         )
+        place, link = settings.repositories, settings.console.url
+        self._checks = CheckRuns(place, link) if place.github_checks else None
         self._stop = threading.Event()
 
     def work_off(self) -> None:
@@ -95,6 +98,7 @@ class Pushes:
             self._voice.tell(f"{queued.event.repository}: {error}")
             with transaction(self._engine) as connection:
                 repoqueue.failed(connection, queued.id, str(error))
+            self._wake()  # what could be read may have led to something
             return True
         with transaction(self._engine) as connection:
             repoqueue.done(connection, queued.id)
@@ -104,32 +108,38 @@ class Pushes:
         return True
 
     def _answer(self, event: RepoEvent) -> list[Alert]:
-        found = self._scan(event)
-        exposure = "private" if event.private else "public"
-        found_in = leaks.FoundIn(event.repository, exposure)
-        return leaks.answer(
-            self._engine, found, self._book.known_key, self._respond, time.time(), found_in
-        )
+        """Scan what a push brought, answer for what is found, and tell the forge.
 
-    def _scan(self, event: RepoEvent) -> Sequence[Finding]:
-        """Scan what a push brought: the objects that its old head does not reach.
+        The keys come first: what the forge does not take is told again later, and a finding that
+        is answered for already leads to nothing new.
 
         Raises:
             RepositoryError: when some of it could not be scanned; it is tried again.
         """
         if not event.after.strip("0"):
-            return ()  # a ref was deleted: nothing new came
-        roots = [Path(root) for root in self._settings.repositories.local_roots]
-        copy = mirror(event.repository, cache_of(self._settings), roots)
-        options = wiring.scan_options(self._settings)
-        if event.before.strip("0") and holds(copy, event.before):
-            options = replace(options, since=event.before)
-        else:
-            options = replace(options, branch=event.after)
-        report = scan(copy, options, self._book.find)
+            return []  # a ref was deleted: nothing new came
+        report = self._scan(event)
+        exposure = "private" if event.private else "public"
+        found_in = leaks.FoundIn(event.repository, exposure)
+        known, respond = self._book.known_key, self._respond
+        alerts = leaks.answer(self._engine, report.findings, known, respond, time.time(), found_in)
+        if self._checks:
+            self._checks.report(event, report)
         if report.receipt.incomplete:
             raise RepositoryError(report.receipt.incomplete[0], where=event.repository)
-        return report.findings
+        return alerts
+
+    def _scan(self, event: RepoEvent) -> Report:
+        """Scan the objects that the old head of a push does not reach."""
+        roots = [Path(root) for root in self._settings.repositories.local_roots]
+        copy = mirror(event.repository, cache_of(self._settings), roots)
+        return scan(copy, self._options(event, copy), self._book.find)
+
+    def _options(self, event: RepoEvent, copy: Path) -> ScanOptions:
+        options = wiring.scan_options(self._settings)
+        if event.before.strip("0") and holds(copy, event.before):
+            return replace(options, since=event.before)
+        return replace(options, branch=event.after)
 
 
 def cache_of(settings: Settings) -> Path:

@@ -85,6 +85,7 @@ class Watch:
         executor = wiring.executor(self._settings, self._engine)
         tell = self._voice.tell
         with (
+            self._traced(),
             opened(self._engine, self._sources, once=self._once, tell=tell) as streams,
             running(executor, tell) as background,
             self._pushes(background) as pushes,
@@ -100,6 +101,19 @@ class Watch:
             executor.run_out(self._stop.wait)
         if self._failed:
             raise self._failed
+
+    @contextmanager
+    def _traced(self) -> Iterator[None]:
+        """Tell of what happens while the block runs, where somebody wants to know."""
+        if not self._settings.telemetry.traces:
+            yield
+            return
+        from keywatch.tracing import Following, spans_of  # noqa: PLC0415  (rarely wanted)
+
+        spans = spans_of(self._settings.telemetry, "pipeline")
+        assert spans is not None
+        with Following(self._engine, spans).running():
+            yield
 
     @contextmanager
     def _pushes(self, background: Background) -> Iterator[Pushes]:

@@ -45,7 +45,7 @@ class Forge:
         name: as the webhook's path has it.
         proof: header that shows who sent it.
         event: header that names the event.
-        pushes: events that are pushes.
+        pushes: events that bring commits.
         verify: checks the proof; raises SignatureError.
         changes: the body of a push → the refs that moved; raises what msgspec raises.
     """
@@ -129,11 +129,55 @@ _PUSH = msgspec.json.Decoder(_Push)
 
 
 def _push(body: bytes) -> list[Change]:
-    if body.startswith(b"payload="):  # content type application/x-www-form-urlencoded
-        body = parse_qs(body.decode("ascii"), max_num_fields=9)["payload"][0].encode()
-    push = _PUSH.decode(body)
+    push = _PUSH.decode(_json(body))
     repository = push.repository
     return [Change(repository.clone_url, repository.private, push.ref, push.before, push.after)]
+
+
+def _json(body: bytes) -> bytes:
+    if body.startswith(b"payload="):  # content type application/x-www-form-urlencoded
+        return parse_qs(body.decode("ascii"), max_num_fields=9)["payload"][0].encode()
+    return body
+
+
+class _Fork(msgspec.Struct):
+    full_name: str = ""
+
+
+class _End(msgspec.Struct):
+    sha: str
+    repo: _Fork | None = None
+
+
+class _Pull(msgspec.Struct):
+    head: _End
+    base: _End
+
+
+class _PullRequest(msgspec.Struct):
+    action: str
+    number: int
+    pull_request: _Pull
+    repository: _Repository
+
+
+_PULL = msgspec.json.Decoder(_PullRequest)
+_NEW_COMMITS = frozenset({"opened", "reopened", "synchronize"})
+
+
+def _github(body: bytes) -> list[Change]:
+    """Read a push, or a pull request out of a fork, to which nobody here pushes."""
+    body = _json(body)
+    try:
+        asked = _PULL.decode(body)
+    except msgspec.ValidationError:
+        return _push(body)
+    head, base = asked.pull_request.head, asked.pull_request.base
+    from_here = head.repo is not None and base.repo == head.repo
+    if asked.action not in _NEW_COMMITS or from_here:
+        return []
+    repository, ref = asked.repository, f"refs/pull/{asked.number}/head"
+    return [Change(repository.clone_url, repository.private, ref, base.sha, head.sha)]
 
 
 def _hub(header: str, where: str) -> Callable[[Headers, bytes, Sequence[str]], None]:
@@ -287,9 +331,9 @@ FORGES = {
             "github",
             "x-hub-signature-256",
             "x-github-event",
-            frozenset({"push"}),
+            frozenset({"push", "pull_request"}),
             _hub("x-hub-signature-256", "github webhook"),
-            _push,
+            _github,
         ),
         Forge(
             "gitlab",

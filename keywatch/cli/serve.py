@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.options import Options
     from gateway.reader import Reader
     from keywatch.config import Settings
+    from keywatch.tracing import Heeding
 
 _MOST_EVENT_BYTES = 256 * 1024 * 1024
 
@@ -95,7 +96,11 @@ def _gateway(
     database = engine(ctx, create=False)
     with ExitStack() as stack:
         sink = _sink(chosen, access_log, stack)
-        faces = standalone(_reader(chosen, database), options, sink=sink, upstream=behind)
+        reader = _reader(chosen, database)
+        if heeding := _heeding(chosen, database, reader):
+            heeding.start()
+            stack.callback(heeding.stop)
+        faces = standalone(reader, options, sink=sink, upstream=behind)
 
         def announce(url: str) -> None:
             click.echo(f"keywatch gateway listening on {url}")
@@ -202,14 +207,30 @@ def _sink(chosen: "Settings", access_log: str | None, stack: ExitStack) -> "Sink
 
 def _reader(chosen: "Settings", engine: "Engine") -> "Reader":
     from database.transaction import shown
-    from gateway.reader import Reader
+
+    if chosen.telemetry.traces:
+        from keywatch.tracing import HeardReader as Kind
+    else:
+        from gateway.reader import Reader as Kind  # type: ignore[assignment]
 
     if not chosen.gateway.redis:
-        return Reader(engine)
+        return Kind(engine)
     from gateway.remote import RemoteCache
 
     redis = chosen.gateway.redis
-    return Reader(engine, remote=RemoteCache(redis, shown(chosen.database)), redis=redis)
+    return Kind(engine, remote=RemoteCache(redis, shown(chosen.database)), redis=redis)
+
+
+def _heeding(chosen: "Settings", engine: "Engine", reader: "Reader") -> "Heeding | None":
+    """Return what tells when changes were heeded, where somebody wants to know."""
+    if not chosen.telemetry.traces:
+        return None
+    from keywatch.tracing import HeardReader, Heeding, spans_of
+
+    spans = spans_of(chosen.telemetry, "gateway")
+    assert spans is not None
+    assert isinstance(reader, HeardReader)
+    return Heeding(engine, spans, reader)
 
 
 def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":

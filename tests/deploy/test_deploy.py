@@ -9,37 +9,20 @@ import sys
 import time
 from pathlib import Path
 
-import click
 import pytest
 import yaml
 
 from database.transaction import reading
 from gateway.tally import Tally
 from keywatch import metrics
-from keywatch.cli import keywatch
 from keywatch.config import leaves, load
 from tests.console.house import House
+from tests.deploy.words import refuse_unknown
 from tests.services import need, program, tool
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 DOCKER = DEPLOY / "docker"
-
-
-def refuse_unknown(words):
-    """Fail when the command line does not know these words; nothing is run."""
-    command, rest, context = keywatch, list(words), None
-    while True:
-        context = command.make_context(command.name or "keywatch", rest, parent=context)
-        if not isinstance(command, click.Group):
-            return
-        name, command, rest = _next(command, context)
-        assert command, name
-
-
-def _next(group, context):
-    # what a group has not parsed: click calls its own entry for it deprecated, and has no other
-    return group.resolve_command(context, [*context._protected_args, *context.args])
 
 
 def settings_in(environment):

@@ -1,88 +1,130 @@
-"""The documentation: its tutorial is run, its links lead somewhere, and it becomes a site."""
+"""The documentation: its commands are run, its links lead somewhere, and it becomes a site."""
 
-import os
 import re
+import shlex
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-from contextlib import suppress
-from pathlib import Path
 
+import psycopg
 import pytest
+import yaml
 
+from tests.deploy.docpages import DOCS, GUIDES, ROOMS, ROOT, blocks, command_lines, run
+from tests.deploy.words import refuse_unknown
 from tests.services import need
+from vocabulary import toml
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+READ = [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+ELSEWHERE = {"kafka.md": "tests/keywatch/test_watch_kafka.py"}
+"""Guides that are run where their service already runs."""
 
 
-def free_ports(number):
-    """Return ports that nobody listens on."""
-    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [one.getsockname()[1] for one in taken]
-    for one in taken:
-        one.close()
-    return ports
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+def held(ran):
+    """Fail unless a page ran to its end, with the answers that it tells."""
+    assert ran.code == 0, ran.said[-3000:]
+    assert ran.statuses == ran.expected, ran.said[-3000:]
+    return ran.said
 
 
 @pytest.mark.service
 def test_every_command_of_the_tutorial_works_in_its_order(tmp_path):
     need("nginx")
-    text = (DOCS / "tutorial.md").read_text()
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= 8
-    script = "set -eu -o pipefail\n" + "\n".join(blocks)
-    snippets = tmp_path / "snippets"
-    shutil.copytree(ROOT / "deploy" / "nginx", snippets)
-    ports = dict(zip(("8000", "8080", "8790", "8791"), map(str, free_ports(4)), strict=True))
-    for was, now in ports.items():
-        script = script.replace(f":{was}", f":{now}").replace(f" {was} ", f" {now} ")
-    config = snippets / "keywatch-http.conf"
-    config.write_text(config.read_text().replace("8790", ports["8790"]))
-    user = "user root;\n" if os.geteuid() == 0 else ""
-    script = script.replace("pid $PWD/nginx.pid;", f"{user}pid $PWD/nginx.pid;")
-    environ = {
-        **{k: v for k, v in os.environ.items() if not k.startswith("KEYWATCH_")},
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin",
-        "SNIPPETS": str(snippets),
-        "KEYWATCH_GATEWAY_PORT": ports["8790"],
-        "KEYWATCH_CONSOLE_PORT": ports["8791"],
-        "HOME": str(tmp_path),
-    }
-    with (tmp_path / "out").open("w") as out:
-        process = subprocess.Popen(
-            ["bash", "-c", script],
-            cwd=tmp_path,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(240)
-        finally:
-            _end(process, tmp_path)
-    said = (tmp_path / "out").read_text()
-    assert code == 0, said[-3000:]
-    assert re.search(r"^401\n200$", said, re.MULTILINE), said
-    assert "rows are proven" in said
+    assert sum(block.is_run for block in blocks(DOCS / "tutorial.md")) >= 8
+    ran = run(DOCS / "tutorial.md", tmp_path)
+    assert ran.expected == ("401", "200")
+    assert "rows are proven" in held(ran)
 
 
-def _end(process, folder):
-    """End what the tutorial has left running: it is all in the shell's session, nginx apart."""
-    with suppress(OSError, ValueError):
-        os.kill(int((folder / "shop" / "nginx.pid").read_text()), signal.SIGTERM)
-    # the supervisor first: it ends the parts, which are sessions of their own
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    process.wait(30)
+@pytest.mark.service
+def test_the_guide_to_gateways_works(tmp_path):
+    need("nginx")
+    if not shutil.which("caddy"):
+        pytest.skip("caddy is not installed: apt-get install caddy")
+    ran = run(GUIDES / "gateways.md", tmp_path)
+    assert len(ran.expected) >= 10
+    held(ran)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+@pytest.mark.service
+def test_the_guide_to_postgresql_works(tmp_path, postgresql_server):
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE guide")
+    here = f"{postgresql_server.rsplit('/', 1)[0]}/guide"
+    url = "postgresql://keywatch@127.0.0.1/keywatch"
+    assert "ada" in held(run(GUIDES / "postgresql.md", tmp_path, replaced={url: here}))
+
+
+def test_the_guide_to_logs_works(tmp_path):
+    held(run(GUIDES / "logs.md", tmp_path))
+
+
+def test_the_guide_to_repositories_works(tmp_path):
+    held(run(GUIDES / "repositories.md", tmp_path))
+
+
+def test_the_guide_to_other_scanners_works(tmp_path):
+    said = held(run(GUIDES / "migrating.md", tmp_path))
+    assert said.count("1 of 1 entries mean 1 findings") == 2
+
+
+def test_the_guide_to_extending_works_and_keeps_its_word(tmp_path):
+    """It works in a checkout: here a copy of the rooms."""
+    page = GUIDES / "extending.md"
+    work = tmp_path / "checkout"
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, work / room)
+    (work / ".venv" / "bin").mkdir(parents=True)
+    for program, words in (("python", ""), ("keywatch", " -m keywatch")):
+        file = work / ".venv" / "bin" / program
+        file.write_text(f'#!/bin/sh\nPYTHONPATH="{work}" exec "{sys.executable}"{words} "$@"\n')
+        file.chmod(0o755)
+    here = f"cd {work}\n"
+    first = next(block.text for block in blocks(page) if block.is_run)
+    held(run(page, tmp_path, replaced={first: here + first}))
+    written = re.findall(
+        r"^cat > \S+\.(?:py|toml) <<'END'\n(.*?)^END$", page.read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert len(written) >= 4
+    assert max(text.count("\n") for text in written) <= 30
+
+
+def test_every_guide_is_run_by_a_test():
+    here = (ROOT / "tests" / "deploy" / "test_docs.py").read_text()
+    for page in GUIDES.glob("*.md"):
+        if any(block.is_run for block in blocks(page)):
+            place = ELSEWHERE.get(page.name)
+            assert page.name in ((ROOT / place).read_text() if place else here)
+
+
+@pytest.mark.parametrize("page", READ, ids=name)
+def test_what_a_page_tells_to_type_is_known_to_the_command_line(page):
+    for line in command_lines(page):
+        refuse_unknown(shlex.split(line, comments=True)[1:])
+
+
+def test_what_is_not_run_says_why():
+    marks = [block.mark for page in PAGES for block in blocks(page) if block.mark]
+    assert all(re.match(r"(not run|service): \S", mark) for mark in marks), marks
+
+
+@pytest.mark.parametrize("page", READ, ids=name)
+def test_configuration_in_a_page_can_be_read(page):
+    for block in blocks(page):
+        if block.kind == "toml":
+            toml.tree_of(block.text, name(page))
+        elif block.kind == "yaml":
+            yaml.safe_load(block.text)
+        elif block.kind == "python":
+            compile(block.text, name(page), "exec")
+
+
+@pytest.mark.parametrize("page", READ, ids=name)
 def test_the_links_of_a_page_lead_somewhere(page):
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     for link in re.findall(r"\]\(([^)\s]+)\)", text):

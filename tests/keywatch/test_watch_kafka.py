@@ -14,6 +14,7 @@ from keystore.store import KeyStore
 from keywatch.demo import traffic
 from keywatch.demo.leak import repository_with_amended_leak
 from keywatch.status import status
+from tests.deploy.docpages import GUIDES, run
 
 kafka = pytest.importorskip("kafka")
 kafka_admin = pytest.importorskip("kafka.admin")
@@ -111,3 +112,12 @@ def test_topics_are_watched_and_a_killed_worker_goes_on_where_it_was(kafka_broke
     assert figures["dead"] == 2
     assert figures["committed"] == len(lines) - 2
     engine.dispose()
+
+
+def test_the_guide_to_kafka_works(kafka_broker, tmp_path):
+    admin = kafka_admin.KafkaAdminClient(bootstrap_servers=kafka_broker)
+    names = ("guide-access", "guide-alerts", "guide-dead-letters")
+    admin.create_topics([kafka_admin.NewTopic(name, 2, 1) for name in names])
+    admin.close()
+    ran = run(GUIDES / "kafka.md", tmp_path, replaced={"127.0.0.1:9092": kafka_broker})
+    assert ran.code == 0, ran.said

@@ -74,6 +74,34 @@ def read(name, body=None, event=None, headers=None, secrets=(SECRET,)):
     return repo_events(FORGES[name], sent, raw, secrets, 7.0)
 
 
+def pull_request(action="opened", fork="eve/a"):
+    return {
+        "action": action,
+        "number": 7,
+        "pull_request": {
+            "head": {"sha": NEW, "repo": {"full_name": fork} if fork else None},
+            "base": {"sha": OLD, "repo": {"full_name": "team/a"}},
+        },
+        "repository": {"clone_url": "https://git.example/a.git", "private": False},
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "number"),
+    [
+        (pull_request(), 1),
+        (pull_request("synchronize"), 1),
+        (pull_request(fork=""), 1),  # the fork is gone, its commits are here
+        (pull_request(fork="team/a"), 0),  # its commits came by a push
+        (pull_request("closed"), 0),
+    ],
+)
+def test_a_pull_request_brings_the_commits_of_a_fork(told, number):
+    found = moves(read("github", json.dumps(told).encode(), "pull_request"))
+    moved = ("https://git.example/a.git", "refs/pull/7/head", OLD, NEW, False)
+    assert found == [moved] * number
+
+
 def moves(events):
     return [(one.repository, one.ref, one.before, one.after, one.private) for one in events]
 
