@@ -46,7 +46,7 @@ def still_tried(connection: Connection, since: float, key_id: str = "") -> list[
         since: epoch seconds; earlier tries are left out.
         key_id: only this one.
     """
-    ended = _ended(connection, key_id)
+    ends = ended(connection, key_id)
     query = (
         select(usage.c.key_id, usage.c.network, usage.c.hour, func.sum(usage.c.requests).label("n"))
         .join(keys, keys.c.id == usage.c.key_id)
@@ -57,13 +57,13 @@ def still_tried(connection: Connection, since: float, key_id: str = "") -> list[
         query = query.where(usage.c.key_id == key_id)
     by_key: dict[str, list[tuple[str, float, int]]] = {}
     for row in connection.execute(query):
-        if row.hour > ended[row.key_id][1]:
+        if row.hour > ends[row.key_id][1]:
             by_key.setdefault(row.key_id, []).append((row.network, float(row.hour), int(row.n)))
-    found = [_tries(name, *ended[name], uses) for name, uses in by_key.items()]
+    found = [_tries(name, *ends[name], uses) for name, uses in by_key.items()]
     return sorted(found, key=lambda one: (-one.requests, one.key_id))[:_MOST]
 
 
-def _ended(connection: Connection, key_id: str) -> dict[str, tuple[str, float]]:
+def ended(connection: Connection, key_id: str) -> dict[str, tuple[str, float]]:
     """Return of each revoked key its owner and when it ended."""
     newest = func.max(audit.c.at)
     query = (

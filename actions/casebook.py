@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, or_, select, tuple_
 
 from actions import ledger
+from actions.exposed import exposed_json, exposures
 from actions.incident import GOING_ON
 from actions.queue import incident_of
 from actions.timeline import timeline
@@ -68,8 +69,8 @@ def show_incident(connection: Connection, incident_id: str) -> dict[str, Any]:
 
     Returns:
         What `list_incidents` says of it, and `decision`, `key` (None when the store does not
-        know it), `alerts`, `actions` (effects on the key), `messages` and `timeline`: entries of
-        `at`, `kind` (alert, action, message, person or key), `who`, `what` and `ref`.
+        know it), `exposures` (see `actions.exposed`), `alerts`, `actions` (effects on the key),
+        `messages` and `timeline`: entries of `at`, `kind` (alert, action, message, person or key), `who`, `what` and `ref`.
 
     Raises:
         UsageError: when there is none, or more than one.
@@ -80,6 +81,7 @@ def show_incident(connection: Connection, incident_id: str) -> dict[str, Any]:
     return about(row) | {
         "decision": row.decision,
         "key": _key(connection, row.subject),
+        "exposures": [exposed_json(one) for one in exposures(connection, row.subject)],
         "alerts": [ledger.alert_of(alert) for alert in found],
         "actions": [ledger.action_of(one) for one in done if one.lane == "effect"],
         "messages": [ledger.action_of(one) for one in done if one.lane != "effect"],

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select
 
+from actions.exposed import exposed_json, exposures
 from actions.queue import EFFECT
 from database.schema import alerts, incidents, outbox
 from vocabulary.errors import UsageError
@@ -94,6 +95,7 @@ def show_alert(connection: Connection, alert_id: str) -> dict[str, Any]:
     return alert_of(row) | {
         "decision": row.decision,
         "incident": _incident(incident) if incident else None,
+        "exposures": [exposed_json(one) for one in exposures(connection, row.subject)],
         "actions": [action_of(action) for action in done],
     }
 

@@ -1,6 +1,6 @@
 """What somebody who is notified gets to read: JSON, the same bytes at every attempt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,12 +16,18 @@ _LONGEST = 2000
 
 
 def message_of(
-    alert: Alert, decision: Decision, key: KnownKey | None, incident: Incident, now: float
+    alert: Alert,
+    decision: Decision,
+    key: KnownKey | None,
+    incident: Incident,
+    now: float,
+    exposed: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the message about an alert.
 
     `type`, `timestamp` and `data` as in Standard Webhooks 1.0. The alert holds no secret; what
     an attacker wrote into a log or a path stays text in a JSON string, and is cut when long.
+    `exposed` are sentences on exposures of the key; see `actions.exposed`.
     """
     return {
         "type": "incident.opened" if incident.opened else "incident.updated",
@@ -31,6 +37,7 @@ def message_of(
             "alert": _mapped(_cut, msgspec.json.decode(alert_json(alert))),
             "decision": decided(decision),
             "key": _about(key),
+            "exposures": list(exposed),
         },
     }
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select
 
 from actions import stages, trail
 from actions.blast import blast_of
+from actions.exposed import exposures
 from actions.guards import strength
 from actions.idempotency import idempotency_key
 from actions.incident import WINDOW_S, Incident, join, subject_of
@@ -21,6 +22,7 @@ from vocabulary.alert import Alert, alert_json
 from vocabulary.credential import KnownKey
 
 _REASON_LENGTH = 300
+_EXPOSURES = 5
 
 
 def record(
@@ -61,7 +63,8 @@ def record(
     if acts:
         _write_effect(connection, alert, decision, now)
     if acts or incident.grown:
-        message = message_of(alert, decision, key, incident, now)
+        stood = [one.sentence() for one in exposures(connection, incident.subject)]
+        message = message_of(alert, decision, key, incident, now, stood[:_EXPOSURES])
         _write_notifications(connection, alert, decision, message, now)
     return True
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, or_, select
 from actions import casebook
 from actions.afterlife import still_tried
 from actions.blast import Blast, blast_of
+from actions.exposed import exposed_json, exposures
 from actions.remedy import Guide, guide
 from actions.telling.document import Block, Code, Heading, Paragraph, Table
 from database.schema import audit, findings, keys
@@ -38,6 +39,7 @@ def incident_report(connection: Connection, incident_id: str, now: float) -> lis
             ("Time", "Kind", "Who", "What"),
             [[entry[name] for name in ("at", "kind", "who", "what")] for entry in told["timeline"]],
         ),
+        *_exposed(told["exposures"]),
         *_alerts(told["alerts"]),
         *_actions(connection, told, now),
         *_leaks(connection, told["subject"]),
@@ -56,12 +58,17 @@ def leak_report(connection: Connection, named: str) -> list[Block]:
         UsageError: when no such leak is known.
     """
     begins = findings.c.fingerprint.startswith(named, autoescape=True)
-    rows = _guides(connection, or_(findings.c.key_id == named, begins)) if named else []
+    which = or_(findings.c.key_id == named, begins)
+    rows = _guides(connection, which) if named else []
     if not rows:
         raise UsageError(
             f"no leak is known of {named!r}", remedy="see `keywatch alerts list`, kind leak"
         )
-    return [Heading("What to do about a leak", 1), *(b for one in rows for b in _guided(one))]
+    return [
+        Heading("What to do about a leak", 1),
+        *_exposed(_stood(connection, which)),
+        *(block for one in rows for block in _guided(one)),
+    ]
 
 
 def tries_report(connection: Connection, since: float) -> list[dict[str, Any]]:
@@ -97,6 +104,34 @@ def _facts(told: Mapping[str, Any], now: float) -> list[tuple[str, object]]:
         ("Guard", decision.get("guard") or "none had anything to say"),
         ("Report made", rfc3339(now)),
     ]
+
+
+def _exposed(exposures: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
+    """Yield how the key stood open, and who has used it since."""
+    if not exposures:
+        return
+    yield Heading("Exposure")
+    yield Table(
+        ("Where", "Who could read it", "Exposed", "First seen", "Ended", "Committed by", "Since"),
+        [
+            (
+                one["repository"] or one["where"],
+                one["exposure"] or "unknown",
+                one["exposed_at"],
+                one["first_seen_at"],
+                one["ended_at"] or "not yet",
+                ", ".join(one["authors"]),
+                one["sentence"],
+            )
+            for one in exposures
+        ],
+    )
+    networks = {str(new["network"]): new for one in exposures for new in one["foreign_networks"]}
+    if networks:
+        yield Table(
+            ("Foreign network", "First request", "Requests"),
+            [(name, new["first_at"], new["requests"]) for name, new in networks.items()],
+        )
 
 
 def _alerts(alerts: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
@@ -137,6 +172,18 @@ def _actions(connection: Connection, told: Mapping[str, Any], now: float) -> Ite
     tries = still_tried(connection, moment_of(told["opened_at"], 0.0), told["subject"])
     if tries:
         yield Paragraph(f"It is still tried: {tries[0].sentence()}")
+
+
+def _stood(connection: Connection, condition: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    """Return the exposures that some findings are."""
+    rows = connection.execute(select(findings.c.key_id, findings.c.fingerprint).where(condition))
+    wanted = {(str(row.key_id), str(row.fingerprint)) for row in rows}
+    return [
+        exposed_json(one)
+        for key_id in sorted({key_id for key_id, _ in wanted})
+        for one in exposures(connection, key_id)
+        if (key_id, one.found) in wanted
+    ]
 
 
 def _leaks(connection: Connection, key_id: str) -> Iterator[Block]:

@@ -5,6 +5,7 @@ aggregate, against a database row for each key and network in every batch.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from math import inf
 
 import numpy as np
 from sqlalchemy import Connection
@@ -18,7 +19,9 @@ MOST = 200_000
 """So many different rows are written at once, however early it is."""
 
 _Place = tuple[str, int, str, int, str]
-_NOTHING = (0, 0)
+_Count = tuple[int, int, float]
+"""Requests, AI tokens, and epoch seconds of the first request."""
+_NOTHING: _Count = (0, 0, inf)
 
 
 class Meter:
@@ -38,7 +41,7 @@ class Meter:
         flush_s: float = FLUSH_S,
     ) -> None:
         self._clock, self._ours, self._flush_s = clock, ours, flush_s
-        self._counted: dict[_Place, tuple[int, int]] = {}
+        self._counted: dict[_Place, _Count] = {}
         self._latest: dict[str, float] = {}
         self._newest = 0.0
         self._flushed = clock()
@@ -58,9 +61,10 @@ class Meter:
         if not ours:
             return
         counted = self._counted
-        for place, requests, spent in _added_up(batch, ours, tokens):
+        for place, (requests, spent, first_at) in _added_up(batch, ours, tokens):
             before = counted.get(place, _NOTHING)
-            counted[place] = (before[0] + requests, before[1] + spent)
+            earliest = min(before[2], first_at)
+            counted[place] = (before[0] + requests, before[1] + spent, earliest)
         for key_id, at in _latest(batch, ours):
             self._latest[key_id] = max(self._latest.get(key_id, 0.0), min(at, now))
 
@@ -82,8 +86,8 @@ class Meter:
 
 def _added_up(
     batch: EventBatch, ours: Collection[str], tokens: Ints | None
-) -> list[tuple[_Place, int, int]]:
-    """Return each place of the batch once, with its requests and tokens."""
+) -> list[tuple[_Place, _Count]]:
+    """Return each place of the batch once, with what was counted there."""
     hours, hour = np.unique(batch.ts_ms // (usage.HOUR_S * 1000), return_inverse=True)
     methods, method = _coded([m if m in METHODS else "other" for m in batch.methods], batch.method)
     networks, network = _coded([network_of(ip) for ip in batch.ips], batch.ip)
@@ -94,15 +98,16 @@ def _added_up(
     spent = np.zeros(len(places), dtype=np.int64)
     if tokens is not None:
         np.add.at(spent, inverse, tokens)
+    first_ms = np.full(len(places), np.iinfo(np.int64).max)
+    np.minimum.at(first_ms, inverse, batch.ts_ms)
     columns = [column.tolist() for column in np.unravel_index(places, sizes)]
-    rows = zip(*columns, requests.tolist(), spent.tolist(), strict=True)
+    counts = zip(requests.tolist(), spent.tolist(), (first_ms / 1000).tolist(), strict=True)
     return [
         (
             (batch.keys[k], int(hours[h]) * usage.HOUR_S, methods[m], s, networks[n]),
             count,
-            amount,
         )
-        for k, h, m, s, n, count, amount in rows
+        for (k, h, m, s, n), count in zip(zip(*columns, strict=True), counts, strict=True)
         if batch.keys[k] in ours
     ]
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from ipaddress import ip_network
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from database import counters
@@ -35,6 +35,7 @@ class Use(msgspec.Struct, frozen=True):
         status_class: 2 for 200 to 299; 0 when unknown.
         network: a /24 or /48; empty when unknown.
         tokens: AI tokens, as the access log says.
+        first_at: epoch seconds of the earliest of these requests; None when unknown.
     """
 
     key_id: str
@@ -44,6 +45,7 @@ class Use(msgspec.Struct, frozen=True):
     network: str
     requests: int
     tokens: int = 0
+    first_at: float | None = None
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -68,9 +70,12 @@ def record(
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     if uses:
         statement = insert(usage)
-        added = {name: usage.c[name] + statement.excluded[name] for name in ("requests", "tokens")}
+        new = statement.excluded
+        added = {name: usage.c[name] + new[name] for name in ("requests", "tokens")}
+        # What is unknown stays unknown: nothing is earlier than NULL.
+        earlier = case((usage.c.first_at > new.first_at, new.first_at), else_=usage.c.first_at)
         statement = statement.on_conflict_do_update(
-            index_elements=list(usage.primary_key), set_=added
+            index_elements=list(usage.primary_key), set_={**added, "first_at": earlier}
         )
         rows = sorted(uses, key=lambda use: (use.key_id, use.hour))
         connection.execute(statement, [msgspec.structs.asdict(use) for use in rows])

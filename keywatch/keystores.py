@@ -150,7 +150,8 @@ def key_json(key: Key, now: float) -> dict[str, Any]:
 
 def use_json(use: Use) -> dict[str, Any]:
     """Return the JSON contract of a row of usage."""
-    return msgspec.structs.asdict(use) | {"hour": rfc3339(use.hour)}
+    times = {"hour": rfc3339(use.hour), "first_at": _time(use.first_at)}
+    return msgspec.structs.asdict(use) | times
 
 
 def usage_table(uses: Sequence[Use]) -> tuple[list[str], list[list[str]]]:

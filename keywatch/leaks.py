@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, Insert
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from actions.leaks import alert_of
@@ -55,19 +55,22 @@ def answer(
     alerts = []
     with transaction(engine) as connection:
         for finding in found:
-            connection.execute(_kept(finding, found_in, connection.dialect.name, now))
+            _keep(connection, finding, found_in, now)
             key = known(connection, finding.key_id) if finding.key_id else None
             alerts.append(respond(connection, alert_of(finding, now, key, found_in.exposure)))
     return alerts
 
 
-def _kept(finding: Finding, found_in: FoundIn, dialect: str, now: float) -> Insert:
-    body = public(finding)
-    if found_in.repository:
-        body["repository"] = found_in.repository
+def _keep(connection: Connection, finding: Finding, found_in: FoundIn, now: float) -> None:
+    """Write a finding down; where it was found is not forgotten by who finds it again unasked."""
+    mine = select(table.c.body).where(table.c.fingerprint == finding.fingerprint)
+    before = connection.scalar(mine) or {}
+    told = {"repository": found_in.repository, "exposure": found_in.exposure}
+    place = {name: told[name] or before.get(name, "") for name in told}
+    if before.get("exposure") == "public":
+        place["exposure"] = "public"  # what the world could read once, it may have read
+    body = public(finding) | {name: value for name, value in place.items() if value}
     seen = {"key_id": finding.key_id, "body": body, "last_seen_at": now}
-    insert: sqlite.Insert | postgresql.Insert = (
-        postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    )
-    row = insert.values(fingerprint=finding.fingerprint, first_seen_at=now, **seen)
-    return row.on_conflict_do_update(index_elements=["fingerprint"], set_=seen)
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    row = insert(table).values(fingerprint=finding.fingerprint, first_seen_at=now, **seen)
+    connection.execute(row.on_conflict_do_update(index_elements=["fingerprint"], set_=seen))

@@ -6,7 +6,7 @@ from typing import Any
 FIELDS = (
     "what", "event", "summary", "severity", "state", "incident", "alerts", "since", "key", "owner",
     "environment", "ip", "kind", "family", "evidence", "events", "action", "done", "todo", "line",
-    "policy", "guard", "by", "note", "time",
+    "policy", "guard", "by", "note", "time", "exposed",
 )  # fmt: skip
 
 _TITLES = {
@@ -57,6 +57,7 @@ def _of_incident(event: str, data: Mapping[str, Any]) -> dict[str, Any]:
         "kind": alert.get("kind"),
         "family": alert.get("family"),
         "evidence": _evidence(alert),
+        "exposed": _exposed(data),
         "events": _events(alert),
         "action": decision.get("action"),
         "done": _done(decision),
@@ -110,6 +111,11 @@ def _evidence(alert: Mapping[str, Any]) -> str:
         f"{one.get('detector')} saw {one.get('observed')}, expected {one.get('expected')}"
         for one in tables
     )
+
+
+def _exposed(data: Mapping[str, Any]) -> str:
+    stood = data.get("exposures")
+    return " / ".join(str(one) for one in stood) if isinstance(stood, list) else ""
 
 
 def _events(alert: Mapping[str, Any]) -> str:

@@ -155,6 +155,8 @@ usage = Table(
     Column("network", Text, primary_key=True),
     Column("requests", BigInteger, nullable=False),
     Column("tokens", BigInteger, nullable=False),
+    # epoch seconds of the earliest of these requests; unknown of rows from before it was kept
+    Column("first_at", Float, nullable=True),
     Index("ix_usage_hour", "hour"),
 )
 

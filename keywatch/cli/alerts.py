@@ -137,6 +137,7 @@ def _facts(row: dict[str, Any]) -> list[tuple[str, object]]:
         ("action", f"{row['action']} (dry run)" if _shown_only(row) else row["action"]),
         ("decided by", decision.get("line", "")),
         ("guard", decision.get("guard", "")),
+        *(("exposure", one["sentence"]) for one in row["exposures"]),
         ("incident", f"{incident.get('id', '')} {incident.get('state', '')}"),
         ("feedback", row["feedback"]),
     ]

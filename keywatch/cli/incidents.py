@@ -145,6 +145,7 @@ def _facts(row: dict[str, Any]) -> list[tuple[str, object]]:
         ("state", row["state"]),
         ("severity", row["severity"]),
         ("since", f"{row['opened_at']} … {row['updated_at']}, {row['alerts_count']} alerts"),
+        *(("exposure", one["sentence"]) for one in row["exposures"]),
         ("action", _action(row)),
         ("decided by", f"{decision.get('line', '')} of policy {decision.get('policy', '')}"),
         ("guard", decision.get("guard") or "none had anything to say"),

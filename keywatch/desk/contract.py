@@ -86,6 +86,39 @@ class ActionDetail(Action, frozen=True, kw_only=True):
     leased_by: str
 
 
+class ForeignNetwork(_Shown, frozen=True, kw_only=True):
+    """A network from which a key was never used before it was exposed."""
+
+    network: str
+    requests: int
+    first_at: str
+
+
+class Exposure(_Shown, frozen=True, kw_only=True):
+    """How a key stood open, and what it was used for since; `sentence` says it all.
+
+    Requests are counted from the beginning of the hour of `exposed_at`, those of foreign networks
+    to the second. Without `owner_known` nobody counted before, and nothing is called foreign.
+    """
+
+    found: str
+    where: str
+    repository: str
+    exposure: str
+    authors: tuple[str, ...]
+    places: int
+    exposed_at: str
+    first_seen_at: str
+    ended_at: str | None
+    owner_known: bool
+    requests: int
+    refused: int
+    foreign_requests: int
+    first_foreign_at: str | None
+    foreign_networks: tuple[ForeignNetwork, ...]
+    sentence: str
+
+
 class Incident(_Shown, frozen=True, kw_only=True):
     """Alerts of one key, or one address, that belong together."""
 
@@ -119,6 +152,7 @@ class IncidentDetail(Incident, frozen=True, kw_only=True):
 
     decision: dict[str, Any]
     key: dict[str, Any] | None
+    exposures: tuple[Exposure, ...]
     alerts: tuple[Alert, ...]
     actions: tuple[Action, ...]
     messages: tuple[Action, ...]
@@ -126,9 +160,10 @@ class IncidentDetail(Incident, frozen=True, kw_only=True):
 
 
 class AlertDetail(Alert, frozen=True, kw_only=True):
-    """An alert, what was decided and what was done."""
+    """An alert, what was decided and what was done, and how its key stood open."""
 
     decision: dict[str, Any]
+    exposures: tuple[Exposure, ...]
     actions: tuple[Action, ...]
 
 

@@ -68,6 +68,11 @@ def test_what_is_counted_is_what_came(batches):
     meter = Meter(lambda: 1_760_000_000.0, lambda keys: {"key_a", "key_b"} & set(keys))
     for each in batches:
         meter.add(batch(each))
+    first = {}
+    for each in batches:
+        for key, at, ip, method, status in each:
+            place = (key, at // HOUR_S * HOUR_S, network_of(ip))
+            first[place] = min(first.get(place, at), at)
     slow = Counter(
         (
             key,
@@ -80,7 +85,11 @@ def test_what_is_counted_is_what_came(batches):
         for key, at, ip, method, status in each
         if key in {"key_a", "key_b"}
     )
-    assert {place: requests for place, (requests, _) in meter._counted.items()} == slow
+    assert {place: requests for place, (requests, *_) in meter._counted.items()} == slow
+    counted = {}
+    for (key, hour, _, _, network), (*_, at) in meter._counted.items():
+        counted[key, hour, network] = min(counted.get((key, hour, network), at), at)
+    assert counted == {place: at for place, at in first.items() if place[0] in {"key_a", "key_b"}}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +119,25 @@ def test_counts_of_several_flushes_add_up(store, clock):
     with reading(store.engine) as connection:
         assert usage.tokens_since(connection, "key_a", clock.now) == 36
         assert usage.tokens_since(connection, "key_a", clock.now + HOUR_S) == 0
+
+
+def test_the_first_of_several_uses_is_kept(store, clock):
+    meter = Meter(clock, set)
+    hour = clock.now // HOUR_S * HOUR_S
+    for after in (50, 20, 30):
+        meter.add(batch([("key_a", hour + after, "203.0.113.7", "GET", 200)]))
+        flush(store, meter)
+    assert [use.first_at for use in uses(store, "key_a")] == [hour + 20]
+
+
+def test_what_is_not_known_of_an_old_row_stays_unknown(store, clock):
+    hour = int(clock.now // HOUR_S) * HOUR_S
+    for first_at in (None, clock.now):
+        with transaction(store.engine) as connection:
+            use = usage.Use("key_a", hour, "GET", 2, "", 1, 0, first_at)
+            usage.record(connection, [use], {}, clock.now)
+    (use,) = uses(store, "key_a")
+    assert (use.requests, use.first_at) == (2, None)
 
 
 def test_the_last_use_is_kept_to_the_hour_and_is_no_change(store, clock):
