@@ -70,7 +70,8 @@ def show_incident(connection: Connection, incident_id: str) -> dict[str, Any]:
     Returns:
         What `list_incidents` says of it, and `decision`, `key` (None when the store does not
         know it), `exposures` (see `actions.exposed`), `alerts`, `actions` (effects on the key),
-        `messages` and `timeline`: entries of `at`, `kind` (alert, action, message, person or key), `who`, `what` and `ref`.
+        `messages` and `timeline`: entries of `at`, `kind` (alert, action, message, person or
+        key), `who`, `what` and `ref`.
 
     Raises:
         UsageError: when there is none, or more than one.

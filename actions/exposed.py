@@ -185,7 +185,7 @@ def _findings(connection: Connection, key_id: str) -> Sequence[Row[Any]]:
     return connection.execute(newest.limit(_MOST)).all()
 
 
-def _in_logs(connection: Connection, key_id: str) -> Sequence[Row[Any]]:
+def _in_logs(connection: Connection, key_id: str) -> Sequence[Any]:
     mine = select(alerts.c.id, alerts.c.body, alerts.c.recorded_at).where(
         alerts.c.subject == key_id, alerts.c.kind == IN_LOG, alerts.c.feedback != "false"
     )

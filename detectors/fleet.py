@@ -16,7 +16,7 @@ import numpy as np
 
 from detectors.chance import Floats
 from detectors.words import rfc3339
-from vocabulary.access import EventBatch, Ints
+from vocabulary.access import EventBatch, Flags, Ints
 from vocabulary.alert import Alert, Evidence, Severity, Span
 
 MINUTE_MS = 60_000
@@ -243,14 +243,15 @@ class Sources:
 
     state: SourcesState = field(default_factory=SourcesState)
 
-    def alerts(self, batch: EventBatch, ts_ms: Ints) -> list[Alert]:
+    def alerts(self, batch: EventBatch, ts_ms: Ints, which: Flags | None = None) -> list[Alert]:
         """Return the alerts about addresses; nothing here accuses a key.
 
         Args:
             batch: the events.
             ts_ms: shape (n,), plausible times.
+            which: shape (n,), the events that are looked at; None for all that were refused.
         """
-        refused = np.flatnonzero(~batch.accepted)
+        refused = np.flatnonzero(~batch.accepted if which is None else which)
         refused = refused[np.argsort(batch.arrival[refused], kind="stable")]
         found = []
         for i in refused.tolist():

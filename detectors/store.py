@@ -54,18 +54,28 @@ class Changes:
     side: dict[str, bytes]
     quarantine: list[tuple[str, int, bytes]]
     done: list[str]
+    shard: str = ""
 
     def write(self, connection: Connection) -> None:
         """Write all of it in the caller's transaction."""
         if self.delta:
-            row = {"batch": self.batch, "version": VERSION, "data": self.delta}
+            row = {
+                "shard": self.shard,
+                "batch": self.batch,
+                "version": VERSION,
+                "data": self.delta,
+            }
             connection.execute(profile_deltas.insert(), [row])
         bulk.replace(connection, profiles, [(key, VERSION, self.batch, d) for key, d in self.whole])
         side = [(name, VERSION, data) for name, data in self.side.items()]
         bulk.replace(connection, side_inputs, [*side, *self.quarantine])
         if self.done:
             connection.execute(delete(side_inputs).where(side_inputs.c.name.in_(self.done)))
-        connection.execute(delete(profile_deltas).where(profile_deltas.c.batch < self.oldest))
+        connection.execute(
+            delete(profile_deltas).where(
+                profile_deltas.c.shard == self.shard, profile_deltas.c.batch < self.oldest
+            )
+        )
 
 
 def offer(connection: Connection, key: str, data: bytes) -> None:
@@ -100,11 +110,13 @@ class ProfileStore:
 
     Attributes:
         engine: the database; None for a watcher that keeps nothing.
-        batch: number of the last batch.
+        shard: whose profiles; each shard has one writer at a time, and keys that are in no other.
+        batch: number of the last batch of the shard.
         told: sentences about profiles that had to be given up, for the next step.
     """
 
     engine: Engine | None
+    shard: str = ""
     batch: int = 0
     told: list[str] = field(default_factory=list)
     _waiting: Waiting = field(default_factory=Waiting)
@@ -123,7 +135,9 @@ class ProfileStore:
             return {}
         with reading(self.engine) as connection:
             for batch, version, data in connection.execute(
-                select(*profile_deltas.c).order_by(profile_deltas.c.batch)
+                select(profile_deltas.c.batch, profile_deltas.c.version, profile_deltas.c.data)
+                .where(profile_deltas.c.shard == self.shard)
+                .order_by(profile_deltas.c.batch)
             ):
                 self.batch = int(batch)
                 if not self._take(int(batch), int(version), bytes(data)):
@@ -131,9 +145,20 @@ class ProfileStore:
             as_of = connection.execute(select(func.max(profiles.c.as_of)))
             self.batch = max(self.batch, int(as_of.scalar() or 0))
             self._forget_whole(connection)
-            asked = select(*side_inputs.c).where(side_inputs.c.name == FLEET)
-            sides = connection.execute(asked).all()
-        return {name: bytes(data) for name, version, data in sides if packing.is_known(version)}
+            asked = select(*side_inputs.c).where(side_inputs.c.name == self.fleet)
+            side = connection.execute(asked).first()
+        readable = side is not None and packing.is_known(int(side.version))
+        return {FLEET: bytes(side.data)} if side is not None and readable else {}
+
+    @property
+    def fleet(self) -> str:
+        """The name of the fleet's state, as this shard sees it."""
+        return f"{FLEET}:{self.shard}" if self.shard else FLEET
+
+    @property
+    def unwritten(self) -> list[str]:
+        """The keys of which differences are read, and no whole row holds them."""
+        return list(self._dirty)
 
     def load(self, keys: Sequence[str]) -> dict[str, Rows | Seeds]:
         """Return the profiles of those keys that have one, each as one row or as its seeds."""
@@ -177,9 +202,10 @@ class ProfileStore:
         oldest = min(filter(None, waiting), default=self.batch + 1)
         delta = packing.pack_changes(work.keys, work.parts, work.sown)
         told = self._quarantine.copy(), self._done.copy()
+        side = {self.fleet: work.side[FLEET]} if FLEET in work.side else {}
         self._quarantine.clear()
         self._done.clear()
-        return Changes(self.batch, delta, self._packed(*whole), oldest, work.side, *told)
+        return Changes(self.batch, delta, self._packed(*whole), oldest, side, *told, self.shard)
 
     def _chosen(self, budget: int, slots_of: SlotsOf) -> Ints:
         """Return the places of so many profiles that have waited longest, and of urgent ones."""

@@ -83,9 +83,11 @@ class Watcher:
         totals: is given the highest total of evidence of each key and day, as they are scored.
         clock: epoch seconds; events from the future are clamped to it. For a replay give one that
             returns infinity.
+        shard: whose profiles, where several workers share a database; see `ProfileStore`. What
+            addresses do is seen by all of them together then; see `detectors.refusals`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what it is made of)
         self,
         engine: Engine | None = None,
         geo: GeoReader | None = None,
@@ -95,8 +97,9 @@ class Watcher:
         collect: Collect | None = None,
         totals: Totals | None = None,
         clock: Clock = time.time,
+        shard: str = "",
     ) -> None:
-        self._store = ProfileStore(engine)
+        self._store = ProfileStore(engine, shard)
         sides = self._store.open()
         self._fleet = Fleet.unpacked(sides[FLEET]) if FLEET in sides else Fleet()
         self._arena = Arena(self._store.load)
@@ -126,7 +129,7 @@ class Watcher:
         changed: list[Changed] = []
         events = self._columns(batch, facts, changed)
         taught = self._teach(events, lessons, changed)
-        alerts = self._fleet.sources.alerts(batch, self._plausible(batch.ts_ms))
+        alerts = [] if self._store.shard else self._sources(batch)
         quiet, sown = self._sow(events)
         self._grow(events, np.flatnonzero(~quiet), changed)
         for which in events.parts(np.flatnonzero(~quiet[events.row])):
@@ -193,6 +196,9 @@ class Watcher:
         _, kept = self._arena.kept_at(self._arena.slots([key]))
         return packing.Packer().pack(key, kept[0])
 
+    def _sources(self, batch: EventBatch) -> list[Alert]:
+        return self._fleet.sources.alerts(batch, self.plausible(batch.ts_ms))
+
     def _put(self, which: Ints, slots: Ints, rows: Rows, changed: list[Changed]) -> None:
         """Put rows back, and note what has changed for the database."""
         before = self._arena.put(slots, rows)
@@ -256,7 +262,7 @@ class Watcher:
         known = [facts.get(name, UNKNOWN) for name in names] if facts else [UNKNOWN] * len(names)
         if facts:
             self._inherit(slots, known, changed)
-        ts_ms = self._plausible(batch.ts_ms)[counts]
+        ts_ms = self.plausible(batch.ts_ms)[counts]
         lateness_ms = int(self._settings.lateness_s * 1000)
         clocked = clocks.effective(row, ts_ms, self._arena.clock[slots], lateness_ms)
         crowd = self._fleet.crowd.factors(
@@ -279,7 +285,7 @@ class Watcher:
                 new = feedback.inherited(self.of([facts.rotated_from]))
                 self._put(np.array([i]), slots[i : i + 1], new, changed)
 
-    def _plausible(self, ts_ms: Ints) -> Ints:
+    def plausible(self, ts_ms: Ints) -> Ints:
         """Clamp times to our own clock, so that the future moves nothing."""
         now_ms = (self._clock() + self._settings.future_s) * 1000.0
         past = np.maximum(ts_ms, 0)

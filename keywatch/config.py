@@ -97,6 +97,13 @@ class WatchSettings(_Table, frozen=True):
             "ago wait in the database",
         ),
     ] = 1_000_000
+    shared: Annotated[
+        bool,
+        Meta(
+            description="several workers share the topic, whose records are keyed by key id: "
+            "profiles go with its partitions"
+        ),
+    ] = False
     model: Annotated[
         str, Meta(description="model of sessions, from `keywatch model train`; empty for none")
     ] = ""

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 def queue_up(engine: Engine, chunk: Chunk, now: float) -> None:
     """Put the repository events of a chunk into the queue, together with its position."""
-    events, rejected = repo_events(chunk.lines, now)
-    letters = [(chunk.place(line), reason, chunk.lines[line]) for line, reason in rejected]
+    events, rejected = repo_events(chunk.usable().lines, now)
+    letters = [
+        (chunk.place(line), reason, chunk.lines[line])
+        for line, reason in sorted([*rejected, *chunk.refused])
+    ]
     with transaction(engine) as connection:
         for event in events:
             repoqueue.put(connection, event)

@@ -19,18 +19,20 @@ _NO_SOURCE = "no configured source has this name any more"
 _UNTIMED = "of a topic of repository events: have its producer send it again"
 
 Report = Callable[[Stream, Outcome], None]
+PipelineOf = Callable[[str], Pipeline | None]
+"""Name of a source → what commits its events; None where another worker does."""
 
 
 def read_again(
-    engine: Engine, pipeline: Pipeline, streams: Sequence[Stream], report: Report
+    engine: Engine, pipeline_of: PipelineOf, streams: Sequence[Stream], report: Report
 ) -> bool:
-    """Read letters that somebody asked for, by the formats of today; say whether there were any.
+    """Read letters that somebody asked for, by the formats of today; say whether any was ours.
 
     One that is an event now is committed and gone; one that still is none is kept as it was.
 
     Args:
         engine: the database.
-        pipeline: that commits events.
+        pipeline_of: finds what commits the events of a source.
         streams: the configured sources.
         report: is told what came of it.
 
@@ -42,14 +44,18 @@ def read_again(
     by_source: dict[str, list[DeadLetter]] = defaultdict(list)
     for letter in letters:
         by_source[letter.source].append(letter)
+    ours = False
     for source, some in by_source.items():
         stream = next((one for one in streams if _belongs(source, one.source.name)), None)
         if stream is None or stream.format is None:
             reason = _NO_SOURCE if stream is None else _UNTIMED
             _lay_back(engine, {letter.id: reason for letter in some})
-        else:
+        elif pipeline := pipeline_of(source):
             _absorb(engine, pipeline, stream, some, report)
-    return bool(letters)
+        else:
+            continue
+        ours = True
+    return ours
 
 
 def _absorb(

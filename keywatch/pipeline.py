@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, delete, select
 from database import counters
 from database.schema import lessons
 from database.transaction import reading, transaction
+from detectors import refusals
 from detectors.facts import KeyFacts
 from detectors.watcher import Step, Watcher
 from keystore.meter import Meter
@@ -17,8 +18,9 @@ from streams import checkpoint, deadletter
 from streams.addresses import NO_PROXIES, Proxies
 from streams.chunk import Chunk
 from streams.columns import batch_of
-from streams.parsed import Format, Parsed
+from streams.parsed import Format
 from streams.unfolding import parsed_under, unfolded
+from vocabulary.access import EventBatch
 from vocabulary.alert import Alert
 from vocabulary.credential import Cleaner, Credential, Exposure, KnownKey
 from vocabulary.lesson import Lesson
@@ -70,9 +72,10 @@ class Pipeline:
         respond: from alert to outbox.
         clock: epoch seconds.
         meter: counts the uses of keys; None where nobody asks for them.
+        together: whether other pipelines see a part of the events, too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what it is made of)
         self,
         engine: Engine,
         watcher: Watcher,
@@ -82,10 +85,11 @@ class Pipeline:
         clock: Clock,
         *,
         meter: Meter | None = None,
+        together: bool = False,
     ) -> None:
         self._engine, self._watcher, self._clean = engine, watcher, clean
         self._keys, self._respond, self._clock = keys, respond, clock
-        self._meter = meter
+        self._meter, self._together = meter, together
         self._headers: dict[str, bytes] = {}
 
     def absorb(
@@ -106,20 +110,26 @@ class Pipeline:
         Raises:
             DatabaseError: nothing of the chunk is committed.
         """
-        chunk = unfolded(chunk, log_format)
+        refused = self._refused(chunk)
+        chunk = unfolded(chunk.usable(), log_format)
         lines, exposures = self._clean(chunk.lines)
         header = self._header(chunk.source) if log_format.header else b""
         parsed, header = parsed_under(header, lines, log_format, proxies)
         known = self._recognized(exposures)
         parsed = exposure.named(parsed, known)
         waiting = self._lessons()
-        step, newest_ms = self._score(parsed, list(waiting))
+        batch = batch_of(parsed, self._known)
+        newest_ms = int(batch.ts_ms.max()) if len(batch) else 0
+        step = self._score(batch, list(waiting))
         now = self._clock()
         alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))
         with transaction(self._engine) as connection:
             dead = [(chunk.place(line), reason, lines[line]) for line, reason in parsed.rejected]
-            deadletter.keep(connection, chunk.source, dead, now)
+            deadletter.keep(connection, chunk.source, [*refused, *dead], now)
             step.write(connection, now)
+            if self._together:
+                times = self._watcher.plausible(batch.ts_ms)
+                alerts = (*alerts, *refusals.tell(connection, batch, times))
             learned = [number for one in step.taught for number in waiting[one]]
             connection.execute(delete(lessons).where(lessons.c.id.in_(learned)))
             decided = tuple(self._respond(connection, alert) for alert in alerts)
@@ -144,6 +154,12 @@ class Pipeline:
                 position = checkpoint.load(connection, source) or {}
             self._headers[source] = str(position.get("header", "")).encode()
         return self._headers[source]
+
+    def _refused(self, chunk: Chunk) -> list[deadletter.Letter]:
+        """Return the lines that their source refused, cleaned of secrets."""
+        lines, _ = self._clean([chunk.lines[number] for number, _ in chunk.refused])
+        told = zip(chunk.refused, lines, strict=True)
+        return [(chunk.place(number), reason, line) for (number, reason), line in told]
 
     def settle(self, *, at_once: bool = False) -> None:
         """Write down the uses of keys when it is time, though no chunk came in.
@@ -171,13 +187,11 @@ class Pipeline:
                 found.setdefault(one, []).append(int(row.id))
         return found
 
-    def _score(self, parsed: Parsed, said: Sequence[Lesson]) -> tuple[Step, int]:
-        batch = batch_of(parsed, self._known)
-        newest_ms = int(batch.ts_ms.max()) if len(batch) else 0
+    def _score(self, batch: EventBatch, said: Sequence[Lesson]) -> Step:
         facts = self._keys.facts(batch.keys)
         if self._meter:
             self._meter.add(batch)
-        return self._watcher.step(batch, facts, said), newest_ms
+        return self._watcher.step(batch, facts, said)
 
     def _known(self, key_ids: Sequence[str]) -> Sequence[bool]:
         self._keys.look_up(key_ids)

@@ -8,6 +8,7 @@ from threading import Event
 from sqlalchemy import Engine
 
 from actions.background import Background, running
+from detectors.handover import take_over
 from detectors.watcher import Watcher
 from detectors.watcher import WatchSettings as DetectorSettings
 from keystore.meter import Meter
@@ -18,6 +19,7 @@ from keywatch.intake import intake, queue_up
 from keywatch.keybook import KeyBook
 from keywatch.letters import read_again
 from keywatch.pipeline import Outcome, Pipeline
+from keywatch.pipelines import Pipelines, check_shared
 from keywatch.polling import Polling
 from keywatch.publishing import Publishing
 from keywatch.pushes import Pushes
@@ -26,7 +28,7 @@ from keywatch.sources import Stream, opened, refuse_foreign, reopen, sources_of
 from keywatch.status import outbox_is_long
 from keywatch.upkeep import Upkeep
 from keywatch.voice import Voice
-from streams.chunk import Pausable
+from streams.chunk import Pausable, Shared, Source
 from vocabulary.errors import DatabaseError, TargetError
 
 IDLE_S = 0.02
@@ -69,7 +71,8 @@ class Watch:
         self._upkeep = Upkeep(
             engine, settings.keys, {one.name: one.keys for one in settings.notify}
         )
-        self._pipeline = self._fresh()
+        check_shared(settings, self._sources)
+        self._pipelines = self._fresh()
         self._failed: TargetError | None = None
 
     def run(self) -> None:
@@ -92,7 +95,7 @@ class Watch:
             carrying(self._engine, self._settings.stores, tell, once=self._once),
         ):
             self._loop(list(streams), background)
-            self._pipeline.settle(at_once=True)
+            self._pipelines.settle(at_once=True)
             self._upkeep.turn()
             if self._once:
                 Polling(self._engine, self._settings, tell).turn()
@@ -177,24 +180,27 @@ class Watch:
             self._read_again(streams)
             if said := self._geo.refresh():
                 self._voice.tell(said)
+            if self._settings.watch.shared:
+                parts = [one.source.parts for one in streams if isinstance(one.source, Shared)]
+                self._pipelines.let_go({name for names in parts for name in names})
 
     def _read_again(self, streams: Sequence[Stream]) -> None:
         """Read dead letters once more, where somebody asked for it."""
         try:
-            while read_again(self._engine, self._pipeline, streams, self._report):
+            while read_again(self._engine, self._pipelines.of, streams, self._report):
                 pass
         except DatabaseError as error:
             self._voice.tell(str(error))
-            self._pipeline = self._fresh()
+            self._start_anew()
 
     def _keep_up(self) -> None:
         """Do what time alone asks for; a database that is away is told of by the streams."""
         try:
-            self._pipeline.settle()
+            self._pipelines.settle()
             for sentence in self._upkeep.turn():
                 self._voice.tell(sentence)
         except DatabaseError:
-            self._pipeline = self._fresh()
+            self._start_anew()
 
     def _turn(self, stream: Stream, streams: list[Stream], background: Background) -> bool:
         """Take one chunk of a stream, if there is one; drop the stream when it is at its end."""
@@ -220,7 +226,7 @@ class Watch:
         if stream.format is None:
             queue_up(self._engine, chunk, time.time())
             return True
-        self._report(stream, self._pipeline.absorb(chunk, stream.format, stream.proxies))
+        self._report(stream, self._pipelines.absorb(chunk, stream.format, stream.proxies))
         background.wake()
         return True
 
@@ -230,17 +236,34 @@ class Watch:
         Raises:
             DatabaseError: with `once`.
         """
-        self._pipeline = self._fresh()
         if self._once:
             raise error
         self._voice.tell(str(error))
         self._stop.wait(_RETRY_S)
-        try:
-            reopen(self._engine, stream.source)
-        except DatabaseError:
-            return  # still away: the next read fails on a closed source no worse than this one
+        self._start_anew(stream.source)
 
-    def _fresh(self) -> Pipeline:
+    def _start_anew(self, source: Source | None = None) -> None:
+        """Go on from the last commit; wait for the database, since what is in memory is not it.
+
+        Raises:
+            DatabaseError: with `once`.
+        """
+        while True:
+            try:
+                self._pipelines = self._fresh()
+                if source is not None:
+                    reopen(self._engine, source)
+            except DatabaseError:
+                if self._once:
+                    raise
+                if self._stop.wait(_RETRY_S):
+                    return
+            else:
+                return
+
+    def _fresh(self) -> Pipelines:
+        shared = self._settings.watch.shared
+        take_over(self._engine, shared=shared)
         book = KeyBook(self._engine, self._settings.keys, self._settings.watch.sensitivity)
         respond = wiring.responder(
             self._policy,
@@ -250,9 +273,16 @@ class Watch:
             self._hook,
         )
         memory = DetectorSettings(profiles_in_memory=self._settings.watch.profiles_in_memory)
-        watcher = Watcher(self._engine, self._geo, memory, forest=self._forest)
-        meter = Meter(time.time, book.ours)
-        return Pipeline(self._engine, watcher, self._clean, book, respond, time.time, meter=meter)
+
+        def make(shard: str) -> Pipeline:
+            watcher = Watcher(self._engine, self._geo, memory, forest=self._forest, shard=shard)
+            meter = Meter(time.time, book.ours)
+            return Pipeline(
+                self._engine, watcher, self._clean, book, respond, time.time,
+                meter=meter, together=shared,
+            )  # fmt: skip
+
+        return Pipelines(make, shared=shared)
 
     def _report(self, stream: Stream, outcome: Outcome) -> None:
         for sentence in outcome.told:

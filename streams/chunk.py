@@ -1,7 +1,7 @@
 """What a source of log lines gives, and what is asked of one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from streams.checkpoint import Position
@@ -19,6 +19,7 @@ class Chunk:
         position: for `open`, once these lines are dealt with.
         origin: what all lines have in common, such as the file's name.
         partitions: of each line, for a topic.
+        refused: lines that are of no use, by their index, and why.
     """
 
     source: str
@@ -27,6 +28,15 @@ class Chunk:
     position: Position
     origin: Mapping[str, Any] = field(default_factory=dict)
     partitions: Sequence[int] = ()
+    refused: Sequence[tuple[int, str]] = ()
+
+    def usable(self) -> "Chunk":
+        """Return the chunk with blanks, which are passed over, in place of what is refused."""
+        if not self.refused:
+            return self
+        gone = {number for number, _ in self.refused}
+        lines = [b"" if number in gone else line for number, line in enumerate(self.lines)]
+        return replace(self, lines=lines, refused=())
 
     def place(self, line: int) -> dict[str, Any]:
         """Return where a line stands, for a dead letter."""
@@ -72,4 +82,14 @@ class Pausable(Protocol):
 
     def resume(self) -> None:
         """Give again."""
+        ...
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A source whose parts are read by several workers."""
+
+    @property
+    def parts(self) -> set[str]:
+        """Names of the sources of chunks that are ours now."""
         ...

@@ -4,11 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streams.sources.kafka import answers
+from streams.sources.kafka import SCHEMA, answers
 from vocabulary.errors import ServiceError, UsageError
-
-SCHEMA = b"1"
-"""Version of what the records hold; the header `schema`."""
 
 _PATIENCE_S = 30.0
 

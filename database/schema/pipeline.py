@@ -77,6 +77,8 @@ profiles = Table(
 profile_deltas = Table(
     "profile_deltas",
     metadata,
+    # whose profiles: "" of the only worker's, else of a partition or a part of a job
+    Column("shard", Text, primary_key=True, server_default=""),
     Column("batch", Serial, primary_key=True, autoincrement=False),
     Column("version", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),

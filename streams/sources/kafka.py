@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
     from kafka.consumer.fetcher import ConsumerRecord
 
+SCHEMA = b"1"
+"""Version of what records hold, where their header `schema` names one."""
+
 PATIENCE_S = 15.0
 """Seconds that a source that is read once waits for a broker."""
 
 _BOOTSTRAP_MS = 2000
 _KNOCK_S = 0.25
 _RETRY_S = 1.0
-# kafka-python (3.0.12) forgets the partitions it is given when `poll` returns before the group
-# has agreed on them: while it has not, `poll` gets this time, and the client is made anew when
-# even that was not enough.
+# kafka-python (3.0.12) forgets what the group agreed on when `poll` returns before it did: while
+# it has not, `poll` gets this time, and the client is made anew when even that was not enough.
 _JOIN_S = 2.0
 _STUCK_S = 10.0
 _REMIND_S = 60.0
@@ -94,6 +96,11 @@ class KafkaSource:
         if self._consumer is None:
             return set()
         return {partition.partition for partition in self._consumer.assignment()}
+
+    @property
+    def parts(self) -> set[str]:
+        """The names of the sources of its chunks."""
+        return {self._source(number) for number in self.assignment}
 
     def open(self, position: Position | None = None) -> None:
         """Connect, or be ready to connect when a broker answers.
@@ -179,25 +186,30 @@ class KafkaSource:
                     consumer.pause(partition)
         except KeywatchError as error:
             self._failed = error
-        self._joining_since = None
 
     def revoked(self, partitions: Iterable["TopicPartition"]) -> None:
         """Hand out nothing more of partitions that become another worker's."""
         for partition in partitions:
             self._ours.lose(partition)
-        self._joining_since = time.monotonic()
 
     # --- reading ---------------------------------------------------------------------------
 
     def _poll(self, max_lines: int, timeout_s: float) -> None:
-        joining = self._joining_since is not None
-        self._fetch(max_lines, max(timeout_s, _JOIN_S) if joining else timeout_s)
-        if self._joining_since is None:
-            return
-        if not joining:
-            self._fetch(max_lines, _JOIN_S)
+        self._fetch(max_lines, max(timeout_s, _JOIN_S) if self._agreeing() else timeout_s)
+        if not self._agreeing():
+            self._joining_since = None
+        elif self._joining_since is None:
+            self._joining_since = time.monotonic()
         elif time.monotonic() - self._joining_since > _STUCK_S:
             self.close()
+
+    def _agreeing(self) -> bool:
+        """Say whether the group still has to agree on who reads what.
+
+        Callbacks do not tell: in a cooperative rebalance who is given nothing more is not called.
+        """
+        coordinator = getattr(self._consumer, "_coordinator", None)
+        return not self._once and coordinator is not None and bool(coordinator.need_rejoin())
 
     def _fetch(self, max_lines: int, timeout_s: float) -> None:
         from kafka.errors import KafkaError  # noqa: PLC0415  (an extra)
@@ -237,8 +249,14 @@ class KafkaSource:
         first, last = taken.records[0].offset, taken.records[-1].offset
         if taken.first and taken.after is not None and first > taken.after:
             self._tell(f"{source}: records {taken.after} to {first - 1} are no longer there")
+        refused = [
+            (number, reason)
+            for number, record in enumerate(taken.records)
+            if (reason := _unknown_schema(record.headers))
+        ]
         return Chunk(
             source=source,
+            refused=refused,
             # A record is one line, whatever its producer put into it.
             lines=[(record.value or b"").replace(b"\n", b" ") for record in taken.records],
             offsets=[record.offset for record in taken.records],
@@ -284,7 +302,6 @@ class KafkaSource:
         if not numbers:
             self._remind("the topic does not exist yet")
         if not self._once:
-            self._joining_since = time.monotonic()
             self._consumer.subscribe([self._topic], listener=_listener(self))
             return
         partitions = [kafka.TopicPartition(self._topic, number) for number in sorted(numbers or ())]
@@ -300,12 +317,18 @@ class KafkaSource:
         )
 
     def _settings(self) -> dict[str, Any]:
+        from kafka.coordinator.assignors.cooperative_sticky import (  # noqa: PLC0415  (an extra)
+            CooperativeStickyAssignor,
+        )
+
         return {
             "bootstrap_servers": self._brokers,
             "bootstrap_timeout_ms": _BOOTSTRAP_MS,
             "client_id": "keywatch",
             "group_id": None if self._once else self._group,
             "enable_auto_commit": False,
+            # Who keeps its partitions reads on while the others agree on the rest.
+            "partition_assignment_strategy": [CooperativeStickyAssignor],
             "auto_offset_reset": "earliest",
             "isolation_level": "read_committed",
             "allow_auto_create_topics": False,
@@ -342,6 +365,15 @@ def _imported() -> Any:  # noqa: ANN401  (a module)
         # What matters to the user is told as one sentence; nobody asked for the client's log.
         logger.addHandler(logging.NullHandler())
     return kafka
+
+
+def _unknown_schema(headers: Sequence[tuple[str, bytes]]) -> str:
+    """Return why a record cannot be read by us, by what its producer says of it; else empty."""
+    told = next((value for name, value in headers or () if name == "schema"), SCHEMA)
+    if told == SCHEMA:
+        return ""
+    version = (told or b"")[:20].decode("ascii", "replace")
+    return f"schema: version {version!r}, this keywatch reads {SCHEMA.decode()}"
 
 
 def answers(broker: str) -> bool:

@@ -70,7 +70,7 @@ def test_what_is_counted_is_what_came(batches):
         meter.add(batch(each))
     first = {}
     for each in batches:
-        for key, at, ip, method, status in each:
+        for key, at, ip, *_ in each:
             place = (key, at // HOUR_S * HOUR_S, network_of(ip))
             first[place] = min(first.get(place, at), at)
     slow = Counter(

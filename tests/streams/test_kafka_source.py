@@ -2,8 +2,10 @@
 
 import socket
 import sys
+import threading
 import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
@@ -109,6 +111,24 @@ def until(condition, *workers):
             each.step()
 
 
+def side_by_side(condition, *workers):
+    """Have each worker read on a thread of its own, as processes do, until the condition holds."""
+    done = threading.Event()
+
+    def read(reader):
+        while not done.is_set():
+            reader.step()
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        reading = [pool.submit(read, each) for each in workers]
+        try:
+            until(lambda: done.wait(0.05) or condition())
+        finally:
+            done.set()
+    for each in reading:
+        each.result()
+
+
 def lines(start, end):
     return [b"line %d" % number for number in range(start, end)]
 
@@ -153,13 +173,61 @@ def test_workers_share_the_partitions_and_take_over_from_one_another(topic, work
     first = worker()
     until(lambda: first.read == topic.sent, first)
     second = worker()
-    until(lambda: second.source.assignment and len(first.source.assignment) < 3, first, second)
+    shared = lambda: second.source.assignment and len(first.source.assignment) < 3  # noqa: E731
+    side_by_side(shared, first, second)
     topic.send(*lines(60, 160))
-    until(lambda: first.read == topic.sent, first, second)
+    side_by_side(lambda: first.read == topic.sent, first, second)
     first.source.close()
     topic.send(*lines(160, 200))
     until(lambda: second.read == topic.sent, second)
     assert second.source.assignment == {0, 1, 2}
+
+
+def test_who_keeps_its_partitions_is_not_interrupted_when_another_comes(topic, worker):
+    topic.send(*lines(0, 60))
+    first = worker()
+    until(lambda: first.read == topic.sent, first)
+    lost, gained = [], []
+    for name, seen in (("revoked", lost), ("assigned", gained)):
+        was = getattr(first.source, name)
+        setattr(
+            first.source, name, lambda these, was=was, seen=seen: seen.extend(these) or was(these)
+        )
+    second = worker()
+    side_by_side(lambda: second.source.assignment, first, second)
+    (moved,) = second.source.assignment
+    assert [(one.partition) for one in lost] == [moved]
+    assert not gained
+    assert len(first.source.assignment) == 2
+
+
+def test_a_worker_that_comes_back_by_its_name_moves_nothing(topic, worker):
+    topic.send(*lines(0, 60))
+    first, second = (worker(options={"group_instance_id": f"w{n}"}) for n in range(2))
+    side_by_side(lambda: first.source.assignment and second.source.assignment, first, second)
+    side_by_side(lambda: first.read == topic.sent, first, second)
+    before = first.source.assignment, second.source.assignment
+    lost = []
+    first.source.revoked = lost.extend
+    second.source.close()
+    again = worker(options={"group_instance_id": "w1"})
+    topic.send(*lines(60, 120))
+    side_by_side(lambda: first.read == topic.sent, first, again)
+    assert (first.source.assignment, again.source.assignment) == before
+    assert not lost
+
+
+def test_a_record_of_a_newer_schema_is_refused_and_says_so(topic, worker):
+    topic.partitions = 1
+    for headers in ([("schema", b"1")], [("schema", b"2\n")], [], [("other", b"2")]):
+        topic.producer.send(topic.name, b"x", headers=headers, partition=0)
+    topic.producer.flush()
+    reader = worker(once=True)
+    chunks = []
+    until(lambda: chunks.append(reader.step()) or reader.source.done)
+    refused = [one for chunk in chunks if chunk for one in chunk.refused]
+    assert refused == [(1, "schema: version '2\\n', this keywatch reads 1")]
+    assert [chunk.usable().lines for chunk in chunks if chunk] == [[b"x", b"", b"x", b"x"]]
 
 
 def test_a_killed_broker_costs_nothing(topic, worker, kafka_service):
