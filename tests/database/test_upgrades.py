@@ -103,6 +103,7 @@ def test_rows_of_an_older_schema_come_along(engine, old):
         assert [one["id"] for one in list_incidents(connection)] == ["incidents-id"]
         if "users" in rows:
             assert users.get(connection, "ada").role == "viewer"
-            assert [one.owner for one in tokens.listed(connection)] == [None]
+            owner = rows["api_tokens"].get("owner")  # none before tokens had one
+            assert [one.owner for one in tokens.listed(connection)] == [owner]
     key = KeyStore(engine).get("keys-id")
     assert (key.state, key.hash, key.scopes) == (KeyState.ACTIVE, KEY["hash"], ("orders:read",))
