@@ -84,7 +84,7 @@ class Gateway:
             await self._lifespan(scope, receive, send)
             return
         asked = asked_of(scope)
-        verdict = await self.judge(asked)
+        verdict = self.at_once(asked) or await self.judge(asked)
         answer = _Answer(send, verdict.headers, self._tokens_header)
         if verdict.refusal is None and verdict.standing.grant.models:
             fault = "model_unknown"
@@ -185,7 +185,7 @@ class Gateway:
                 status,
                 size,
                 noted.get(b"user-agent", b""),
-                request_id or f"{self._run_id}{next(self._numbers):012x}",
+                request_id or f"{self._run_id}-{next(self._numbers)}",
                 key_id,
                 token,
             )

@@ -6,7 +6,7 @@ a proxy in between may have meant the other one.
 """
 
 from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -53,7 +53,7 @@ class Extracted(msgspec.Struct, frozen=True):
     """
 
     secret: bytes
-    headers: list[Header]
+    headers: Sequence[Header]
     noted: dict[bytes, bytes]
     fault: str = ""
     from_query: bool = False
@@ -64,7 +64,7 @@ class Extracted(msgspec.Struct, frozen=True):
         return f"Extracted(fault={self.fault!r}, from_query={self.from_query})"
 
 
-Extractor = Callable[[Iterable[Header], bytes], Extracted]
+Extractor = Callable[[Sequence[Header], bytes], Extracted]
 
 
 def extractor(  # noqa: C901  (one pass over the headers, on every request)
@@ -84,25 +84,23 @@ def extractor(  # noqa: C901  (one pass over the headers, on every request)
     role_of = _roles(custom_headers, frozenset(noted_too), seen)
 
     def extract(  # noqa: C901  (likewise)
-        headers: Iterable[Header], query: bytes
+        headers: Sequence[Header], query: bytes
     ) -> Extracted:
-        kept: list[Header] = []
         noted: dict[bytes, bytes] = {}
         found: list[bytes | None] = []
         tokens: list[bytes] = []
+        stripped = False
         size = 0
-        for header in headers:
-            name, value = header
+        for name, value in headers:
             size += len(name) + len(value)
             role = seen.get(name)
             if role is None:
                 role = role_of(name)
-            if role == _STRIPPED:
-                continue
-            kept.append(header)
             if not role:
                 continue
-            if role == _NOTE:
+            if role == _STRIPPED:
+                stripped = True
+            elif role == _NOTE:
                 noted[name] = noted[name] + b", " + value if name in noted else value
             elif role == _KEY:
                 found.append(_checked(value.strip()))
@@ -110,6 +108,9 @@ def extractor(  # noqa: C901  (one pass over the headers, on every request)
                 found += _of_authorization(value, tokens)
         if size > MAX_HEADER_BYTES:
             return Extracted(b"", [], {}, "headers_too_large")
+        kept = headers
+        if stripped:
+            kept = [one for one in headers if (seen.get(one[0]) or role_of(one[0])) != _STRIPPED]
         in_headers = len(found)
         if query_keys and query:
             found += (_checked(value) for value in _of_query(query))

@@ -67,21 +67,23 @@ class Judge:
     def at_once(self, asked: Asked) -> Verdict | None:
         """Judge from memory; None when the key must be looked up, or there is more than a key."""
         case = self._open(asked)
-        if self._has_papers(case):
+        if self._desk is not None and self._has_papers(case):
             return None
         if case.extracted.fault:
             return self._faulty(case)
         standing = self._validator.cached(case.extracted.secret, case.at)
         if standing is None:
             return None
-        overspent = self._overspent(standing)
-        if overspent is not None:
-            return _closed(case, standing, "", overspent)
+        if standing.grant.budgets:
+            overspent = self._overspent(standing)
+            if overspent is not None:
+                return _closed(case, standing, "", overspent)
         fault, claims = self._weighed(asked, case, standing)
         claims += self._levels.before(case.client)
         if claims and self._shared is not None:
             return None
-        return _closed(case, standing, fault, self._buckets.take(claims, self._ticks()))
+        taken = self._buckets.take(claims, self._ticks()) if claims else None
+        return _closed(case, standing, fault, taken)
 
     async def in_time(self, asked: Asked) -> Verdict:
         """Judge, and wait for what must be waited for."""
@@ -174,12 +176,14 @@ class Judge:
         self, asked: Asked, case: Verdict, standing: Standing, papers: Papers = NO_PAPERS
     ) -> tuple[str, list[Claim]]:
         """Return why an identity may not do this, and what it claims when it may."""
-        if standing.grant.fault:
-            return standing.grant.fault, []
+        grant = standing.grant
+        if grant.fault:
+            return grant.fault, []
         endpoints = self._endpoints(asked.method, asked.path) if self._endpoints else ()
-        fault = _narrowed(asked, case.client, standing, endpoints, papers.carried)
-        if fault:
-            return fault, []
+        if grant.is_narrow or endpoints:
+            fault = _narrowed(asked, case.client, standing, endpoints, papers.carried)
+            if fault:
+                return fault, []
         return "", self._levels.after(standing, case.client, endpoints)
 
     async def _take(self, claims: Sequence[Claim]) -> Allowance | None:

@@ -12,7 +12,8 @@ class Tally:
     """Counts; one thread, but for `lockout`, which may come from another."""
 
     def __init__(self) -> None:
-        self._outcomes: Counter[str] = Counter()
+        self._allowed = 0
+        self._refused: Counter[str] = Counter()
         self._query_keys = 0
         self._lockouts = [0] * (len(LOCKOUT_S) + 1)
         self._lockout_s = 0.0
@@ -20,8 +21,12 @@ class Tally:
     def add(self, verdict: Verdict) -> None:
         """Count a request."""
         refusal = verdict.refusal
-        self._outcomes["allowed" if refusal is None else refusal.code] += 1
-        self._query_keys += verdict.extracted.from_query
+        if refusal is None:
+            self._allowed += 1
+        else:
+            self._refused[refusal.code] += 1
+        if verdict.extracted.from_query:
+            self._query_keys += 1
 
     def lockout(self, seconds: float) -> None:
         """Note how long it took from a change in the store to the first refusal."""
@@ -38,7 +43,8 @@ class Tally:
         """
         name = "keywatch_gateway_requests_total"
         lines = [f"# HELP {name} Requests by what became of them.", f"# TYPE {name} counter"]
-        lines += [f'{name}{{outcome="{one}"}} {n}' for one, n in sorted(self._outcomes.items())]
+        outcomes = {**self._refused, **({"allowed": self._allowed} if self._allowed else {})}
+        lines += [f'{name}{{outcome="{one}"}} {n}' for one, n in sorted(outcomes.items())]
         lines += _metric(
             "query_keys_total", "Keys that came in a query.", self._query_keys, "counter"
         )
