@@ -47,7 +47,7 @@ class _KeyQuery(_Query, frozen=True):
 
 class _FindingQuery(_Query, frozen=True):
     key: Id = ""
-    source: Id = ""
+    source: Annotated[Id, Meta(description="a repository, or another place")] = ""
     after: After = ""
 
 
@@ -133,6 +133,12 @@ def _findings(asked: Asked) -> contract.Page[contract.Finding]:
     asked.desk.viewed(asked.person, "findings")
     with asked.desk.reading() as connection:
         return looking.list_findings(connection, **_fields(asked))
+
+
+def _leak_places(asked: Asked) -> contract.Page[contract.LeakPlace]:
+    asked.desk.viewed(asked.person, "findings")
+    with asked.desk.reading() as connection:
+        return looking.leak_places(connection, asked.query.limit)
 
 
 def _finding(asked: Asked) -> contract.FindingDetail:
@@ -270,6 +276,15 @@ def _reads() -> list[Operation]:
             page[contract.Finding],
             _findings,
             query=_FindingQuery,
+        ),
+        read(
+            "list_leak_places",
+            "/leak-places",
+            "findings:read",
+            "Repositories and other places with leaks, the newest leak first.",
+            page[contract.LeakPlace],
+            _leak_places,
+            query=_Query,
         ),
         read(
             "show_finding",

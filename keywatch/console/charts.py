@@ -30,7 +30,7 @@ def days(shown: Sequence[Day]) -> Markup:
             parts.append(f'<text x="{x:.1f}" y="{base + 16}">{escape(day.day[5:])}</text>')
     total = sum(sum(day.alerts.values()) for day in shown)
     about = f"{total} alerts in {len(shown)} days, by day and severity"
-    return _figure(about, height, parts) + legend([(name, name) for name in SEVERITIES])
+    return figure(about, height, parts) + legend([(name, name) for name in SEVERITIES])
 
 
 def use(hours: Sequence[tuple[str, int, int]], usual: Sequence[float] = ()) -> Markup:
@@ -61,7 +61,7 @@ def use(hours: Sequence[tuple[str, int, int]], usual: Sequence[float] = ()) -> M
     about = f"{total} requests in {len(hours)} hours, hour by hour"
     names = [("bar", "let in"), ("bad", "refused")]
     names += [("band", "usual for the hour, ± 2 standard deviations")] if bands else []
-    return _figure(about, height, parts) + legend(names)
+    return figure(about, height, parts) + legend(names)
 
 
 def week(shares: Mapping[str, Sequence[float]]) -> Markup:
@@ -77,7 +77,7 @@ def week(shares: Mapping[str, Sequence[float]]) -> Markup:
             box = _bar(f"s{shade(share)}", _LEFT + hour * cell, y, cell - 2, 20)
             parts.append(f"<g><title>{escape(day)} {hour:02}:00, {share:.0%}</title>{box}</g>")
     busiest = max(shares, key=lambda day: sum(shares[day]), default="no day")
-    return _figure(f"Share of use by hour and day of the week; most on {busiest}", 174, parts)
+    return figure(f"Share of use by hour and day of the week; most on {busiest}", 174, parts)
 
 
 def legend(names: Sequence[tuple[str, str]]) -> Markup:
@@ -110,9 +110,16 @@ def _bar(kind: str, x: float, y: float, wide: float, tall: float) -> str:
     return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" {size}/>'
 
 
-def _figure(about: str, height: int, parts: Sequence[str]) -> Markup:
-    """Put the parts together; all that is not a number was escaped above."""
+def figure(about: str, height: int, parts: Sequence[str]) -> Markup:
+    """Put the parts of a chart together, in a box that scrolls where the screen is narrow.
+
+    Args:
+        about: what it shows, in words.
+        height: for a width of 720.
+        parts: markup; all that is not a number must have been escaped.
+    """
     inner = Markup("".join(parts))  # noqa: S704
     return Markup(
-        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
-    ).format(_WIDTH, height, about, inner)
+        '<div class="scroll" tabindex="0" role="group" aria-label="{3}">'
+        '<svg class="chart" viewBox="0 0 {0} {1}" role="img" aria-label="{3}">{2}</svg></div>'
+    ).format(_WIDTH, height, inner, about)

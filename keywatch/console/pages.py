@@ -12,7 +12,8 @@ from actions import afterlife
 from actions.blast import blast_of
 from database import counters
 from keystore.query import Filter
-from keywatch.console import charts
+from keywatch.console import charts, worldmap
+from keywatch.console.drawing import moment
 from keywatch.console.visit import Visit
 from keywatch.desk import contract, looking
 from keywatch.desk import keys as key_views
@@ -97,6 +98,7 @@ def key(visit: Visit) -> Response:
         profile=profile,
         heat=charts.week(profile["hours"]["week"]) if profile else "",
         places=_places(profile) if profile else [],
+        world=worldmap.world(profile["countries"]) if profile else "",
         use_chart=chart,
         blast=blast,
         tried=tried[0].sentence() if tried else "",
@@ -124,8 +126,10 @@ def leaks(visit: Visit) -> Response:
     visit.desk.viewed(visit.person, "findings")
     with visit.desk.reading() as connection:
         page = looking.list_findings(connection, source=source, after=visit.asked("after"))
+        places = looking.leak_places(connection).items
     query = urlencode({"source": source})
-    return visit.show("leaks.html", "Leaks", page=page, source=source, query=query)
+    parts = {"page": page, "places": places, "source": source, "query": query}
+    return visit.show("leaks.html", "Leaks", **parts)
 
 
 def leak(visit: Visit) -> Response:
@@ -219,8 +223,13 @@ def _places(profile: Mapping[str, Any]) -> list[dict[str, Any]]:
     for kind, names in (("network", "networks"), ("country", "countries"), ("prefix", "prefixes")):
         for one in profile[names][:12]:
             said = str(one.get("kind") or (kind if kind != "network" else ""))
-            rows.append({**one, "name": str(one[kind]), "kind": said})
+            name = str(one[kind])
+            rows.append({**one, "name": worldmap.names().get(name, name), "kind": said})
     return rows
+
+
+def _when(at: object) -> str:
+    return f"{moment(str(at))} UTC" if at else ""
 
 
 def _facts(key: contract.Key) -> list[tuple[str, str]]:
@@ -242,13 +251,13 @@ def _facts(key: contract.Key) -> list[tuple[str, str]]:
         **{name: ", ".join(values) for name, values in listed.items()},
         "tokens": ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in key.tokens.items() if n),
         "lives in": f"{key.store} as {key.external_id}" if key.store else "",
-        "made": key.created_at or "",
-        "last used": key.last_used_at or "never",
-        "expires": key.expires_at or "never",
-        "deprecated": key.deprecated_at or "",
-        "grace until": key.grace_until or "",
-        "suspended until": key.suspended_until or "",
-        "throttled until": str((key.throttle or {}).get("until") or ""),
+        "made": _when(key.created_at),
+        "last used": _when(key.last_used_at) or "never",
+        "expires": _when(key.expires_at) or "never",
+        "deprecated": _when(key.deprecated_at),
+        "grace until": _when(key.grace_until),
+        "suspended until": _when(key.suspended_until),
+        "throttled until": _when((key.throttle or {}).get("until")),
         "replaces": key.rotated_from or "",
         "replaced by": key.rotated_to or "",
     }

@@ -238,12 +238,22 @@ class Finding(_Shown, frozen=True, kw_only=True):
     verdict: dict[str, str]
     first_seen_at: str
     last_seen_at: str
+    repository: str = ""
+
+
+class LeakPlace(_Shown, frozen=True, kw_only=True):
+    """A repository, or another place, with leaks; `live` is how many of them work in our store."""
+
+    place: str
+    leaks: int
+    critical: int
+    live: int
+    last_seen_at: str
 
 
 class FindingDetail(Finding, frozen=True, kw_only=True):
     """A leak and what to do about it: steps, and commands that take it out of the history."""
 
-    repository: str
     rotate: tuple[str, ...]
     purge: tuple[str, ...]
     commands: str
@@ -320,6 +330,15 @@ class Day(_Shown, frozen=True, kw_only=True):
     alerts: dict[str, int]
 
 
+class Coverage(_Shown, frozen=True, kw_only=True):
+    """How much is watched: of the keys those seen in logs, of the sources those heard of lately."""
+
+    keys: int
+    seen_keys: int
+    sources: int
+    fresh_sources: int
+
+
 class Overview(_Shown, frozen=True, kw_only=True):
     """What needs somebody now, and how it goes."""
 
@@ -333,6 +352,7 @@ class Overview(_Shown, frozen=True, kw_only=True):
     events: int
     lag_s: float
     lock_out: LockOut
+    coverage: Coverage
     enabled: tuple[str, ...]
     days: tuple[Day, ...]
 

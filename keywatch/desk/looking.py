@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
 
 from actions import casebook, ledger, remedy
 from database.schema import alerts, audit, dead_letters, findings, keys, positions
@@ -126,9 +126,50 @@ def list_findings(
     if key:
         query = query.where(findings.c.key_id == key)
     if source:
-        query = query.where(findings.c.body["source"].as_string() == source)
+        query = query.where(source == _PLACE)
     order = (findings.c.last_seen_at, findings.c.fingerprint)
     return paged(connection, query, order, _finding, after=after, limit=limit)
+
+
+def leak_places(connection: Connection, limit: int = 100) -> contract.Page[contract.LeakPlace]:
+    """Return repositories and other places with leaks, the one with the newest leak first."""
+    newest = select(findings).order_by(findings.c.last_seen_at.desc()).limit(_COUNTED).subquery()
+    body = newest.c.body
+    place = _place_of(body)
+    rows = connection.execute(
+        select(
+            place.label("place"),
+            func.count().label("leaks"),
+            func.sum(case((body["severity"].as_string() == "critical", 1), else_=0)),
+            func.sum(case((body["verdict"]["store"].as_string() == "live", 1), else_=0)),
+            func.max(newest.c.last_seen_at).label("seen"),
+        )
+        .group_by(place)
+        .order_by(func.max(newest.c.last_seen_at).desc())
+        .limit(limit)
+    )
+    items = tuple(
+        contract.LeakPlace(
+            place=str(name),
+            leaks=int(n),
+            critical=int(critical),
+            live=int(live),
+            last_seen_at=rfc3339(seen),
+        )
+        for name, n, critical, live, seen in rows
+    )
+    return contract.Page(items=items)
+
+
+def _place_of(body: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return the repository that a finding stands in, or what was scanned where there is none."""
+    repository = func.nullif(func.coalesce(body["repository"].as_string(), ""), "")
+    return func.coalesce(repository, body["source"].as_string(), "")
+
+
+_PLACE = _place_of(findings.c.body)
+_COUNTED = 20_000
+"""Leaks that are counted by place: the newest."""
 
 
 def show_finding(connection: Connection, fingerprint: str) -> contract.FindingDetail:
@@ -147,8 +188,7 @@ def show_finding(connection: Connection, fingerprint: str) -> contract.FindingDe
     sha256 = row.hash if row.hash and row.pepper_id == "" else ""
     guide = remedy.guide(row.body, sha256)
     return contract.FindingDetail(
-        **msgspec.structs.asdict(_finding(row)),
-        repository=guide.repository,
+        **msgspec.structs.asdict(_finding(row)) | {"repository": guide.repository},
         rotate=guide.rotate,
         purge=guide.purge,
         commands=guide.commands,

@@ -7,13 +7,16 @@ from sqlalchemy import Connection, Integer, cast, func, select
 
 from actions.queue import EFFECT
 from database import counters
-from database.schema import alerts, dead_letters, incidents, outbox, profiles
+from database.schema import alerts, dead_letters, incidents, outbox, positions, profiles
 from keywatch.desk import contract, keys
 
 _DAY_S = 86_400
 _DAYS = 14
 _SOON_DAYS = 14
 _LATEST = 5000
+_FRESH_S = 3600.0
+_NOTES = ("audit:", "poll:")
+"""What the pipeline notes for itself beside the positions of sources."""
 
 
 def overview(connection: Connection, enabled: tuple[str, ...], now: float) -> contract.Overview:
@@ -38,8 +41,22 @@ def overview(connection: Connection, enabled: tuple[str, ...], now: float) -> co
         events=totals.get("events_committed", 0),
         lag_s=totals.get("lag_ms", 0) / 1000,
         lock_out=lock_out(connection, now - 7 * _DAY_S),
+        coverage=coverage(connection, everything, now),
         enabled=enabled,
         days=tuple(alerts_by_day(connection, now)),
+    )
+
+
+def coverage(connection: Connection, everything: int, now: float) -> contract.Coverage:
+    """Return how much is watched; `everything` is the number of keys."""
+    rows = connection.execute(select(positions.c.source, positions.c.updated_at))
+    ages = [now - at for name, at in rows if not name.startswith(_NOTES)]
+    seen = connection.scalar(select(func.count()).select_from(profiles))
+    return contract.Coverage(
+        keys=everything,
+        seen_keys=min(int(seen or 0), everything),
+        sources=len(ages),
+        fresh_sources=sum(age < _FRESH_S for age in ages),
     )
 
 

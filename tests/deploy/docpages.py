@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.services import TOOLS
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GUIDES = DOCS / "guides"
@@ -127,7 +129,11 @@ def run(page, folder, *, replaced=None):
 
 def _with_ports(deploy, ports):
     shutil.copytree(ROOT / "deploy", deploy)
-    for file in (deploy / "nginx" / "keywatch-http.conf", deploy / "caddy" / "keywatch.caddy"):
+    for file in (
+        deploy / "nginx" / "keywatch-http.conf",
+        *deploy.glob("caddy/*"),
+        *deploy.glob("traefik/*"),
+    ):
         file.write_text(ports.put_in(file.read_text()))
     return deploy
 
@@ -135,7 +141,7 @@ def _with_ports(deploy, ports):
 def _environment(folder, deploy, ports):
     return {
         **{k: v for k, v in os.environ.items() if not k.startswith(("KEYWATCH", "GIT_"))},
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:{TOOLS / 'bin'}",
         "DEPLOY": str(deploy),
         "SNIPPETS": str(deploy / "nginx"),
         "KEYWATCH_GATEWAY_PORT": ports["8790"],

@@ -12,7 +12,7 @@ import yaml
 
 from tests.deploy.docpages import DOCS, GUIDES, ROOMS, ROOT, blocks, command_lines, run
 from tests.deploy.words import refuse_unknown
-from tests.services import need
+from tests.services import need, tool
 from vocabulary import toml
 
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -44,8 +44,8 @@ def test_every_command_of_the_tutorial_works_in_its_order(tmp_path):
 @pytest.mark.service
 def test_the_guide_to_gateways_works(tmp_path):
     need("nginx")
-    if not shutil.which("caddy"):
-        pytest.skip("caddy is not installed: apt-get install caddy")
+    need("caddy")
+    tool("traefik")
     ran = run(GUIDES / "gateways.md", tmp_path)
     assert len(ran.expected) >= 10
     held(ran)
