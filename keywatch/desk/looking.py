@@ -126,7 +126,7 @@ def list_findings(
     if key:
         query = query.where(findings.c.key_id == key)
     if source:
-        query = query.where(source == _PLACE)
+        query = query.where(_place_of(findings.c.body) == source)
     order = (findings.c.last_seen_at, findings.c.fingerprint)
     return paged(connection, query, order, _finding, after=after, limit=limit)
 
@@ -167,7 +167,6 @@ def _place_of(body: ColumnElement[Any]) -> ColumnElement[str]:
     return func.coalesce(repository, body["source"].as_string(), "")
 
 
-_PLACE = _place_of(findings.c.body)
 _COUNTED = 20_000
 """Leaks that are counted by place: the newest."""
 
