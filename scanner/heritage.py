@@ -84,9 +84,10 @@ class Heritage(msgspec.Struct):
                 version.read = version.heirs > 0 and self.clean(version.row)
                 version.base = None
                 continue
-            one = _Waiting(version, _changed(version))
-            waiting.append(one)
-            size += sum(end - begin for begin, end in one.pieces)
+            pieces = _changed(version)
+            waiting.append(_Waiting(version, pieces))
+            for begin, end in pieces:
+                size += end - begin
             held += len(version.text)
             if size >= _BATCH or held >= _HELD:
                 yield from self._all_judged(waiting)
@@ -97,9 +98,13 @@ class Heritage(msgspec.Struct):
         """Let hyperscan read what is new in all that wait, and judge each text."""
         self._look(waiting)
         for one in waiting:
-            yield from self._judged(one)
-            self.done(one.version)
-            one.version.base = None
+            version, base = one.version, one.version.base
+            if one.hits or (base is not None and base.record):
+                yield from self._judged(one)
+            elif version.heirs:
+                version.record = ()
+            self.done(version)
+            version.base = None
 
     def _look(self, waiting: Sequence[_Waiting]) -> None:
         pieces: list[bytes] = [b"\n"]

@@ -6,7 +6,6 @@ several branches the smallest comes first, so that few texts are held at a time.
 """
 
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -15,6 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from scanner.sources import inflate
 from scanner.sources.delta import Copy, applied, long_copies, target_size
 from scanner.sources.packfile import TREE, Pack
 
@@ -210,14 +210,10 @@ def _inflated(descriptor: int, begin: int, end: int, size: int) -> bytes | None:
     """Return what is stored, or None where it is too large or not as it says."""
     if size > LARGE or end - begin > LARGE:
         return None
-    inflate = zlib.decompressobj()
     try:
-        raw = inflate.decompress(os.pread(descriptor, end - begin, begin), size + 1)
-    except (zlib.error, OSError):
+        return inflate.whole(os.pread(descriptor, end - begin, begin), size)
+    except OSError:
         return None
-    if len(raw) == size and not inflate.eof and not inflate.unconsumed_tail:
-        return None
-    return raw if len(raw) == size else None
 
 
 def _copies(
