@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 STAMP := $(VENV)/.installed
 
-.PHONY: .venv demo test check bench lock docs site clean
+.PHONY: .venv demo test check bench lock docs site dist sbom audit clean
 
 $(VENV): $(STAMP)
 
@@ -29,6 +29,8 @@ check: $(VENV)
 	$(BIN)/lint-imports
 	$(BIN)/python docs/import_graph.py --check
 	$(BIN)/python docs/reference.py --check
+	$(BIN)/python deploy/licences.py --check
+	$(BIN)/python deploy/audit.py
 	$(BIN)/keywatch scan . --ignore-file known-findings.toml --allow-shallow
 
 bench: $(VENV)
@@ -54,5 +56,22 @@ docs: $(VENV)
 site: $(VENV)
 	$(BIN)/python -m mkdocs build
 
+# Sdist and wheel in dist/, the same bytes wherever and whenever they are built.
+dist: $(VENV)
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+
+# What the image holds, package by package, as CycloneDX in build/sbom.cdx.json.
+sbom: $(VENV)
+	mkdir -p build
+	$(BIN)/uv venv --quiet --clear build/sbom-env
+	$(BIN)/uv pip install --quiet --python build/sbom-env --require-hashes --only-binary :all: -r deploy/docker/requirements.lock
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON \
+	  -o build/sbom.cdx.json build/sbom-env
+
+# Known vulnerabilities in everything that is locked, for the tests too.
+audit: $(VENV)
+	$(BIN)/python deploy/audit.py deploy/docker/requirements.lock requirements.lock tests/services/tools.lock
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
