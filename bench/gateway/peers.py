@@ -1,5 +1,9 @@
-"""What a user would pick instead of the gateway: nginx by itself, nginx and Caddy that ask."""
+"""What a user would pick instead of the gateway: nginx by itself, or a proxy that asks.
 
+nginx and Caddy come from Debian, Traefik and Envoy as wheels (tests/services/install.sh).
+"""
+
+import json
 import os
 import shutil
 import socket
@@ -64,6 +68,20 @@ http://127.0.0.1:{port} {{
 """
 
 
+TRAEFIK = """
+http:
+  middlewares: {{ asked: {{ forwardAuth: {{ address: "{asked}{path}", authResponseHeaders: [X-Api-Key-Id] }} }} }}
+  routers: {{ all: {{ rule: "PathPrefix(`/`)", service: page, middlewares: [asked] }} }}
+  services: {{ page: {{ loadBalancer: {{ servers: [ {{ url: "http://127.0.0.1:{page}" }} ] }} }} }}
+"""
+TOOLS = Path(__file__).parents[2] / "tests" / "services" / "lib" / "tools" / "bin"
+
+
+def program(name: str) -> str | None:
+    """Return the path of a program; None where it is not installed."""
+    return shutil.which(name, path=os.pathsep.join([str(TOOLS), os.environ["PATH"], "/usr/sbin"]))
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
@@ -72,7 +90,9 @@ def free_port() -> int:
 @contextmanager
 def running(command: list[str], port: int, folder: Path) -> Iterator[int]:
     environ = {**os.environ, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         while True:
             with socket.socket() as peer:
@@ -93,8 +113,15 @@ def nginx(folder: Path, http: str, server: str) -> Iterator[tuple[str, int]]:
     user = "user root;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(user=user, folder=folder, port=port, http=http, server=server))
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    command = [program, "-p", str(folder), "-c", str(config), "-e", str(folder / "nginx.err")]
+    command = [
+        program("nginx"),
+        "-p",
+        str(folder),
+        "-c",
+        str(config),
+        "-e",
+        str(folder / "nginx.err"),
+    ]
     with running(command, port, folder) as pid:
         yield f"http://127.0.0.1:{port}", pid
 
@@ -129,9 +156,97 @@ def caddy(folder: Path, asked: Server) -> Iterator[Server]:
     host = asked.address.removeprefix("http://")
     config = folder / "Caddyfile"
     config.write_text(CADDY.format(port=port, asked=host, path=asked.path))
-    command = ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)]
+    command = [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(config)]
     with running(command, port, folder) as pid:
         yield Server(f"http://127.0.0.1:{port}", (pid, *asked.pids))
+
+
+@contextmanager
+def traefik(folder: Path, asked: Server) -> Iterator[Server]:
+    """Traefik answers nothing by itself: nginx is behind it."""
+    with page(folder) as (behind, page_pid):
+        port = free_port()
+        config = folder / "routes.yml"
+        text = TRAEFIK.format(asked=asked.address, path=asked.path, page=behind)
+        config.write_text(text)
+        command = [program("traefik"), "--global.checkNewVersion=false", "--log.level=ERROR"]
+        command += ["--global.sendAnonymousUsage=false", f"--providers.file.filename={config}"]
+        command += [f"--entryPoints.web.address=127.0.0.1:{port}"]
+        with running(command, port, folder) as pid:
+            time.sleep(1)  # it listens before it knows its routes
+            yield Server(f"http://127.0.0.1:{port}", (pid, page_pid, *asked.pids))
+
+
+@contextmanager
+def envoy(folder: Path, asked: Server) -> Iterator[Server]:
+    """Envoy answers a page of its own, as nginx and Caddy do."""
+    port = free_port()
+    config = folder / "envoy.json"
+    config.write_text(json.dumps(_envoy(port, asked)))
+    command = [program("envoy"), "-c", str(config), "--disable-hot-restart", "--concurrency", "1"]
+    with running([*command, "--log-level", "error"], port, folder) as pid:
+        yield Server(f"http://127.0.0.1:{port}", (pid, *asked.pids))
+
+
+def _envoy(port: int, asked: Server) -> dict[str, object]:
+    types = "type.googleapis.com/envoy.extensions.filters"
+    host, _, asked_port = asked.address.removeprefix("http://").partition(":")
+    address = {"socket_address": {"address": host, "port_value": int(asked_port)}}
+    endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+    service = {
+        "server_uri": {"uri": asked.address, "cluster": "asked", "timeout": "1s"},
+        "path_prefix": asked.path,
+        "authorization_request": {"allowed_headers": {"patterns": [{"exact": "x-api-key"}]}},
+        "authorization_response": {
+            "allowed_upstream_headers": {"patterns": [{"exact": "x-api-key-id"}]}
+        },
+    }
+    filters = [
+        {
+            "name": "envoy.filters.http.ext_authz",
+            "typed_config": {
+                "@type": f"{types}.http.ext_authz.v3.ExtAuthz",
+                "http_service": service,
+            },
+        },
+        {
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": f"{types}.http.router.v3.Router"},
+        },
+    ]
+    answer = {"status": 200, "body": {"inline_string": "ok\n"}}
+    route = {"match": {"prefix": "/"}, "direct_response": answer}
+    manager = {
+        "@type": f"{types}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "web",
+        "http_filters": filters,
+        "route_config": {"virtual_hosts": [{"name": "a", "domains": ["*"], "routes": [route]}]},
+    }
+    name = "envoy.filters.network.http_connection_manager"
+    listener = {
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": [{"name": name, "typed_config": manager}]}],
+    }
+    cluster = {
+        "name": "asked",
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": "asked", "endpoints": endpoints},
+    }
+    return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
+
+
+@contextmanager
+def page(folder: Path) -> Iterator[tuple[int, int]]:
+    """Yield the port of an nginx that answers one page, and its process."""
+    (folder / "page").mkdir(exist_ok=True)
+    _page(folder / "page")
+    with nginx(
+        folder / "page", "", f"root {folder}/page/html;\nlocation / {{ try_files /ok.txt =404; }}"
+    ) as (
+        address,
+        pid,
+    ):
+        yield int(address.rpartition(":")[2]), pid
 
 
 def _page(folder: Path) -> None:

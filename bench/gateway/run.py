@@ -2,7 +2,8 @@
 
     .venv/bin/python bench/gateway/run.py [--keys 1000000] [--hot 100000] [--seconds 10]
 
-Needs wrk, nginx and caddy (apt-get install wrk nginx caddy); what is missing is left out. Client
+Needs wrk, nginx and caddy (apt-get install wrk nginx caddy), Traefik and Envoy
+(tests/services/install.sh); what is missing is left out. Client
 and server share the machine, so beside requests/s there is the servers' own processor time a
 request, which does not depend on who else is at work. Prints one JSON document.
 """
@@ -12,13 +13,12 @@ import json
 import os
 import platform
 import random
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from load import Server, fill, load, lockout, rss, secrets, serving, under_load, wrk
-from peers import caddy, nginx_asking, nginx_map
+from peers import caddy, envoy, nginx_asking, nginx_map, program, traefik
 
 from keystore.store import KeyStore
 
@@ -93,16 +93,24 @@ def peers(url: str, folder: Path, hot: list[str], options: argparse.Namespace) -
         load(server, folder, keys, 1)
         found[name] = load(server, folder, keys, options.seconds)
 
-    if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin"):
+    if program("nginx"):
         with nginx_map(folder, known) as server:
             note(f"nginx map of {len(known)} + limit_req", server, known)
-    for name, proxy in (("nginx auth_request", nginx_asking), ("caddy forward_auth", caddy)):
-        if not shutil.which(name.split()[0], path=f"{os.environ['PATH']}:/usr/sbin"):
+    for name, proxy in PROXIES.items():
+        if not program(name.split()[0]):
             continue
         for what in ("empty", "auth"):
             with serving(what, url, folder) as asked, proxy(folder, asked) as server:
                 note(f"{name} to {what}", server, hot[:20_000])
     return found
+
+
+PROXIES = {
+    "nginx auth_request": nginx_asking,
+    "caddy forward_auth": caddy,
+    "traefik forwardAuth": traefik,
+    "envoy ext_authz": envoy,
+}
 
 
 def ratios(result: dict[str, Any]) -> dict[str, Any]:
