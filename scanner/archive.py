@@ -7,16 +7,16 @@ gigabytes cost more than their bytes.
 
 import io
 import re
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from typing import IO, Protocol, cast
 
 import msgspec
 
-from scanner.windows import Window, windows
+from scanner.pieces import Pack, Piece
+from scanner.reading import DamagedError, LimitError, Read, Stream, filled, gone_to_and_fro
 
 MAX_DEPTH = 5
 MAX_MEMBERS = 100_000
@@ -29,17 +29,6 @@ _FREE = 16 << 20  # no ratio is too high for so few bytes
 SMALL = 256 << 10
 TAR_MAGIC = 257
 _PIECE = 4 << 20
-_SPOOLED = 16 << 20
-
-Read = Callable[[int], bytes]
-
-
-class LimitError(Exception):
-    """An archive asks for more than is given to one."""
-
-
-class DamagedError(Exception):
-    """An archive is not what its kind's format says; the message says how."""
 
 
 class Budget(msgspec.Struct):
@@ -115,25 +104,6 @@ class Container(msgspec.Struct, frozen=True):
         return bool(pattern.match(head, self.at - self.width))
 
 
-class Piece(msgspec.Struct, frozen=True):
-    """Members in one buffer, or a window of a long one.
-
-    Attributes:
-        names: of the members, each with `!` before it, or empty.
-        starts, ends: where they lie in the buffer.
-        kinds: the containers on the way to them, outermost first.
-        depth: how many containers that are.
-    """
-
-    names: list[str]
-    data: bytes | bytearray
-    starts: list[int]
-    ends: list[int]
-    kinds: tuple[str, ...]
-    depth: int
-    window: Window | None = None
-
-
 def kind_of(head: bytes) -> Container | None:
     """Return the kind of container that begins with these bytes; None for ordinary text."""
     if not _any().match(head) and head[TAR_MAGIC : TAR_MAGIC + 5] != b"ustar":
@@ -173,13 +143,13 @@ def unfold(
         return
     budget.opened[kind.name] = budget.opened.get(kind.name, 0) + 1
     below = (*kinds, kind.name) if kind.named else kinds
-    pack = _Pack(below, depth)
+    pack = Pack(below, depth)
 
     def note(said: str) -> None:
         budget.notes.append(f"{prefix}!{said}" if prefix else said)
 
     try:
-        with _gone_to_and_fro(raw) if kind.seeks else nullcontext(raw) as opened:
+        with gone_to_and_fro(raw) if kind.seeks else nullcontext(raw) as opened:
             for name, read in kind.open(opened, note):
                 whole = f"{prefix}!{name}" if name else prefix
                 counted = _counted(read, whole, budget, packs=kind.packs)
@@ -191,20 +161,20 @@ def unfold(
     yield from pack.flushed()
 
 
-def _member(pack: "_Pack", name: str, read: Read, budget: Budget) -> Iterator[Piece]:
-    head = _filled(read, SMALL)
+def _member(pack: Pack, name: str, read: Read, budget: Budget) -> Iterator[Piece]:
+    head = filled(read, SMALL)
     inner = kind_of(head)
     if inner:
         yield from pack.flushed()
         if len(head) < SMALL:
             yield from unfold(inner, io.BytesIO(head), budget, name, pack.kinds, pack.depth + 1)
         elif inner.also:
-            with _gone_to_and_fro(_Stream(head, read)) as kept:
+            with gone_to_and_fro(Stream(head, read)) as kept:
                 yield from unfold(inner, kept, budget, name, pack.kinds, pack.depth + 1)
                 kept.seek(0)
                 yield from pack.long(name, kept.read)
         else:
-            stream = cast("IO[bytes]", _Stream(head, read))
+            stream = cast("IO[bytes]", Stream(head, read))
             yield from unfold(inner, stream, budget, name, pack.kinds, pack.depth + 1)
         if len(head) >= SMALL or not inner.also:
             return
@@ -214,120 +184,7 @@ def _member(pack: "_Pack", name: str, read: Read, budget: Budget) -> Iterator[Pi
         pack.put(name, head)
     else:
         yield from pack.flushed()
-        yield from pack.long(name, _Stream(head, read).read)
-
-
-class _Pack:
-    """Small members, gathered until they fill a piece."""
-
-    def __init__(self, kinds: tuple[str, ...], depth: int) -> None:
-        self.kinds, self.depth = kinds, depth
-        self._begin()
-
-    def _begin(self) -> None:
-        self._parts: list[bytes] = [b"\n"]
-        self.used = 1
-        self._names: list[str] = []
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-
-    def put(self, name: str, text: bytes) -> None:
-        """Add a member; a line feed stands before and after each."""
-        self._names.append(name)
-        self._starts.append(self.used)
-        self._ends.append(self.used + len(text))
-        self._parts += (text, b"\n")
-        self.used += len(text) + 1
-
-    def flushed(self) -> Iterator[Piece]:
-        """Yield what has gathered."""
-        if self._names:
-            data = b"".join(self._parts)
-            yield Piece(self._names, data, self._starts, self._ends, self.kinds, self.depth)
-            self._begin()
-
-    def long(self, name: str, read: Read) -> Iterator[Piece]:
-        """Yield a long member in windows."""
-        for window in windows(read):
-            size = len(window.data)
-            yield Piece([name], window.data, [0], [size], self.kinds, self.depth, window)
-
-
-class _Stream(io.RawIOBase):
-    """A stream that can only be read on, with what was read of it put back."""
-
-    def __init__(self, head: bytes, read: Read) -> None:
-        super().__init__()
-        self._head, self._read = head, read
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to so many bytes; nothing at the end."""
-        if size < 0:
-            return b"".join(iter(lambda: self.read(1 << 20), b""))
-        if not self._head:
-            return self._read(size)
-        got, self._head = self._head[:size], self._head[size:]
-        return got
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        """Read into a buffer."""
-        got = self.read(len(buffer))
-        buffer[: len(got)] = got
-        return len(got)
-
-
-@contextmanager
-def _gone_to_and_fro(raw: IO[bytes] | _Stream) -> Iterator[IO[bytes]]:
-    """Copy what is only a stream to where one can seek: memory, or a temporary file."""
-    if raw.seekable():
-        yield cast("IO[bytes]", raw)
-        return
-    with tempfile.SpooledTemporaryFile(_SPOOLED) as kept:
-        while part := raw.read(1 << 20):
-            kept.write(part)
-        kept.seek(0)
-        yield kept
-
-
-def _filled(read: Read, size: int) -> bytes:
-    parts, left = [], size
-    while left and (part := read(left)):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
-
-
-def exactly(read: Read, size: int) -> bytes:
-    """Read so many bytes.
-
-    Raises:
-        DamagedError: there are fewer.
-    """
-    got = _filled(read, size)
-    if len(got) < size:
-        raise DamagedError("it ends too early")
-    return got
-
-
-def limited(read: Read, size: int) -> Read:
-    """Return a read that ends after `size` bytes; it raises DamagedError where there are fewer."""
-    left = size
-
-    def some(wanted: int) -> bytes:
-        nonlocal left
-        if not left:
-            return b""
-        got = read(min(wanted, left))
-        if not got:
-            raise DamagedError("it ends too early")
-        left -= len(got)
-        return got
-
-    return some
+        yield from pack.long(name, Stream(head, read).read)
 
 
 def _broken() -> tuple[type[Exception], ...]:

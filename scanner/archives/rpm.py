@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import IO
 
-from scanner.archive import DamagedError, Read, exactly
 from scanner.archives import compressed
+from scanner.reading import DamagedError, Read, exactly
 
 _LEAD = 96
 _MAGIC = b"\x8e\xad\xe8\x01"

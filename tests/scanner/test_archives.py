@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scanner import archive, scan
+from scanner import archive, reading, scan
 from tests.scanner import packing
 from tests.scanner.packing import ARCHIVES
 from tests.scanner.secrets import github_token, password
@@ -285,7 +285,7 @@ def test_garbage_behind_any_magic_is_no_error(noise, kind):
 def test_nothing_of_an_archive_is_left_in_temporary_files(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "t"))
     os.makedirs(tmp_path / "t")  # noqa: PTH103
-    monkeypatch.setattr(archive, "_SPOOLED", 1000)
+    monkeypatch.setattr(reading, "_SPOOLED", 1000)
     inner = packing.zipped({"noise": NOISE.randbytes(400_000), "in.txt": line()})
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "x.tgz").write_bytes(gzip.compress(packing.tarred({"a.zip": inner}), 1))
