@@ -12,6 +12,7 @@ import msgspec
 from scanner.candidate import Candidate
 from scanner.match import Match
 from scanner.rules import Rule
+from scanner.sources.files import Packed
 from scanner.sources.gitrun import Repository
 from scanner.sources.objects import Read, batches
 from vocabulary.finding import Confidence
@@ -117,7 +118,7 @@ def restored(
     matches: list[Match] = []
     left = dict.fromkeys(names)
     for batch in batches(repository, names, Read()):
-        if batch.window is not None:
+        if isinstance(batch, Packed) or batch.window is not None:
             continue
         for name, start, end in zip(batch.names, batch.starts, batch.ends, strict=True):
             text = bytes(batch.data[start:end])

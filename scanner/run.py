@@ -11,12 +11,14 @@ from typing import IO
 import msgspec
 
 from scanner.engine import Engine, engine_of
+from scanner.filetexts import path_texts, tree_texts
 from scanner.findings import findings
+from scanner.gittexts import git_texts, staged_texts
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
 from scanner.rules import Rule, load_rules
 from scanner.sources import address, gitrun
-from scanner.texts import Texts, git_texts, path_texts, staged_texts, tree_texts
+from scanner.texts import Texts
 from vocabulary.credential import Lookup
 from vocabulary.errors import TargetError, UsageError
 from vocabulary.finding import Confidence, Finding

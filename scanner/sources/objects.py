@@ -7,13 +7,17 @@ from typing import IO
 
 import msgspec
 
+from scanner.archive import Container, kind_of
 from scanner.engine import Batch, window_batch
 from scanner.lazy import lazy
+from scanner.sources.files import Packed
 from scanner.sources.gitrun import Repository, output, said, start
 from scanner.windows import WINDOW, windows
 
 _BUFFER = 4 << 20
-_WHOLE = 64 << 20  # larger objects come in windows
+_WHOLE = 64 << 20  # larger objects come in windows, archives among them in a temporary file
+_COPIED = 4 << 30  # … of so many bytes at most
+_MAGIC = 512
 _HEADER = 256  # no header line is longer
 _PIPE = 1 << 20
 _FIELDS = 3  # name, type, size
@@ -95,7 +99,7 @@ class Read(msgspec.Struct):
     tick: Callable[[int], None] = lambda _: None
 
 
-def batches(repository: Repository, names: Sequence[bytes], read: Read) -> Iterator[Batch]:
+def batches(repository: Repository, names: Sequence[bytes], read: Read) -> Iterator[Batch | Packed]:
     """Read objects, going on behind one that git cannot give.
 
     Git is restarted behind a corrupt object. When git was killed it is started once more.
@@ -145,7 +149,7 @@ class _Stream:
         self._out = self._git.stdout
         _widen(self._out)
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[Batch | Packed]:
         """Yield objects until git ends."""
         try:
             yield from self._read_all()
@@ -156,7 +160,7 @@ class _Stream:
             self.said = said(self._errors.read()) if self.status >= 0 else f"signal {-self.status}"
             self._errors.close()
 
-    def _read_all(self) -> Iterator[Batch]:
+    def _read_all(self) -> Iterator[Batch | Packed]:
         buffer = bytearray(_BUFFER)
         buffer[0:1] = b"\n"
         have, ended = 1, False
@@ -209,28 +213,56 @@ class _Stream:
             position = end + 1
         return Batch(buffer, position, starts, ends, names), position
 
-    def _large(self, buffer: bytearray, have: int) -> Generator[Batch, None, int]:
+    def _large(self, buffer: bytearray, have: int) -> Generator[Batch | Packed, None, int]:
         """Read an object that is larger than the buffer; returns the filled length after it."""
         line = buffer.index(b"\n", 1)
         fields = bytes(buffer[1:line]).split(b" ")
         size = int(fields[2])
         begun = bytes(buffer[line + 1 : have])
         reader = _Exactly(self._out, begun, size)
-        for window in windows(reader.read, min(size, _WHOLE) + 1 if size < _WHOLE else WINDOW):
-            yield window_batch(window, fields[0])
+        copied = True
+        kind = kind_of(begun[:_MAGIC]) if _WHOLE <= size <= _COPIED else None
+        if kind:
+            copied = yield from self._copied(kind, fields[0], reader)
+        else:
+            for window in windows(reader.read, size + 1 if size < _WHOLE else WINDOW):
+                yield window_batch(window, fields[0])
         if reader.left:
             self.said = "the stream ended early"
             return 1
-        self._count(1, size)
+        if copied:
+            self._count(1, size)
+        else:
+            self.done += 1
         self._out.read(1)
         return 1
+
+    def _copied(
+        self, kind: Container, name: bytes, reader: "_Exactly"
+    ) -> Generator[Packed, None, bool]:
+        """Copy an archive to where one can go to and fro in it; says whether there was room."""
+        try:
+            with tempfile.TemporaryFile() as copy:
+                while part := reader.read(_PIPE):
+                    copy.write(part)
+                copy.seek(0)
+                yield Packed(kind, name, copy)
+        except OSError as error:
+            self.read.problems.append(
+                f"object {name.decode()}: no room for a copy of an archive of "
+                f"{reader.size >> 20} MiB ({error.strerror})"
+            )
+            while reader.read(_PIPE):
+                pass
+            return False
+        return True
 
 
 class _Exactly:
     """Reads a stated number of bytes: some that are there already, the others from a stream."""
 
     def __init__(self, stream: IO[bytes], begun: bytes, size: int) -> None:
-        self._stream, self._begun, self.left = stream, begun, size
+        self._stream, self._begun, self.size, self.left = stream, begun, size, size
 
     def read(self, size: int) -> bytes:
         if self._begun:

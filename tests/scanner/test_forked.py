@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from scanner import ScanOptions, forked, scan, texts
+from scanner import ScanOptions, filetexts, forked, scan
 from tests.scanner.secrets import github_token
 from vocabulary.errors import ExitCode
 
@@ -17,19 +17,19 @@ def many(tmp_path, monkeypatch):
     monkeypatch.setattr(forked, "_LEAST", 20)
     # whatever threads the tests before have left behind
     monkeypatch.setattr(forked, "_can_fork", lambda: True)
-    monkeypatch.setattr(texts, "_MANY", 40)
+    monkeypatch.setattr(filetexts, "_MANY", 40)
     for number in range(300):
         (tmp_path / f"{number:03}.txt").write_text(f"{number}\nt = '{github_token(number % 50)}'\n")
     return tmp_path
 
 
 def test_they_find_what_one_finds(many, monkeypatch):
-    monkeypatch.setattr(texts, "_cores", lambda: 3)
+    monkeypatch.setattr(filetexts, "cores", lambda: 3)
     started = []
     fork = os.fork
     monkeypatch.setattr(os, "fork", lambda: started.append(1) or fork())
     three = scan(many)
-    monkeypatch.setattr(texts, "_cores", lambda: 1)
+    monkeypatch.setattr(filetexts, "cores", lambda: 1)
     one = scan(many)
     assert len(started) == 2
     assert three.findings == one.findings
@@ -38,15 +38,15 @@ def test_they_find_what_one_finds(many, monkeypatch):
 
 
 def test_a_process_that_dies_takes_no_files_along_in_silence(many, monkeypatch):
-    monkeypatch.setattr(texts, "_cores", lambda: 2)
-    parent, real = os.getpid(), texts.files.batches
+    monkeypatch.setattr(filetexts, "cores", lambda: 2)
+    parent, real = os.getpid(), filetexts.files.batches
 
     def batches(*words):
         if os.getpid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
         return real(*words)
 
-    monkeypatch.setattr(texts.files, "batches", batches)
+    monkeypatch.setattr(filetexts.files, "batches", batches)
     report = scan(many)
     assert report.receipt.exit_code == ExitCode.INCOMPLETE
     assert report.receipt.incomplete == ["140 files: a process that read them died"]
@@ -72,7 +72,7 @@ def test_an_error_here_leaves_no_process_behind(many, monkeypatch):
 
 
 def test_links_and_problems_are_counted_together(many, monkeypatch):
-    monkeypatch.setattr(texts, "_cores", lambda: 2)
+    monkeypatch.setattr(filetexts, "cores", lambda: 2)
     for number in range(40):
         (many / f"link{number}").symlink_to(many / "000.txt")
     receipt = scan(many, ScanOptions()).receipt

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from scanner import scan, texts
+from scanner import gittexts, scan
 from scanner.engine import engine_of
 from scanner.options import ScanOptions
 from scanner.rules import load_rules
@@ -39,10 +39,10 @@ def folder(tmp_path, monkeypatch, compiled):
 def read(monkeypatch):
     """Tell how many objects each scan reads."""
     counts = []
-    whole = texts._objects
+    whole = gittexts.read_objects
     monkeypatch.setattr(
-        texts,
-        "_objects",
+        gittexts,
+        "read_objects",
         lambda r, names, *rest, **more: counts.append(len(names)) or whole(r, names, *rest, **more),
     )
     return counts

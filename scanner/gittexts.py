@@ -1,0 +1,156 @@
+"""A repository: all its history, or what is staged, with where each finding stands."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from scanner.engine import Engine, Tally
+from scanner.filetexts import read_files
+from scanner.objecttexts import read_objects
+from scanner.options import Progress, ScanOptions
+from scanner.receipt import Receipt
+from scanner.sources import files, objects, revisions, worktree
+from scanner.sources.gitrun import Repository
+from scanner.texts import Texts
+from vocabulary.finding import Place
+
+if TYPE_CHECKING:
+    from scanner.attribute import Commit, History
+
+_NAMED = 100  # missing blobs that are named one by one
+
+
+def staged_texts(
+    repository: Repository,
+    options: ScanOptions,
+    engine: Engine,
+    receipt: Receipt,
+    progress: Progress,
+) -> Texts:
+    """Scan what the index adds to HEAD; a secret that the old version holds is not new."""
+    changes = revisions.staged(repository)
+    new = {change.new: change for change in changes}
+    matches = read_objects(repository, [name.encode() for name in new], engine, receipt, progress)
+    receipt.listed["blob"] = list(receipt.read)
+    hit = {match.item for match in matches}
+    old = {new[name].old for name in hit} - {""}
+    if old:
+        known: dict[str, set[bytes]] = {}
+        aside = Receipt()
+        for match in read_objects(repository, [n.encode() for n in old], engine, aside, progress):
+            known.setdefault(match.item, set()).add(match.secret)
+        matches = [m for m in matches if m.secret not in known.get(new[m.item].old, ())]
+    located = {name: (Place(path=change.path, blob=name),) for name, change in new.items()}
+    return Texts(
+        matches,
+        "staged",
+        dict(located),
+        salt=partial(revisions.salt, repository, cached=options.cache),
+    )
+
+
+def git_texts(
+    repository: Repository,
+    options: ScanOptions,
+    engine: Engine,
+    receipt: Receipt,
+    progress: Progress,
+) -> Texts:
+    """Scan every object of a repository and the uncommitted work in its worktree."""
+    from scanner.attribute import Walk  # noqa: PLC0415  (not for what is staged)
+    from scanner.rescan import counted, rescan  # noqa: PLC0415
+
+    narrow = bool(options.since or options.branch or options.objects is not None)
+    if options.objects is not None:
+        plan = objects.plan_of(repository, options.objects)
+    elif narrow:
+        plan = objects.plan_of(repository, revisions.reachable(repository, options))
+    else:
+        plan = objects.plan_all(repository)
+    receipt.listed = {kind: [plan.counts[kind], plan.sizes[kind]] for kind in objects.KINDS}
+    receipt.incomplete += [
+        f"git cannot tell of {line.decode(errors='replace')}" for line in plan.broken
+    ]
+    todo = rescan(repository, plan, engine, cached=options.cache and not narrow)
+    walk = Walk(repository, todo.commits) if todo.commits else None
+    tally = Tally()
+    matches = todo.restore(repository, engine.ruleset.rules)
+    matches += read_objects(
+        repository,
+        todo.names,
+        engine,
+        receipt,
+        progress,
+        workers=options.workers,
+        tally=tally,
+        clean=todo.clean,
+    )
+    hit = {match.item.encode() for match in matches}
+    history = todo.history(walk, hit)
+    if narrow:
+        history.missing = ()
+    elif receipt.read[0] == len(todo.names):
+        todo.keep(hit, tally.doubtful, history, matches)
+    counted(todo, receipt)
+    _covered(repository, options, history, receipt)
+    located = _located(repository, plan, hit, history)
+    if repository.worktree and not options.branch and options.objects is None:
+        read = files.ReadFiles()
+        paths = worktree.uncommitted(repository, ignored=options.ignored)
+        if not narrow:
+            paths += worktree.settings(repository)
+        matches += read_files(repository.worktree, paths, read, engine, receipt, progress)
+    return Texts(
+        matches, "git", located, salt=partial(revisions.salt, repository, cached=options.cache)
+    )
+
+
+def _covered(
+    repository: Repository, options: ScanOptions, history: "History", receipt: Receipt
+) -> None:
+    """Say in the receipt what the repository itself lacks."""
+    if repository.shallow:
+        if options.allow_shallow:
+            receipt.warnings.append("the clone is shallow: older history was not there to scan")
+        else:
+            receipt.incomplete.append(
+                "older history: the clone is shallow (fetch it with `git fetch --unshallow`, "
+                "or accept it with --allow-shallow)"
+            )
+    if history.problem:
+        receipt.incomplete.append(f"who introduced what is not fully known: {history.problem}")
+    receipt.incomplete += [
+        f"blob {name} is named by a commit and missing" for name in history.missing[:_NAMED]
+    ]
+    if len(history.missing) > _NAMED:
+        receipt.incomplete.append(f"{len(history.missing) - _NAMED} more blobs are missing")
+
+
+def _located(
+    repository: Repository, plan: objects.Plan, hit: set[bytes], history: "History"
+) -> dict[str, Sequence[Place]]:
+    """Say where each object that hit stands."""
+    kinds = plan.kinds(hit)
+    staged: dict[str, str] | None = None
+    located: dict[str, Sequence[Place]] = {}
+    for raw, kind in kinds.items():
+        name = raw.decode()
+        if kind == "commit":
+            located[name] = (_place("(commit message)", history.commits.get(name), name),)
+        elif kind == "tag":
+            located[name] = (revisions.tag_place(repository, name),)
+        elif name in history.blobs:
+            located[name] = tuple(
+                _place(found.path, found.commit, found.commit.oid, name)
+                for found in history.blobs[name]
+            )
+        else:
+            if staged is None:
+                staged = worktree.staged_paths(repository) if repository.worktree else {}
+            located[name] = (Place(path=staged.get(name, "(unreachable blob)"), blob=name),)
+    return located
+
+
+def _place(path: str, commit: "Commit | None", oid: str, blob: str = "") -> Place:
+    author, date = (commit.author, commit.date) if commit else ("", "")
+    return Place(path=path, commit=oid, blob=blob, author=author, date=date)
