@@ -5,12 +5,10 @@ Each of them alone makes hyperscan read on from every `://`; together they cost 
 
 import re
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import Any
 
-from scanner.prefilter import Node, member, narrowest, widest
+from scanner.parsetree import Node, narrowest, parsed, widest
+from scanner.prefilter import member
 
-_parser: Any = import_module("re._parser")
 _SCHEME_END, _AT = [58, 47, 47], 64  # `://`, `@`
 ADDRESS = r"://[^\s\x22\x27<>]{3,250}@"
 """What stands in every address with a password: shared by all rules that are of one."""
@@ -20,7 +18,7 @@ _SHORTEST_ADDRESS, _LONGEST_ADDRESS = 3, 250
 
 def is_address(pattern: str) -> bool:
     """Say whether all that a pattern matches holds what `ADDRESS` matches."""
-    nodes = _flat(list(_parser.parse(pattern)))
+    nodes = _flat(list(parsed(pattern)))
     literal = [argument if str(operation) == "LITERAL" else -1 for operation, argument in nodes]
     for at in range(len(nodes) - 3):
         if literal[at : at + 3] == _SCHEME_END and _AT in literal[at + 3 :]:

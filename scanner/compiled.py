@@ -2,8 +2,7 @@
 
 import platform
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 
@@ -11,12 +10,14 @@ import hyperscan
 import msgspec
 
 from scanner import archive, cache, decode
-from scanner.addresses import ADDRESS, is_address
-from scanner.family import Family
-from scanner.prefilter import assignment, loosened, spells
+from scanner.automaton import compiles, database_of, dumped, loaded
+from scanner.families import Relatives, families, kin, whole
+from scanner.family import Family, Kin
+from scanner.parsetree import parsed, spells
+from scanner.prefilter import loosened
 from scanner.rules import Rule, RuleSet
 
-_FORMAT = "10"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "11"  # raised when patterns are made otherwise from the same rules
 
 
 Patterns = dict[str, list[int]]
@@ -27,7 +28,7 @@ class _Kept(msgspec.Struct, array_like=True):
     meanings: tuple[tuple[int, ...], ...]
     everywhere: tuple[int, ...]
     by_keyword: tuple[int, ...]
-    families: tuple[tuple[int, memoryview], ...]
+    families: tuple[tuple[int, Kin], ...]
     database: memoryview
 
 
@@ -60,6 +61,7 @@ def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:
         except (msgspec.MsgspecError, hyperscan.HyperscanError):
             pass  # made by another machine, or damaged: it is made anew
     kept = _compile(ruleset)
+    parsed.cache_clear()  # a scan needs few of the trees
     if cached:
         cache.write(name, msgspec.msgpack.encode(kept))
         cache.forget("patterns-", keep=name)
@@ -68,11 +70,11 @@ def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:
 
 def _loaded(kept: _Kept) -> Compiled:
     return Compiled(
-        hyperscan.loadb(bytes(kept.database), hyperscan.HS_MODE_BLOCK),
+        loaded(kept.database),
         kept.meanings,
         kept.everywhere,
         frozenset(kept.by_keyword),
-        {pattern: Family(raw, kept.meanings[pattern]) for pattern, raw in kept.families},
+        {pattern: Family(kept_kin) for pattern, kept_kin in kept.families},
     )
 
 
@@ -103,38 +105,47 @@ def _cpu() -> str:
 
 def _compile(ruleset: RuleSet) -> _Kept:
     """Compile all patterns at once; only where that fails, find out which ones are to blame."""
-    patterns, by_keyword = _needles(ruleset)
+    rules = ruleset.rules
+    related = families(rules)
+    try:
+        told = {family.shared: kin(family, rules) for family in related}
+    except hyperscan.HyperscanError:  # a pattern of the user's; each is looked for by itself
+        related, told = [], {}
+    patterns, by_keyword = _needles(ruleset, related)
     triggers = _triggers(ruleset)
     everywhere: list[int] = []
     try:
-        database = _database([*patterns, *triggers])
+        database = database_of([*patterns, *triggers])
     except hyperscan.HyperscanError:
-        for needle in [needle for needle in patterns if not _compiles(needle)]:
-            for number in patterns.pop(needle):
-                words = _words(ruleset.rules[number])
-                for word in words:
-                    patterns.setdefault(word, []).append(number)
-                by_keyword.add(number)
-                everywhere += [] if words else [number]
-        database = _database([*patterns, *triggers])
-    meanings = (*map(tuple, patterns.values()), *map(tuple, triggers.values()))
-    families = tuple(
-        (number, _dumped(_database([loosened(ruleset.rules[n].pattern) for n in meaning])))
-        for number, meaning in enumerate(meanings)
-        if len(meaning) > 1 and number < len(patterns)
+        everywhere = _by_words(ruleset, patterns, by_keyword)
+        database = database_of([*patterns, *triggers])
+    shared = tuple(
+        (at, told.get(pattern) or whole(pattern, numbers, rules))
+        for at, (pattern, numbers) in enumerate(patterns.items())
+        if len(numbers) > 1
     )
-    return _Kept(meanings, tuple(everywhere), tuple(by_keyword), families, _dumped(database))
+    meanings = (*map(tuple, patterns.values()), *map(tuple, triggers.values()))
+    return _Kept(meanings, tuple(everywhere), tuple(by_keyword), shared, dumped(database))
 
 
-def _dumped(database: hyperscan.Database) -> memoryview:
-    return memoryview(hyperscan.dumpb(database))
+def _by_words(ruleset: RuleSet, patterns: Patterns, by_keyword: set[int]) -> list[int]:
+    """Put keywords in the place of what hyperscan refuses; return the rules that have none."""
+    everywhere: list[int] = []
+    for needle in [needle for needle in patterns if not compiles(needle)]:
+        for number in patterns.pop(needle):
+            words = _words(ruleset.rules[number])
+            for word in words:
+                patterns.setdefault(word, []).append(number)
+            by_keyword.add(number)
+            everywhere += [] if words else [number]
+    return everywhere
 
 
-def _needles(ruleset: RuleSet) -> tuple[Patterns, set[int]]:
+def _needles(ruleset: RuleSet, related: list[Relatives]) -> tuple[Patterns, set[int]]:
     """Return what hyperscan looks for and for which rules, and the rules found by keyword."""
     patterns: Patterns = {}
     by_keyword: set[int] = set()
-    families, alike = _families(ruleset)
+    alike = {number for family in related for number in family.numbers}
     for number, rule in enumerate(ruleset.rules):
         if number in alike:
             continue
@@ -145,50 +156,15 @@ def _needles(ruleset: RuleSet) -> tuple[Patterns, set[int]]:
             by_keyword.add(number)
         for needle in needles:
             patterns.setdefault(needle, []).append(number)
-    return patterns | families, by_keyword
-
-
-def _families(ruleset: RuleSet) -> tuple[Patterns, set[int]]:
-    """Join rules that share what is costly to look for.
-
-    They assign to the same few words, and differ in a provider's name alone; or they are of
-    addresses with a password, and differ in the scheme.
-    """
-    found = {n: assignment(rule.pattern) for n, rule in enumerate(ruleset.rules) if rule.keywords}
-    uses = Counter(word for made in found.values() if made for word in made[0])
-    groups: dict[str, list[int]] = {}
-    for number, made in found.items():
-        if made and all(uses[word] >= _COMMON for word in made[0]):
-            groups.setdefault(made[1], []).append(number)
-    families: Patterns = {}
-    for rest, numbers in groups.items():
-        if len(numbers) >= _MANY:
-            words = sorted({word for number in numbers for word in (found[number] or ((),))[0]})
-            families[f"(?i:{'|'.join(words)}){rest}"] = numbers
-    addresses = [n for n, rule in enumerate(ruleset.rules) if is_address(rule.pattern)]
-    if len(addresses) >= _MANY:
-        families[ADDRESS] = addresses
-    return families, {number for numbers in families.values() for number in numbers}
+    return patterns | {family.shared: list(family.numbers) for family in related}, by_keyword
 
 
 _TELLING = 3  # shorter keywords stand everywhere
-_MANY = 4  # rules that differ in a name alone are looked for together
-_COMMON = 10  # … if their words are those of so many: rarer words would be looked for in vain
 
 
 def _words(rule: Rule) -> list[str]:
     """Return a rule's keywords as patterns."""
     return ["(?i)" + "".join(f"\\x{byte:02x}" for byte in word.encode()) for word in rule.keywords]
-
-
-def _database(patterns: Sequence[str]) -> hyperscan.Database:
-    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    database.compile(
-        expressions=[pattern.encode() for pattern in patterns],
-        ids=list(range(len(patterns))),
-        flags=[hyperscan.HS_FLAG_MULTILINE] * len(patterns),
-    )
-    return database
 
 
 def _triggers(ruleset: RuleSet) -> Patterns:
@@ -204,11 +180,3 @@ def _triggers(ruleset: RuleSet) -> Patterns:
         found.setdefault(container.magic, []).append(number)
         number += 1
     return found
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        _database([pattern])
-    except hyperscan.HyperscanError:
-        return False
-    return True

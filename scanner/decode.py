@@ -17,7 +17,7 @@ import msgspec
 
 from scanner import rearrange
 from scanner.lazy import lazy
-from scanner.prefilter import literals
+from scanner.parsetree import literals
 from scanner.region import RUN, Data, Region
 from scanner.rules import Rule
 

@@ -7,13 +7,14 @@ back references, which it does not have; large repetitions, which make its autom
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from importlib import import_module
+from collections.abc import Iterable
 from typing import Any
 
-_parser: Any = import_module("re._parser")
+from scanner.parsetree import UNBOUNDED, Node, parsed, widest, width
+
+__all__ = ["UNBOUNDED", "loosened", "member", "reach", "trimmed", "width", "without_end", "written"]
+
 _BIG = 300  # repetitions above this are left open: cheaper for hyperscan, and looser
-UNBOUNDED = int(_parser.MAXREPEAT)
 _CATEGORIES = {
     "CATEGORY_DIGIT": r"\d",
     "CATEGORY_NOT_DIGIT": r"\D",
@@ -30,7 +31,6 @@ _ANCHORS = {
     "AT_BOUNDARY": r"\b",
     "AT_NON_BOUNDARY": r"\B",
 }
-Node = tuple[Any, Any]
 
 
 def loosened(pattern: str) -> str:
@@ -42,202 +42,28 @@ def loosened(pattern: str) -> str:
     Raises:
         re.error: when it is not valid.
     """
-    tree = _parser.parse(pattern)
-    body = _all_written(_trimmed(list(tree)), tree)
+    tree = parsed(pattern)
+    body = written(trimmed(list(tree)), tree)
     return f"(?i){body}" if tree.state.flags & re.IGNORECASE else body
 
 
-def assignment(pattern: str) -> tuple[tuple[str, ...], str] | None:
-    """Return the words and the rest of a rule that says "a name, a gap, `token = `, characters".
-
-    Many rules differ in the name alone. Without it, with their words joined and with any 16
-    characters for the secret, they share one pattern for hyperscan; which of them it was is told
-    by their keywords.
-
-    Returns:
-        The words behind the gap and what follows them, for hyperscan; None for other rules.
-    """
-    tree = _parser.parse(pattern)
-    nodes = list(tree)
-    for at in range(len(nodes) - 1, 0, -1):
-        operation, argument = nodes[at]
-        wide = "REPEAT" in str(operation) and argument[0] == 0 and _GAP <= argument[1] < UNBOUNDED
-        if not wide or at + 1 >= len(nodes):
-            continue
-        words, rest = _choices(nodes[at + 1]), _with_any_secret(nodes[at + 2 :])
-        if words and rest:
-            return tuple(_all_written(word, tree) for word in words), _all_written(rest, tree)
-    return None
-
-
-def _all_written(nodes: Iterable[Node], tree: Any) -> str:  # noqa: ANN401
+def written(nodes: Iterable[Node], tree: Any) -> str:  # noqa: ANN401
+    """Write nodes of a tree for hyperscan."""
     dotall = bool(tree.state.flags & re.DOTALL)
     return "".join(_written(node, dotall=dotall) for node in nodes)
 
 
 def reach(pattern: str) -> int:
     """Return how far before the end that hyperscan reports a match begins, at most."""
-    nodes = list(_parser.parse(pattern))
-    return min(sum(widest(node) for node in _without_end(nodes)), UNBOUNDED)
+    nodes = list(parsed(pattern))
+    return min(sum(widest(node) for node in without_end(nodes)), UNBOUNDED)
 
 
-def widest(node: Node) -> int:  # noqa: PLR0911  (one an operation)
-    """Return the greatest number of bytes a node matches."""
-    operation, argument = str(node[0]), node[1]
-    if "REPEAT" in operation:
-        return min(int(argument[1]) * sum(map(widest, argument[2])), UNBOUNDED)
-    if operation == "SUBPATTERN":
-        return sum(map(widest, argument[3]))
-    if operation == "ATOMIC_GROUP":
-        return sum(map(widest, argument))
-    if operation == "BRANCH":
-        return max(sum(map(widest, branch)) for branch in argument[1])
-    if operation == "LITERAL":
-        return len(chr(argument).encode())
-    if operation in ("NOT_LITERAL", "ANY", "IN"):
-        return 1
-    return 0 if operation in ("AT", "ASSERT", "ASSERT_NOT") else UNBOUNDED
-
-
-def spells(pattern: str) -> bool:
-    """Say whether every match holds a literal of some length, by which it is found fast."""
-    return _spelled(list(_parser.parse(pattern))) >= _RUN
-
-
-_RUN = 3  # a shorter literal stands everywhere
-_FEW = 4  # a choice of so few characters is as good as one
-
-
-def _spelled(nodes: Sequence[Node]) -> int:
-    """Return how long a literal every match of the sequence holds at least."""
-    longest = run = 0
-    for operation, argument in nodes:
-        name = str(operation)
-        few = (
-            name == "IN" and len(argument) <= _FEW and all(str(k) == "LITERAL" for k, _ in argument)
-        )
-        run = run + 1 if name == "LITERAL" or few else 0
-        inner = 0
-        if name == "SUBPATTERN":
-            inner = _spelled(list(argument[3]))
-        elif name == "BRANCH":
-            inner = min(_spelled(list(branch)) for branch in argument[1])
-        elif "REPEAT" in name and argument[0]:
-            inner = _spelled(list(argument[2]))
-        longest = max(longest, run, inner)
-    return longest
-
-
-_GAP = 24  # a gap may be at least so long
-
-
-def _choices(node: Node) -> list[list[Node]]:
-    """Return the words that a node is a choice of, each of three letters or more; else none."""
-    operation, argument = str(node[0]), node[1]
-    if operation == "SUBPATTERN":
-        inner = list(argument[3])
-        return _choices(inner[0]) if len(inner) == 1 else [inner] if _word(inner) else []
-    if operation == "BRANCH":
-        found = [list(branch) for branch in argument[1]]
-        return found if all(_word(branch) for branch in found) else []
-    return []
-
-
-def _with_any_secret(nodes: list[Node]) -> list[Node]:
-    """Let the secret be any 16 characters, and forget what must follow it; none without one."""
-    for at, node in enumerate(nodes):
-        if str(node[0]) == "SUBPATTERN" and _least([node]) >= _ANY_LENGTH and _token_like(node):
-            return [*nodes[:at], *_ANY]
-    return []
-
-
-_ANY_LENGTH = 16
-_TOKEN = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/_=.~-")
-_ANY: list[Node] = list(_parser.parse(f"[0-9A-Za-z+/_=.~-]{{{_ANY_LENGTH}}}"))
-
-
-def _token_like(node: Node) -> bool:
-    """Say whether all that a node matches is made of characters of tokens."""
-    operation, argument = str(node[0]), node[1]
-    if operation == "LITERAL":
-        return argument in _TOKEN
-    if operation == "IN":
-        return all(_within_token(str(kind), value) for kind, value in argument)
-    if "REPEAT" in operation:
-        return all(_token_like(inner) for inner in argument[2])
-    if operation == "SUBPATTERN":
-        return all(_token_like(inner) for inner in argument[3])
-    return False
-
-
-def _within_token(kind: str, value: Any) -> bool:  # noqa: ANN401
-    if kind == "LITERAL":
-        return value in _TOKEN
-    return kind == "RANGE" and all(code in _TOKEN for code in range(value[0], value[1] + 1))
-
-
-def _word(nodes: Sequence[Node]) -> bool:
-    return len(nodes) > 2 and all(str(node[0]) == "LITERAL" for node in nodes[:3])  # noqa: PLR2004
-
-
-def _least(nodes: Sequence[Node]) -> int:
-    return sum(narrowest(node) for node in nodes)
-
-
-def narrowest(node: Node) -> int:
-    """Return the least number of characters a node matches."""
-    operation, argument = str(node[0]), node[1]
-    if "REPEAT" in operation:
-        return int(argument[0]) * _least(list(argument[2]))
-    if operation == "SUBPATTERN":
-        return _least(list(argument[3]))
-    if operation == "BRANCH":
-        return min(_least(list(branch)) for branch in argument[1])
-    return int(operation in ("LITERAL", "NOT_LITERAL", "ANY", "IN"))
-
-
-def width(pattern: str) -> tuple[int, int]:
-    """Return the least and the greatest number of characters that `pattern` matches."""
-    least, greatest = _parser.parse(pattern).getwidth()
-    return int(least), int(greatest)
-
-
-def literals(pattern: str, least: int = 4) -> tuple[str, ...]:
-    """Return the runs of literal characters, each `least` or longer, that the pattern spells out.
-
-    Empty for a pattern that ignores case.
-    """
-    tree = _parser.parse(pattern)
-    if tree.state.flags & re.IGNORECASE:
-        return ()
-    return tuple(dict.fromkeys(run for run in _runs(list(tree)) if len(run) >= least))
-
-
-def _runs(nodes: Sequence[Node]) -> Iterable[str]:
-    run = ""
-    for operation, argument in nodes:
-        name = str(operation)
-        if name == "LITERAL":
-            run += chr(argument)
-            continue
-        if name == "SUBPATTERN" and not run:
-            yield from _runs(list(argument[3]))
-            continue
-        yield run
-        run = ""
-        if name == "SUBPATTERN":
-            yield from _runs(list(argument[3]))
-        elif name == "BRANCH":
-            for branch in argument[1]:
-                yield from _runs(list(branch))
-    yield run
-
-
-def _trimmed(nodes: list[Node]) -> list[Node]:
+def trimmed(nodes: list[Node]) -> list[Node]:
     """Cut what is optional off both ends, and off the beginning what only slows hyperscan down."""
     while len(nodes) > 1 and (_optional(nodes[0]) or _lookaround(nodes[0]) or _bound(nodes[0])):
         nodes = nodes[1:]
-    return _without_end(_late(nodes))
+    return without_end(_late(nodes))
 
 
 def _bound(node: Node) -> bool:
@@ -291,7 +117,8 @@ def _class_alone(nodes: list[Node]) -> bool:
     return len(nodes) == 1 and str(nodes[0][0]) in ("IN", "NOT_LITERAL", "ANY", "LITERAL")
 
 
-def _without_end(nodes: list[Node]) -> list[Node]:
+def without_end(nodes: list[Node]) -> list[Node]:
+    """Cut what is optional off the end, and let the last node match as little as it may."""
     while nodes and (_optional(nodes[-1]) or _lookaround(nodes[-1])):
         nodes = nodes[:-1]
     if nodes:
@@ -314,7 +141,7 @@ def _shortest_end(node: Node) -> Node:
         return operation, (argument[0], argument[0], argument[2])
     if str(operation) == "SUBPATTERN":
         group, added, removed, inner = argument
-        return operation, (group, added, removed, _without_end(list(inner)))
+        return operation, (group, added, removed, without_end(list(inner)))
     return node
 
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from scanner.confirm import Confirmer
 from scanner.engine import Batch
-from scanner.prefilter import loosened, spells
+from scanner.parsetree import spells
+from scanner.prefilter import loosened
 from scanner.rules import load_rules
 from tests.scanner.secrets import github_token, password
 
