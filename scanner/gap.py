@@ -27,6 +27,7 @@ _METHOD = lazy(
     r"(?i)\.(?:encode|decode|startswith|endswith|includes?|indexof|match|split|replace|test|for|"
     r"join|format|equals|contains|strip|get|attr|prop|find|query\w*|has\w*)\Z"
 )
+_LAST_WORD = lazy(r"[A-Za-z][a-z]+[.!?]")
 _GOES_ON = lazy(r"[.,]? [a-z]{2,}(?: [a-z]{2,}|[.,;:!?]|$)")
 
 
@@ -42,8 +43,12 @@ def speaks(candidate: Candidate) -> bool:
     words = [word.lower() for word in _WORDS.findall(gap)]
     if words and not _OPERATOR.search(gap):
         return len(words) > 1 or words[0] in _JOINS
+    if candidate.quote:
+        return False
+    if _LAST_WORD.fullmatch(candidate.value) and candidate.after[:1] in ("", " "):
+        return True  # `password: likewise.`
     plain = candidate.value.isalpha() and candidate.value.islower()
-    return plain and not candidate.quote and _GOES_ON.match(candidate.after) is not None
+    return plain and _GOES_ON.match(candidate.after) is not None
 
 
 def means_another(candidate: Candidate) -> bool:

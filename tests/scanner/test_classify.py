@@ -103,6 +103,8 @@ HIDDEN = [
     ("a.sh", "AWS_SECRET_ACCESS_KEY=" + "wJalrXUtn" + "FEMI\n"),
     ("a.sh", "# What the project must pass: installs what the tests need.\n"),
     ("a.toml", 'about = "Have I Been Pwned: breach search"\n'),
+    ("a.py", "        password: likewise.\n"),
+    ("a.rst", "  token: Optional. Where it is left out, none is sent.\n"),
     ("a.md", "// Server requires Bearer authentication. This client will not try.\n"),
 ]
 
