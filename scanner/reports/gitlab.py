@@ -20,7 +20,7 @@ SCHEMA = "15.0.7"
 _NO_COMMIT = "0000000"
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:keywatch:finding")
 _NAME = 255  # characters of a name, by the schema
-_SOLUTION = 7000
+_DESCRIPTION, _SOLUTION = 1 << 20, 7000
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -87,7 +87,7 @@ def _description(finding: Finding, rule: Rule | None) -> str:
     about = f"{rule.description} " if rule and rule.description else ""
     why = "; ".join(map(code, finding.reasons))  # GitLab shows it as Markdown
     known = f" Key {finding.key_id} is {finding.key_state}." if finding.key_id else ""
-    return f"{about}{finding.confidence.capitalize()} confidence: {why}.{known}"
+    return f"{about}{finding.confidence.capitalize()} confidence: {why}.{known}"[:_DESCRIPTION]
 
 
 def _solution(rule: Rule | None) -> str:
@@ -108,4 +108,5 @@ def _location(finding: Finding) -> dict[str, Any]:
 
 
 def _is_link(url: str) -> bool:
-    return url.startswith(("https://", "http://"))
+    scheme, _, rest = url.partition("://")
+    return scheme in ("https", "http") and rest != ""
