@@ -147,7 +147,7 @@ def _docker(store: Store) -> Iterator[Image]:
     listed = store.json("manifest.json")
     for entry in listed if isinstance(listed, list) else []:
         if isinstance(entry, dict) and isinstance(entry.get("Layers"), list):
-            tags = entry.get("RepoTags") or [""]
+            tags = _list(entry.get("RepoTags")) or [""]
             yield _image(store, str(tags[0]), str(entry.get("Config", "")), entry["Layers"])
 
 

@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from scanner import ScanOptions, scan
@@ -170,6 +170,7 @@ JSON = st.recursive(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(JSON, JSON)
+@example([{"Layers": [], "RepoTags": True}], None)
 def test_whatever_the_tables_say_is_no_error(tmp_path, first, second):
     files = {"manifest.json": json.dumps(first).encode(), "index.json": json.dumps(second).encode()}
     (tmp_path / "app.tar").write_bytes(tarred(files))
