@@ -1,13 +1,18 @@
 """Objects of git unpacked: by ISA-L, which takes half the time, where there is a wheel with it."""
 
 import zlib
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
+_unpacker: Callable[[], Any] = zlib.decompressobj
+_broken: tuple[type[Exception], ...] = (zlib.error,)
 try:
-    from isal import isal_zlib as fastest
+    _isal: Any = import_module("isal.isal_zlib")  # its stubs take an error's class for an error
 except ImportError:  # pragma: no cover  (a machine for which there is no wheel)
-    fastest = zlib  # type: ignore[misc]
-
-_ERRORS: tuple[type[Exception], ...] = (zlib.error, fastest.error)
+    pass
+else:
+    _unpacker, _broken = _isal.decompressobj, (_isal.IsalError,)
 
 
 def whole(packed: bytes, size: int) -> bytes | None:
@@ -20,10 +25,10 @@ def whole(packed: bytes, size: int) -> bytes | None:
     Returns:
         None where it is damaged, cut short, or of another length.
     """
-    stream = fastest.decompressobj()
+    stream = _unpacker()
     try:
-        raw = stream.decompress(packed, size + 1)
-    except _ERRORS:
+        raw: bytes = stream.decompress(packed, size + 1)
+    except _broken:
         return None
     if len(raw) == size and not stream.eof and not stream.unconsumed_tail:
         return None
