@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from actions.blast import share_of
 from actions.policy import Guards, seconds_of
-from database.schema import keys, outbox
+from database.schema import alerts, keys, outbox
 from database.transaction import in_commit_order
 from vocabulary.action import ActionKind, Decision
 from vocabulary.credential import KnownKey
@@ -26,6 +26,9 @@ SHARE_FROM_KEYS = 5
 TRAFFIC_FROM_KEYS = 20
 """Below this number of working keys no share of the traffic is looked at."""
 
+STUFFING, ADDRESS = "stuffing", "ip:"
+"""Kind of the alert about an address that tries many keys; how the subject of one begins."""
+
 _HOUR_S = 3600.0
 _LEAKS = ("leak", "exposed-in-log")
 _COUNTED = ("waiting", "leased", "done", "undone")
@@ -38,12 +41,14 @@ class Situation:
     Attributes:
         subject: key id.
         kind: of the alert: a maintenance window explains no leak.
+        source: address of the request that decided it; empty where none is known.
         key: what the key store knows of the key.
         began_at: epoch seconds at which what was noticed began.
     """
 
     subject: str
     kind: str = ""
+    source: str = ""
     key: KnownKey | None = None
     began_at: float = 0.0
 
@@ -93,17 +98,49 @@ def _breaker(connection: Connection, situation: Situation, guards: Guards, now: 
     others = _touched(connection, subject, now - window_s)
     touched = 1 + len(others)
     revoked = len(_touched(connection, subject, now - window_s, outbox.c.effect == "revoke"))
-    if touched > guards.breaker_keys:
-        return f"{BREAKER}: more than {guards.breaker_keys} keys within {guards.breaker_window}"
+    many = guards.breaker_keys
+    if touched > many and _causes(connection, situation, others, now) > many:
+        return f"{BREAKER}: more than {many} keys within {guards.breaker_window}"
     whole = touched / guards.breaker_share - revoked
     few = touched > SHARE_FROM_KEYS and not _keys_reach(connection, whole)
     if few and _keys_reach(connection, 1):  # a replay has no store, and no share of one
         share = f"{guards.breaker_share:.0%}"
         return f"{BREAKER}: more than {share} of all keys within {guards.breaker_window}"
-    carried = _share(connection, others | {subject}, situation, now) if others else 0.0
+    carried = _share(connection, {*others, subject}, situation, now) if others else 0.0
     if carried > guards.breaker_traffic:
         return f"{BREAKER}: keys with {carried:.0%} of the traffic within {guards.breaker_window}"
     return ""
+
+
+def _causes(
+    connection: Connection, situation: Situation, others: dict[str, set[str]], now: float
+) -> int:
+    """Return how many thieves it takes to explain so many keys.
+
+    An address that tried keys which do not exist is a thief by facts that no database of places,
+    no clock and no profile has a part in: whatever keys it got hold of are one theft. Otherwise a
+    thief who tries many keys would hold up every revocation until a person has looked.
+    """
+    touched = {**others, situation.subject: {situation.source}}
+    proven = _stuffing(connection, set().union(*touched.values()) - {""}, now)
+    return len(
+        {
+            source if source in proven else subject
+            for subject, sources in touched.items()
+            for source in sources
+        }
+    )
+
+
+def _stuffing(connection: Connection, sources: set[str], now: float) -> set[str]:
+    """Return which addresses were lately told of for trying many keys."""
+    told = select(alerts.c.subject).where(
+        alerts.c.subject.in_([f"{ADDRESS}{source}" for source in sorted(sources)]),
+        alerts.c.kind == STUFFING,
+        alerts.c.recorded_at >= now - _HOUR_S,
+        alerts.c.feedback != "false",
+    )
+    return {subject.removeprefix(ADDRESS) for subject in connection.execute(told).scalars()}
 
 
 def _cap(connection: Connection, decision: Decision, guards: Guards, now: float) -> str:
@@ -128,7 +165,7 @@ def _traffic(
         return ""
     is_revocation = outbox.c.effect == "revoke"
     lately = _touched(connection, situation.subject, now - _HOUR_S, is_revocation)
-    carried = _share(connection, lately | {situation.subject}, situation, now)
+    carried = _share(connection, {*lately, situation.subject}, situation, now)
     if carried <= guards.revoked_traffic:
         return ""
     allowed = f"{guards.revoked_traffic:.0%}"
@@ -152,9 +189,10 @@ def _share(connection: Connection, key_ids: set[str], situation: Situation, now:
 
 def _touched(
     connection: Connection, subject: str, since: float, *conditions: ColumnElement[bool]
-) -> set[str]:
+) -> dict[str, set[str]]:
+    """Return the other keys that were acted on, each with the addresses that were the cause."""
     others = (
-        select(outbox.c.subject)
+        select(outbox.c.subject, outbox.c.arguments["source"].as_string().label("source"))
         .distinct()
         .where(
             outbox.c.lane == "effect",
@@ -165,7 +203,10 @@ def _touched(
             *conditions,
         )
     )
-    return set(connection.execute(others).scalars())
+    found: dict[str, set[str]] = {}
+    for row in connection.execute(others):
+        found.setdefault(row.subject, set()).add(row.source or "")
+    return found
 
 
 def _keys_reach(connection: Connection, number: float) -> bool:

@@ -72,9 +72,15 @@ def _send(
 ) -> tuple[KeywatchError | None, Kept]:
     try:
         before = (thread(row),) if getattr(notifier, "threaded", False) else ()
-        kept = notifier(row.arguments, row.idempotency_key, now, *before)
+        again = {"again": _may_have_been_sent(row)} if getattr(notifier, "looks", False) else {}
+        kept = notifier(row.arguments, row.idempotency_key, now, *before, **again)
     except KeywatchError as error:
         return error, {}
     except Exception as error:  # noqa: BLE001  (one notifier's defect must not stop the others)
         return ServiceError(f"the notifier failed: {type(error).__name__}"), {}
     return None, kept or {}
+
+
+def _may_have_been_sent(row: Row[Any]) -> bool:
+    """Say whether somebody has begun on it before: whose lease ran out, or who got no answer."""
+    return bool(row.state == "leased" or row.attempts > 0)

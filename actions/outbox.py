@@ -125,6 +125,7 @@ def _write_effect(connection: Connection, alert: Alert, decision: Decision, now:
     arguments = {
         "reason": alert.summary[:_REASON_LENGTH],
         "kind": alert.kind,
+        "source": alert.ip if alert.key else "",
         "rate_per_min": decision.rate_per_min,
         "duration_s": decision.duration_s,
         "line": decision.line,

@@ -39,7 +39,9 @@ def respond(
     """
     alert = weighed(connection, alert)
     decision = decide(alert, key, policy, enabled, hook)
-    situation = Situation(subject_of(alert), alert.kind, key, epoch_s(alert.events.first))
+    source = alert.ip if alert.key else ""
+    began_at = epoch_s(alert.events.first)
+    situation = Situation(subject_of(alert), alert.kind, source, key, began_at)
     decision = braked(connection, decision, situation, policy.guards, now)
     record(connection, alert, decision, key, now, incident_window_s=policy.incident_window_s or 1.0)
     return replace(alert, action=decision.action.value, dry_run=decision.dry_run)

@@ -1,8 +1,9 @@
 """When to speak: one alert a key and incident, again only when it grows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from ipaddress import ip_address
 
 import numpy as np
 
@@ -22,6 +23,25 @@ SUSPICIOUS = 1.0
 WORTH_TELLING = 0.5
 
 
+LONGEST_ADDRESS = 64
+"""Characters: with a zone an IPv6 address is shorter, and a log may hold anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What alerts call things.
+
+    Attributes:
+        keys: shape (k,), names of the profiles.
+        operators: names of AS numbers.
+        address: returns where an event of the round came from, as the log has it.
+    """
+
+    keys: Sequence[str]
+    operators: dict[int, str]
+    address: Callable[[int], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Suspects:
     """The suspicious events up to each event: when their series began, and how many."""
@@ -31,11 +51,7 @@ class Suspects:
 
 
 def raise_alerts(
-    day: Round,
-    fused: Fused,
-    families: Sequence[Evidence],
-    keys: Sequence[str],
-    operators: Mapping[int, str],
+    day: Round, fused: Fused, families: Sequence[Evidence], labels: Labels
 ) -> list[Alert]:
     """Return the alerts of a round, and remember in the profiles what was said.
 
@@ -43,8 +59,7 @@ def raise_alerts(
         day: the round.
         fused: what its events amount to.
         families: the evidence, in the order of FAMILIES.
-        keys: shape (k,), names of the profiles.
-        operators: names of AS numbers.
+        labels: what alerts call things.
     """
     suspects = _suspects(day, families)
     before = np.concatenate(([0], fused.severity[:-1]))
@@ -52,9 +67,8 @@ def raise_alerts(
     before[starts] = day.rows["severity"][day.row[starts]]
     last = np.append(starts[1:], len(day.row)) - 1
     day.rows["severity"] = fused.severity[last]
-    names = dict(operators)
     alerts = [
-        _alert(day, fused, families, suspects, keys, names, i)
+        _alert(day, fused, families, suspects, labels, i)
         for i in np.flatnonzero(fused.severity > before).tolist()
         if _is_news(day, fused, i)
     ]
@@ -82,12 +96,11 @@ def _alert(
     fused: Fused,
     families: Sequence[Evidence],
     suspects: Suspects,
-    keys: Sequence[str],
-    operators: dict[int, str],
+    labels: Labels,
     i: int,
 ) -> Alert:
     r = int(day.row[i])
-    row, key = day.rows[r], keys[r]
+    row, key, operators = day.rows[r], labels.keys[r], labels.operators
     order = sorted(range(len(FAMILIES)), key=lambda f: -float(fused.share[f][i]))
     told = []
     for f in order:
@@ -115,7 +128,19 @@ def _alert(
         evidence=tuple(told),
         events=Span(words.rfc3339(int(suspects.first[i])), moment, int(suspects.count[i])),
         key=key,
+        ip=_plain(labels.address(i)),
     )
+
+
+def _plain(address: str) -> str:
+    """Return the address, or nothing where the log holds something else in its place."""
+    if len(address) > LONGEST_ADDRESS:
+        return ""
+    try:
+        ip_address(address)
+    except ValueError:
+        return ""
+    return address
 
 
 def _summary(told: Sequence[Told], *, learning: bool, row: Rows) -> str:

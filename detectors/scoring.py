@@ -70,6 +70,7 @@ class Events:
         slots: shape (k,), where the keys' profiles are.
         facts: of the keys.
         row: shape (n,), points into `names`.
+        address: returns where an event came from, as the log has it.
     """
 
     names: list[str]
@@ -87,6 +88,7 @@ class Events:
     writes: np.ndarray
     size: Ints
     crowd: np.ndarray
+    address: Callable[[int], str]
 
     def parts(self, which: Ints) -> Iterator[Ints]:
         """Divide some of the events into rounds and blocks."""
@@ -94,6 +96,11 @@ class Events:
             order, edges = rounds(self.row[which], self.t[which] // DAY_MS)
             for begin, end in pairwise(edges):
                 yield from blocks(self.row, which[order[begin:end]])
+
+
+def nowhere(_: int) -> str:
+    """Return where an event came from that is remembered without its address."""
+    return ""
 
 
 class Scorer:
@@ -164,7 +171,8 @@ class Scorer:
                 most = largest(row, fused.total, len(rows))
                 here = np.flatnonzero(today == at)
                 self._totals([names[i] for i in here.tolist()], at, most[here])
-        alerts = alarm.raise_alerts(day, fused, found, names, self._operators)
+        labels = alarm.Labels(names, dict(self._operators), lambda i: events.address(int(which[i])))
+        alerts = alarm.raise_alerts(day, fused, found, labels)
         last = np.append(starts[1:], len(row)) - 1
         rows["clock"] = t[last]
         rows["events"] += np.bincount(row, minlength=len(rows)).astype(np.uint32)

@@ -275,7 +275,7 @@ class Watcher:
             place=place, agent=terms.clients(batch)[counts], endpoint=endpoint[counts],
             number=number[counts], thing=thing[counts], status=batch.status[counts],
             writes=terms.writes(batch.methods)[batch.method[counts]], size=batch.size[counts],
-            crowd=crowd,
+            crowd=crowd, address=lambda i: batch.ips[batch.ip[counts[i]]],
         )  # fmt: skip
 
     def _inherit(self, slots: Ints, known: Sequence[KeyFacts], changed: list[Changed]) -> None:

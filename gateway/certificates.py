@@ -105,7 +105,7 @@ def check(certificate: Certificate, denied: DenyList, now: float) -> None:
     if certificate.begins is not None and now < certificate.begins:
         raise CertificateError("certificate_not_yet_valid")
     told = (certificate.fingerprints, certificate.issuer, certificate.serial, now)
-    if denied.certificate(*told):
+    if denied.certificate(*told, certificate.names, certificate.begins):
         raise CertificateError("certificate_revoked")
 
 

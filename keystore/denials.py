@@ -31,6 +31,7 @@ class Denied(StrEnum):
     ISSUER = "issuer"
     FINGERPRINT = "fingerprint"
     SERIAL = "serial"
+    NAME = "name"
 
 
 class Denial(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,9 +41,9 @@ class Denial(msgspec.Struct, frozen=True, kw_only=True):
         kind: see `Denied`.
         issuer: a token's `iss`, for serials the CA's name; empty for any.
         value: the token's id or subject, the certificate's fingerprint or serial (hex, lower
-            case); for `issuer` empty.
-        issued_before: only tokens that were issued before it, and those that do not say when;
-            None for all.
+            case), or a name of certificates as `certificate_names` writes it; for `issuer` empty.
+        issued_before: only tokens that were issued, and certificates of the name that begin,
+            before it, and those that do not say when; None for all.
         until: after it the denial is forgotten; None for never.
     """
 
@@ -93,7 +94,13 @@ class DenyList:
         return None
 
     def certificate(
-        self, fingerprints: Iterable[str], issuer: str, serial: str, now: float
+        self,
+        fingerprints: Iterable[str],
+        issuer: str,
+        serial: str,
+        now: float,
+        names: Iterable[str] = (),
+        begins: float | None = None,
     ) -> Denial | None:
         """Return what refuses a certificate, None when nothing does.
 
@@ -102,13 +109,16 @@ class DenyList:
             issuer: the CA's name as the deny list has it.
             serial: hex.
             now: epoch seconds.
+            names: by which the key store may know it.
+            begins: from when on it is good, epoch seconds; None when not known.
         """
         asked = [(Denied.FINGERPRINT, "", _hex(each)) for each in fingerprints]
         if serial:
             asked += [(Denied.SERIAL, place, _serial(serial)) for place in (issuer, "")]
+        asked += [(Denied.NAME, "", name) for name in names]
         for question in asked:
             found = self._found.get(question)
-            if found and _holds(found, now):
+            if found and _holds(found, now) and _is_older(found, begins):
                 return found
         return None
 
@@ -121,19 +131,13 @@ def deny(connection: Connection, wanted: Denial, *, actor: str, reason: str, now
     """
     in_commit_order(connection)
     new = _checked(wanted, actor, reason, now)
-    same = (
-        (denials.c.kind == new.kind)
-        & (denials.c.issuer == new.issuer)
-        & (denials.c.value == new.value)
-    )
-    row = connection.execute(select(denials).where(same)).mappings().first()
-    if row is None:
+    before = same(connection, new)
+    if before is None:
         values = msgspec.structs.asdict(new)
         values.pop("id")
         result = connection.execute(insert(denials).returning(denials.c.id), [values])
         new = msgspec.structs.replace(new, id=result.scalar_one())
         return _told(connection, new, "deny", (actor, reason, now))
-    before = Denial(**row)
     if not _holds(before, now):
         before = msgspec.structs.replace(new, id=before.id)
         widened = before
@@ -148,6 +152,13 @@ def deny(connection: Connection, wanted: Denial, *, actor: str, reason: str, now
     values = msgspec.structs.asdict(widened)
     connection.execute(update(denials).where(denials.c.id == before.id).values(values))
     return _told(connection, widened, "deny", (actor, reason, now))
+
+
+def same(connection: Connection, wanted: Denial) -> Denial | None:
+    """Return the denial of the same thing that there is, even one that is over."""
+    like = [denials.c[name] == getattr(wanted, name) for name in ("kind", "issuer", "value")]
+    row = connection.execute(select(denials).where(*like)).mappings().first()
+    return Denial(**row) if row else None
 
 
 def allow(connection: Connection, denial_id: int, *, actor: str, reason: str, now: float) -> Denial:
@@ -194,7 +205,7 @@ def _checked(wanted: Denial, actor: str, reason: str, now: float) -> Denial:
             raise UsageError("the time is out of range")
     if wanted.until is not None and wanted.until <= now:
         raise UsageError("the end does not lie in the future", remedy="name a later time")
-    by_time = wanted.kind in (Denied.SUBJECT, Denied.ISSUER)
+    by_time = wanted.kind in (Denied.SUBJECT, Denied.ISSUER, Denied.NAME)
     return msgspec.structs.replace(
         wanted,
         id=0,

@@ -46,7 +46,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """The JSON contract of an alert. Either `key` or, for an alert about a source, `ip` is set.
+    """The JSON contract of an alert. Without a `key` it is about the address `ip`.
 
     Attributes:
         id: derived from what caused it, so that a repeat is the same alert.
@@ -54,6 +54,8 @@ class Alert(msgspec.Struct, frozen=True):
         kind: leak, anomaly, stuffing, ….
         family: network, time, volume, behaviour or leak: the strongest one.
         action: none, throttle, suspend, rotate, reissue or revoke: what the policy decided.
+        key: key id; empty for an alert about an address.
+        ip: the address of the request with which the severity was reached; empty when not known.
         exposure: of a leak: public, private (a repository that few can read) or log; empty when
             not known.
     """
@@ -74,6 +76,6 @@ class Alert(msgspec.Struct, frozen=True):
 
 
 def alert_json(alert: Alert) -> bytes:
-    """Return the alert as one line of JSON; of `key` and `ip` only the one that is set."""
+    """Return the alert as one line of JSON, without what is empty."""
     fields = msgspec.to_builtins(alert)
     return msgspec.json.encode({name: value for name, value in fields.items() if value != ""})

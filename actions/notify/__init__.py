@@ -16,7 +16,8 @@ Notifier = Callable[..., Mapping[str, Any] | None]
 
 Raises ServiceError when it may work later, ConfigError when it never will. One with an attribute
 `threaded = True` gets a fourth argument: what it returned about the same incident before, None
-for nothing.
+for nothing. One with an attribute `looks = True` is told by `again=True` that this message may have
+been sent before, and looks whether it was: whoever sent it may have died before it was noted.
 """
 
 

@@ -7,11 +7,12 @@ mention, a link or HTML.
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
 from actions.telling.escape import fenced
-from actions.telling.web import Site, object_of
+from actions.telling.web import LIST_BYTES, Site, object_of
 from actions.telling.words import Words, writer_of
 from vocabulary.errors import ConfigError
 
@@ -34,6 +35,7 @@ class GitHub:
     """Opens issues in one repository; it ought to be a private one."""
 
     threaded = True
+    looks = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         where = f"notify.{options.get('name', '')}"
@@ -42,7 +44,7 @@ class GitHub:
             raise ConfigError(
                 "GitHub needs a `repository` (owner/name), and a token as `secret`", where=where
             )
-        self._site = Site(options.get("url") or API, where)
+        self._site = Site(options.get("url") or API, where, most_bytes=LIST_BYTES)
         self._issues = f"/repos/{repository}/issues"
         self._headers = {
             "Accept": "application/vnd.github+json",
@@ -58,25 +60,50 @@ class GitHub:
         idempotency_key: str,
         now: float,
         thread: Mapping[str, Any] | None = None,
+        *,
+        again: bool = False,
     ) -> dict[str, Any]:
         """Open an issue, or comment on the one that there is; return its number.
+
+        What may have been posted before is looked for by the mark that each text ends with.
 
         Raises:
             ServiceError: when GitHub did not take it.
         """
         del now
         words = self._writer.write(message)
-        body = _body(words, idempotency_key)
+        body, since = _body(words, idempotency_key), str(message.get("timestamp", ""))
         if not thread:
+            if again and (opened := self._opened(idempotency_key, since)):
+                return {"number": opened}
             issue = {"title": words.title[:_TITLE], "body": body, "labels": ["keywatch"]}
             number = self._send("POST", self._issues, issue).get("number")
             return {"number": number} if isinstance(number, int) else {}
         issue_path = f"{self._issues}/{int(thread['number'])}"
-        self._send("POST", f"{issue_path}/comments", {"body": body})
+        if not (again and self._found(f"{issue_path}/comments", idempotency_key, since)):
+            self._send("POST", f"{issue_path}/comments", {"body": body})
         if words.event in _OVER:
             closed = {"state": "closed", "state_reason": _OVER[words.event]}
             self._send("PATCH", issue_path, closed)
         return dict(thread)
+
+    def _opened(self, idempotency_key: str, since: str) -> int:
+        """Return the number of the issue that was opened by this message; 0 for none."""
+        newest = f"{self._issues}?state=all&labels=keywatch&sort=created&direction=desc"
+        found = self._found(newest, idempotency_key, since)
+        opened = found.get("number")
+        return opened if isinstance(opened, int) else 0
+
+    def _found(self, path: str, idempotency_key: str, since: str) -> dict[str, Any]:
+        """Return the first of the texts listed there that has the mark; empty for none."""
+        span = f"{'&' if '?' in path else '?'}per_page=100&since={quote(since)}"
+        answer = self._site.send(b"", self._headers, "GET", f"{path}{span}")
+        try:
+            listed = msgspec.json.decode(answer.body, type=list[dict[str, Any]])
+        except msgspec.MsgspecError:
+            return {}
+        mark = _mark(idempotency_key)
+        return next((one for one in listed if str(one.get("body")).endswith(mark)), {})
 
     def _send(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = self._site.send(msgspec.json.encode(body), self._headers, method, path)
@@ -85,4 +112,8 @@ class GitHub:
 
 def _body(words: Words, idempotency_key: str) -> str:
     link = f"\n\n<{words.link}>" if words.link else ""
-    return f"{fenced(f'{words.title}{chr(10)}{words.body}')}{link}\n\n<!-- {idempotency_key} -->"
+    return f"{fenced(f'{words.title}{chr(10)}{words.body}')}{link}\n\n{_mark(idempotency_key)}"
+
+
+def _mark(idempotency_key: str) -> str:
+    return f"<!-- {idempotency_key} -->"

@@ -1,16 +1,20 @@
 """Slack: one thread an incident; its first message always shows how the incident stands.
 
-By a bot token with `chat:write`: https://docs.slack.dev/reference/methods/chat.postMessage.
+By a bot token with `chat:write`: https://docs.slack.dev/reference/methods/chat.postMessage. With
+`channels:history` (`groups:history` for private channels) a message that may have been posted by
+somebody who died is looked for first: https://docs.slack.dev/messaging/message-metadata.
 Every text is a `plain_text` object, in which Slack makes no links, mentions or formats; the
 fallback text, which is parsed, has its three control characters escaped.
 """
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
-from actions.telling.web import Site, object_of
+from actions.leaks import epoch_s
+from actions.telling.web import LIST_BYTES, Site, object_of
 from actions.telling.words import Words, writer_of
 from vocabulary.errors import ConfigError, ServiceError
 
@@ -21,6 +25,25 @@ _NEVER = {
     "invalid_auth", "account_inactive", "token_revoked", "not_in_channel", "channel_not_found",
     "is_archived", "missing_scope", "no_permission", "invalid_blocks",
 }  # fmt: skip
+
+
+_EVENT = "keywatch"
+_SLACK_S = 60.0
+"""By so much Slack's clock may be behind ours."""
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    event_type: str = ""
+    event_payload: dict[str, Any] = {}
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    ts: str = ""
+    metadata: _Metadata = _Metadata()
+
+
+class _Page(msgspec.Struct, frozen=True):
+    messages: tuple[_Listed, ...] = ()
 
 
 def make(options: Mapping[str, Any]) -> "Slack":
@@ -36,13 +59,14 @@ class Slack:
     """Posts to one channel."""
 
     threaded = True
+    looks = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         where = f"notify.{options.get('name', '')}"
         self._channel, self._token = options.get("channel", ""), options.get("secret", "")
         if not self._channel or not self._token:
             raise ConfigError("Slack needs a `channel`, and a bot token as `secret`", where=where)
-        self._site = Site(options.get("url") or API, where)
+        self._site = Site(options.get("url") or API, where, most_bytes=LIST_BYTES)
         self._writer = writer_of(options)
 
     def __call__(
@@ -51,6 +75,8 @@ class Slack:
         idempotency_key: str,
         now: float,
         thread: Mapping[str, Any] | None = None,
+        *,
+        again: bool = False,
     ) -> dict[str, Any]:
         """Post the message; return where its thread is.
 
@@ -64,13 +90,35 @@ class Slack:
         place = {"channel": self._channel}
         if thread:
             place = {"channel": thread["channel"], "thread_ts": thread["ts"]}
-        metadata = {"event_type": "keywatch", "event_payload": {"id": idempotency_key}}
-        answer = self._call("chat.postMessage", {**place, **said, "metadata": metadata})
+        metadata = {"event_type": _EVENT, "event_payload": {"id": idempotency_key}}
+        since = epoch_s(str(message.get("timestamp", "")))
+        answer = self._posted(place, idempotency_key, since) if again else {}
+        if not answer:
+            answer = self._call("chat.postMessage", {**place, **said, "metadata": metadata})
         if not thread:
             return {"channel": answer.get("channel", self._channel), "ts": answer.get("ts", "")}
         root = {"channel": thread["channel"], "ts": thread["ts"]}
         self._call("chat.update", {**root, **shown(words)})
         return root
+
+    def _posted(
+        self, place: Mapping[str, str], idempotency_key: str, since: float
+    ) -> dict[str, Any]:
+        """Return where it was posted before; empty where it was not, or we may not look."""
+        asked = {"channel": place["channel"], "oldest": f"{max(0.0, since - _SLACK_S):.6f}"}
+        asked |= {"include_all_metadata": "true", "limit": "200"}
+        method = "conversations.history"
+        if "thread_ts" in place:
+            method, asked["ts"] = "conversations.replies", place["thread_ts"]
+        headers = {"Authorization": f"Bearer {self._token}"}
+        path = f"/{method}?{urlencode(asked)}"
+        answer = self._site.send(b"", headers, "GET", path)
+        try:
+            listed = msgspec.json.decode(answer.body, type=_Page).messages
+        except msgspec.MsgspecError:
+            return {}
+        sent = [one.ts for one in listed if one.metadata.event_payload.get("id") == idempotency_key]
+        return {"channel": place["channel"], "ts": sent[0]} if sent else {}
 
     def _call(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {

@@ -10,7 +10,10 @@ from keystore import web
 from keystore.web import Answer, is_here
 from vocabulary.errors import ConfigError, ServiceError
 
-__all__ = ["TIMEOUT_S", "Answer", "Site", "is_here", "object_of"]
+__all__ = ["LIST_BYTES", "TIMEOUT_S", "Answer", "Site", "is_here", "object_of"]
+
+LIST_BYTES = 4 << 20
+"""Enough of an answer that lists what was posted before."""
 
 TIMEOUT_S = 10.0
 """From connecting to the end of the answer, whatever the receiver does meanwhile."""
@@ -33,13 +36,16 @@ class Site:
         url: with or without a path.
         where: how the configuration calls it.
         timeout_s: for a whole attempt.
+        most_bytes: of an answer; the rest is not read.
 
     Raises:
         ConfigError: for any other address.
     """
 
-    def __init__(self, url: str, where: str, timeout_s: float = TIMEOUT_S) -> None:
-        self._site = web.Site(url, where, timeout_s=timeout_s, most_bytes=_MOST_BYTES, cut=True)
+    def __init__(
+        self, url: str, where: str, timeout_s: float = TIMEOUT_S, most_bytes: int = _MOST_BYTES
+    ) -> None:
+        self._site = web.Site(url, where, timeout_s=timeout_s, most_bytes=most_bytes, cut=True)
 
     def __repr__(self) -> str:
         """Return where it is, without what an address may carry beyond the host."""

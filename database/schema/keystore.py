@@ -126,7 +126,7 @@ denials = Table(
     "denials",
     metadata,
     Column("id", Serial, primary_key=True, autoincrement=True),
-    # jti, subject, issuer, fingerprint or serial
+    # jti, subject, issuer, fingerprint, serial or name
     Column("kind", Text, nullable=False),
     # of tokens its `iss`, of serials the CA's name; empty for any
     Column("issuer", Text, nullable=False, server_default=""),

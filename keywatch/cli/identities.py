@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 expires_option = click.option(
     "--expires", default="", metavar="WHEN", help="Such as 30d, an RFC 3339 time, or never."
 )
-_DENIED = ("jti", "subject", "issuer", "fingerprint", "serial")
+_DENIED = ("jti", "subject", "issuer", "fingerprint", "serial", "name")
 
 
 @click.group()
@@ -149,7 +149,7 @@ def deny(
     reason: str,
     as_json: bool,
 ) -> None:
-    """Refuse tokens BY jti, subject or issuer, certificates BY fingerprint or serial."""
+    """Refuse tokens BY jti, subject or issuer, certificates BY fingerprint, serial or name."""
     from keystore.denials import Denial
     from keywatch.holders import denial_json
     from vocabulary.moments import moment_of

@@ -42,7 +42,10 @@ class Evidence(_Shown, frozen=True, kw_only=True):
 
 
 class Alert(_Shown, frozen=True, kw_only=True):
-    """What was noticed; of `key` and `ip` only one is set."""
+    """What was noticed; without a `key` it is about the address `ip`.
+
+    `exposure` is of a leak: public, private or log; empty when not known.
+    """
 
     id: str
     ts: str
@@ -56,6 +59,7 @@ class Alert(_Shown, frozen=True, kw_only=True):
     ip: str = ""
     action: str = "none"
     dry_run: bool = True
+    exposure: str = ""
     incident: str | None = None
     feedback: str = ""
 

@@ -122,3 +122,51 @@ def test_a_fault_that_would_revoke_every_tenth_key_is_stopped_and_taken_back(des
             undo(connection, number, actor="bob", now=desk.now)
     Executor(desk.engine, clock=desk.clock).run_once()
     assert {desk.store.get(key).state for key in keys} == {"active"}
+
+
+THIEF = "203.0.113.99"
+
+
+def stuffing(address=THIEF):
+    return alert_about("", number=address, kind="stuffing", severity="medium", ip=address)
+
+
+def theft(desk, keys, address=THIEF, severity="high"):
+    for key in keys:
+        desk.answer(alert_about(key, number=key, severity=severity, ip=address))
+        Executor(desk.engine, clock=desk.clock).run_effects()
+    return len(desk.rows(lane="effect", state="done"))
+
+
+def test_a_thief_with_many_keys_does_not_open_the_breaker(desk):
+    desk.policy = policy("breaker_keys = 3\nbreaker_share = 1.0")
+    keys = [desk.key() for _ in range(11)]
+    desk.answer(stuffing())
+    assert theft(desk, keys[:8]) == 8
+    # Two more are two more thieves, and there is room for two.
+    theft(desk, keys[8:10], "")
+    assert held(desk) == []
+    desk.answer(alert_about(keys[10], number="elsewhere", severity="critical", ip="198.51.100.1"))
+    assert held(desk) == [keys[10]]
+
+
+@pytest.mark.parametrize("told", ["nothing", "of another", "a false alarm", "long ago"])
+def test_many_keys_at_one_address_that_is_no_thief_open_the_breaker(desk, told):
+    desk.policy = policy("breaker_keys = 3\nbreaker_share = 1.0")
+    keys = [desk.key() for _ in range(6)]
+    if told != "nothing":
+        desk.answer(stuffing("198.51.100.1" if told == "of another" else THIEF))
+    if told == "a false alarm":
+        with transaction(desk.engine) as connection:
+            judgement.judge(connection, f"alert_{THIEF}", "false", actor="bob", now=desk.now)
+    if told == "long ago":
+        desk.now += 4000
+    assert theft(desk, keys) == 3
+    assert held(desk) == keys[3:6]
+
+
+def test_of_all_keys_a_thief_with_many_gets_no_more_than_the_share(desk):
+    desk.policy = policy("breaker_keys = 3\nbreaker_share = 0.2")
+    keys = [desk.key() for _ in range(40)]
+    desk.answer(stuffing())
+    assert theft(desk, keys[:20]) == 8

@@ -60,6 +60,7 @@ class Nest:
     def close(self):
         self.process.stdin.close()
         self.process.stdout.close()
+        self.process.kill()  # a child that lives on ends by itself
         self.process.wait()
 
 

@@ -15,6 +15,7 @@ from actions.notify.email import html
 from actions.notify.ocsf import finding_of
 from actions.notify.slack import shown
 from actions.notify.syslog import cef, record
+from actions.policy import parse
 from actions.telling.escape import plain
 from actions.telling.words import Writer
 from tests.actions.desk import alert_about
@@ -121,6 +122,88 @@ def test_github_opens_comments_on_and_closes_an_issue():
     assert closed == {"state": "closed", "state_reason": "not_planned"}
     outside = re.sub(r"(`{3,})text\n.*?\n\1", "", opened["body"], flags=re.DOTALL)
     assert outside.strip() == "<!-- msg_1 -->"
+
+
+class Shelf:
+    """What was posted, listed to whoever asks."""
+
+    def __init__(self, listed, posted):
+        self.listed, self.posted = listed, posted
+
+    def __call__(self, asked):
+        if asked.method == "GET":
+            return 200, {}, json.dumps(self.listed).encode()
+        if asked.method == "POST":
+            self.listed = self.posted(json.loads(asked.body), self.listed)
+        return 200, {}, b'{"ok": true, "number": 7, "channel": "C1", "ts": "1.2"}'
+
+
+def shelved(said, listed):
+    """Put a message of Slack's on the shelf; an update is none."""
+    found = {"ts": "1.2", "metadata": said.get("metadata", {})}
+    return {"ok": True, "messages": [*listed["messages"], found]}
+
+
+def posts(server):
+    return [asked.path for asked in server.asked if asked.method == "POST"]
+
+
+@pytest.mark.parametrize("thread", [None, {"number": 7}])
+def test_github_posts_nothing_twice_although_the_sender_died(thread):
+    def posted(said, listed):
+        return [*listed, {"number": 7, "body": said["body"]}]
+
+    with serving(Shelf([{"body": None}, {"body": "<!-- msg_0 -->"}], posted)) as server:
+        options = {"name": "g", "url": server.url, "repository": "a/b", "secret": "t"}
+        first = make("github", options)(message(), "msg_1", NOW, thread)
+        again = make("github", options)(message(), "msg_1", NOW, thread, again=True)
+        assert first == again == {"number": 7}
+        assert len(posts(server)) == 1
+        make("github", options)(message(), "msg_2", NOW, thread, again=True)
+        assert len(posts(server)) == 2
+
+
+@pytest.mark.parametrize("thread", [None, {"channel": "C1", "ts": "1.0"}])
+def test_slack_posts_nothing_twice_although_the_sender_died(thread):
+    root = thread or {"channel": "C1", "ts": "1.2"}
+    with serving(Shelf({"messages": [{"ts": "1.1"}]}, shelved)) as server:
+        assert slack(server.url)(message(), "msg_1", NOW, thread) == root
+        assert slack(server.url)(message(), "msg_1", NOW, thread, again=True) == root
+        assert posts(server).count("/chat.postMessage") == 1
+        slack(server.url)(message(), "msg_2", NOW, thread, again=True)
+        assert posts(server).count("/chat.postMessage") == 2
+
+
+@pytest.mark.parametrize("listed", [{"ok": False, "error": "missing_scope"}, [], {"messages": 1}])
+def test_slack_posts_where_it_may_not_look(listed):
+    with serving(Shelf(listed, lambda _said, kept: kept)) as server:
+        slack(server.url)(message(), "msg_1", NOW, None, again=True)
+        assert posts(server) == ["/chat.postMessage"]
+
+
+def test_who_looks_is_told_when_a_message_may_have_been_sent_before(desk):
+    told = []
+
+    class Looking:
+        looks = True
+
+        def __call__(self, _message, _key, _now, *, again):
+            told.append(again)
+            if len(told) == 1:
+                raise ServiceError("no answer")
+
+    desk.policy = parse('[[case]]\nnotify = ["all"]', "p.toml")
+    desk.answer(alert_about(desk.key()))
+    executor = Executor(desk.engine, notifiers={"all": Looking()}, clock=desk.clock)
+    executor.run_notifications()
+    desk.now += 10
+    executor.run_notifications()
+    desk.answer(alert_about(desk.key(), number=2))
+    dead = Executor(desk.engine, clock=desk.clock, owner="dead")
+    assert len(dead._lease()) == 1
+    desk.now += 100
+    executor.run_notifications()
+    assert told == [False, True, True]
 
 
 def test_email_is_text_and_html_in_one_thread(smtp):
