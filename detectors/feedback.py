@@ -27,8 +27,8 @@ ALARMS = (
     "suspects",
 )  # fmt: skip
 LEARNED = (
-    "requests", "active", "busiest", "calibration", "sessions", "session_usual", "novelties",
-    "kinds", *(f"{name}{part}" for name in TABLES for part in ("", "_last", "_days")),
+    "requests", "active", "busiest", "turn", "turned", "calibration", "sessions", "session_usual",
+    "novelties", "kinds", *(f"{name}{part}" for name in TABLES for part in ("", "_last", "_days")),
 )  # fmt: skip
 
 
@@ -93,6 +93,8 @@ def _take_out(one: Rows, offset_ms: int) -> None:
     one["requests"][0, where] = np.maximum(one["requests"][0, where] - said, 0.0)
     one["active"][0, slots] = np.maximum(one["active"][0, slots] - (said > 0), 0.0)
     one["busiest"] = one["held_busiest"]
+    if one["turned"][0] == one["held_day"][0] - 1:
+        one["turn"] = 0
     one["calibration"] = one["held_calibration"]
     one["held_day"] = 0
 

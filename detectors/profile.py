@@ -8,7 +8,7 @@ the hot one: nothing is learned before it was scored.
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 4
+VERSION = 5
 """Goes up whenever PROFILE or SEED changes; see `upgrade`."""
 
 Rows = NDArray[np.void]
@@ -69,7 +69,7 @@ def _table(name: str, size: int, new: int) -> list[tuple[object, ...]]:
     ]
 
 
-def _padded(fields: list[tuple[object, ...]]) -> "np.dtype[np.void]":
+def padded(fields: list[tuple[object, ...]]) -> "np.dtype[np.void]":
     """Return a structure of whole words: what is compared, moved and stored goes by words."""
     size = np.dtype(fields).itemsize
     return np.dtype([*fields, ("padding", "u1", (-size % WORD,))])
@@ -78,7 +78,7 @@ def _padded(fields: list[tuple[object, ...]]) -> "np.dtype[np.void]":
 WORD = 8
 """Bytes."""
 
-PROFILE = _padded(
+PROFILE = padded(
     [
         # clocks, in effective milliseconds, and the open day since 1970 (-1 for none)
         ("clock", "i8"),
@@ -110,6 +110,9 @@ PROFILE = _padded(
         ("unusual", "u2", (2 * HOURS,)),
         ("highest", "f4", (len(SCALES),)),
         ("peaks", "u4", (5,)),
+        # the busiest windows around the turn of a month, and the last such day that was closed
+        ("turn", "u4", (5,)),
+        ("turned", "i4"),
         # fusion: per family the strongest evidence that still counts, and what it was
         ("evidence", "i8", (len(FAMILIES),)),
         ("reason", "u1", (len(FAMILIES),)),

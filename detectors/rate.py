@@ -49,6 +49,9 @@ STEADY_H = 14.0
 """Active hours a day, faded, from which on a key is used all day long."""
 AT_MONTHS_TURN = (3.0, 4.0, 4.0, 6.0, 6.0)
 """By so much more is usual, in each window, on the last two days and the first of a month."""
+TURN_DAYS, TURN_KEEP, TURN_BEYOND = 3, 0.9, 2.0
+"""Days of one turn of the month are not further apart; of the turn before, so much still counts,
+and up to so many times as much no hour of it is a quiet one."""
 GROWTH, GROWTH_ALONE = 2.0, 5.0
 """By so much an alarming day may raise the key's records; one on which volume alone alarmed."""
 LEAST_REQUESTS = 5
@@ -112,11 +115,14 @@ def record(day: Round, n: Ints, window: int, spread: Floats, steady: Flags) -> F
         a_day = window == len(WINDOWS_H) - 1
         mean = day.said.per_day if a_day else day.said.per_h * WINDOWS_H[window]
         busiest = np.maximum(busiest, declared.BURST * mean)
-    busiest = busiest[day.row]
+    # What a key does at the turn of each month is its rhythm, however alarming the first time.
+    turn = np.where(turning(day.rows["day"]), day.rows["turn"][:, window], 0).astype(np.float64)
+    busiest, turn = np.maximum(busiest, turn)[day.row], turn[day.row]
+    quiet = steady & (n >= LEAST_BURST) & (n > TURN_BEYOND * turn)
     ratio = (n - np.sqrt(n)) / np.maximum(busiest, 1.0)
     most = np.full(len(ratio), BELOW_RECORD)
     if window in BURST_WINDOWS:
-        most[steady & (n >= LEAST_BURST)] = IN_A_QUIET_HOUR
+        most[quiet] = IN_A_QUIET_HOUR
     at = np.flatnonzero(ratio >= 1.0)
     beyond, row = np.log10(ratio[at]), day.row[at]
     days = np.log10(1.0 + day.rows["days"].astype(np.float64))[row]
@@ -242,7 +248,20 @@ def learn(rows: Rows, offset_ms: Ints, elapsed_days: Floats) -> None:
     grown = np.maximum(most * rows["busiest"], LEAST_REQUESTS)
     peaks = np.where(alarmed(rows)[:, None], np.minimum(rows["peaks"], grown), rows["peaks"])
     rows["busiest"] = np.maximum(rows["busiest"] * fade[:, None], peaks)
+    _learn_turn(rows)
     rows["peaks"] = 0
+
+
+def _learn_turn(rows: Rows) -> None:
+    """Take a closed day at the turn of a month into what is usual there."""
+    which = np.flatnonzero(turning(rows["day"]))
+    if not len(which):
+        return
+    day, before = rows["day"][which], rows["turn"][which].astype(np.float64)
+    same = day - rows["turned"][which] <= TURN_DAYS
+    kept = np.where(same[:, None], before, before * TURN_KEEP)
+    rows["turn"][which] = np.maximum(kept, rows["peaks"][which])
+    rows["turned"][which] = day
 
 
 def local_hours(rows: Rows, offset_ms: Ints) -> Ints:

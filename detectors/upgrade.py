@@ -7,9 +7,18 @@ are not listed, newer ones above all, are not read.
 
 import numpy as np
 
-from detectors.profile import PROFILE, Rows, blank
+from detectors.profile import PROFILE, Rows, blank, padded
 
-LAYOUTS: dict[int, np.dtype[np.void]] = {3: PROFILE}
+
+def _without(*names: str) -> "np.dtype[np.void]":
+    """Return what PROFILE was before these were added."""
+    kept = [name for name in PROFILE.names or () if name not in (*names, "padding")]
+    return padded([(name, PROFILE[name]) for name in kept])
+
+
+_FOUR = _without("turn", "turned")
+
+LAYOUTS: dict[int, np.dtype[np.void]] = {3: _FOUR, 4: _FOUR}
 """Version → layout. Version 3 had the same rows as 4, and no seeds."""
 
 
