@@ -13,7 +13,7 @@ import zstandard
 
 from detectors.profile import PROFILE, VERSION, WORDS, Rows, Words, blank, words_of
 from detectors.seeds import SEED, Seeds
-from detectors.upgrade import layout, upgraded
+from detectors.upgrade import is_beginning, layout, upgraded
 from vocabulary.access import Ints
 
 LEVEL = -1
@@ -189,7 +189,8 @@ class Changes:
 
 def is_known(version: int) -> bool:
     """Say whether changes and side inputs of a version can be read."""
-    return layout(version, VERSION) == PROFILE
+    kind = layout(version, VERSION)
+    return kind is not None and is_beginning(kind)
 
 
 def unpack_changes(version: int, data: bytes) -> Changes:

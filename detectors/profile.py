@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 VERSION = 5
-"""Goes up whenever PROFILE or SEED changes; see `upgrade`."""
+"""Goes up whenever PROFILE or SEED changes; see `upgrade`. New fields stand at the end, so that
+changes which an older version wrote can still be put onto its rows."""
 
 Rows = NDArray[np.void]
 
@@ -110,9 +111,6 @@ PROFILE = padded(
         ("unusual", "u2", (2 * HOURS,)),
         ("highest", "f4", (len(SCALES),)),
         ("peaks", "u4", (5,)),
-        # the busiest windows around the turn of a month, and the last such day that was closed
-        ("turn", "u4", (5,)),
-        ("turned", "i4"),
         # fusion: per family the strongest evidence that still counts, and what it was
         ("evidence", "i8", (len(FAMILIES),)),
         ("reason", "u1", (len(FAMILIES),)),
@@ -157,6 +155,9 @@ PROFILE = padded(
         *_table("country", COUNTRIES, NEW_COUNTRIES),
         *_table("agent", AGENTS, NEW_AGENTS),
         *_table("endpoint", ENDPOINTS, NEW_ENDPOINTS),
+        # since version 5: the busiest windows around the turn of a month, and the last such day
+        ("turn", "u4", (5,)),
+        ("turned", "i4"),
     ]
 )
 

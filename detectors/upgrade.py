@@ -27,6 +27,12 @@ def layout(version: int, current: int) -> np.dtype[np.void] | None:
     return PROFILE if version == current else LAYOUTS.get(version)
 
 
+def is_beginning(kind: "np.dtype[np.void]") -> bool:
+    """Say whether PROFILE begins with this layout, so that changes of its words fit onto rows."""
+    names = [name for name in kind.names or () if name != "padding"]
+    return all(kind.fields[name] == PROFILE.fields[name] for name in names)  # type: ignore[index]
+
+
 def upgraded(old: Rows) -> Rows:
     """Return rows of any known layout as rows of PROFILE."""
     if old.dtype == PROFILE:

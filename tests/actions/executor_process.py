@@ -53,6 +53,7 @@ def work(ahead_s: float, url: str, hook: str, secret: str, store: str = "") -> N
 
 def main() -> None:
     database.engine.BUSY_TIMEOUT_S = BUSY_TIMEOUT_S
+    opened(sys.argv[1]).dispose()  # what this imports, no child has to
     for line in sys.stdin:
         child = os.fork()
         if not child:

@@ -22,14 +22,14 @@ from database.schema import audit
 from database.transaction import open_database, reading
 from keystore.audit import verify
 from keystore.issue import KeyOrder, Origin
-from tests.actions.desk import Desk, alert_about
+from tests.actions.desk import Desk, alert_about, until
 from tests.actions.test_kill import LEASES_OVER_S, PATIENCE_S, POLICY, SECRET, Nest, messages_once
 from tests.databases import _SCRIPT
 from tests.httpd import serving
 from tests.services import Service, need
 from vocabulary.errors import DatabaseError
 
-KILLS, KEYS = 4, 3
+KILLS, KEYS = 3, 2
 
 
 class Database:
@@ -173,14 +173,14 @@ def test_killed_among_faults_nothing_is_lost_or_done_twice(database):
             database.take_away()
             os.kill(child, signal.SIGKILL)
         try:
-            finish(desk, nest, theirs)
+            finish(desk, nest, theirs, receiver)
         finally:
             nest.close()
         holds(desk, keys, theirs, Taken(receiver.asked))
     engine.dispose()
 
 
-def finish(desk, nest, theirs):
+def finish(desk, nest, theirs, receiver):
     """Let executors work until nothing is left, each one later so that no retry is far off."""
     names = [f"k{number}" for number in range(KEYS * KILLS)]
 
@@ -188,20 +188,20 @@ def finish(desk, nest, theirs):
         states = {row.state for row in insisting(desk.rows)}
         return states != {"done"} or any(theirs.of(name)[-1:] != ["revoke"] for name in names)
 
+    def seen():
+        states = [(row.state, row.attempts) for row in insisting(desk.rows)]
+        return states, len(theirs.did), len(receiver.asked)
+
     end, rounds = time.monotonic() + 5 * PATIENCE_S, KILLS
     while is_left():
         assert time.monotonic() < end
         rounds += 1
         child = nest.hatch(rounds * LEASES_OVER_S)
         # Who could not note that a message was sent has leased it still: the next one sends it.
-        until_or(2.0, lambda: not is_left())
+        before = seen()
+        until(lambda before=before: seen() != before, PATIENCE_S)
+        Event().wait(0.3)
         os.kill(child, signal.SIGKILL)
-
-
-def until_or(longest_s, holds):
-    end = time.monotonic() + longest_s
-    while time.monotonic() < end and not holds():
-        Event().wait(0.02)
 
 
 def holds(desk, keys, theirs, taken):

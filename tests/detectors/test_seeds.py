@@ -15,6 +15,7 @@ from detectors.facts import KeyFacts
 from detectors.geoip import GeoReader
 from detectors.packing import CorruptError, pack, unpack
 from detectors.seeds import SEED, SeedBed
+from detectors.upgrade import LAYOUTS
 from detectors.watcher import Watcher, WatchSettings
 from tests.detectors.events import DAY_MS, START_MS, batch, cut, life
 
@@ -103,8 +104,22 @@ def test_restarts_and_little_memory_keep_few_events_of_many_keys(tmp_path, monke
     assert alerts == expected
 
 
-def test_what_version_3_wrote_is_read(tmp_path, monkeypatch):
-    batches = cut(life(8, n=200, keys=30), [100])
+def aged(connection, version):
+    """Make what is stored what that version wrote: of its own layout, and without later fields."""
+    for table in (profiles, profile_deltas, side_inputs):
+        connection.execute(update(table).values(version=version))
+    for key, data in connection.execute(select(profiles.c.key_id, profiles.c.data)).all():
+        row = unpack(key, data)
+        old = np.zeros(1, LAYOUTS[version])
+        for name in set(old.dtype.names) - {"padding"}:
+            old[name] = row[name]
+        mine = profiles.c.key_id == key
+        connection.execute(update(profiles).where(mine).values(data=pack(key, old)))
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_what_older_versions_wrote_is_read(tmp_path, monkeypatch, version):
+    batches = cut(life(8, n=200, keys=30, days=20), [100])
     monkeypatch.setattr(seeds, "LIMIT", 0)  # version 3 had rows only
     monkeypatch.setattr("detectors.store.LEAST_CHECKPOINT", 10)
     engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
@@ -112,8 +127,7 @@ def test_what_version_3_wrote_is_read(tmp_path, monkeypatch):
     ran(never, batches)
     with transaction(engine) as connection:
         watcher(engine).step(batches[0], {}).write(connection, 0.0)
-        for table in (profiles, profile_deltas, side_inputs):
-            connection.execute(update(table).values(version=3))
+        aged(connection, version)
     monkeypatch.undo()
     step = watcher(engine).step(batches[1], {})
     with transaction(engine) as connection:
