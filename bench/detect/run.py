@@ -1,6 +1,9 @@
 """Run the detectors over the anomaly benchmark and write their alerts for its scorer.
 
 python bench/detect/run.py DIR [--batch 65536] [--no-facts] [--out alerts.jsonl] [--score score.py]
+    [--sessions DAYS]
+
+With --sessions a model of sessions is trained on the first days, and used.
 """
 
 import argparse
@@ -10,15 +13,19 @@ import pickle
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from log import batches, facts
 
+from detectors.forest import Forest
 from detectors.geoip import GeoReader
+from detectors.training import Collection, grow
 from detectors.watcher import Watcher
 from vocabulary.alert import Alert
 
+WARM_UP_DAYS = 28
 ACTIONS = {"critical": "revoke", "high": "throttle"}
 
 
@@ -39,7 +46,8 @@ def line_of(alert: Alert) -> str:
 
 def run(args: argparse.Namespace) -> None:
     known = {} if args.no_facts else facts(args.folder)
-    watcher = Watcher(geo=reader(args.folder), clock=lambda: math.inf)
+    forest = trained(args, known) if args.sessions else None
+    watcher = Watcher(geo=reader(args.folder), forest=forest, clock=lambda: math.inf)
     events, spent, alerts = 0, 0.0, 0
     out = args.out or args.folder / "alerts-keywatch.jsonl"
     with out.open("w") as file:
@@ -54,6 +62,20 @@ def run(args: argparse.Namespace) -> None:
     if args.score:
         command = [sys.executable, args.score, "--truth", args.folder, "--alerts", out]
         subprocess.run([str(word) for word in command], check=True)
+
+
+def trained(args: argparse.Namespace, known: dict) -> Forest:
+    """Return a model of the sessions of the first days."""
+    found = Collection()
+    watcher = Watcher(geo=reader(args.folder), collect=found.take, clock=lambda: math.inf)
+    scored_from = json.loads((args.folder / "meta.json").read_text())["scored_from"]
+    begin = datetime.fromisoformat(scored_from) - timedelta(days=WARM_UP_DAYS)
+    until = (begin + timedelta(days=args.sessions)).timestamp() * 1000
+    for batch in cached(args):
+        if batch.ts_ms.min() > until:
+            break
+        watcher.step(batch, known)
+    return grow(found, ("bench",), 0.0)
 
 
 def cached(args: argparse.Namespace):  # noqa: ANN201
@@ -83,6 +105,7 @@ def main() -> None:
     parser.add_argument("--cache", action="store_true")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--score", type=Path)
+    parser.add_argument("--sessions", type=int, default=0, metavar="DAYS")
     run(parser.parse_args())
 
 
