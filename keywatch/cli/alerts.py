@@ -132,6 +132,7 @@ def _facts(row: dict[str, Any]) -> list[tuple[str, object]]:
         ("alert", row["id"]),
         ("what", row["summary"]),
         ("about", row.get("key") or row.get("ip")),
+        *([("address", row["ip"])] if row.get("key") and row.get("ip") else []),
         ("severity", f"{row['severity']} ({row['kind']}, {row['family']})"),
         ("since", f"{first} … {last}, {count} events"),
         ("action", f"{row['action']} (dry run)" if _shown_only(row) else row["action"]),

@@ -17,6 +17,7 @@ from keystore import query
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
 from vocabulary.alert import Alert, Evidence, Span
+from vocabulary.errors import DatabaseError
 
 START = 1_750_000_000.0
 ALL = frozenset({"throttle", "suspend", "rotate", "reissue", "revoke"})
@@ -134,3 +135,14 @@ def until(holds, patience_s=20.0):
     while not holds():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.005)
+
+
+def insisting(act, patience_s=120.0):
+    """Do it again until the database is there, as the pipeline does."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            return act()
+        except DatabaseError:
+            assert time.monotonic() < end
+            time.sleep(0.01)

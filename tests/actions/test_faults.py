@@ -22,12 +22,11 @@ from database.schema import audit
 from database.transaction import open_database, reading
 from keystore.audit import verify
 from keystore.issue import KeyOrder, Origin
-from tests.actions.desk import Desk, alert_about, until
+from tests.actions.desk import Desk, alert_about, insisting, until
 from tests.actions.test_kill import LEASES_OVER_S, PATIENCE_S, POLICY, SECRET, Nest, messages_once
 from tests.databases import _SCRIPT
 from tests.httpd import serving
 from tests.services import Service, need
-from vocabulary.errors import DatabaseError
 
 KILLS, KEYS = 3, 2
 
@@ -132,17 +131,6 @@ class Taken:
 
     def messages(self):
         return [json.loads(one.body) for one in self.asked]
-
-
-def insisting(act):
-    """Do it again until the database is there, as the pipeline does."""
-    end = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return act()
-        except DatabaseError:
-            assert time.monotonic() < end
-            Event().wait(0.01)
 
 
 def adopted(desk, number):

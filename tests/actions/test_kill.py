@@ -8,6 +8,7 @@ import threading
 import time
 from base64 import b64encode
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -18,7 +19,7 @@ from actions.policy import parse
 from database.schema import audit
 from database.transaction import reading
 from keystore.audit import verify
-from tests.actions.desk import alert_about, until
+from tests.actions.desk import alert_about, insisting, until
 
 KILLS = int(os.environ.get("KEYWATCH_TEST_KILLS", "20"))
 SECRET = "whsec_" + b64encode(Random(2).randbytes(32)).decode()
@@ -88,11 +89,12 @@ def test_killed_executors_lose_nothing_and_do_nothing_twice(desk, receiver, nest
     keys = []
     for kill in range(KILLS):
         child = nest.hatch(kill * LEASES_OVER_S)
-        mine = [desk.key() for _ in range(3)]
+        mine = [insisting(desk.key) for _ in range(3)]
         keys += mine
         for severity in ("high", "critical"):
             for key in mine:
-                desk.answer(alert_about(key, number=f"{key}-{severity}", severity=severity))
+                alert = alert_about(key, number=f"{key}-{severity}", severity=severity)
+                insisting(partial(desk.answer, alert))
         threading.Event().wait(random.random() * 0.15)
         os.kill(child, signal.SIGKILL)
     finish(desk, nest)
