@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 STAMP := $(VENV)/.installed
 
-.PHONY: .venv demo test check bench lock docs site dist sbom audit clean
+.PHONY: .venv demo test check bench mutants lock docs site dist sbom audit clean
 
 $(VENV): $(STAMP)
 
@@ -35,6 +35,10 @@ check: $(VENV)
 
 bench: $(VENV)
 	$(BIN)/python bench/run.py
+
+# Changes the code in small ways, and lists what the tests do not notice; takes an hour.
+mutants: $(VENV)
+	$(BIN)/python bench/mutants.py --show
 
 # The lock names no index: whoever installs decides where from.
 lock:

@@ -1,5 +1,8 @@
 """Offline proofs hold for what was issued, and for nothing that differs by a character."""
 
+import json
+from base64 import b32encode, b64encode, urlsafe_b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +66,88 @@ def test_one_changed_character_fails(name):
     middle = len(issued) // 2
     other = "A" if issued[middle] != "A" else "C"
     assert not checksum.check(name, issued[:middle] + other + issued[middle + 1 :])
+
+
+def packed(value):
+    """Return bytes, or JSON, as it stands in tokens."""
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def aws(account):
+    return "AKIA" + b32encode((account << 7 | 5).to_bytes(6) + b"1234").decode()
+
+
+HEADER, CLAIMS, CLAMPED = packed({"alg": "none"}), packed({"sub": "a"}), bytes(31) + b"\x40"
+MACAROON = "pypi-" + packed(b"\x02\x01\x0dtest.pypi.org\x02more")
+NEAR = [
+    ("jwt", f"{HEADER}.{CLAIMS}.x", True),
+    ("jwt", f"{HEADER}.{packed([1])}.x", False),
+    ("jwt", f"{HEADER}.x.x", False),
+    ("jwt", HEADER, False),
+    ("jwt", f"{packed({'typ': 'JWT'})}.{CLAIMS}.x", False),
+    ("jwt", f"{packed({'alg': 1})}.{CLAIMS}.x", False),
+    ("jwt", f"{packed(['alg'])}.{CLAIMS}.x", False),
+    ("jwt", f"{packed({'alg': 'dir', 'enc': 'A256GCM'})}..x.x.x", True),
+    ("aws", aws(10**12 - 1), True),
+    ("aws", aws(10**12), False),
+    ("aws", aws(1)[:13], False),
+    ("telegram", "712345678:AA" + "b" * 33, True),
+    ("telegram", "x12345678:AA" + "b" * 33, False),
+    ("telegram", "012345678:AA" + "b" * 33, False),
+    ("telegram", "712345678:BB" + "b" * 33, False),
+    ("telegram", "712345678", False),
+    ("basic", b64encode(b"ci:word:more").decode(), True),
+    ("basic", b64encode(b"ci:").decode(), False),
+    ("basic", b64encode(b":word").decode(), False),
+    ("basic", b64encode(b"nocolon").decode(), False),
+    ("basic", b64encode(b"ci:wo\x01rd").decode(), False),
+    ("basic", b64encode(b"ci:wo\xffrd").decode(), False),
+    ("bytes-32", b64encode(bytes(32)).decode(), True),
+    ("bytes-32", b64encode(bytes(31)).decode(), False),
+    ("bytes-64", b64encode(bytes(32)).decode(), False),
+    ("wireguard", b64encode(CLAMPED).decode(), True),
+    ("wireguard", b64encode(b"\x01" + CLAMPED[1:]).decode(), False),
+    ("wireguard", b64encode(CLAMPED[:-1] + b"\xc0").decode(), False),
+    ("wireguard", b64encode(CLAMPED[1:]).decode(), False),
+    ("sentry", f"sntrys_{packed({'iat': 1, 'org': 'a'})}_x", True),
+    ("sentry", f"sntrys_{packed({'iat': 1})}_x", False),
+    ("sentry", f"sntrys_{packed({'org': 'a'})}_x", False),
+    ("mapbox", f"sk.{packed({'u': 'a', 'a': 'b'})}.x", True),
+    ("mapbox", f"sk.{packed({'u': 'a'})}.x", False),
+    ("mapbox", f"sk.{packed({'a': 'a'})}.x", False),
+    ("grafana-cloud", f"glc_{packed({'o': '1', 'k': 'x'})}", True),
+    ("grafana-cloud", f"glc_{packed({'o': '1'})}", False),
+    ("onepassword", f"ops_{packed({'signInAddress': 'x'})}", True),
+    ("onepassword", f"ops_{packed({'address': 'x'})}", False),
+    ("pypi", MACAROON, True),
+    ("pypi", "pypi-" + packed(b"\x02\x01\x08ipyp.org\x02more"), False),
+    ("discord", packed(b"1" * 17) + ".x.x", True),
+    ("discord", packed(b"1" * 16) + ".x.x", False),
+    ("discord", packed(b"1" * 21) + ".x.x", False),
+    ("discord", packed(b"a" * 18) + ".x.x", False),
+    ("bech32", "age1", False),
+    ("bech32", "age", False),
+    ("base58check", "", False),
+    ("crc16-base32", "", False),
+]
+
+
+@pytest.mark.parametrize(("name", "secret", "holds"), NEAR)
+def test_what_is_nearly_right_is_told_from_what_is(name, secret, holds):
+    assert checksum.check(name, secret) is holds
+
+
+def test_bech32_may_be_written_large_and_its_body_holds_no_strange_character():
+    issued = expand(ISSUED["bech32"], "seed")
+    assert checksum.check("bech32", issued.upper())
+    assert not checksum.check("bech32", issued[:-1] + "b")
+
+
+def test_a_routable_token_says_how_long_its_payload_is():
+    issued = expand(ISSUED["gitlab"], "seed")
+    longer = issued.replace("glpat-", "glpat-a", 1)[:-7]
+    assert not checksum.check("gitlab", longer + checksum.append("gitlab", longer))
 
 
 @given(st.text(max_size=200))
