@@ -16,7 +16,15 @@ from typing import IO, Protocol, cast
 import msgspec
 
 from scanner.pieces import Pack, Piece
-from scanner.reading import DamagedError, LimitError, Read, Stream, filled, gone_to_and_fro
+from scanner.reading import (
+    DamagedError,
+    LimitError,
+    Read,
+    Stream,
+    broken,
+    filled,
+    gone_to_and_fro,
+)
 
 MAX_DEPTH = 5
 MAX_MEMBERS = 100_000
@@ -156,7 +164,7 @@ def unfold(
                 yield from _member(pack, whole, counted, budget)
     except LimitError as error:
         budget.notes.append(f"{kind.name} archive {error}")
-    except _broken() as error:
+    except broken() as error:
         budget.notes.append(f"{kind.name} archive is damaged: {_said(error)}")
     yield from pack.flushed()
 
@@ -187,26 +195,6 @@ def _member(pack: Pack, name: str, read: Read, budget: Budget) -> Iterator[Piece
         yield from pack.long(name, Stream(head, read).read)
 
 
-def _broken() -> tuple[type[Exception], ...]:
-    import lzma  # noqa: PLC0415  (loaded once an archive is met)
-    import zipfile  # noqa: PLC0415
-    import zlib  # noqa: PLC0415
-
-    return (
-        OSError, EOFError, ValueError, NotImplementedError, RuntimeError, MemoryError,
-        OverflowError, DamagedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_foreign(),
-    )  # fmt: skip
-
-
-def _foreign() -> tuple[type[Exception], ...]:
-    """Return the errors of libraries that are loaded, and so could have raised one."""
-    import sys  # noqa: PLC0415  (see above)
-
-    found = [getattr(sys.modules.get("zstandard"), "ZstdError", None)]
-    found.append(getattr(sys.modules.get("sqlite3"), "Error", None))
-    return tuple(error for error in found if error is not None)
-
-
 def _said(error: Exception) -> str:
     """Name a library's error without repeating what it read."""
     if isinstance(error, DamagedError):
@@ -228,7 +216,7 @@ def _counted(read: Read, name: str, budget: Budget, *, packs: bool) -> Read:
             got = read(min(size, 1 << 20))
         except LimitError:
             raise
-        except _broken() as error:
+        except broken() as error:
             ended = True
             budget.notes.append(f"{name.lstrip('!') or 'archive'} is damaged: {_said(error)}")
             return b""

@@ -95,3 +95,26 @@ def limited(read: Read, size: int) -> Read:
         return got
 
     return some
+
+
+def broken() -> tuple[type[Exception], ...]:
+    """Return what libraries raise over an archive that is not as it should be."""
+    import lzma  # noqa: PLC0415  (loaded once an archive is met)
+    import struct  # noqa: PLC0415
+    import zipfile  # noqa: PLC0415
+    import zlib  # noqa: PLC0415
+
+    return (
+        OSError, EOFError, ValueError, NotImplementedError, RuntimeError, MemoryError,
+        OverflowError, LookupError, struct.error, DamagedError, zipfile.BadZipFile, zlib.error,
+        lzma.LZMAError, *_foreign(),
+    )  # fmt: skip
+
+
+def _foreign() -> tuple[type[Exception], ...]:
+    """Return the errors of libraries that are loaded, and so could have raised one."""
+    import sys  # noqa: PLC0415  (see above)
+
+    found = [getattr(sys.modules.get("zstandard"), "ZstdError", None)]
+    found.append(getattr(sys.modules.get("sqlite3"), "Error", None))
+    return tuple(error for error in found if error is not None)

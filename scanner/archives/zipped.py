@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import IO
 
 from scanner.archive import MAX_MEMBERS
-from scanner.reading import LimitError, Read
+from scanner.reading import LimitError, Read, broken
 
 _TEXT = re.compile(
     r"word/.*\.xml|ppt/(?:slides|notesSlides|comments)/.*\.xml|xl/sharedStrings\.xml|content\.xml"
@@ -33,14 +33,14 @@ def members(raw: IO[bytes], note: Callable[[str], None]) -> Iterator[tuple[str, 
         raise LimitError(f"holds more than {MAX_MEMBERS} members")
     with zipfile.ZipFile(raw) as archive:
         for entry in archive.infolist():
-            if entry.is_dir():
+            if entry.filename.endswith("/"):
                 continue
             if entry.flag_bits & 1:
                 note(f"{entry.filename} is encrypted")
                 continue
             try:
                 stream = archive.open(entry)
-            except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+            except broken() as error:
                 note(f"{entry.filename} is damaged: {type(error).__name__}")
                 continue
             with stream:
@@ -54,7 +54,7 @@ def _readable(entry: zipfile.ZipInfo, stream: IO[bytes]) -> Read:
     if not _TEXT.fullmatch(entry.filename) or entry.file_size > _DOCUMENT:
         return read
     parts = []
-    with suppress(zipfile.BadZipFile, EOFError, OSError):  # what came before is worth a look
+    with suppress(*broken()):  # what came before is worth a look
         while part := read(1 << 20):
             parts.append(part)
             if sum(map(len, parts)) > _DOCUMENT:

@@ -225,6 +225,23 @@ def test_a_zip_whose_members_overlap_ends(tmp_path):
     assert receipt.unfolded < 300 << 20
 
 
+def test_a_member_without_a_name_hides_nothing(tmp_path):
+    raw = packing.zipped({"x": "nothing\n", "a.txt": line()})
+    at = raw.index(b"PK\x01\x02") + 28
+    (tmp_path / "x.zip").write_bytes(raw[:at] + b"\0\0\1\0" + raw[at + 4 :])
+    report = scan(tmp_path)
+    assert [finding.path for finding in report] == ["x.zip!a.txt"]
+
+
+def test_a_document_that_breaks_does_not_hide_what_follows(tmp_path):
+    words = "".join(f"<w:t>{number * 7919}</w:t>" for number in range(5000))
+    raw = bytearray(packing.zipped({"word/document.xml": words, "a.txt": line()}))
+    raw[2000:2060] = bytes(60)
+    (tmp_path / "x.docx").write_bytes(raw)
+    report = scan(tmp_path)
+    assert [finding.path for finding in report] == ["x.docx!a.txt"]
+
+
 def test_a_reader_gone_mad_is_bounded_in_memory(tmp_path):
     """An xz header that asks for gigabytes, a 7z dictionary of four."""
     text = line() + bytes(100)
