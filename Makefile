@@ -40,6 +40,12 @@ bench: $(VENV)
 mutants: $(VENV)
 	$(BIN)/python bench/mutants.py --show
 
+# Atheris is not in the lock: it has wheels for Linux and macOS only.
+FUZZ_S ?= 60
+fuzz: $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3.0'
+	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_S)
+
 # The lock names no index: whoever installs decides where from.
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
