@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 STAMP := $(VENV)/.installed
 
-.PHONY: .venv demo test check bench mutants lock docs site dist sbom audit clean
+.PHONY: .venv demo test check bench fuzz mutants lock docs site dist sbom audit clean
 
 $(VENV): $(STAMP)
 

@@ -28,6 +28,7 @@ _METHOD = lazy(
     r"join|format|equals|contains|strip|get|attr|prop|find|query\w*|has\w*)\Z"
 )
 _LAST_WORD = lazy(r"[A-Za-z][a-z]+[.!?]")
+_ENDS = lazy(r"[\s`\"')*\\]|$")
 _GOES_ON = lazy(r"[.,]? [a-z]{2,}(?: [a-z]{2,}|[.,;:!?]|$)")
 
 
@@ -45,7 +46,7 @@ def speaks(candidate: Candidate) -> bool:
         return len(words) > 1 or words[0] in _JOINS
     if candidate.quote:
         return False
-    if _LAST_WORD.fullmatch(candidate.value) and candidate.after[:1] in ("", " "):
+    if _LAST_WORD.fullmatch(candidate.value) and _ENDS.match(candidate.after):
         return True  # `password: likewise.`
     plain = candidate.value.isalpha() and candidate.value.islower()
     return plain and _GOES_ON.match(candidate.after) is not None
