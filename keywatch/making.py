@@ -61,7 +61,7 @@ def position_of(engine: Engine, name: str) -> checkpoint.Position | None:
     return found and {name: value for name, value in found.items() if name not in NOTES}
 
 
-NOTES = {"header", "newest_ms"}
+NOTES = {"header", "newest_ms", "lag_ms", "behind"}
 """What the pipeline keeps with a position for itself."""
 
 

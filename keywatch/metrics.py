@@ -7,7 +7,10 @@ from sqlalchemy import Connection, func, select
 
 from database import counters
 from database.schema import alerts, dead_letters, keys, positions, repo_events
+from keywatch import rates
 from keywatch.desk import summary
+from keywatch.status import HIDDEN, source_figures
+from streams import deadletter
 
 _EVENTS = {"read": "events_read", "committed": "events_committed", "late": "events_late"}
 
@@ -35,13 +38,7 @@ def _lines(connection: Connection, now: float) -> Iterator[str]:
     about = "From a decision to its effect, over seven days."
     known = {label: value for label, value in seconds.items() if value is not None}
     yield from _family("lockout_seconds", "gauge", about, known)
-    ages = select(positions.c.source, positions.c.updated_at)
-    of_sources = {
-        ("source", str(name)): max(now - at, 0.0)
-        for name, at in connection.execute(ages)
-        if not name.startswith("audit:")
-    }
-    yield from _family("source_age_seconds", "gauge", "Since the last commit.", of_sources)
+    yield from _of_sources(connection, now)
     pushed = select(func.count()).where(repo_events.c.state == "waiting")
     for name, about, n in (
         ("dead_letters", "Lines that were no events.", select(func.count(dead_letters.c.id))),
@@ -49,6 +46,33 @@ def _lines(connection: Connection, now: float) -> Iterator[str]:
         ("repositories_waiting", "Pushes that wait to be scanned.", pushed),
     ):
         yield from _family(name, "gauge", about, {(): int(connection.scalar(n) or 0)})
+
+
+_SOURCES = (
+    ("age_s", "source_age_seconds", "Since the last commit."),
+    ("lag_s", "source_lag_seconds", "Age of the source's newest event at its commit."),
+    ("behind", "source_behind", "What waits: bytes of a file, records of a partition."),
+    ("events_per_s", "source_events_per_second", "Of the last five whole minutes."),
+    ("dead", "source_dead_letters", "Lines of the source that were no events."),
+    ("newest_s", "source_watermark_seconds", "Time of the source's newest event."),
+)
+
+
+def _of_sources(connection: Connection, now: float) -> Iterator[str]:
+    dead, rate = deadletter.per_source(connection), rates.per_source(connection, now)
+    figures = {
+        str(row.source): source_figures(row, dead, rate, now)
+        | {"newest_s": row.position.get("newest_ms", 0) / 1000 or None}
+        for row in connection.execute(select(positions).order_by(positions.c.source))
+        if not row.source.startswith(HIDDEN)
+    }
+    for field, name, about in _SOURCES:
+        known = {
+            ("source", source): float(one[field])
+            for source, one in figures.items()
+            if one[field] is not None
+        }
+        yield from _family(name, "gauge", about, known)
 
 
 def _family(name: str, kind: str, about: str, values: Mapping[Any, float]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, delete, select
 
@@ -135,12 +135,14 @@ class Pipeline:
             decided = tuple(self._respond(connection, alert) for alert in alerts)
             deadletter.forget(connection, letters)
             counters.add(connection, _totals(len(lines) - len(letters), step))
-            rates.note(connection, now, step.events)
+            rates.note(connection, now, step.events, chunk.source)
+            notes: dict[str, Any] = {"header": header.decode()} if header else {}
             if newest_ms and not letters:
-                counters.put(connection, {"lag_ms": max(0, int(now * 1000) - newest_ms)})
-            notes = {"header": header.decode()} if header else {}
-            newest = {"newest_ms": newest_ms} if newest_ms else {}
-            position = {**chunk.position, **notes, **newest}
+                notes |= {"newest_ms": newest_ms, "lag_ms": max(0, int(now * 1000) - newest_ms)}
+                counters.put(connection, {"lag_ms": notes["lag_ms"]})
+            if chunk.behind is not None:
+                notes["behind"] = chunk.behind
+            position = {**chunk.position, **notes}
             checkpoint.save(connection, chunk.source, position, now)
             if self._meter and self._meter.is_due():
                 self._meter.flush(connection)

@@ -1,10 +1,10 @@
 """What the pipeline has done and how far behind it is, read from the database."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, func, select
+from sqlalchemy import Connection, Engine, Row, Table, func, select
 
 from database import counters
 from database.schema import alerts, dead_letters, keys, outbox, positions, repo_events
@@ -17,6 +17,9 @@ from vocabulary.moments import rfc3339
 
 WAITING = ("waiting", "leased")
 
+HIDDEN = "audit:"
+"""How the names of positions begin that are no source's."""
+
 
 def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
     """Return the figures of `keywatch status --json`.
@@ -24,7 +27,8 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
     `events` counts lines read, events committed, dead letters and late events since the database
     was made; `events_per_s` are those of the last five whole minutes; `newest` is the time of a
     source's newest event, the watermark of what was read of it; `lag_s` is how old the newest event
-    of the last batch was when it was committed.
+    of the last batch was when it was committed; `behind` is what waited then, bytes of a file or
+    records of a partition.
     """
     now = time.time() if now is None else now
     with reading(engine) as connection:
@@ -34,7 +38,8 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
         pushed = connection.scalar(
             select(func.count()).select_from(repo_events).where(repo_events.c.state == "waiting")
         )
-        sources = connection.execute(select(positions)).mappings().all()
+        sources = connection.execute(select(positions).order_by(positions.c.source)).all()
+        dead, rate = deadletter.per_source(connection), rates.per_source(connection, now)
         return {
             "events": {
                 "read": totals.get("events_read", 0),
@@ -51,7 +56,11 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
                 "dry_run": states.get("dry_run", 0),
             },
             "repositories": {"waiting": pushed or 0},
-            "sources": _sources(sources, deadletter.per_source(connection), now),
+            "sources": {
+                row.source: source_figures(row, dead, rate, now)
+                for row in sources
+                if not row.source.startswith(HIDDEN)
+            },
             "events_per_s": rates.per_second(connection, now),
             "lag_s": totals.get("lag_ms", 0) / 1000,
         }
@@ -69,20 +78,27 @@ def outbox_is_long(engine: Engine, most: int) -> bool:
         return False
 
 
-def _sources(
-    rows: Sequence[RowMapping], dead: Mapping[str, int], now: float
-) -> dict[str, dict[str, Any]]:
-    """Say of each source where it is, when it last moved, how far it has come in time."""
+def source_figures(
+    row: Row[Any], dead: Mapping[str, int], rate: Mapping[str, float], now: float
+) -> dict[str, Any]:
+    """Say of a source where it is, how far it has come in time, and how much waits behind it.
+
+    Args:
+        row: of the table `positions`.
+        dead: source → dead letters.
+        rate: source → events a second.
+        now: epoch seconds.
+    """
+    position = row.position
+    lag_ms = position.get("lag_ms")
     return {
-        row["source"]: {
-            "position": {
-                name: value for name, value in row["position"].items() if name not in NOTES
-            },
-            "age_s": round(now - row["updated_at"], 3),
-            "newest": _moment(row["position"].get("newest_ms")),
-            "dead": dead.get(row["source"], 0),
-        }
-        for row in rows
+        "position": {name: value for name, value in position.items() if name not in NOTES},
+        "age_s": round(max(now - row.updated_at, 0.0), 3),
+        "newest": _moment(position.get("newest_ms")),
+        "lag_s": None if lag_ms is None else lag_ms / 1000,
+        "behind": position.get("behind"),
+        "events_per_s": rate.get(row.source, 0.0),
+        "dead": dead.get(row.source, 0),
     }
 
 

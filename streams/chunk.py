@@ -20,6 +20,8 @@ class Chunk:
         origin: what all lines have in common, such as the file's name.
         partitions: of each line, for a topic.
         refused: lines that are of no use, by their index, and why.
+        behind: how much waits behind these lines, bytes of a file or records of a partition; None
+            where nobody can tell.
     """
 
     source: str
@@ -29,6 +31,7 @@ class Chunk:
     origin: Mapping[str, Any] = field(default_factory=dict)
     partitions: Sequence[int] = ()
     refused: Sequence[tuple[int, str]] = ()
+    behind: int | None = None
 
     def usable(self) -> "Chunk":
         """Return the chunk with blanks, which are passed over, in place of what is refused."""

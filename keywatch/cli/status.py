@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from keywatch.cli.common import engine, json_option, print_json, print_table
+from keywatch.cli.common import engine, json_option, print_json, print_table, printable
 
 
 @click.command()
@@ -24,12 +24,19 @@ def command(ctx: click.Context, as_json: bool) -> None:
         for name in (value if isinstance(value, dict) else [""])
         if group != "sources"
     ]
-    rows += [(name, _said(state)) for name, state in figures["sources"].items()]
     print_table(("figure", "value"), rows)
+    for name, state in figures["sources"].items():
+        click.echo(f"{printable(name)}\n  {_said(state)}")
 
 
 def _said(source: dict[str, Any]) -> str:
     said = f"committed {source['age_s']} s ago"
     if source["newest"]:
         said += f", up to {source['newest']}"
+    if source["lag_s"] is not None:
+        said += f", {source['lag_s']} s late"
+    if source["events_per_s"]:
+        said += f", {source['events_per_s']} events/s"
+    if source["behind"]:
+        said += f", {source['behind']} behind"
     return said + (f", {source['dead']} dead letters" if source["dead"] else "")

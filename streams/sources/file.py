@@ -181,7 +181,9 @@ class FileSource:
         assert self._log is not None
         self._position = self._position_at(self._offsets[0] if self._lines else self._cutter.offset)
         origin = {"file": str(self._log.path)}
-        return Chunk(self.name, lines, offsets, self._position, origin)
+        left = self._log.status().st_size - int(self._position["offset"])
+        behind = None if self._log.compressed else max(0, left)
+        return Chunk(self.name, lines, offsets, self._position, origin, behind=behind)
 
     def _position_at(self, offset: int) -> Position:
         assert self._log is not None

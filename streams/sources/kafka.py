@@ -254,8 +254,10 @@ class KafkaSource:
             for number, record in enumerate(taken.records)
             if (reason := _unknown_schema(record.headers))
         ]
+        end = consumer.highwater(partition)
         return Chunk(
             source=source,
+            behind=None if end is None else max(0, end - last - 1),
             refused=refused,
             # A record is one line, whatever its producer put into it.
             lines=[(record.value or b"").replace(b"\n", b" ") for record in taken.records],
