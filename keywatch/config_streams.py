@@ -138,6 +138,17 @@ class RepositorySettings(Table, frozen=True):
         Meta(description="whose repositories are, too: github:acme, gitlab:group/subgroup"),
     ] = ()
     poll_s: Annotated[float, Meta(ge=10, description="seconds between two looks")] = 300.0
+    public_events: Annotated[
+        tuple[str, ...],
+        Meta(description="whose public pushes on GitHub are scanned, too: users/ann, orgs/acme"),
+    ] = ()
+    public_search: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="beginnings of your keys, such as acme_live_, that GitHub's code search is "
+            "asked for (github_token)"
+        ),
+    ] = ()
     github_api: Annotated[str, Meta(description="its URL")] = "https://api.github.com"
     github_token: Annotated[
         str, Meta(description="lists private repositories", extra={"secret": True})

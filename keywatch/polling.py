@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from database.transaction import reading, transaction
+from keywatch.beside import beside
 from keywatch.config import Settings
 from keywatch.fetching import fetched
 from keywatch.organisations import Fetch, Listed, listed
@@ -52,13 +53,8 @@ class Polling:
         if not place.poll and not place.organisations:
             yield
             return
-        thread = threading.Thread(target=self._run, name="polling", daemon=True)
-        thread.start()
-        try:
+        with beside("polling", self._again, self._stop, self._tell):
             yield
-        finally:
-            self._stop.set()
-            thread.join()
 
     def turn(self) -> int:
         """Look at every repository once; return how many refs moved.
@@ -77,13 +73,9 @@ class Polling:
             self._tell(str(error))
         return moved
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.turn()
-            except DatabaseError as error:
-                self._tell(str(error))
-            self._stop.wait(self._settings.repositories.poll_s)
+    def _again(self) -> float:
+        self.turn()
+        return self._settings.repositories.poll_s
 
     def _look(self, one: Listed) -> int:
         try:

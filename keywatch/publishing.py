@@ -11,11 +11,11 @@ from sqlalchemy import Engine, Table, select
 
 from database.schema import alerts, dead_letters
 from database.transaction import reading, transaction
+from keywatch.beside import beside
 from keywatch.config_streams import PublishSettings
 from streams import checkpoint
 from streams.kafka_options import security
 from streams.sinks import KafkaSink, Record
-from vocabulary.errors import KeywatchError
 
 IDLE_S = 0.5
 _MOST = 500
@@ -54,13 +54,10 @@ class Publishing:
         if not self._topics:
             yield
             return
-        thread = threading.Thread(target=self._run, name="publishing", daemon=True)
-        thread.start()
         try:
-            yield
+            with beside("publishing", self._again, self._stop, self._tell):
+                yield
         finally:
-            self._stop.set()
-            thread.join()
             self._sink.close()
 
     def turn(self) -> int:
@@ -88,15 +85,8 @@ class Publishing:
             checkpoint.save(connection, name, {"since": since, "sent": recent}, time.time())
         return len(new)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                busy = self.turn() >= _MOST
-            except KeywatchError as error:
-                self._tell(str(error))
-                self._stop.wait(10 * IDLE_S)
-                continue
-            self._stop.wait(0.0 if busy else IDLE_S)
+    def _again(self) -> float:
+        return 0.0 if self.turn() >= _MOST else IDLE_S
 
 
 def _alerts(engine: Engine, since: float, sent: frozenset[str]) -> list[tuple[float, Record]]:

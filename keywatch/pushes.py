@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from actions.policy import Policy
 from database.transaction import transaction
 from keywatch import foreign, leaks, wiring
+from keywatch.beside import beside
 from keywatch.checkruns import CheckRuns
 from keywatch.config import Settings
 from keywatch.keybook import KeyBook
@@ -22,7 +23,7 @@ from scanner.run import Report, scan
 from scanner.sources.mirror import holds, mirror
 from streams import repoqueue
 from vocabulary.alert import Alert
-from vocabulary.errors import DatabaseError, KeywatchError, RepositoryError
+from vocabulary.errors import KeywatchError, RepositoryError
 from vocabulary.repository import RepoEvent
 
 IDLE_S = 0.1
@@ -68,21 +69,12 @@ class Pushes:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Work in a thread while the block runs."""
-        thread = threading.Thread(target=self._run, name="pushes", daemon=True)
-        thread.start()
-        try:
+        with beside("pushes", self._again, self._stop, self._voice.tell):
             yield
-        finally:
-            self._stop.set()
-            thread.join()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.work_off()
-            except DatabaseError as error:
-                self._voice.tell(str(error))
-            self._stop.wait(IDLE_S)
+    def _again(self) -> float:
+        self.work_off()
+        return IDLE_S
 
     def _next(self) -> bool:
         """Take one event and deal with it; what goes wrong is noted with the event."""

@@ -21,6 +21,7 @@ from keywatch.letters import read_again
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.pipelines import Pipelines, check_shared
 from keywatch.polling import Polling
+from keywatch.publicplaces import PublicPlaces
 from keywatch.publishing import Publishing
 from keywatch.pushes import Pushes
 from keywatch.reported import Judge
@@ -133,8 +134,22 @@ class Watch:
         )
         judge = Judge(self._engine, book, respond, self._voice, background.wake)
         polling = Polling(self._engine, self._settings, self._voice.tell)
+        place = self._settings.repositories
+        # One of its own: it is not made for two threads.
+        clean = (
+            wiring.cleaner(self._settings.scan, wiring.peppers(self._settings))
+            if place.public_search
+            else self._clean
+        )
+        public = PublicPlaces(self._engine, place, judge, clean, self._voice.tell)
         taking_in = intake(self._engine, self._settings, self._voice.tell, judge)
-        with pushes.running(), polling.running(), self._publishing.running(), taking_in:
+        with (
+            pushes.running(),
+            polling.running(),
+            public.running(),
+            self._publishing.running(),
+            taking_in,
+        ):
             yield pushes
 
     def _loop(self, streams: list[Stream], background: Background) -> None:
