@@ -34,19 +34,23 @@ def tell(connection: Connection, batch: EventBatch, ts_ms: Ints) -> list[Alert]:
         ts_ms: shape (n,), plausible times; see `Watcher.plausible`.
     """
     refused = ~batch.accepted
-    rows = np.array([crc32(ip.encode("utf-8", "replace")) % ROWS for ip in batch.ips] or [0])
-    row = rows[batch.ip]
+    row = np.array([row_of(ip) for ip in batch.ips] or [0])[batch.ip]
     found: list[Alert] = []
     # Always in one order, or two workers wait for each other for ever.
     for number in np.unique(row[refused]).tolist():
-        sources = _locked(connection, f"{_NAME}{number:02}")
+        sources = seen(connection, f"{_NAME}{number:02}")
         found += sources.alerts(batch, ts_ms, refused & (row == number))
-        _keep(connection, f"{_NAME}{number:02}", sources)
+        keep(connection, f"{_NAME}{number:02}", sources)
     return sorted(found, key=lambda one: (one.ts, one.id))
 
 
-def _locked(connection: Connection, name: str) -> Sources:
-    """Return what was seen so far; others wait until the transaction has ended."""
+def row_of(address: str) -> int:
+    """Return in which of the rows an address is seen."""
+    return crc32(address.encode("utf-8", "replace")) % ROWS
+
+
+def seen(connection: Connection, name: str) -> Sources:
+    """Return what a row has seen so far; others wait until the transaction has ended."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     first = {"name": name, "version": VERSION, "data": _packed(Sources())}
     connection.execute(dialect.insert(side_inputs).values(first).on_conflict_do_nothing())
@@ -57,7 +61,8 @@ def _locked(connection: Connection, name: str) -> Sources:
     return Sources(msgspec.msgpack.decode(bytes(row.data), type=SourcesState))
 
 
-def _keep(connection: Connection, name: str, sources: Sources) -> None:
+def keep(connection: Connection, name: str, sources: Sources) -> None:
+    """Write a row that `seen` returned, in the same transaction."""
     values = {"version": VERSION, "data": _packed(sources)}
     connection.execute(update(side_inputs).where(side_inputs.c.name == name).values(values))
 

@@ -3,7 +3,14 @@
 from hypothesis import settings
 
 from tests.databases import database_url, postgresql_server, postgresql_url
-from tests.services import kafka_broker, kafka_service, redis_service, redis_url
+from tests.services import (
+    kafka_broker,
+    kafka_service,
+    redis_service,
+    redis_url,
+    spark_environment,
+    spark_jars,
+)
 
 __all__ = [
     "database_url",
@@ -13,7 +20,12 @@ __all__ = [
     "postgresql_url",
     "redis_service",
     "redis_url",
+    "spark_environment",
+    "spark_jars",
 ]
+
+# What tests/services/install.sh puts there brings tests of its own.
+collect_ignore = ["services/lib"]
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("keywatch", deadline=None)

@@ -16,6 +16,7 @@ import pytest
 
 _HERE = Path(__file__).parent / "services"
 _JARS = Path(os.environ.get("KAFKA_JARS", _HERE / "lib" / "kafka")) / ".complete"
+_SPARK = _HERE / "lib" / "spark"
 _DEBIAN = {
     "redis": ("redis-server", "redis-server"),
     "postgresql": ("initdb", "postgresql"),
@@ -59,6 +60,22 @@ def program(name: str) -> str:
     """Return the path of a program that a Debian package brings; skip or fail as `need` does."""
     need(name)
     return shutil.which(_DEBIAN[name][0], path=_PLACES) or ""
+
+
+@pytest.fixture(scope="session")
+def spark_environment() -> dict[str, str]:
+    """Return the environment in which programs find pyspark, and a Java for it."""
+    need("kafka")  # that is Java
+    if not (_SPARK / ".complete").exists():
+        _lacking("pyspark and its jars are missing")
+    path = os.pathsep.join([str(_SPARK), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path}
+
+
+@pytest.fixture(scope="session")
+def spark_jars(spark_environment: dict[str, str]) -> str:
+    """Return the jars with which Spark reads Kafka, by commas."""
+    return ",".join(map(str, sorted((_SPARK / "jars").glob("*.jar"))))
 
 
 def browser_path() -> str:

@@ -16,7 +16,7 @@ need systemd-analyze systemd
 need promtool prometheus
 [ -d /usr/share/fonts/truetype/dejavu ] || missing+=(fonts-dejavu-core)
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || need initdb postgresql
-[ -f lib/kafka/.complete ] || need mvn maven
+{ [ -f lib/kafka/.complete ] && [ -f lib/spark/.complete ]; } || need mvn maven
 
 if [ ${#missing[@]} -gt 0 ]; then
   as=(); [ "$(id -u)" = 0 ] || as=(sudo)
@@ -40,3 +40,12 @@ if ! cmp -s tools.lock lib/tools/.complete; then
   cp tools.lock lib/tools/.complete
 fi
 python3 kafka/broker.py jars
+# Spark is large and nothing but its own test needs it: it has a folder of its own, which that test's
+# programs are pointed to.
+if [ ! -f lib/spark/.complete ]; then
+  rm -rf lib/spark
+  "${PYTHON:-python3}" -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --target lib/spark \
+    pyspark==4.2.0 py4j==0.10.9.9 pyarrow==26.0.1
+  mvn -q -B -f spark/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/lib/spark/jars"
+  touch lib/spark/.complete
+fi

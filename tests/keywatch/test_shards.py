@@ -1,0 +1,108 @@
+"""What Spark's workers do, without Spark: repeated, begun anew, done twice at once."""
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+
+from keywatch import shards
+from keywatch.config import Settings
+from keywatch.config_streams import SourceSettings
+from keywatch.shards import Job, Worker, route, run_batch, run_history
+from tests.keywatch.fleet import attacked, moved, prepared, truth
+from vocabulary.errors import DatabaseError
+
+pytestmark = pytest.mark.service
+ORDER = ["shard", "first", "second", "third"]
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calm")
+    return folder, [one for _, one in attacked(*prepared(f"sqlite:///{folder}/calm.db"))[-3000:]]
+
+
+@pytest.fixture
+def job(postgresql_url, lines):
+    moved(postgresql_url, f"sqlite:///{lines[0]}/calm.db")
+    settings = msgspec.json.encode(Settings(database=postgresql_url))
+    source = msgspec.json.encode(SourceSettings(format="nginx-json"))
+    one = Job("test", 4, settings, source, act=False)
+    yield one
+    another_process(one)
+
+
+def another_process(job):
+    """Forget what is in memory."""
+    shards.worker(job).close()
+    shards.worker.cache_clear()
+
+
+def table(lines, start=0):
+    numbers = np.arange(start, start + len(lines))
+    zeros = np.zeros(len(lines), np.int64)
+    return pd.DataFrame({"first": zeros, "second": zeros, "third": numbers, "line": lines})
+
+
+def dealt_out(lines, job, start=0):
+    routed = pd.concat(list(route(iter([table(lines, start)]), job)))
+    return routed.sort_values(ORDER).reset_index(drop=True)
+
+
+def totals(frames):
+    return pd.concat(list(frames))[["lines", "events", "alerts"]].sum().tolist()
+
+
+def cut(frame, *edges):
+    parts = zip((0, *edges), (*edges, len(frame)), strict=True)
+    return iter([frame.iloc[begin:end] for begin, end in parts])
+
+
+def test_every_line_goes_to_one_shard_and_what_was_refused_also_to_one_of_addresses(lines, job):
+    found = dealt_out(lines[1], job)
+    assert sorted(found[found["shard"] >= 0]["third"]) == list(range(len(lines[1])))
+    refused = found[found["shard"] < 0]
+    assert len(refused) == 12  # all of one address
+    assert len(set(refused["shard"])) == 1
+    by_key = found[found["shard"] >= 0].assign(
+        key=[one[one.rfind(b'"api_key_id"') :] for one in found[found["shard"] >= 0]["line"]]
+    )
+    assert by_key.groupby("key")["shard"].nunique().max() == 1
+
+
+def test_a_batch_that_is_repeated_or_runs_twice_at_once_counts_once(lines, job):
+    found = dealt_out(lines[1], job)
+    half = int(np.flatnonzero(np.diff(found["shard"].to_numpy()))[-1]) + 1
+    first = totals(run_batch(cut(found.iloc[:half], 3), job, 0))
+    another_process(job)  # which begins the same batch
+    rest = totals(run_batch(cut(found, half // 2, half), job, 0))
+    assert first[0] + rest[0] == len(lines[1])
+    assert totals(run_batch(iter([found]), job, 0)) == [0, 0, 0]
+
+    more = dealt_out(lines[1][:50], job, len(lines[1]))
+    slow, fast = Worker(job), shards.worker(job)
+    shard = int(more["shard"].iloc[-1])
+    mine = more[more["shard"] == shard]
+    seen = slow.committed(shard)
+    slow.committed = lambda _: seen  # it has looked before the other one committed
+    assert fast.absorb(shard, mine, 1, 2).lines == len(mine)
+    with pytest.raises(DatabaseError, match="another worker"):
+        slow.absorb(shard, mine, 1, 2)
+    slow.close()
+
+
+def test_a_history_goes_on_where_it_was_however_it_is_cut(lines, job, monkeypatch):
+    whole = dealt_out(lines[1], job)
+    monkeypatch.setattr(shards, "CHUNK_LINES", 170)
+    begun = run_history(cut(whole, 333, 800), job)
+    next(begun)
+    with pytest.raises(RuntimeError):
+        begun.throw(RuntimeError("killed"))
+    another_process(job)
+    monkeypatch.setattr(shards, "CHUNK_LINES", 230)
+    totals(run_history(cut(whole, 900), job))
+    url = msgspec.json.decode(job.settings)["database"]
+    once = truth(url)
+    assert once["events"] == len(lines[1])
+    assert totals(run_history(iter([whole]), job)) == [0, 0, 0]
+    assert truth(url) == once

@@ -1,0 +1,99 @@
+"""The pipeline on Spark, killed and started again: its alerts are those of one calm process."""
+
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from database.transaction import open_database
+from keywatch.status import status
+from tests.keywatch.fleet import HEAD, attacked, calm_run, moved, prepared, truth, until
+
+kafka = pytest.importorskip("kafka")
+kafka_admin = pytest.importorskip("kafka.admin")
+pytestmark = [
+    pytest.mark.service,
+    # kafka-python leaves sockets of its own to the garbage collector
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+SOURCE = """
+[[sources]]
+type = "kafka"
+topic = "spark"
+brokers = ["{broker}"]
+format = "nginx-json"
+"""
+PLACE = ("--master", "local[1]", "--shards", "3", "--conf", "spark.driver.memory=600m")
+
+
+@pytest.fixture
+def spark(tmp_path, spark_environment):
+    """Start `keywatch spark` in a folder of its own."""
+    begun = []
+
+    def start(config, *words):
+        command = [sys.executable, "-m", "keywatch", "--config", str(config), "spark", *words]
+        with (tmp_path / "spark.log").open("ab") as log:
+            place = {"cwd": tmp_path, "env": {**spark_environment, "TMPDIR": str(tmp_path)}}
+            begun.append(subprocess.Popen(command, stdout=log, stderr=log, **place))
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+def ended_well(process, folder):
+    assert process.wait(900) == 0, (folder / "spark.log").read_text()[-4000:]
+
+
+def said(of):
+    """Leave out effects: a backfill does nothing to a key."""
+    return {name: of[name] for name in ("alerts", "letters", "events")}
+
+
+def test_a_stream_that_is_killed_and_a_backfill_lead_to_the_alerts_of_one_process(
+    kafka_broker, postgresql_server, postgresql_url, spark, spark_jars, tmp_path
+):
+    calm = f"sqlite:///{tmp_path}/calm.db"
+    lines = attacked(*prepared(calm))[-4000:]
+    lines.insert(0, ("", b"broken"))
+    moved(postgresql_url, calm)
+    (tmp_path / "access.log").write_bytes(b"".join(one + b"\n" for _, one in lines))
+    expected = calm_run(tmp_path, calm)
+
+    config = tmp_path / "spark.toml"
+    config.write_text(HEAD.format(database=postgresql_url) + SOURCE.format(broker=kafka_broker))
+    admin = kafka_admin.KafkaAdminClient(bootstrap_servers=kafka_broker)
+    admin.create_topics([kafka_admin.NewTopic("spark", 2, 1)])
+    admin.close()
+    producer = kafka.KafkaProducer(bootstrap_servers=kafka_broker, acks="all")
+    for key, one in lines:
+        producer.send("spark", one, key=key.encode())
+    producer.flush()
+    producer.close()
+
+    words = ("submit", *PLACE, "--once", "--per-batch", "1500", "--jars", spark_jars)
+    history = f"{postgresql_url.rsplit('/', 1)[0]}/history"
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE history TEMPLATE keywatch_template")
+    moved(history, calm)
+    (tmp_path / "history.toml").write_text(HEAD.format(database=history))
+    words_of = ("backfill", str(tmp_path / "access.log"), *PLACE)
+    ended_well(spark(tmp_path / "history.toml", *words_of), tmp_path)
+    assert said(truth(history)) == said(expected)
+
+    engine = open_database(postgresql_url)
+    first = spark(config, *words)
+    read = lambda: status(engine)["events"]["read"]  # noqa: E731
+    until(read, "the first shard", [first])
+    first.kill()  # with a batch half done: some shards have committed, others have not
+    first.wait()
+    assert read() < len(lines)
+    ended_well(spark(config, *words), tmp_path)
+    assert truth(postgresql_url) == expected
+    engine.dispose()
