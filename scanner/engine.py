@@ -215,7 +215,7 @@ class Searcher(msgspec.Struct):
         """Return the matches of each text, as it is and decoded."""
         rules = len(self.engine.ruleset.rules)
         found: dict[int, list[Match]] = {}
-        for number, ends in hits.items():
+        for number, ends in sorted(hits.items()):  # of equals the first rule stands, everywhere
             if number < rules:
                 matches = self._confirmed(batch, number, ends, traces)
             elif number < rules + len(ENCODINGS) and len(origin.decoding) < MAX_DEPTH:
@@ -377,7 +377,7 @@ class Searcher(msgspec.Struct):
             low, high, name = batch.starts[text], batch.ends[text], batch.names[text]
             if inside[0] != low + kind.at or (batch.window and not batch.window.first):
                 continue
-            if batch.window and not batch.window.last:
+            if batch.window and (batch.window.opened or not batch.window.last):
                 if not batch.window.opened:
                     self.tally.leave_out("archive is too large to be opened", os.fsdecode(name))
                 continue
