@@ -40,6 +40,7 @@ _FIELD = {
     "apache license, version 2.0": "Apache-2.0",
     "apache software license": "Apache-2.0",
     "apache-2.0": "Apache-2.0",
+    "3-clause bsd license": "BSD-3-Clause",
     "bsd": "BSD",
     "bsd-3-clause": "BSD-3-Clause",
     "isc": "ISC",
