@@ -225,6 +225,7 @@ def test_what_was_watched_is_shown_as_usage(as_json, keywatch, tmp_path):
             "network": "203.0.113.0/24",
             "requests": 5,
             "tokens": 0,
+            "first_at": "2026-03-01T12:30:00.000Z",
         }
     ]
     assert as_json("keys", "show", key)["last_used_at"] == "2026-03-01T12:30:00.000Z"

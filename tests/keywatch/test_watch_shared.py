@@ -28,7 +28,7 @@ format = "nginx-json"
 
 
 def test_kills_and_rebalances_of_sharing_workers_change_nothing(
-    kafka_service, postgresql_url, tmp_path
+    kafka_broker, kafka_service, postgresql_url, tmp_path
 ):
     calm = f"sqlite:///{tmp_path}/calm.db"
     lines = attacked(*prepared(calm))
@@ -36,16 +36,15 @@ def test_kills_and_rebalances_of_sharing_workers_change_nothing(
     (tmp_path / "access.log").write_bytes(b"".join(one + b"\n" for _, one in lines))
     expected = calm_run(tmp_path, calm)
 
-    broker = kafka_service.start()
-    admin = kafka_admin.KafkaAdminClient(bootstrap_servers=broker)
+    admin = kafka_admin.KafkaAdminClient(bootstrap_servers=kafka_broker)
     admin.create_topics([kafka_admin.NewTopic("shared", 4, 1)])
     admin.close()
     (tmp_path / "shared.toml").write_text(
-        HEAD.format(database=postgresql_url) + SHARED.format(broker=broker)
+        HEAD.format(database=postgresql_url) + SHARED.format(broker=kafka_broker)
     )
 
     def send(some):
-        producer = kafka.KafkaProducer(bootstrap_servers=broker, acks="all", retries=20)
+        producer = kafka.KafkaProducer(bootstrap_servers=kafka_broker, acks="all", retries=20)
         for key, one in some:
             producer.send("shared", one, key=key.encode())
         producer.flush()
