@@ -83,7 +83,7 @@ def line(title: str, points: Sequence[tuple[float, float]]) -> str:
         f'<polyline points="{path}" fill="none" stroke="{OURS}" stroke-width="2"/>',
         f'<text x="{at[-1][0] - 4:.1f}" y="{at[-1][1] - 8:.1f}" text-anchor="end">{points[-1][1]:g}</text>',
         f'<text x="60" y="{floor + 18}">0</text>',
-        f'<text x="{60 + room}" y="{floor + 18}" text-anchor="end">{widest:g}</text>',
+        f'<text x="{60 + room}" y="{floor + 18}" text-anchor="end">{widest:,.0f}</text>',
     ]
     return _picture(title, HEIGHT, body)
 
