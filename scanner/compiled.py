@@ -11,8 +11,8 @@ import msgspec
 
 from scanner import archive, cache, decode
 from scanner.automaton import compiles, database_of, dumped, loaded
-from scanner.families import Relatives, families, kin, whole
 from scanner.family import Family, Kin
+from scanner.grouping import Relatives, families, kin, whole
 from scanner.parsetree import parsed, spells
 from scanner.prefilter import loosened
 from scanner.rules import Rule, RuleSet

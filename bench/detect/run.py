@@ -1,6 +1,6 @@
 """Run the detectors over the anomaly benchmark and write their alerts for its scorer.
 
-python bench/detect/run.py DIR [--batch 65536] [--no-facts] [--out alerts.jsonl] [--score score.py]
+python bench/detect/run.py DIR [--batch 65536] [--no-facts] [--out alerts.jsonl] [--score]
     [--sessions DAYS]
 
 With --sessions a model of sessions is trained on the first days, and used.
@@ -26,6 +26,7 @@ from detectors.watcher import Watcher
 from vocabulary.alert import Alert
 
 WARM_UP_DAYS = 28
+SCORER = Path(__file__).parent.parent / "anomaly" / "score.py"
 ACTIONS = {"critical": "revoke", "high": "throttle"}
 
 
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
             file.writelines(map(line_of, step.alerts))
     print(f"{events} events, {alerts} alerts, {events / spent:,.0f} events/s in step()")
     if args.score:
-        command = [sys.executable, args.score, "--truth", args.folder, "--alerts", out]
+        command = [sys.executable, SCORER, "--truth", args.folder, "--alerts", out]
         subprocess.run([str(word) for word in command], check=True)
 
 
@@ -104,7 +105,7 @@ def main() -> None:
     parser.add_argument("--no-facts", action="store_true")
     parser.add_argument("--cache", action="store_true")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--score", type=Path)
+    parser.add_argument("--score", action="store_true")
     parser.add_argument("--sessions", type=int, default=0, metavar="DAYS")
     run(parser.parse_args())
 

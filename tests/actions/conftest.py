@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from click.testing import CliRunner
 
 from database.transaction import open_database
+from keywatch.cli import keywatch
 from tests.actions.desk import Desk, Receiver, receiving
 from tests.actions.mailserver import MailServer, mail_server
 
@@ -26,3 +28,18 @@ def receiver() -> Iterator[Receiver]:
 def smtp() -> Iterator[MailServer]:
     with mail_server() as one:
         yield one
+
+
+@pytest.fixture
+def run(desk):
+    """Run a command of ours on the desk's database; returns what it printed."""
+
+    def run(*arguments, exit_code=0):
+        words = ["--database", str(desk.engine.url), *map(str, arguments)]
+        result = CliRunner().invoke(keywatch, words, standalone_mode=False)
+        if result.exception:
+            raise result.exception
+        assert (result.return_value or 0) == exit_code
+        return result.stdout
+
+    return run

@@ -24,11 +24,13 @@ BUSY_TIMEOUT_S = 0.05
 
 
 def opened(url: str) -> Engine:
-    while True:
+    nest = os.getppid()
+    while os.getppid() == nest:  # nobody waits for it otherwise
         try:
             return open_database(url)
         except DatabaseError:
             time.sleep(0.01)
+    os._exit(1)
 
 
 def work(ahead_s: float, url: str, hook: str, secret: str, store: str = "") -> None:

@@ -1,25 +1,10 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
 from actions.executor import Executor
-from keywatch.cli import keywatch
 from tests.actions.desk import alert_about
 from vocabulary.errors import UsageError
-
-
-@pytest.fixture
-def run(desk):
-    def run(*arguments, exit_code=0):
-        words = ["--database", str(desk.engine.url), *map(str, arguments)]
-        result = CliRunner().invoke(keywatch, words, standalone_mode=False)
-        if result.exception:
-            raise result.exception
-        assert (result.return_value or 0) == exit_code
-        return result.stdout
-
-    return run
 
 
 @pytest.fixture

@@ -4,14 +4,12 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from click.testing import CliRunner
 
 from actions.exposed import exposures
 from database.schema import findings
 from database.transaction import reading, transaction
 from keystore import usage
 from keystore.usage import HOUR_S, Use
-from keywatch.cli import keywatch
 from keywatch.desk import looking
 from tests.actions.desk import START, alert_about
 from tests.actions.messages import HOSTILE
@@ -20,18 +18,6 @@ from vocabulary.moments import rfc3339
 OPEN = START + 2 * 86_400 + 120  # two minutes past an hour and twenty seconds
 HOUR = int(OPEN // HOUR_S) * HOUR_S
 HOME, THIEF, OTHER = "192.0.2.0/24", "203.0.113.0/24", "198.51.100.0/24"
-
-
-@pytest.fixture
-def run(desk):
-    def run(*arguments):
-        words = ["--database", str(desk.engine.url), *map(str, arguments)]
-        result = CliRunner().invoke(keywatch, words, standalone_mode=False)
-        if result.exception:
-            raise result.exception
-        return result.stdout
-
-    return run
 
 
 def leaked(desk, key, *dates, seen_at=OPEN, fingerprint="f" * 64, **body):

@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +19,6 @@ from database.transaction import transaction
 from keystore import usage
 from keystore.issue import KeyOrder
 from keystore.usage import HOUR_S, Use
-from keywatch.cli import keywatch
 from tests.actions.desk import alert_about
 from tests.actions.messages import HOSTILE
 from vocabulary.errors import UsageError
@@ -46,18 +44,6 @@ OURS = {
     "html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "table", "thead",
     "tbody", "tr", "th", "td", "pre",
 }  # fmt: skip
-
-
-@pytest.fixture
-def run(desk):
-    def run(*arguments):
-        words = ["--database", str(desk.engine.url), *map(str, arguments)]
-        result = CliRunner().invoke(keywatch, words, standalone_mode=False)
-        if result.exception:
-            raise result.exception
-        return result.stdout
-
-    return run
 
 
 @given(st.text())
@@ -135,7 +121,7 @@ def commands_of(text):
 
 def test_the_remedy_of_a_leak_purges_it_and_never_shows_the_secret(desk, run, leaked, tmp_path):
     folder, issued = leaked
-    run("scan", folder, "--act", "--no-cache")
+    run("scan", folder, "--act", "--no-cache", exit_code=1)
     text = run("report", "leak", issued.key.id)
     page = run("report", "leak", issued.key.id, "--format", "html")
     assert issued.secret not in text + page

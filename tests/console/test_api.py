@@ -106,12 +106,17 @@ def test_a_held_action_is_approved_carried_out_and_undone(house, client, happene
     assert client.post(f"/actions/{held['id']}/undo").json()["changed"] is False
 
 
-def test_an_action_for_two_people_waits_for_the_second(house, client, happened):
+def held_for_two(house, client):
     (held,) = get(client, "/actions", state="held")["items"]
     with transaction(house.engine) as connection:
         row = connection.execute(outbox.select().where(outbox.c.id == held["id"])).one()
         needs = {**row.arguments, "approvals": 2}
         connection.execute(outbox.update().where(outbox.c.id == held["id"]).values(arguments=needs))
+    return held
+
+
+def test_an_action_for_two_people_waits_for_the_second(house, client, happened):
+    held = held_for_two(house, client)
     house.user("ada", "operator")
 
     def approved(**token):
@@ -127,11 +132,7 @@ def test_an_action_for_two_people_waits_for_the_second(house, client, happened):
 
 
 def test_who_has_an_account_and_a_token_is_one_person(house, client, happened):
-    (held,) = get(client, "/actions", state="held")["items"]
-    with transaction(house.engine) as connection:
-        row = connection.execute(outbox.select().where(outbox.c.id == held["id"])).one()
-        needs = {**row.arguments, "approvals": 2}
-        connection.execute(outbox.update().where(outbox.c.id == held["id"]).values(arguments=needs))
+    held = held_for_two(house, client)
     house.user("ada", "operator")
     ada = Person("ada", Role.OPERATOR.scopes, Role.OPERATOR)
     house.desk.act(ada, doing.approve, str(held["id"]), None)

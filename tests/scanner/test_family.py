@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scanner import compiled
 from scanner.assignments import assignment
 from scanner.engine import engine_of
-from scanner.families import families
+from scanner.grouping import families
 from scanner.rules import Rule, RuleSet, load_rules
 
 SHAPES = (
