@@ -1,26 +1,33 @@
-"""Files read by two processes and more, where the machine has the cores and the system forks.
+"""Work done by two processes and more, where the machine has the cores and the system forks.
 
 What is confirmed is confirmed in Python, one thread at a time, so threads would not help. A child
-inherits the compiled rules as they lie in memory and sends back what it found; one that dies
-takes its share of the files with it, and that is said.
+inherits the compiled rules as they lie in memory and sends back what it found. Of files each has
+its share from the beginning, and one that dies takes it along, which is said; parts of packs are
+taken one by one, and what a child leaves undone is done here.
 """
 
 import os
 import pickle
+import select
 import signal
+import struct
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 _SHARE = 32  # paths that are dealt out at a time: neighbours are alike, and so is their cost
 _LEAST = 400  # files for which a process is worth its start
 _THREADS = 2  # the scan's own, and that of a progress bar
-
+_MOST = 4096  # parts whose numbers a pipe is sure to hold; more are done here
+_AT_ONCE = 1 << 20
+_NUMBER, _LENGTH = struct.Struct("I"), struct.Struct("Q")
 
 T = TypeVar("T")
+Send = Callable[[IO[bytes]], None]
+"""Writes what a child found."""
 
 
 def shared(
@@ -38,19 +45,15 @@ def shared(
     """
     count = min(workers, len(paths) // _LEAST) if _can_fork() else 1
     parts = _dealt(paths, max(1, count))
-    children = [_begun(part, work) for part in parts[1:]]
+    children = [_begun(_sending(work, part)) for part in parts[1:]]
     try:
         results = [work(parts[0])]
         gathered = [_ended(child) for child in children]
     except BaseException:
-        for pid, _ in children:
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        _stop(children)
         raise
     finally:
-        for pid, _ in children:
-            with suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+        _wait(children)
     results += [result for result in gathered if result is not None]
     lost = sum(
         len(part) for part, result in zip(parts[1:], gathered, strict=True) if result is None
@@ -69,7 +72,79 @@ def _dealt(paths: Sequence[bytes], count: int) -> list[list[bytes]]:
     return parts
 
 
-def _begun(part: Sequence[bytes], work: Callable[[Sequence[bytes]], Any]) -> tuple[int, int]:
+def each(count: int, work: Callable[[int], T], workers: int) -> Iterator[tuple[int, T]]:
+    """Yield what came of each part of some work, as it comes.
+
+    Args:
+        count: parts, numbered from nought.
+        work: does one; what it returns is pickled.
+        workers: processes; none of them is this one, which does what they left undone.
+    """
+    left = set(range(count))
+    numbers, into = os.pipe()
+    os.write(into, struct.pack(f"{min(count, _MOST)}I", *range(min(count, _MOST))))
+    os.close(into)
+    children: list[tuple[int, int]] = []
+    try:
+        children += (_begun(_taking(numbers, work)) for _ in range(min(workers, count)))
+        for number, result in _results([inlet for _, inlet in children]):
+            left.discard(number)
+            yield number, result
+        for number in sorted(left):
+            yield number, work(number)
+    finally:
+        _stop(children)
+        _wait(children)
+        for descriptor in (numbers, *(inlet for _, inlet in children)):
+            os.close(descriptor)
+
+
+def _sending(work: Callable[[Sequence[bytes]], Any], part: Sequence[bytes]) -> Send:
+    def send(stream: IO[bytes]) -> None:
+        pickle.dump(work(part), stream, pickle.HIGHEST_PROTOCOL)
+
+    return send
+
+
+def _taking(numbers: int, work: Callable[[int], Any]) -> Send:
+    """Take parts from a pipe until none is left; each result is sent behind its length."""
+
+    def send(stream: IO[bytes]) -> None:
+        while raw := os.read(numbers, _NUMBER.size):
+            (number,) = _NUMBER.unpack(raw)
+            said = pickle.dumps((number, work(number)), pickle.HIGHEST_PROTOCOL)
+            stream.write(_LENGTH.pack(len(said)) + said)
+            stream.flush()
+
+    return send
+
+
+def _results(inlets: Sequence[int]) -> Iterator[Any]:
+    """Yield what children send until each has ended, or died."""
+    waiting = list(inlets)
+    while waiting:
+        ready, _, _ = select.select(waiting, (), ())
+        for inlet in ready:
+            try:
+                yield pickle.loads(  # noqa: S301  (from our own child)
+                    _read(inlet, _LENGTH.unpack(_read(inlet, _LENGTH.size))[0])
+                )
+            except EOFError:
+                waiting.remove(inlet)
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    parts, left = [], size
+    while left:
+        part = os.read(descriptor, min(left, _AT_ONCE))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def _begun(send: Send) -> tuple[int, int]:
     """Start a child; returns its process id and where its result comes from."""
     inlet, outlet = os.pipe()
     with warnings.catch_warnings():
@@ -83,10 +158,22 @@ def _begun(part: Sequence[bytes], work: Callable[[Sequence[bytes]], Any]) -> tup
     try:
         os.close(inlet)
         with open(outlet, "wb") as stream:  # noqa: PTH123  (a descriptor)
-            pickle.dump(work(part), stream, pickle.HIGHEST_PROTOCOL)
+            send(stream)
         status = 0
     finally:
         os._exit(status)  # nothing of the parent's is flushed or cleaned up twice
+
+
+def _stop(children: Iterable[tuple[int, int]]) -> None:
+    for pid, _ in children:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _wait(children: Iterable[tuple[int, int]]) -> None:
+    for pid, _ in children:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 def _ended(child: tuple[int, int]) -> Any:  # noqa: ANN401

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scanner.engine import Engine, Tally
 from scanner.filetexts import read_files
-from scanner.objecttexts import read_objects
+from scanner.objecttexts import opened, read_objects
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
 from scanner.sources import files, objects, revisions, worktree
@@ -55,23 +55,30 @@ def git_texts(
     engine: Engine,
     receipt: Receipt,
     progress: Progress,
+    listing: objects.Listing | None = None,
 ) -> Texts:
-    """Scan every object of a repository and the uncommitted work in its worktree."""
+    """Scan every object of a repository and the uncommitted work in its worktree.
+
+    Where git has begun to list the objects, that is read.
+    """
     from scanner.attribute import Walk  # noqa: PLC0415  (not for what is staged)
-    from scanner.rescan import counted, rescan  # noqa: PLC0415
+    from scanner.rescan import counted, earlier, rescan  # noqa: PLC0415
 
     narrow = bool(options.since or options.branch or options.objects is not None)
+    seen = earlier(repository, engine) if options.cache and not narrow else None
+    whole = not narrow and (seen is None or not seen.places)
+    ahead = opened(repository) if whole else ()
     if options.objects is not None:
         plan = objects.plan_of(repository, options.objects)
     elif narrow:
         plan = objects.plan_of(repository, revisions.reachable(repository, options))
     else:
-        plan = objects.plan_all(repository)
+        plan = (listing or objects.Listing(repository)).plan()
     receipt.listed = {kind: [plan.counts[kind], plan.sizes[kind]] for kind in objects.KINDS}
     receipt.incomplete += [
         f"git cannot tell of {line.decode(errors='replace')}" for line in plan.broken
     ]
-    todo = rescan(repository, plan, engine, cached=options.cache and not narrow)
+    todo = rescan(plan, seen)
     walk = Walk(repository, todo.commits) if todo.commits else None
     tally = Tally()
     matches = todo.restore(repository, engine.ruleset.rules)
@@ -84,6 +91,7 @@ def git_texts(
         workers=options.workers,
         tally=tally,
         clean=todo.clean,
+        ahead=ahead,
     )
     hit = {match.item.encode() for match in matches}
     history = todo.history(walk, hit)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from scanner.engine import Engine, Tally
 from scanner.match import Match
@@ -11,8 +12,25 @@ from scanner.sources import objects
 from scanner.sources.gitrun import Repository
 from scanner.texts import cores, searched, tallied
 
+if TYPE_CHECKING:
+    from scanner.packscan import Opened
+
 _FEW = 200  # objects below which packs are not opened, though most of what they hold is known
+_LARGE = 4 << 20  # bytes of packs that are opened ahead
 _PART = 2000  # objects below which a second git is not worth its start
+
+
+def opened(repository: Repository) -> "Sequence[Opened]":
+    """Open the packs of a repository, all of which will be read, while git lists what they hold."""
+    try:
+        size = sum(pack.stat().st_size for pack in repository.packs.glob("pack-*.pack"))
+    except OSError:
+        return ()
+    if size < _LARGE:
+        return ()
+    from scanner.packscan import open_packs  # noqa: PLC0415  (as below)
+
+    return open_packs(repository.packs)
 
 
 def read_objects(  # noqa: PLR0913  (what is scanned, with what, and who is told)
@@ -25,8 +43,12 @@ def read_objects(  # noqa: PLR0913  (what is scanned, with what, and who is told
     workers: int = 0,
     tally: Tally | None = None,
     clean: Callable[[bytes], bool] | None = None,
+    ahead: "Sequence[Opened]" = (),
 ) -> list[Match]:
-    """Read objects: those in packs by ourselves, the others with a few gits at once."""
+    """Read objects: those in packs by ourselves, the others with a few gits at once.
+
+    `clean` says which other objects are known to hold nothing, `ahead` are packs that are open.
+    """
     workers, tally = workers or cores(), tally or Tally()
     packed: list[Match] = []
     if len(names) >= (_FEW if clean is not None else _PART):
@@ -39,7 +61,7 @@ def read_objects(  # noqa: PLR0913  (what is scanned, with what, and who is told
             so_far += more
             progress(so_far, whole)
 
-        scanned = scan_packs(repository.packs, names, engine, workers, packed_tick, clean)
+        scanned = scan_packs(repository.packs, names, engine, workers, packed_tick, clean, ahead)
         packed, names = scanned.matches, scanned.left
         receipt.read[0] += scanned.objects
         receipt.read[1] += scanned.size

@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.engine import Engine, Tally
+from scanner.forked import each
 from scanner.heritage import LEAST, Heritage
 from scanner.match import Match
-from scanner.sources.packfile import Bytes, Pack, packs
+from scanner.sources.packfile import TREE, Bytes, Pack, packs
 from scanner.sources.versions import Families, Reading, Version, families
 
 _PARTS = 24  # for each worker, so that none waits long for another
+_SHA1 = 20  # bytes of an id
 _SMALLEST = 1 << 18  # stored bytes of a part, at least
 
 Mask = npt.NDArray[np.bool_]
@@ -39,7 +41,7 @@ class PackScan(msgspec.Struct):
     left: list[bytes] = msgspec.field(default_factory=list)
 
 
-class _Work(msgspec.Struct, frozen=True):
+class Opened(msgspec.Struct, frozen=True):
     """A pack, the rows of it that are wanted, and the order in which they are read."""
 
     pack: Pack
@@ -64,6 +66,7 @@ def scan_packs(
     workers: int,
     tick: Callable[[int], None],
     clean: Callable[[bytes], bool] | None = None,
+    ahead: Sequence[Opened] = (),
 ) -> PackScan:
     """Scan those of the objects that lie in packs.
 
@@ -74,13 +77,14 @@ def scan_packs(
         workers: processes, or threads where there is no fork.
         tick: told of objects as they are done.
         clean: says which other objects, by their ids in hexadecimal, are known to hold nothing.
+        ahead: the packs, where they were opened before.
     """
     result = PackScan()
     asked = _asked(names)
     if asked is None or engine.patterns.everywhere:
         result.left = list(names)
         return result
-    works, missing = _works(directory, asked)
+    works, missing = _works(directory, asked, ahead)
     result.left = [names[at] for at in np.flatnonzero(missing).tolist()]
     stored = sum(sum(work.families.stored) for work in works)
     size = max(_SMALLEST, stored // (workers * _PARTS) + 1)
@@ -89,6 +93,7 @@ def scan_packs(
         for number, work in enumerate(works)
         for begin, end in work.families.parts(size)
     ]
+    parts.sort(key=lambda part: -sum(works[part[0]].families.stored[part[1] : part[2]]))
     for (number, _, _), done in _spread(_Scan(works, engine, clean), parts, workers):
         pack = works[number].pack
         result.matches += done.matches
@@ -113,23 +118,43 @@ def _asked(names: Sequence[bytes]) -> Bytes | None:
         return None
 
 
-def _works(directory: os.PathLike[str], asked: Bytes) -> tuple[list[_Work], Mask]:
-    """Return what is to be read of each pack, and which of the objects are in none."""
+def open_packs(directory: os.PathLike[str]) -> list[Opened]:
+    """Open all packs, to read everything but trees; none where ids are not those of SHA-1."""
+    return [
+        Opened(pack, wanted, families(pack, wanted))
+        for pack in _packs(directory, _SHA1)
+        if (wanted := (pack.kinds > 0) & (pack.kinds != TREE)).any()
+    ]
+
+
+def _packs(directory: os.PathLike[str], width: int) -> Iterator[Pack]:
     from pathlib import Path  # noqa: PLC0415
 
+    return packs(Path(directory), width)
+
+
+def _works(
+    directory: os.PathLike[str], asked: Bytes, ahead: Sequence[Opened]
+) -> tuple[list[Opened], Mask]:
+    """Return what is to be read of each pack, and which of the objects are in none."""
     missing = np.ones(len(asked), np.bool_)
     keys = _keys(asked)
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
-    works: list[_Work] = []
+    works: list[Opened] = []
     if len(keys) > 1 and (keys[1:] == keys[:-1]).any():
         return [], missing  # ids that begin alike are somebody's work: git tells them apart
-    for pack in packs(Path(directory), asked.shape[1]):
+    known = {id(one.pack): one for one in ahead} if asked.shape[1] == _SHA1 else {}
+    there = [one.pack for one in known.values()] or _packs(directory, asked.shape[1])
+    for pack in there:
         at = order[np.minimum(np.searchsorted(keys, _keys(pack.names)), len(keys) - 1)]
         wanted = (asked[at] == pack.names).all(axis=1) & missing[at] & (pack.kinds > 0)
         missing[at[wanted]] = False
-        if wanted.any():
-            works.append(_Work(pack, wanted, families(pack, wanted)))
+        opened = known.get(id(pack))
+        if opened is not None and np.array_equal(opened.wanted, wanted):
+            works.append(opened)
+        elif wanted.any():
+            works.append(Opened(pack, wanted, families(pack, wanted)))
     return works, missing
 
 
@@ -143,7 +168,7 @@ Part = tuple[int, int, int]
 
 
 class _Scan(msgspec.Struct, frozen=True):
-    works: Sequence[_Work]
+    works: Sequence[Opened]
     engine: Engine
     clean: Callable[[bytes], bool] | None = None
 
@@ -179,35 +204,11 @@ def _spread(scan: _Scan, parts: Sequence[Part], workers: int) -> Iterator[tuple[
         for part in parts:
             yield part, scan.part(part)
         return
-    from concurrent import futures  # noqa: PLC0415  (slow to import)
-
     if sys.platform != "linux":
-        with futures.ThreadPoolExecutor(workers) as pool:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (slow to import)
+
+        with ThreadPoolExecutor(workers) as pool:
             yield from zip(parts, pool.map(scan.part, parts), strict=True)
         return
-    import multiprocessing  # noqa: PLC0415
-
-    global _forked  # noqa: PLW0603  (a forked worker finds here what cannot be sent to it)
-    _forked = scan
-    finished: set[Part] = set()
-    try:
-        context = multiprocessing.get_context("fork")
-        with futures.ProcessPoolExecutor(workers, context) as pool:
-            waiting = {pool.submit(_forked_part, part): part for part in parts}
-            for future in futures.as_completed(waiting):
-                yield waiting[future], future.result()
-                finished.add(waiting[future])
-    except futures.process.BrokenProcessPool:
-        for part in parts:
-            if part not in finished:
-                yield part, scan.part(part)
-    finally:
-        _forked = None
-
-
-_forked: _Scan | None = None
-
-
-def _forked_part(part: Part) -> _Done:
-    assert _forked is not None
-    return _forked.part(part)
+    for number, done in each(len(parts), lambda number: scan.part(parts[number]), workers):
+        yield parts[number], done

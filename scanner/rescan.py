@@ -96,19 +96,19 @@ class Rescan(msgspec.Struct):
         )
 
 
-def rescan(repository: Repository, plan: Plan, engine: Engine, *, cached: bool) -> Rescan:
+def earlier(repository: Repository, engine: Engine) -> Seen | None:
+    """Return what earlier scans of all of a repository saw, with the same rules."""
+    digest, inline = engine.ruleset.digest, engine.inline_ignores
+    return seen_of(repository.packs, digest, inline_ignores=inline)
+
+
+def rescan(plan: Plan, seen: Seen | None) -> Rescan:
     """Say what of a repository has to be read.
 
     Args:
-        repository: scanned whole.
         plan: all that it holds.
-        engine: scans.
-        cached: whether earlier scans may be asked.
+        seen: by earlier scans; None where they are not asked.
     """
-    seen = None
-    if cached:
-        digest, inline = engine.ruleset.digest, engine.inline_ignores
-        seen = seen_of(repository.packs, digest, inline_ignores=inline)
     if seen is None:
         return Rescan(plan, plan.names, plan.commits())
     try:

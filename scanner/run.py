@@ -18,6 +18,7 @@ from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
 from scanner.rules import Rule, load_rules
 from scanner.sources import address, gitrun
+from scanner.sources.objects import Listing
 from scanner.texts import Texts
 from vocabulary.credential import Lookup
 from vocabulary.errors import TargetError, UsageError
@@ -147,7 +148,7 @@ def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None, stack: E
     path = _existing(_local(target, options, stack))
     repository = gitrun.find(path) if path.is_dir() else None
     if repository is not None:
-        return _within(repository, options)
+        return _within(repository, options, stack)
     if narrowed and narrowed != ["--tree"]:
         raise UsageError(f"{narrowed[0]} needs a git repository", where=target)
     if not narrowed and _may_be_image(path):
@@ -171,21 +172,35 @@ def _may_be_image(path: Path) -> bool:
 _TAR = 262
 
 
-def _within(repository: gitrun.Repository, options: ScanOptions) -> Source:
+def _within(repository: gitrun.Repository, options: ScanOptions, stack: ExitStack) -> Source:
     if options.staged:
         return lambda e, r, p: staged_texts(repository, options, e, r, p)
     if options.since or options.branch or options.objects is not None or not options.submodules:
         read = tree_texts if options.tree else git_texts
         return lambda e, r, p: read(repository, options, e, r, p)
-    return lambda e, r, p: _with_submodules(repository, options, e, r, p)
+    if options.tree:
+        return lambda e, r, p: _with_submodules(repository, tree_texts, options, e, r, p)
+    listing = Listing(repository)  # git lists the objects while the rules are loaded
+    stack.callback(listing.close)
+
+    def read_all(
+        one: gitrun.Repository, options: ScanOptions, e: Engine, r: Receipt, p: Progress
+    ) -> Texts:
+        return git_texts(one, options, e, r, p, listing if one is repository else None)
+
+    return lambda e, r, p: _with_submodules(repository, read_all, options, e, r, p)
 
 
 def _with_submodules(
-    repository: gitrun.Repository, options: ScanOptions, e: Engine, r: Receipt, p: Progress
+    repository: gitrun.Repository,
+    read: Callable[..., Texts],
+    options: ScanOptions,
+    e: Engine,
+    r: Receipt,
+    p: Progress,
 ) -> Texts:
     from scanner import submodules  # noqa: PLC0415  (not for what is staged)
 
-    read = tree_texts if options.tree else git_texts
     return submodules.with_submodules(
         repository, lambda one, r, p: read(one, options, e, r, p), r, p
     )

@@ -118,10 +118,13 @@ def output(repository: Repository, *arguments: str, stdin: bytes | None = None) 
     except FileNotFoundError:
         raise TargetError("git is not installed", remedy="install git 2.30 or newer") from None
     if done.returncode != 0:
-        raise RepositoryError(
-            f"git {arguments[0]} failed: {said(done.stderr)}", where=str(repository.git_dir)
-        )
+        raise failed(repository, arguments[0], done.stderr)
     return done.stdout
+
+
+def failed(repository: Repository, name: str, stderr: bytes) -> RepositoryError:
+    """Say that a command of git failed, and what it said."""
+    return RepositoryError(f"git {name} failed: {said(stderr)}", where=str(repository.git_dir))
 
 
 def said(stderr: bytes) -> str:

@@ -11,7 +11,7 @@ from scanner.archive import Container, kind_of
 from scanner.engine import Batch, window_batch
 from scanner.lazy import lazy
 from scanner.sources.files import Packed
-from scanner.sources.gitrun import Repository, output, said, start
+from scanner.sources.gitrun import Repository, failed, output, said, start
 from scanner.windows import WINDOW, windows
 
 _BUFFER = 4 << 20
@@ -22,8 +22,9 @@ _HEADER = 256  # no header line is longer
 _PIPE = 1 << 20
 _FIELDS = 3  # name, type, size
 _LINE = lazy(rb"^([0-9a-f]+) (\w+) (\d+)$", re.MULTILINE)
-_TREE = lazy(rb"^[0-9a-f]+ tree \d+\n", re.MULTILINE)
+_COMMIT = lazy(rb"^([0-9a-f]+) commit \d+$", re.MULTILINE)
 KINDS = ("blob", "commit", "tag", "tree")
+_TOLD = tuple(kind.encode() for kind in KINDS)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -48,11 +49,40 @@ class Plan(msgspec.Struct, frozen=True):
 
     def commits(self) -> bytes:
         """Return the ids of all commits, a line each."""
-        return b"".join(
-            line[: line.index(b" ")] + b"\n"
-            for line in self.listing.split(b"\n")
-            if b" commit " in line
-        )
+        return b"".join(name + b"\n" for name in _COMMIT.findall(self.listing))
+
+
+class Listing:
+    """Git listing every object there is, reachable or not, while something else is done."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed in plan)
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        arguments = ("cat-file", "--batch-all-objects", "--unordered", "--batch-check")
+        self._git = start(repository, *arguments, stdout=self._out, stderr=self._errors)
+
+    def plan(self) -> Plan:
+        """Wait for git.
+
+        Raises:
+            RepositoryError: it cannot list them.
+        """
+        with self._out, self._errors:
+            status = self._git.wait()
+            self._out.seek(0)
+            self._errors.seek(0)
+            if status != 0:
+                raise failed(self._repository, "cat-file", self._errors.read())
+            return _planned(self._out.read())
+
+    def close(self) -> None:
+        """Stop git where nobody waits for it any more."""
+        if self._git.poll() is None:
+            self._git.kill()
+            self._git.wait()
+        self._out.close()
+        self._errors.close()
 
 
 def plan_all(repository: Repository) -> Plan:
@@ -61,9 +91,7 @@ def plan_all(repository: Repository) -> Plan:
     Raises:
         RepositoryError: git cannot list them.
     """
-    return _planned(
-        output(repository, "cat-file", "--batch-all-objects", "--unordered", "--batch-check")
-    )
+    return Listing(repository).plan()
 
 
 def plan_of(repository: Repository, names: bytes) -> Plan:
@@ -72,6 +100,22 @@ def plan_of(repository: Repository, names: bytes) -> Plan:
 
 
 def _planned(listing: bytes) -> Plan:
+    words = listing.split()
+    kinds = words[1::_FIELDS]
+    if len(words) != _FIELDS * listing.count(b"\n") or not set(_TOLD).issuperset(kinds):
+        return _planned_by_line(listing)
+    counts, sizes = {kind: kinds.count(kind) for kind in _TOLD}, dict.fromkeys(_TOLD, 0)
+    for kind, size in zip(kinds, map(int, words[2::_FIELDS]), strict=True):
+        sizes[kind] += size
+    names = [name for name, kind in zip(words[::_FIELDS], kinds, strict=True) if kind != b"tree"]
+    return Plan(listing, names, _spelled(counts), _spelled(sizes), ())
+
+
+def _spelled(told: dict[bytes, int]) -> dict[str, int]:
+    return {kind.decode(): number for kind, number in told.items()}
+
+
+def _planned_by_line(listing: bytes) -> Plan:
     counts, sizes = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     lines = _LINE.findall(listing)
     for _, kind, size in lines:
