@@ -85,9 +85,9 @@ class Arena:
         """Return of which places there is a row."""
         return np.asarray(self._row[slots] > 0, np.bool_)
 
-    def is_new(self, slot: int) -> bool:
-        """Say whether nothing was ever seen of the key at this place."""
-        return not (self._row[slot] or self.count[slot])
+    def heir_of(self, slot: int) -> int:
+        """Return the mark of the key whose profile the one at this place took over; 0 for none."""
+        return int(self._rows["heir"][self._row[slot]])
 
     def gathered(self, slots: Ints) -> Rows:
         """Return copies of the rows at these places; where there is none, of an unseen key."""

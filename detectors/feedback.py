@@ -126,14 +126,3 @@ def unlearn(rows: Rows, which: Ints, before: Rows) -> None:
     """
     for name in LEARNED if len(which) else ():
         rows[name][which] = before[name]
-
-
-def inherited(old: Rows) -> Rows:
-    """Return the profile of a key that replaces another: what is usual stays, alarms do not.
-
-    Both may be used during a grace; what they then do is learned apart.
-    """
-    new = old.copy()
-    for name in (*ALARMS, "late", "stolen", "held_day", "strange"):
-        new[name] = 0
-    return new

@@ -8,7 +8,7 @@ counts more, a move without overlap (travel, a café, a new exit of the VPN) les
 
 import numpy as np
 
-from detectors import tables, windows
+from detectors import tables, travel, windows
 from detectors.chance import Floats
 from detectors.clocks import running_index, segment_starts
 from detectors.hosting import Kind
@@ -84,11 +84,20 @@ def _weighed(day: Round, seen: dict[str, Seen], new: Flags) -> Evidence:
         new, np.where(swarm > FEW, Reason.SWARM, Reason.NEW_NETWORK), Reason.NEW_CLIENT
     )
     reason = np.where(half & ~stranger, Reason.YOUNG_NETWORK, reason)
+    return _told(day, e, reason, new, swarm)
+
+
+def _told(day: Round, e: Floats, reason: Ints, new: Flags, swarm: Ints) -> Evidence:
+    """Return the evidence with what words need: a journey that nobody can have made, too."""
+    journey = travel.follow(day, np.flatnonzero(new))
+    leapt = (reason == Reason.NEW_NETWORK) & journey.impossible()
+    seen = np.where(reason == Reason.SWARM, swarm, day.network).astype(np.float64)
+    usual = day.place["country"].astype(np.float64)
     return evidence(
         e,
-        reason.astype(np.uint8),
-        np.where(reason == Reason.SWARM, swarm, day.network).astype(np.float64),
-        day.place["country"].astype(np.float64),
+        np.where(leapt, Reason.TRAVEL, reason).astype(np.uint8),
+        np.where(leapt, travel.packed(day.network, journey.km), seen),
+        np.where(leapt, travel.packed(day.place["country"], journey.ms / 1000.0), usual),
     )
 
 

@@ -8,7 +8,7 @@ the hot one: nothing is learned before it was scored.
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 5
+VERSION = 6
 """Goes up whenever PROFILE or SEED changes; see `upgrade`. New fields stand at the end, so that
 changes which an older version wrote can still be put onto its rows."""
 
@@ -158,6 +158,11 @@ PROFILE = padded(
         # since version 5: the busiest windows around the turn of a month, and the last such day
         ("turn", "u4", (5,)),
         ("turned", "i4"),
+        # since version 6: where the key was used last (degrees), and when; of which key it took
+        # the profile over
+        ("spot", "f4", (2,)),
+        ("spotted", "i8"),
+        ("heir", "u4"),
     ]
 )
 

@@ -14,6 +14,9 @@ from vocabulary.access import Codes, Flags, Ints
 TRUSTED_DAYS = 3
 """Distinct days on which a value must have been seen before it explains anything."""
 
+LIVES_DAYS, MOST_LIVES = 7, 26
+"""A value lives a week longer for every day on which it was seen, up to half a year."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -128,8 +131,8 @@ def learn(rows: Rows, name: str) -> None:
     # What came on a day that was alarming counts from its second day on.
     first = np.where(alarmed(rows[which])[:, None], 0, np.ones_like(new))
     days = np.concatenate((rows[f"{name}_days"][which], first), axis=1)
-    # A value lives a week longer for every day on which it was seen, up to half a year.
-    worth = np.where(values != 0, last.astype(np.int64) + 7 * np.minimum(days, 26), -1)
+    lives = LIVES_DAYS * np.minimum(days, MOST_LIVES)
+    worth = np.where(values != 0, last.astype(np.int64) + lives, -1)
     best = np.argsort(-worth, axis=1, kind="stable")[:, : rows[name].shape[1]]
     rows[name][which] = np.take_along_axis(values, best, axis=1)
     rows[f"{name}_last"][which] = np.take_along_axis(last, best, axis=1)

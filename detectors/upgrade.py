@@ -16,9 +16,11 @@ def _without(*names: str) -> "np.dtype[np.void]":
     return padded([(name, PROFILE[name]) for name in kept])
 
 
-_FOUR = _without("turn", "turned")
+SINCE_SIX = ("spot", "spotted", "heir")
+_FIVE = _without(*SINCE_SIX)
+_FOUR = _without("turn", "turned", *SINCE_SIX)
 
-LAYOUTS: dict[int, np.dtype[np.void]] = {3: _FOUR, 4: _FOUR}
+LAYOUTS: dict[int, np.dtype[np.void]] = {3: _FOUR, 4: _FOUR, 5: _FIVE}
 """Version → layout. Version 3 had the same rows as 4, and no seeds."""
 
 

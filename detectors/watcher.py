@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from detectors import clocks, feedback, packing, terms
+from detectors import clocks, feedback, merging, packing, terms
 from detectors import seeds as seedlings
 from detectors.arena import Arena
 from detectors.clocks import renumbered, segment_starts
@@ -261,7 +261,7 @@ class Watcher:
         slots = self._arena.slots(names)
         known = [facts.get(name, UNKNOWN) for name in names] if facts else [UNKNOWN] * len(names)
         if facts:
-            self._inherit(slots, known, changed)
+            self._inherit(names, slots, known, changed)
         ts_ms = self.plausible(batch.ts_ms)[counts]
         lateness_ms = int(self._settings.lateness_s * 1000)
         clocked = clocks.effective(row, ts_ms, self._arena.clock[slots], lateness_ms)
@@ -278,12 +278,21 @@ class Watcher:
             crowd=crowd, address=lambda i: batch.ips[batch.ip[counts[i]]],
         )  # fmt: skip
 
-    def _inherit(self, slots: Ints, known: Sequence[KeyFacts], changed: list[Changed]) -> None:
-        """Give keys that replace others, and are seen for the first time, what those had."""
+    def _inherit(
+        self, names: list[str], slots: Ints, known: Sequence[KeyFacts], changed: list[Changed]
+    ) -> None:
+        """Give keys that replace others what those had, once.
+
+        Both may be used during a grace; what they then do is learned apart.
+        """
         for i, facts in enumerate(known):
-            if facts.rotated_from and self._arena.is_new(slots[i]):
-                new = feedback.inherited(self.of([facts.rotated_from]))
-                self._put(np.array([i]), slots[i : i + 1], new, changed)
+            old = facts.rotated_from
+            if not old or self._arena.heir_of(slots[i]) == merging.mark(old):
+                continue
+            mine, other = self.of([names[i]], {names[i]: facts}), self.of([old])
+            new = merging.merged(mine, other, offsets([facts.tz], mine["day"]))
+            new["heir"] = merging.mark(old)
+            self._put(np.array([i]), slots[i : i + 1], new, changed)
 
     def plausible(self, ts_ms: Ints) -> Ints:
         """Clamp times to our own clock, so that the future moves nothing."""

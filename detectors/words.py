@@ -7,6 +7,7 @@ import numpy as np
 from detectors.geoip import country_of
 from detectors.hosting import Kind, kind_of
 from detectors.profile import SESSION_FEATURES, Rows
+from detectors.travel import unpacked
 
 
 class Reason(IntEnum):
@@ -17,6 +18,7 @@ class Reason(IntEnum):
     YOUNG_NETWORK = 2
     NEW_CLIENT = 3
     SWARM = 4
+    TRAVEL = 5
     OFF_HOURS = 10
     SILENCE = 11
     RATE_10S = 20
@@ -35,6 +37,7 @@ DETECTORS = {
     Reason.YOUNG_NETWORK: "geography",
     Reason.NEW_CLIENT: "client",
     Reason.SWARM: "geography",
+    Reason.TRAVEL: "travel",
     Reason.OFF_HOURS: "hours",
     Reason.SILENCE: "silence",
     Reason.RATE_10S: "rate",
@@ -55,6 +58,7 @@ _WINDOW = {
     Reason.RATE_1H: "1 h",
     Reason.RATE_1D: "24 h",
 }
+_PLACES = (Reason.NEW_NETWORK, Reason.YOUNG_NETWORK, Reason.SWARM, Reason.TRAVEL)
 Operators = dict[int, str]
 
 SESSION = 64
@@ -82,6 +86,7 @@ _LOGARITHMS = frozenset(
 
 
 NEARLY_ALL_H = 20
+MINUTE_S, HOUR_S = 60, 3600
 
 
 def detector(reason: int) -> str:
@@ -111,6 +116,8 @@ def observed(reason: int, seen: float, expected: float, operators: Operators) ->
         return f"{many(n, 'request')} in {_WINDOW[reason]}"
     if reason in (Reason.NEW_NETWORK, Reason.YOUNG_NETWORK):
         return f"use from {network(n, operators)}{_in(expected)}"
+    if reason == Reason.TRAVEL:
+        return journey(seen, expected, operators)
     return {
         Reason.NEW_CLIENT: "a client that this key never used",
         Reason.SWARM: f"{n} networks new to this key within an hour",
@@ -133,7 +140,7 @@ def expected(reason: int, value: float, row: Rows, operators: Operators) -> str:
         if value < 1:
             return f"nothing is known of this key's busiest {_WINDOW[reason]} yet"
         return f"this key's busiest {_WINDOW[reason]} {since} had {round(value)}"
-    if reason in (Reason.NEW_NETWORK, Reason.YOUNG_NETWORK, Reason.SWARM):
+    if reason in _PLACES:
         return f"{since}: {usual_networks(row, operators)}"
     return {
         Reason.NEW_CLIENT: f"{since}: {many(int((row['agent'] != 0).sum()), 'client')}",
@@ -144,6 +151,25 @@ def expected(reason: int, value: float, row: Rows, operators: Operators) -> str:
         Reason.SEQUENCE: f"no such run {since}",
         Reason.OBJECTS: f"about {round(value)} a day",
     }.get(reason, "")
+
+
+def journey(seen: float, expected: float, operators: Operators) -> str:
+    """Say where a key was used, and that nobody gets there so soon from where it was before."""
+    (number, km), (country, seconds) = unpacked(seen), unpacked(expected)
+    speed = km * 3600.0 / max(seconds, 1)
+    return (
+        f"use from {network(number, operators)}{_in(country)}, {km:,} km from where it was used "
+        f"{span(seconds)} before ({speed:,.0f} km/h)"
+    )
+
+
+def span(seconds: int) -> str:
+    """Say how long something took."""
+    if seconds < MINUTE_S:
+        return f"{seconds} s"
+    if seconds < HOUR_S:
+        return f"{seconds // MINUTE_S} min"
+    return f"{seconds / HOUR_S:.1f} h"
 
 
 def network(number: int, operators: Operators) -> str:

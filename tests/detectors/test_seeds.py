@@ -117,7 +117,7 @@ def aged(connection, version):
         connection.execute(update(profiles).where(mine).values(data=pack(key, old)))
 
 
-@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize("version", [3, 4, 5])
 def test_what_older_versions_wrote_is_read(tmp_path, monkeypatch, version):
     batches = cut(life(8, n=200, keys=30, days=20), [100])
     monkeypatch.setattr(seeds, "LIMIT", 0)  # version 3 had rows only
