@@ -35,16 +35,18 @@ class Repository(msgspec.Struct, frozen=True):
         git_dir: absolute; where objects and refs of this worktree are.
         worktree: absolute; None for a bare one.
         shallow: its history was cut off when it was cloned.
+        common: absolute; the directory that linked worktrees share, None where it is `git_dir`.
     """
 
     git_dir: Path
     worktree: Path | None
     shallow: bool = False
+    common: Path | None = None
 
     @property
     def packs(self) -> Path:
-        """Where its own packs lie; those of a linked worktree lie with the main one."""
-        return self.git_dir / "objects" / "pack"
+        """Where its packs lie: those of all worktrees lie together."""
+        return (self.common or self.git_dir) / "objects" / "pack"
 
 
 def command(repository: Repository, *arguments: str) -> list[str]:
@@ -162,4 +164,18 @@ def _pointed(dot: Path) -> Path:
 
 def _checked(repository: Repository) -> Repository:
     said_of = output(repository, "rev-parse", "--is-shallow-repository").strip()
-    return Repository(repository.git_dir, repository.worktree, shallow=said_of == b"true")
+    return Repository(
+        repository.git_dir,
+        repository.worktree,
+        shallow=said_of == b"true",
+        common=_common(repository.git_dir),
+    )
+
+
+def _common(git_dir: Path) -> Path | None:
+    """Return where a linked worktree finds objects and refs (gitrepository-layout(5))."""
+    try:
+        named = (git_dir / "commondir").read_text(errors="replace").removesuffix("\n")
+    except OSError:
+        return None
+    return (git_dir / named).resolve() if named else None

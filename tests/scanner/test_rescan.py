@@ -59,6 +59,14 @@ def planted(repo):
     repo.commit("c.py", f'token = "{github_token(3)}"  # gitleaks' + ":allow\n")
 
 
+def test_worktrees_of_one_repository_know_what_the_others_read(repo, read, tmp_path):
+    planted(repo)
+    repo.git("worktree", "add", "-q", str(tmp_path / "linked"), "-b", "linked")
+    whole, linked = scan(repo.path, ALL), scan(tmp_path / "linked", ALL)
+    assert [finding.fingerprint for finding in linked] == [f.fingerprint for f in whole]
+    assert read[1] == 1 < read[0]
+
+
 def test_what_was_read_is_not_scanned_again(repo, read):
     planted(repo)
     first = scan(repo.path, ALL)
