@@ -16,9 +16,8 @@ import msgspec
 from msgspec import Meta
 
 from keywatch.config_streams import PublishSettings, RepositorySettings, SourceSettings
+from keywatch.scanning import DEFAULT_DATABASE, DEFAULT_FILE
 from vocabulary.errors import ConfigError
-
-DEFAULT_FILE = "keywatch.toml"
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -396,7 +395,9 @@ class TelemetrySettings(_Table, frozen=True):
 class Settings(_Table, frozen=True):
     """The whole configuration."""
 
-    database: Annotated[str, Meta(description="URL of the one database")] = "sqlite:///keywatch.db"
+    database: Annotated[str, Meta(description="URL of the one database")] = (
+        f"sqlite:///{DEFAULT_DATABASE}"
+    )
     keys: KeySettings = KeySettings()
     scan: ScanSettings = ScanSettings()
     sources: tuple[SourceSettings, ...] = ()

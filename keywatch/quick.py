@@ -45,9 +45,16 @@ def run(words: Sequence[str]) -> int | None:
 
 
 def _scanned(config: str | None) -> "Report":
+    _without_typing_extensions()
+    from keywatch import scanning
+    from scanner.options import ScanOptions
+
+    if config is None and not configured():
+        options = ScanOptions(staged=True, ignores=scanning.ignores_in(scanning.ignore_file()))
+        return scanning.scan_target(".", options, None)
     from msgspec.structs import replace
 
-    from keywatch import scanning, wiring
+    from keywatch import wiring
 
     settings, notes = scanning.settings_for(config, {}, ".")
     options = replace(wiring.scan_options(settings), staged=True)
@@ -56,10 +63,35 @@ def _scanned(config: str | None) -> "Report":
     return report
 
 
-def _staged(report: "Report", out: io.StringIO, err: io.StringIO) -> int:
-    from scanner import reports
+def _without_typing_extensions() -> None:
+    """Import msgspec without what it takes from there on Pythons older than any of ours.
 
-    reports.find("table")(report, out)
+    It brings `inspect`, `ast` and more; msgspec falls back on `typing`, which has all of it.
+    """
+    if "typing_extensions" in sys.modules:
+        return
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment]
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        del sys.modules["typing_extensions"]
+
+
+def configured() -> bool:
+    """Say whether there is anything that `keywatch.config` would read, or a database."""
+    from keywatch import scanning
+
+    files = (scanning.DEFAULT_FILE, scanning.DEFAULT_DATABASE)
+    return any(name.startswith("KEYWATCH_") for name in os.environ) or any(
+        os.path.lexists(file) for file in files
+    )
+
+
+def _staged(report: "Report", out: io.StringIO, err: io.StringIO) -> int:
+    if report.findings:
+        from scanner import reports
+
+        reports.find("table")(report, out)
     err.writelines(f"keywatch: {line}\n" for line in report.receipt.text())
     return report.receipt.exit_code
 

@@ -4,6 +4,7 @@ What runs before every commit imports this and no command line: keywatch/quick.p
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,9 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from keywatch.config import Settings
+    from scanner.ignorefile import Ignore
     from scanner.options import Progress, ScanOptions
     from scanner.run import Report
     from vocabulary.credential import Lookup
+
+DEFAULT_FILE = "keywatch.toml"
+DEFAULT_DATABASE = "keywatch.db"
 
 # Each function imports what it needs: a hook that finds nothing starts no more than it must.
 # ruff: noqa: PLC0415
@@ -35,7 +40,7 @@ def settings_for(
         flags: dotted entry → value.
         target: what is scanned.
     """
-    from keywatch.config import DEFAULT_FILE, load
+    from keywatch.config import load
 
     notes = []
     if file is None and (found := Path(DEFAULT_FILE)).exists():
@@ -44,6 +49,26 @@ def settings_for(
             notes = [f"{DEFAULT_FILE} lies in what is scanned and is not read (name it: --config)"]
             file = os.devnull
     return load(file, flags=flags).settings, notes
+
+
+def ignore_file(named: str = "") -> Path:
+    """Return where ignores are kept: the file that is named, or one of the user's own."""
+    if named:
+        return Path(named)
+    base = os.environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".config") / "keywatch" / "ignore.toml"
+    except RuntimeError:  # a user without a home
+        return Path(os.devnull) / "ignore.toml"
+
+
+def ignores_in(file: Path) -> "tuple[Ignore, ...]":
+    """Read the findings that are ignored; none where the file was never made."""
+    if not file.exists():
+        return ()
+    from scanner import ignorefile
+
+    return ignorefile.read(file)
 
 
 def lookup_of(

@@ -1,7 +1,5 @@
 """From settings to the parts they configure."""
 
-import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from detectors.forest import Forest
     from detectors.geoip import GeoReader
     from keywatch.config import GeoipSettings, ScanSettings, Settings
-    from scanner.ignorefile import Ignore
     from scanner.options import ScanOptions
     from scanner.rules import RuleSet
     from streams.parsed import Format
@@ -39,6 +36,7 @@ def rules(scan: "ScanSettings") -> "RuleSet":
 
 def scan_options(settings: "Settings") -> "ScanOptions":
     """Return how the configuration says that repositories are scanned."""
+    from keywatch import scanning
     from scanner.options import ScanOptions
     from vocabulary.finding import Confidence
 
@@ -48,29 +46,8 @@ def scan_options(settings: "Settings") -> "ScanOptions":
         disabled=settings.scan.disabled,
         fingerprint_key=settings.scan.fingerprint_key.encode(),
         peppers=peppers(settings),
-        ignores=ignores(settings),
+        ignores=scanning.ignores_in(scanning.ignore_file(settings.scan.ignore)),
     )
-
-
-def ignore_file(settings: "Settings") -> Path:
-    """Return where ignores are kept: the configured file, or one of the user's own."""
-    if settings.scan.ignore:
-        return Path(settings.scan.ignore)
-    base = os.environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".config") / "keywatch" / "ignore.toml"
-    except RuntimeError:  # a user without a home
-        return Path(os.devnull) / "ignore.toml"
-
-
-def ignores(settings: "Settings") -> "tuple[Ignore, ...]":
-    """Read the findings that are ignored; none where the file was never made."""
-    file = ignore_file(settings)
-    if not file.exists():
-        return ()
-    from scanner import ignorefile
-
-    return ignorefile.read(file)
 
 
 def cleaner(scan: "ScanSettings", peppers: Mapping[str, bytes]) -> Cleaner:

@@ -11,11 +11,10 @@ from typing import Any
 
 import msgspec
 
+from scanner.family import ANY_LENGTH
 from scanner.parsetree import UNBOUNDED, Node, narrowest, parsed, widest
 from scanner.prefilter import trimmed, without_end, written
 
-ANY_LENGTH = 16
-"""So many characters of a secret are looked for, whatever they are."""
 SPAN = 256
 """How far the name may begin before these characters end, and the secret end behind them."""
 

@@ -4,7 +4,6 @@ Every entry of `CHECKSUMS` takes the secret and says whether its checksum or its
 holds. `append` gives, for the formats that end in a checksum of what stands before, that ending.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -118,6 +117,8 @@ def _pypi(secret: str) -> bool:
 
 
 def _json_of(segment: str) -> object:
+    import json  # noqa: PLC0415  (few secrets are of JSON)
+
     try:
         return json.loads(base64_bytes(segment))
     except (ValueError, RecursionError):

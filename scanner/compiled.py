@@ -9,26 +9,24 @@ from pathlib import Path
 import hyperscan
 import msgspec
 
-from scanner import archive, cache, decode
-from scanner.automaton import compiles, database_of, dumped, loaded
+from scanner import cache
+from scanner.archives.kinds import CONTAINERS
+from scanner.automaton import loaded
+from scanner.confirm import Bounds
 from scanner.family import Family, Kin
-from scanner.grouping import Relatives, families, kin, whole
-from scanner.parsetree import parsed, spells
-from scanner.prefilter import loosened
-from scanner.rules import Rule, RuleSet
+from scanner.rules import RuleSet
 
-_FORMAT = "11"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "12"  # raised when patterns are made otherwise from the same rules
 
 
-Patterns = dict[str, list[int]]
-"""What hyperscan looks for → the numbers of what it may be."""
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """A compiled rule set, as it is written down; see `Compiled`."""
 
-
-class _Kept(msgspec.Struct, array_like=True):
     meanings: tuple[tuple[int, ...], ...]
     everywhere: tuple[int, ...]
     by_keyword: tuple[int, ...]
     families: tuple[tuple[int, Kin], ...]
+    bounds: tuple[Bounds, ...]
     database: memoryview
 
 
@@ -38,10 +36,11 @@ class Compiled(msgspec.Struct, frozen=True):
     Attributes:
         meanings: for each pattern the numbers it stands for. Those below the number of rules are
             rules; then come the encodings of decode.ENCODINGS, then the containers of
-            archive.CONTAINERS.
+            archives.kinds.CONTAINERS.
         everywhere: rules for which `re` must read everything, for want of a keyword.
         by_keyword: rules that are found by their keywords alone.
         families: for patterns that many rules share, what tells the rules apart.
+        bounds: of each rule, how far its matches reach.
     """
 
     database: hyperscan.Database
@@ -49,6 +48,7 @@ class Compiled(msgspec.Struct, frozen=True):
     everywhere: tuple[int, ...]
     by_keyword: frozenset[int]
     families: Mapping[int, Family]
+    bounds: tuple[Bounds, ...]
 
 
 def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:
@@ -56,25 +56,27 @@ def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:
     name = f"patterns-{ruleset.name}-{_key(ruleset)}"
     if (raw := cache.read(name)) is not None:
         try:
-            kept = msgspec.msgpack.decode(raw, type=_Kept)
+            kept = msgspec.msgpack.decode(raw, type=Kept)
             return _loaded(kept)
         except (msgspec.MsgspecError, hyperscan.HyperscanError):
             pass  # made by another machine, or damaged: it is made anew
-    kept = _compile(ruleset)
-    parsed.cache_clear()  # a scan needs few of the trees
+    from scanner.compiling import kept_of  # noqa: PLC0415  (not where the cache has them)
+
+    kept = kept_of(ruleset)
     if cached:
         cache.write(name, msgspec.msgpack.encode(kept))
         cache.forget("patterns-", keep=name)
     return _loaded(kept)
 
 
-def _loaded(kept: _Kept) -> Compiled:
+def _loaded(kept: Kept) -> Compiled:
     return Compiled(
         loaded(kept.database),
         kept.meanings,
         kept.everywhere,
         frozenset(kept.by_keyword),
         {pattern: Family(kept_kin) for pattern, kept_kin in kept.families},
+        kept.bounds,
     )
 
 
@@ -83,7 +85,7 @@ def _key(ruleset: RuleSet) -> str:
     stated = (
         _FORMAT,
         ruleset.digest,
-        *(container.magic for container in archive.CONTAINERS),
+        *(container.magic for container in CONTAINERS),
         str(getattr(hyperscan, "__version__", "")),
         platform.machine(),
         _cpu(),
@@ -101,82 +103,3 @@ def _cpu() -> str:
     except OSError:
         return ""
     return next((line for line in first.splitlines() if line.startswith(("flags", "Features"))), "")
-
-
-def _compile(ruleset: RuleSet) -> _Kept:
-    """Compile all patterns at once; only where that fails, find out which ones are to blame."""
-    rules = ruleset.rules
-    related = families(rules)
-    try:
-        told = {family.shared: kin(family, rules) for family in related}
-    except hyperscan.HyperscanError:  # a pattern of the user's; each is looked for by itself
-        related, told = [], {}
-    patterns, by_keyword = _needles(ruleset, related)
-    triggers = _triggers(ruleset)
-    everywhere: list[int] = []
-    try:
-        database = database_of([*patterns, *triggers])
-    except hyperscan.HyperscanError:
-        everywhere = _by_words(ruleset, patterns, by_keyword)
-        database = database_of([*patterns, *triggers])
-    shared = tuple(
-        (at, told.get(pattern) or whole(pattern, numbers, rules))
-        for at, (pattern, numbers) in enumerate(patterns.items())
-        if len(numbers) > 1
-    )
-    meanings = (*map(tuple, patterns.values()), *map(tuple, triggers.values()))
-    return _Kept(meanings, tuple(everywhere), tuple(by_keyword), shared, dumped(database))
-
-
-def _by_words(ruleset: RuleSet, patterns: Patterns, by_keyword: set[int]) -> list[int]:
-    """Put keywords in the place of what hyperscan refuses; return the rules that have none."""
-    everywhere: list[int] = []
-    for needle in [needle for needle in patterns if not compiles(needle)]:
-        for number in patterns.pop(needle):
-            words = _words(ruleset.rules[number])
-            for word in words:
-                patterns.setdefault(word, []).append(number)
-            by_keyword.add(number)
-            everywhere += [] if words else [number]
-    return everywhere
-
-
-def _needles(ruleset: RuleSet, related: list[Relatives]) -> tuple[Patterns, set[int]]:
-    """Return what hyperscan looks for and for which rules, and the rules found by keyword."""
-    patterns: Patterns = {}
-    by_keyword: set[int] = set()
-    alike = {number for family in related for number in family.numbers}
-    for number, rule in enumerate(ruleset.rules):
-        if number in alike:
-            continue
-        telling = bool(rule.keywords) and all(len(word) >= _TELLING for word in rule.keywords)
-        needles = [loosened(rule.pattern)]
-        if telling and not spells(rule.pattern):
-            needles = _words(rule)
-            by_keyword.add(number)
-        for needle in needles:
-            patterns.setdefault(needle, []).append(number)
-    return patterns | {family.shared: list(family.numbers) for family in related}, by_keyword
-
-
-_TELLING = 3  # shorter keywords stand everywhere
-
-
-def _words(rule: Rule) -> list[str]:
-    """Return a rule's keywords as patterns."""
-    return ["(?i)" + "".join(f"\\x{byte:02x}" for byte in word.encode()) for word in rule.keywords]
-
-
-def _triggers(ruleset: RuleSet) -> Patterns:
-    """Number the triggers of encodings and the magics of containers after the rules."""
-    words = decode.spelled(ruleset.rules)
-    found: Patterns = {}
-    number = len(ruleset.rules)
-    for encoding in decode.ENCODINGS:
-        for pattern in encoding.triggers(words):
-            found.setdefault(pattern, []).append(number)
-        number += 1
-    for container in archive.CONTAINERS:
-        found.setdefault(container.magic, []).append(number)
-        number += 1
-    return found

@@ -6,24 +6,18 @@ from collections.abc import Generator, Iterator
 import msgspec
 from msgspec.structs import replace
 
-from scanner import checksum
 from scanner.allow import compiled, lets_pass
+from scanner.batch import Data
 from scanner.candidate import Candidate, candidate_of, closed, kind_of
 from scanner.classify import WEIGHED, possible
 from scanner.entropy import shannon
 from scanner.lazy import lazy
-from scanner.opening import opening
 from scanner.placeholder import invented, template
-from scanner.prefilter import UNBOUNDED, width
-from scanner.prefilter import reach as before
 from scanner.rules import Rule
-from scanner.singleline import stays_within_line
 from vocabulary.finding import Confidence
 
-Data = bytes | bytearray
 REACH = 8 << 10
 """Bytes around a hit that are read at most; a longer match is no secret."""
-_OPEN = 1 << 10  # … by a pattern that sets no bound itself
 _TO_LINE = 512  # how far a piece grows to begin and end with a line
 _TOKEN = 200  # longer secrets (keys in PEM) may well repeat characters
 _KEPT = 100_000  # pieces remembered
@@ -51,23 +45,32 @@ Memory = dict[tuple[str, bytes, int, int], tuple[Confirmed, ...]]
 """What was said of a piece of text by a rule: versions of one file repeat the same lines."""
 
 
+class Bounds(msgspec.Struct, frozen=True, array_like=True):
+    """How far the matches of a rule reach.
+
+    Attributes:
+        reach: bytes from a hit to either end of the match, at most.
+        before: bytes from a hit back to where the match begins, at most.
+        lined: matches stay within a line, so that each line is read by itself.
+    """
+
+    reach: int
+    before: int
+    lined: bool
+
+
 class Confirmer(msgspec.Struct):
     """One rule, ready to be tried; its patterns are compiled when it is first needed.
 
     Attributes:
         exact: hits are ends of the pattern, loosened; else a keyword stands there.
-        reach: bytes from a hit to either end of the match, at most.
-        before: bytes from a hit back to where the match begins, at most.
-        lined: matches stay within a line, so that each line is read by itself.
         barren: lines in which there is nothing, whatever stands around them.
     """
 
     rule: Rule
     memory: Memory
+    bounds: Bounds
     exact: bool = False
-    reach: int = 0
-    before: int = 0
-    lined: bool = False
     barren: set[bytes] = msgspec.field(default_factory=set)
     _pattern: re.Pattern[bytes] | None = None
     _opening: re.Pattern[bytes] | None = None
@@ -86,19 +89,17 @@ class Confirmer(msgspec.Struct):
             low: where the text begins.
             high: where it ends.
         """
-        if not self.reach:
-            self._prepare()
-        if self.lined:
+        if self.bounds.lined:
             ends = yield from self._by_line(data, ends, low, high)
             if not ends:
                 return
         for first, last in self._clusters(ends):
-            if self.lined:  # a part of a long line: no more of it than bears on the match
-                start = max(low, first - self.before - _BEARS)
-                stop = min(high, last + self.reach + _BEARS)
+            if self.bounds.lined:  # a part of a long line: no more of it than bears on the match
+                start = max(low, first - self.bounds.before - _BEARS)
+                stop = min(high, last + self.bounds.reach + _BEARS)
             else:
                 start, stop = self._left(data, first, low), self._right(data, last, high)
-            begin, end = (first - self.before, last) if self.exact else (start, stop)
+            begin, end = (first - self.bounds.before, last) if self.exact else (start, stop)
             for found in self._piece(data, (start, stop), (begin, end), low):
                 if self._surrounded(data, start - 1, found, low, high):
                     yield start - 1, found
@@ -162,32 +163,32 @@ class Confirmer(msgspec.Struct):
 
     def _clusters(self, ends: list[int]) -> Iterator[tuple[int, int]]:
         """Join hits that stand close, so that no byte is read more than a few times."""
-        most = max(_CLUSTER, 8 * self.reach)
-        if self.lined:
-            most = max(_SHORT - self.before - self.reach - 2 * _BEARS - 1, 0)
+        reach = self.bounds.reach
+        most = max(_CLUSTER, 8 * reach)
+        if self.bounds.lined:
+            most = max(_SHORT - self.bounds.before - reach - 2 * _BEARS - 1, 0)
         first = last = ends[0]
         for end in ends[1:]:
-            if end > last + self.reach or end > first + most:
+            if end > last + reach or end > first + most:
                 yield first, last
                 first = end
             last = end
         yield first, last
 
-    def _prepare(self) -> None:
-        greatest = width(self.rule.pattern)[1]
-        reach = min(greatest + 2, REACH) if greatest < UNBOUNDED else _OPEN
-        self._pattern = re.compile(self.rule.pattern.encode(), re.MULTILINE)
-        self.reach = reach
-        self.before = min(before(self.rule.pattern) + 1, reach)
-        self.lined = self._weighs and stays_within_line(self.rule.pattern)
+    @property
+    def pattern(self) -> re.Pattern[bytes]:
+        """The rule's own pattern."""
+        if self._pattern is None:
+            self._pattern = re.compile(self.rule.pattern.encode(), re.MULTILINE)
+        return self._pattern
 
     def _left(self, data: Data, end: int, low: int) -> int:
-        start = max(low, end - self.reach)
+        start = max(low, end - self.bounds.reach)
         line = data.rfind(b"\n", max(low, start - _TO_LINE), start) + 1
         return line or max(low, start - _TO_LINE)
 
     def _right(self, data: Data, end: int, high: int) -> int:
-        stop = min(high, end + self.reach)
+        stop = min(high, end + self.bounds.reach)
         line = data.find(b"\n", stop, min(high, stop + _TO_LINE))
         return line if line >= 0 else min(high, stop + _TO_LINE)
 
@@ -217,8 +218,7 @@ class Confirmer(msgspec.Struct):
         return known
 
     def _confirmed(self, piece: bytes, first: int, last: int) -> Iterator[Confirmed]:
-        assert self._pattern is not None
-        groups = self._pattern.groupindex
+        groups = self.pattern.groupindex
         for found in self._matches(piece, first, last):
             span = found.span("secret") if "secret" in groups else found.span()
             if span[0] >= span[1]:
@@ -230,12 +230,14 @@ class Confirmer(msgspec.Struct):
 
     def _matches(self, piece: bytes, first: int, last: int) -> Iterator[re.Match[bytes]]:
         """Yield the matches that begin between two positions, as `finditer` does."""
-        assert self._pattern is not None
+        pattern = self.pattern
         self._tried += 1
         if self._tried == _OFTEN:
+            from scanner.opening import opening  # noqa: PLC0415  (not for a few pieces)
+
             self._opening = opening(self.rule.pattern.encode())
         if self._opening is None:
-            for found in self._pattern.finditer(piece, first):
+            for found in pattern.finditer(piece, first):
                 if found.start() > last:
                     return
                 yield found
@@ -243,7 +245,7 @@ class Confirmer(msgspec.Struct):
         opens, at = self._opening.search(piece, first), first
         while opens and opens.start() <= last:
             at = opens.start()
-            if (match := self._pattern.match(piece, at)) is not None:
+            if (match := pattern.match(piece, at)) is not None:
                 yield match
                 at = max(match.end(), at + 1) - 1
             opens = self._opening.search(piece, at + 1)
@@ -294,6 +296,8 @@ class Confirmer(msgspec.Struct):
         reasons = (f"has the format of a {rule.name}",)
         if not rule.checksum:
             return Confidence(rule.confidence), "none", reasons
+        from scanner import checksum  # noqa: PLC0415  (few matches have one)
+
         if checksum.check(rule.checksum, secret.decode("latin-1")):
             return Confidence.HIGH, "valid", (*reasons, "its checksum is valid")
         return Confidence.LOW, "invalid", (*reasons, "but its checksum is wrong")

@@ -16,9 +16,10 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from scanner import rearrange
+from scanner.batch import Data
 from scanner.lazy import lazy
 from scanner.parsetree import literals
-from scanner.region import RUN, Data, Region
+from scanner.region import RUN, Region
 from scanner.rules import Rule
 
 MAX_DEPTH = 4

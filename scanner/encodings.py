@@ -2,7 +2,6 @@
 
 from base64 import b32decode, b64decode, urlsafe_b64decode
 from binascii import Error
-from hashlib import sha256
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -66,6 +65,8 @@ def double_sha256(raw: bytes) -> bytes:
     References:
         https://en.bitcoin.it/wiki/Base58Check_encoding
     """
+    from hashlib import sha256  # noqa: PLC0415  (few secrets ask for it)
+
     return sha256(sha256(raw).digest()).digest()[:4]
 
 

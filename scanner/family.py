@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import hyperscan
 import msgspec
 
-from scanner.assignments import ANY_LENGTH
 from scanner.automaton import loaded
-from scanner.confirm import Data
+from scanner.batch import Data
 
 SECRET = b"\1"
 """Stands before a secret that has been cut out."""
+ANY_LENGTH = 16
+"""So many characters of a secret are looked for by a shared pattern, whatever they are."""
 _AROUND = 256
 _BETWEEN = b"\n\0\n"
 Ends = dict[int, list[int]]

@@ -6,12 +6,13 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-from scanner.engine import Engine, Tally
+from scanner.engine import Engine
 from scanner.match import Match
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
 from scanner.sources import files, revisions, worktree
 from scanner.sources.gitrun import Repository
+from scanner.tally import Tally
 from scanner.texts import Texts, cores, searched, tallied
 from vocabulary.finding import Place
 

@@ -1,52 +1,22 @@
-"""A repository: all its history, or what is staged, with where each finding stands."""
+"""A repository: all its history and its uncommitted work, with where each finding stands."""
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
-from scanner.engine import Engine, Tally
+from scanner.attribute import Commit, History, Walk
+from scanner.engine import Engine
 from scanner.filetexts import read_files
 from scanner.objecttexts import opened, read_objects
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
+from scanner.rescan import counted, earlier, rescan
 from scanner.sources import files, objects, revisions, worktree
 from scanner.sources.gitrun import Repository
+from scanner.tally import Tally
 from scanner.texts import Texts
 from vocabulary.finding import Place
 
-if TYPE_CHECKING:
-    from scanner.attribute import Commit, History
-
 _NAMED = 100  # missing blobs that are named one by one
-
-
-def staged_texts(
-    repository: Repository,
-    options: ScanOptions,
-    engine: Engine,
-    receipt: Receipt,
-    progress: Progress,
-) -> Texts:
-    """Scan what the index adds to HEAD; a secret that the old version holds is not new."""
-    changes = revisions.staged(repository)
-    new = {change.new: change for change in changes}
-    matches = read_objects(repository, [name.encode() for name in new], engine, receipt, progress)
-    receipt.listed["blob"] = list(receipt.read)
-    hit = {match.item for match in matches}
-    old = {new[name].old for name in hit} - {""}
-    if old:
-        known: dict[str, set[bytes]] = {}
-        aside = Receipt()
-        for match in read_objects(repository, [n.encode() for n in old], engine, aside, progress):
-            known.setdefault(match.item, set()).add(match.secret)
-        matches = [m for m in matches if m.secret not in known.get(new[m.item].old, ())]
-    located = {name: (Place(path=change.path, blob=name),) for name, change in new.items()}
-    return Texts(
-        matches,
-        "staged",
-        dict(located),
-        salt=partial(revisions.salt, repository, cached=options.cache),
-    )
 
 
 def git_texts(
@@ -61,9 +31,6 @@ def git_texts(
 
     Where git has begun to list the objects, that is read.
     """
-    from scanner.attribute import Walk  # noqa: PLC0415  (not for what is staged)
-    from scanner.rescan import counted, earlier, rescan  # noqa: PLC0415
-
     narrow = bool(options.since or options.branch or options.objects is not None)
     seen = earlier(repository, engine) if options.cache and not narrow else None
     whole = not narrow and (seen is None or not seen.places)
@@ -114,7 +81,7 @@ def git_texts(
 
 
 def _covered(
-    repository: Repository, options: ScanOptions, history: "History", receipt: Receipt
+    repository: Repository, options: ScanOptions, history: History, receipt: Receipt
 ) -> None:
     """Say in the receipt what the repository itself lacks."""
     if repository.shallow:
@@ -135,7 +102,7 @@ def _covered(
 
 
 def _located(
-    repository: Repository, plan: objects.Plan, hit: set[bytes], history: "History"
+    repository: Repository, plan: objects.Plan, hit: set[bytes], history: History
 ) -> dict[str, Sequence[Place]]:
     """Say where each object that hit stands."""
     kinds = plan.kinds(hit)
@@ -159,6 +126,6 @@ def _located(
     return located
 
 
-def _place(path: str, commit: "Commit | None", oid: str, blob: str = "") -> Place:
+def _place(path: str, commit: Commit | None, oid: str, blob: str = "") -> Place:
     author, date = (commit.author, commit.date) if commit else ("", "")
     return Place(path=path, commit=oid, blob=blob, author=author, date=date)

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from scanner.archive import kind_of
-from scanner.engine import Batch, Searcher, Trace, batch_of
+from scanner.archives.kinds import kind_of
+from scanner.batch import Batch, batch_of
 from scanner.match import Match
+from scanner.searcher import Searcher
 from scanner.sources.versions import Version
+from scanner.trace import Trace
 
 CONTEXT = 256
 """Bytes on either side of a change that are read again."""

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from scanner import archive
-from scanner.engine import Engine, Searcher, batch_of, window_batch
+from scanner.archives.kinds import kind_of
+from scanner.batch import batch_of, window_batch
+from scanner.engine import Engine
 from scanner.match import Match
 from scanner.options import Progress
 from scanner.receipt import Receipt
+from scanner.searcher import Searcher
 from scanner.sources import image
 from scanner.sources.image import Fate, Image, Layer, Store
 from scanner.texts import Texts, tallied
@@ -103,7 +105,7 @@ class _Scan:
         with stream:
             head = stream.read(512)
             stream.seek(0)
-            kind = archive.kind_of(head)
+            kind = kind_of(head)
             if kind:
                 yield from self._searcher.open(kind, stream, item.encode())
             else:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from scanner.engine import Engine, Tally
+from scanner.engine import Engine
 from scanner.match import Match
 from scanner.options import Progress
 from scanner.receipt import Receipt
 from scanner.sources import objects
 from scanner.sources.gitrun import Repository
+from scanner.tally import Tally
 from scanner.texts import cores, searched, tallied
 
 if TYPE_CHECKING:

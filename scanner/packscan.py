@@ -12,12 +12,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from scanner.engine import Engine, Tally
+from scanner.engine import Engine
 from scanner.forked import each
 from scanner.heritage import LEAST, Heritage
 from scanner.match import Match
 from scanner.sources.packfile import TREE, Bytes, Pack, packs
 from scanner.sources.versions import Families, Reading, Version, families
+from scanner.tally import Tally
 
 _PARTS = 24  # for each worker, so that none waits long for another
 _SHA1 = 20  # bytes of an id

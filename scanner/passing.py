@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from scanner.engine import Batch, Engine, Searcher
+from scanner.batch import Batch
+from scanner.engine import Engine
 from scanner.findings import redacted
+from scanner.searcher import Searcher
 
 HOLD = 16 << 10
 """Bytes that are looked at again around each cut: a secret, and what must stand near it."""

@@ -7,8 +7,9 @@ it, as in HAR, Postman, Kubernetes and Hadoop. Both are written anew, and rememb
 import re
 from collections.abc import Iterable, Sequence
 
+from scanner.batch import Data
 from scanner.lazy import lazy
-from scanner.region import RUN, Data, Region
+from scanner.region import RUN, Region
 
 _LINE = 4096
 _CODE = lazy(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b\n]{0,500}(?:\x07|\x1b\\))")

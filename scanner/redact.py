@@ -6,7 +6,8 @@ from itertools import accumulate
 
 import msgspec
 
-from scanner.engine import Engine, Searcher, batch_of, engine_of
+from scanner.batch import batch_of
+from scanner.engine import Engine, engine_of
 from scanner.findings import redacted
 from scanner.match import GENERIC, Match
 from scanner.rules import RuleSet, load_rules
@@ -27,7 +28,7 @@ class Redactor:
     def __init__(self, ruleset: RuleSet, peppers: Mapping[str, bytes] | None = None) -> None:
         self._engine = formats_engine(ruleset)
         self._peppers = peppers
-        self._searcher: Searcher = self._engine.searcher()
+        self._searcher = self._engine.searcher()
 
     @property
     def engine(self) -> Engine:

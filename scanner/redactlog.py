@@ -4,9 +4,10 @@ import logging
 import threading
 from typing import Any
 
-from scanner.engine import Engine, Searcher
+from scanner.engine import Engine
 from scanner.passing import redacted_text
 from scanner.redact import formats_engine
+from scanner.searcher import Searcher
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 _BROKEN = "[REDACTED: the message could not be searched for secrets]"

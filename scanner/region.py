@@ -4,7 +4,6 @@ from bisect import bisect_right
 
 import msgspec
 
-Data = bytes | bytearray
 RUN = 256 * 1024
 """Bytes of an encoded run that are decoded, at most, on either side of its trigger."""
 

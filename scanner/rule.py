@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 
 import msgspec
 
@@ -176,5 +175,7 @@ def _line_of(text: str, needle: str) -> int:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """Ask whether a word of `words` was meant, where one is close."""
+    from difflib import get_close_matches  # noqa: PLC0415  (only where something is wrong)
+
     close = get_close_matches(word, list(words), n=1)
     return f", did you mean `{close[0]}`?" if close else ""

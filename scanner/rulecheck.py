@@ -8,8 +8,9 @@ import hyperscan
 import msgspec
 
 from scanner.backtrack import ways
+from scanner.batch import batch_of
 from scanner.checksum import CHECKSUMS
-from scanner.engine import Engine, batch_of
+from scanner.engine import Engine
 from scanner.entropy import shannon
 from scanner.generators import expand
 from scanner.match import GENERIC, Match

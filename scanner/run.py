@@ -6,23 +6,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from scanner.engine import Engine, engine_of
-from scanner.filetexts import path_texts, tree_texts
-from scanner.findings import findings
-from scanner.gittexts import git_texts, staged_texts
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
-from scanner.rules import Rule, load_rules
 from scanner.sources import address, gitrun
-from scanner.sources.objects import Listing
-from scanner.texts import Texts
 from vocabulary.credential import Lookup
 from vocabulary.errors import TargetError, UsageError
 from vocabulary.finding import Confidence, Finding
+
+if TYPE_CHECKING:
+    from scanner.engine import Engine
+    from scanner.rule import Rule
+    from scanner.texts import Texts
+
+# Each source is imported when it is chosen, and git asked what is staged before the engine is.
+# ruff: noqa: PLC0415
 
 _RANK = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
 STDIN = "-"
@@ -38,7 +39,7 @@ class Report(msgspec.Struct, frozen=True):
 
     findings: tuple[Finding, ...]
     receipt: Receipt
-    rules: tuple[Rule, ...] = ()
+    rules: "tuple[Rule, ...]" = ()
     known: tuple[Finding, ...] = ()
 
     def __iter__(self) -> Iterator[Finding]:
@@ -89,6 +90,9 @@ def _scan(
     begun = clock()
     receipt = Receipt(target=address.shown(target))
     find = _source(target, asked, stdin, stack)
+    from scanner.engine import engine_of
+    from scanner.rules import load_rules
+
     engine = engine_of(
         load_rules(asked.rules, asked.disabled, cached=asked.cache),
         inline_ignores=asked.inline_ignores,
@@ -113,14 +117,14 @@ def _hidden(
     """Take out what the baseline knows and what is ignored; returns what is shown, and known."""
     if not (options.baseline or options.ignores):
         return found, ()
-    from scanner import hiding  # noqa: PLC0415  (most scans hide nothing)
+    from scanner import hiding
 
     sorted_ = hiding.sort(found, options.baseline, options.ignores, hiding.day(now))
     hiding.tell(sorted_, options.baseline, receipt)
     return tuple(sorted_.shown), tuple(sorted_.known)
 
 
-def _fired(engine: Engine, findings: tuple[Finding, ...]) -> tuple[Rule, ...]:
+def _fired(engine: "Engine", findings: tuple[Finding, ...]) -> "tuple[Rule, ...]":
     """Return the rules that a report has to explain."""
     wanted = {finding.rule for finding in findings}
     fired = [rule for rule in engine.ruleset.rules if rule.id in wanted] if wanted else []
@@ -131,7 +135,7 @@ def _silent(_done: int, _total: int) -> None:
     return
 
 
-Source = Callable[[Engine, Receipt, Progress], Texts]
+Source = Callable[["Engine", Receipt, Progress], "Texts"]
 
 
 def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None, stack: ExitStack) -> Source:
@@ -142,20 +146,24 @@ def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None, stack: E
     if len(narrowed) > 1:
         raise UsageError(f"{' and '.join(narrowed)} exclude each other")
     if target == STDIN:
-        from scanner import stdin as source  # noqa: PLC0415  (most targets are paths)
+        from scanner import stdin as source
 
         return lambda e, r, p: source.texts(stdin or sys.stdin.buffer, options, e, r, p)
     path = _existing(_local(target, options, stack))
+    if options.staged and (repository := gitrun.located(path)):
+        return _staged(repository, options, stack)
     repository = gitrun.find(path) if path.is_dir() else None
     if repository is not None:
         return _within(repository, options, stack)
     if narrowed and narrowed != ["--tree"]:
         raise UsageError(f"{narrowed[0]} needs a git repository", where=target)
     if not narrowed and _may_be_image(path):
-        from scanner import images  # noqa: PLC0415  (rarely needed)
+        from scanner import images
 
         if images.is_image(path):
             return lambda e, r, p: images.image_texts(path, e, r, p)
+    from scanner.filetexts import path_texts
+
     return lambda e, r, p: path_texts(path, options, e, r, p)
 
 
@@ -172,37 +180,53 @@ def _may_be_image(path: Path) -> bool:
 _TAR = 262
 
 
+def _staged(repository: gitrun.Repository, options: ScanOptions, stack: ExitStack) -> Source:
+    from scanner.sources import revisions
+
+    asked = revisions.Staged(repository)  # git works while the engine is loaded
+    stack.callback(asked.close)
+
+    def read(engine: "Engine", receipt: Receipt, progress: Progress) -> "Texts":
+        from scanner.stagedtexts import staged_texts
+
+        return staged_texts(repository, asked.changes(), options, engine, receipt, progress)
+
+    return read
+
+
 def _within(repository: gitrun.Repository, options: ScanOptions, stack: ExitStack) -> Source:
-    if options.staged:
-        return lambda e, r, p: staged_texts(repository, options, e, r, p)
-    if options.since or options.branch or options.objects is not None or not options.submodules:
-        read = tree_texts if options.tree else git_texts
-        return lambda e, r, p: read(repository, options, e, r, p)
     if options.tree:
-        return lambda e, r, p: _with_submodules(repository, tree_texts, options, e, r, p)
+        return _tree(repository, options)
+    if options.since or options.branch or options.objects is not None or not options.submodules:
+        from scanner.gittexts import git_texts
+
+        return lambda e, r, p: git_texts(repository, options, e, r, p)
+    from scanner.sources.objects import Listing
+
     listing = Listing(repository)  # git lists the objects while the rules are loaded
     stack.callback(listing.close)
 
-    def read_all(
-        one: gitrun.Repository, options: ScanOptions, e: Engine, r: Receipt, p: Progress
-    ) -> Texts:
-        return git_texts(one, options, e, r, p, listing if one is repository else None)
+    def read(engine: "Engine", receipt: Receipt, progress: Progress) -> "Texts":
+        from scanner.gittexts import git_texts
+        from scanner.submodules import with_submodules
 
-    return lambda e, r, p: _with_submodules(repository, read_all, options, e, r, p)
+        def one(inner: gitrun.Repository, receipt: Receipt, progress: Progress) -> "Texts":
+            begun = listing if inner is repository else None
+            return git_texts(inner, options, engine, receipt, progress, begun)
+
+        return with_submodules(repository, one, receipt, progress)
+
+    return read
 
 
-def _with_submodules(
-    repository: gitrun.Repository,
-    read: Callable[..., Texts],
-    options: ScanOptions,
-    e: Engine,
-    r: Receipt,
-    p: Progress,
-) -> Texts:
-    from scanner import submodules  # noqa: PLC0415  (not for what is staged)
+def _tree(repository: gitrun.Repository, options: ScanOptions) -> Source:
+    from scanner.filetexts import tree_texts
+    from scanner.submodules import with_submodules
 
-    return submodules.with_submodules(
-        repository, lambda one, r, p: read(one, options, e, r, p), r, p
+    if not options.submodules:
+        return lambda e, r, p: tree_texts(repository, options, e, r, p)
+    return lambda e, r, p: with_submodules(
+        repository, lambda one, r, p: tree_texts(one, options, e, r, p), r, p
     )
 
 
@@ -210,13 +234,13 @@ def _local(target: str, options: ScanOptions, stack: ExitStack) -> str:
     """Return a path: of a remote repository that of a copy, kept unless no cache is wanted."""
     if not address.is_remote(target) or os.path.exists(target):  # noqa: PTH110  (never raises)
         return target
-    from scanner import cache  # noqa: PLC0415  (most targets are paths)
-    from scanner.sources import mirror  # noqa: PLC0415
+    from scanner import cache
+    from scanner.sources import mirror
 
     origin = address.parsed(target)
     folder = cache.cache_dir() if options.cache else None
     if folder is None:
-        from tempfile import TemporaryDirectory  # noqa: PLC0415
+        from tempfile import TemporaryDirectory
 
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="keywatch-")))
     return str(mirror.copied(origin, folder / "mirrors", timeout_s=None))
@@ -236,18 +260,23 @@ def _existing(target: str) -> Path:
 
 
 def _findings(
-    texts: Texts,
+    texts: "Texts",
     options: ScanOptions,
     lookup: Lookup | None,
     receipt: Receipt,
     secrets: dict[str, str] | None,
 ) -> tuple[Finding, ...]:
+    receipt.source = texts.source
+    if not texts.matches:
+        return ()
+    from scanner.findings import findings
+
     least = _RANK[options.confidence]
     found = findings(
         texts.matches,
         texts.located,
         source=texts.source,
-        key=options.fingerprint_key or (texts.salt() if texts.matches else b""),
+        key=options.fingerprint_key or texts.salt(),
         lookup=lookup,
         peppers=options.peppers,
         show_secrets=options.show_secrets,
@@ -255,5 +284,4 @@ def _findings(
     )
     shown = tuple(finding for finding in found if _RANK[Confidence(finding.confidence)] >= least)
     receipt.below = len(found) - len(shown)
-    receipt.source = texts.source
     return shown

@@ -6,10 +6,12 @@ from typing import IO
 from msgspec.structs import replace
 
 from scanner import diff
-from scanner.engine import Engine, Searcher, window_batch
+from scanner.batch import window_batch
+from scanner.engine import Engine
 from scanner.match import Match
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
+from scanner.searcher import Searcher
 from scanner.texts import Texts, stdin_texts, tallied
 from scanner.windows import windows
 

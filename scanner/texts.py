@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from scanner.engine import Batch, Engine, Searcher, Tally, window_batch
+from scanner.batch import Batch, window_batch
+from scanner.engine import Engine
 from scanner.match import Match
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
+from scanner.searcher import Searcher
 from scanner.sources.files import Packed
+from scanner.tally import Tally
 from scanner.windows import windows
 from vocabulary.finding import Place
 

@@ -1,6 +1,5 @@
 """Boosted decision trees, read from plain data and evaluated here: no library at run time."""
 
-import json
 from collections.abc import Callable
 from functools import cache
 from math import exp
@@ -110,4 +109,4 @@ def parsed(raw: dict[str, Any]) -> Model:
 @cache
 def shipped() -> Model:
     """Return the model that comes with keywatch; it is read when the first candidate is weighed."""
-    return parsed(json.loads(WEIGHTS.read_bytes()))
+    return parsed(msgspec.json.decode(WEIGHTS.read_bytes()))

@@ -29,8 +29,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from lines import Line, path_of, read
 
 from scanner import classify
+from scanner.batch import batch_of
 from scanner.candidate import Candidate
-from scanner.engine import Engine, batch_of, engine_of
+from scanner.engine import Engine, engine_of
 from scanner.features import NAMES, features, spoken
 from scanner.place import NOWHERE, place_of
 from scanner.rules import load_rules

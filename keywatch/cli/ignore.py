@@ -129,9 +129,9 @@ def import_ignores(ctx: click.Context, /, file: Path, target: str, **flags: Any)
 
 
 def _file(ctx: click.Context, named: str | None) -> Path:
-    from keywatch import wiring
+    from keywatch import scanning
 
-    return Path(named) if named else wiring.ignore_file(settings(ctx))
+    return scanning.ignore_file(named or settings(ctx).scan.ignore)
 
 
 def _made(fingerprint: str, flags: dict[str, Any], *, rule: str = "", path: str = "") -> "Ignore":

@@ -7,7 +7,7 @@ import lzma
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from scanner.reading import Read
+from scanner.archives.reading import Read
 
 Note = Callable[[str], None]
 _MEMORY = 256 << 20  # for xz, whose header may ask for gigabytes

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import IO
 
 from scanner.archives import compressed
-from scanner.reading import DamagedError, Read, exactly
+from scanner.archives.reading import DamagedError, Read, exactly
 
 _LEAD = 96
 _MAGIC = b"\x8e\xad\xe8\x01"

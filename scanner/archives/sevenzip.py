@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from scanner.archive import MAX_MEMBERS
-from scanner.reading import DamagedError, LimitError, Read, exactly, limited
+from scanner.archives.kinds import MAX_MEMBERS
+from scanner.archives.reading import DamagedError, LimitError, Read, exactly, limited
 
 _MAGIC_WIDTH, _START = 6, 32
 _HEADER = 64 << 20

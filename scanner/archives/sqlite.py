@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from scanner.reading import Read
+from scanner.archives.reading import Read
 
 _LARGEST = 64 << 20
 _STEPS, _EVERY = 50_000_000, 100_000

@@ -6,7 +6,7 @@ Source: POSIX pax and ustar interchange formats; GNU tar's long names.
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from scanner.reading import DamagedError, Read, exactly, limited
+from scanner.archives.reading import DamagedError, Read, exactly, limited
 
 _BLOCK = 512
 _NAMES = 1 << 20  # a longer extended header is scanned as if it were a file

@@ -6,7 +6,7 @@ Sources: ar(5), deb(5); cpio(5), "New ASCII Format".
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from scanner.reading import DamagedError, Read, exactly, limited
+from scanner.archives.reading import DamagedError, Read, exactly, limited
 
 Note = Callable[[str], None]
 _AR_MAGIC, _AR_HEADER = 8, 60

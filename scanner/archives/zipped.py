@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import IO
 
-from scanner.archive import MAX_MEMBERS
-from scanner.reading import LimitError, Read, broken
+from scanner.archives.kinds import MAX_MEMBERS
+from scanner.archives.reading import LimitError, Read, broken
 
 _TEXT = re.compile(
     r"word/.*\.xml|ppt/(?:slides|notesSlides|comments)/.*\.xml|xl/sharedStrings\.xml|content\.xml"

@@ -13,9 +13,8 @@ from typing import IO
 
 import msgspec
 
-from scanner import archive
-from scanner.archive import Container
-from scanner.engine import Batch, window_batch
+from scanner.archives.kinds import Container, kind_of
+from scanner.batch import Batch, window_batch
 from scanner.windows import windows
 
 _BUFFER = 4 << 20
@@ -157,7 +156,7 @@ def _long(handle: int, path: bytes, read: ReadFiles) -> Iterator[Batch | Packed]
     with open(handle, "rb", buffering=0) as stream:
         reader = _Counting(stream, path, read)
         head = reader.read(_MAGIC)
-        kind = archive.kind_of(head)
+        kind = kind_of(head)
         reader.forget()
         if kind:
             yield Packed(kind, path, io.BufferedReader(reader))  # type: ignore[type-var]

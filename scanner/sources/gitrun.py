@@ -144,13 +144,23 @@ def find(target: Path) -> Repository | None:
     Raises:
         RepositoryError: `.git` is there but git cannot use it.
     """
+    found = located(target)
+    return checked(found) if found else None
+
+
+def located(target: Path) -> Repository | None:
+    """Return what `find` returns, without asking git whether it can use it, or how deep it is.
+
+    Raises:
+        RepositoryError: `.git` is a file that names no repository.
+    """
     dot = target / ".git"
     if dot.is_dir():
-        return _checked(Repository(dot.resolve(), target.resolve()))
+        return Repository(dot.resolve(), target.resolve())
     if dot.is_file():
-        return _checked(Repository(_pointed(dot), target.resolve()))
+        return Repository(_pointed(dot), target.resolve())
     if (target / "HEAD").is_file() and (target / "objects").is_dir() and (target / "refs").is_dir():
-        return _checked(Repository(target.resolve(), None))
+        return Repository(target.resolve(), None)
     return None
 
 
@@ -162,7 +172,12 @@ def _pointed(dot: Path) -> Path:
     return (dot.parent / first.removeprefix("gitdir: ")).resolve()
 
 
-def _checked(repository: Repository) -> Repository:
+def checked(repository: Repository) -> Repository:
+    """Return a repository with what git says of its depth.
+
+    Raises:
+        RepositoryError: git cannot use it.
+    """
     said_of = output(repository, "rev-parse", "--is-shallow-repository").strip()
     return Repository(
         repository.git_dir,

@@ -14,8 +14,8 @@ from typing import IO, Any
 
 import msgspec
 
-from scanner.archive import kind_of
-from scanner.reading import Read
+from scanner.archives.kinds import kind_of
+from scanner.archives.reading import Read
 
 _JSON = 16 << 20
 _MEMBERS = 100_000

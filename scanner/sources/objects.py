@@ -7,8 +7,8 @@ from typing import IO
 
 import msgspec
 
-from scanner.archive import Container, kind_of
-from scanner.engine import Batch, window_batch
+from scanner.archives.kinds import Container, kind_of
+from scanner.batch import Batch, window_batch
 from scanner.lazy import lazy
 from scanner.sources.files import Packed
 from scanner.sources.gitrun import Repository, failed, output, said, start

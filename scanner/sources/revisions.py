@@ -8,7 +8,7 @@ import msgspec
 
 from scanner.lazy import lazy
 from scanner.options import ScanOptions
-from scanner.sources.gitrun import Repository, output
+from scanner.sources.gitrun import Repository, failed, output, start
 from vocabulary.errors import RepositoryError, UsageError
 from vocabulary.finding import Place
 
@@ -52,28 +52,57 @@ def reachable(repository: Repository, options: ScanOptions) -> bytes:
     )
 
 
-def staged(repository: Repository) -> list[Change]:
-    """Return what the index changes against HEAD, or all of it before the first commit."""
-    try:
-        head = resolved(repository, "HEAD")
-    except UsageError:
-        listed = output(repository, "ls-files", "-z", "--stage")
-        entries = [entry.partition(b"\t") for entry in listed.split(b"\0") if entry]
+class Staged:
+    """What the index changes against HEAD: asked of git at once, read when it is needed.
+
+    Args:
+        repository: that git need not have looked at before.
+
+    Raises:
+        TargetError: there is no git to start.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._git = start(
+            repository, "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev",
+            "--no-ext-diff", "--no-textconv", "--diff-filter=AMT", "HEAD", "--",
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Wait for git, whether anybody read what it says or not."""
+        with self._git:
+            pass
+
+    def changes(self) -> list[Change]:
+        """Return what it changes, or all of it before the first commit.
+
+        Raises:
+            RepositoryError: git cannot tell.
+        """
+        raw, complaint = self._git.communicate()
+        if self._git.returncode != 0:
+            return self._first(complaint)
+        parts = raw.split(b"\0")
         return [
-            Change(path.decode("utf-8", "surrogateescape"), left.split(b" ")[1].decode(), "")
-            for left, _, path in entries
-            if not left.startswith(_SUBMODULE)
+            _change(line, path)
+            for line, path in zip(parts[::2], parts[1::2], strict=False)
+            if not line.split(b" ")[1].startswith(_SUBMODULE)
         ]
-    raw = output(
-        repository, "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev",
-        "--no-ext-diff", "--no-textconv", "--diff-filter=AMT", head,
-    )  # fmt: skip
-    parts = raw.split(b"\0")
-    return [
-        _change(line, path)
-        for line, path in zip(parts[::2], parts[1::2], strict=False)
-        if not line.split(b" ")[1].startswith(_SUBMODULE)
-    ]
+
+    def _first(self, complaint: bytes) -> list[Change]:
+        """Return the whole index, where there is no commit yet."""
+        try:
+            resolved(self._repository, "HEAD")
+        except UsageError:
+            listed = output(self._repository, "ls-files", "-z", "--stage")
+            entries = [entry.partition(b"\t") for entry in listed.split(b"\0") if entry]
+            return [
+                Change(path.decode("utf-8", "surrogateescape"), left.split(b" ")[1].decode(), "")
+                for left, _, path in entries
+                if not left.startswith(_SUBMODULE)
+            ]
+        raise failed(self._repository, "diff-index", complaint)
 
 
 _SUBMODULE = b"160000"

@@ -1,7 +1,6 @@
 # ruff: noqa: PTH118  (paths are bytes here, which pathlib does not take)
 """What a worktree holds beyond its repository: changed, untracked and, if asked, ignored files."""
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -111,6 +110,8 @@ def _is_blob(base: bytes, path: bytes, blob: bytes, status: os.stat_result) -> b
             content = stream.read()
     except OSError:
         return False
+    import hashlib  # noqa: PLC0415  (slow to import)
+
     kind = hashlib.sha1 if len(blob) == 40 else hashlib.sha256  # noqa: PLR2004
     head = b"blob %d\0" % len(content)
     return kind(head + content, usedforsecurity=False).hexdigest().encode() == blob

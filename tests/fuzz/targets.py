@@ -10,8 +10,11 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from scanner import archive, baseline, diff, foreign, foreignrules, ignorefile
-from scanner.engine import Engine, batch_of, engine_of
+from scanner import baseline, diff, foreign, foreignrules, ignorefile
+from scanner.archives.kinds import kind_of
+from scanner.archives.unfold import Budget, unfold
+from scanner.batch import batch_of
+from scanner.engine import Engine, engine_of
 from scanner.rule import parse_file
 from scanner.rules import load_rules
 from scanner.sources import delta, image, packfile, versions
@@ -22,11 +25,11 @@ _MOST = 64 << 20  # bytes that an input of a few kilobytes may unfold to here
 
 def archives(data: bytes) -> None:
     """Open whatever says that it is an archive."""
-    kind = archive.kind_of(data)
+    kind = kind_of(data)
     if kind is None:
         return
-    budget = archive.Budget(len(data))
-    for piece in archive.unfold(kind, io.BytesIO(data), budget):
+    budget = Budget(len(data))
+    for piece in unfold(kind, io.BytesIO(data), budget):
         assert len(piece.names) == len(piece.starts) == len(piece.ends)
         spans = zip(piece.starts, piece.ends, strict=True)
         assert all(0 <= start <= end <= len(piece.data) for start, end in spans)

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scanner import archive, reading, scan
+from scanner import scan
+from scanner.archives import kinds, reading, unfold
 from tests.scanner import packing
 from tests.scanner.packing import ARCHIVES
 from tests.scanner.secrets import github_token, password
@@ -126,9 +127,9 @@ def test_many_small_members_are_one_piece(tmp_path):
     (tmp_path / "x.tar").write_bytes(packing.tarred(files, tarfile.USTAR_FORMAT))
     report = scan(tmp_path)
     assert found(report) == {"x.tar!last"}
-    budget = archive.Budget(1)
+    budget = unfold.Budget(1)
     with (tmp_path / "x.tar").open("rb") as raw:
-        pieces = list(archive.unfold(archive.kind_of(raw.read(512)), _back(raw), budget))
+        pieces = list(unfold.unfold(kinds.kind_of(raw.read(512)), _back(raw), budget))
     assert sum(len(piece.names) for piece in pieces) == 20_001
     assert len(pieces) < 5
 
@@ -266,15 +267,15 @@ def test_a_broken_archive_is_no_error_and_what_it_hides_is_named(engine, kind, e
     for where, byte in edits:
         raw[int(where * (len(raw) - 1))] = byte
     raw = bytes(raw[: max(20, int(cut * len(raw)) if cut < 0.9 else len(raw))]) + tail
-    budget = archive.Budget(len(raw))
-    opened = archive.kind_of(raw)
+    budget = unfold.Budget(len(raw))
+    opened = kinds.kind_of(raw)
     if opened is None:
         return
     size = 0
-    for piece in archive.unfold(opened, io.BytesIO(raw), budget):
+    for piece in unfold.unfold(opened, io.BytesIO(raw), budget):
         assert len(piece.names) == len(piece.starts) == len(piece.ends)
         size += sum(piece.ends) - sum(piece.starts)
-    assert size <= archive.MAX_BYTES
+    assert size <= unfold.MAX_BYTES
     engine.search(raw)
 
 
@@ -286,7 +287,7 @@ WHOLE = {
 }
 
 
-@given(st.binary(max_size=600), st.sampled_from(archive.CONTAINERS))
+@given(st.binary(max_size=600), st.sampled_from(kinds.CONTAINERS))
 @settings(deadline=None, max_examples=100)
 def test_garbage_behind_any_magic_is_no_error(noise, kind):
     head = bytearray(kind.at)
@@ -294,8 +295,8 @@ def test_garbage_behind_any_magic_is_no_error(noise, kind):
     magic = magic or kind.magic.encode().decode("unicode_escape").encode("latin-1")
     head[kind.at - kind.width :] = magic
     raw = bytes(head) + noise
-    assert archive.kind_of(raw) == kind
-    for _ in archive.unfold(kind, io.BytesIO(raw), archive.Budget(len(raw))):
+    assert kinds.kind_of(raw) == kind
+    for _ in unfold.unfold(kind, io.BytesIO(raw), unfold.Budget(len(raw))):
         pass
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.batch import Batch
 from scanner.confirm import Confirmer
-from scanner.engine import Batch
 from scanner.parsetree import spells
 from scanner.prefilter import loosened
 from scanner.rules import load_rules

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner import compiled
+from scanner import compiling
 from scanner.assignments import assignment
 from scanner.engine import engine_of
 from scanner.grouping import families
@@ -43,7 +43,7 @@ def together():
 @pytest.fixture(scope="module")
 def alone():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "families", lambda rules: [])
+        patch.setattr(compiling, "families", lambda rules: [])
         return engine_of(RuleSet(RULES, "alone"), cached=False).search
 
 

@@ -119,7 +119,7 @@ def test_most_of_a_history_is_not_read_again(tmp_path, engine, monkeypatch):
     read = []
     whole = type(engine.searcher()).hits
     monkeypatch.setattr(
-        "scanner.engine.Searcher.hits",
+        "scanner.searcher.Searcher.hits",
         lambda self, batch: read.append(batch.used) or whole(self, batch),
     )
     ours = scanned(repo, engine, names_of(repo))

@@ -5,6 +5,8 @@ import json
 
 import jsonschema
 import pytest
+from pydantic import ValidationError
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as OasisSchema
 
 from scanner.reports.sarif import write
 from scanner.run import Report
@@ -109,12 +111,22 @@ def run_of(report):
     write(report, out)
     document = json.loads(out.getvalue())
     jsonschema.validate(document, LOG)
+    OasisSchema.model_validate(document)
     return document["runs"][0]
 
 
 @pytest.mark.parametrize("report", [hostile_report(), empty_report()])
 def test_it_follows_the_schema(report):
     run_of(report)
+
+
+@pytest.mark.parametrize("spoil", [{"invented": 1}, {"columnKind": "bytes"}, {"tool": {}}])
+def test_the_schema_of_oasis_refuses_what_is_none(spoil):
+    document = {"version": "2.1.0", "runs": [run_of(empty_report())]}
+    OasisSchema.model_validate(document)
+    document["runs"][0] |= spoil
+    with pytest.raises(ValidationError):
+        OasisSchema.model_validate(document)
 
 
 def test_every_result_names_its_rule_by_id_and_index():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from scanner.reading import Read
+from scanner.archives.reading import Read
 from scanner.windows import Window, windows
 
 

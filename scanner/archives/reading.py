@@ -1,7 +1,6 @@
 """Reading from archives: streams that only go on, and what is wrong with them."""
 
 import io
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, cast
@@ -52,6 +51,8 @@ def gone_to_and_fro(raw: IO[bytes] | Stream) -> Iterator[IO[bytes]]:
     if raw.seekable():
         yield cast("IO[bytes]", raw)
         return
+    import tempfile  # noqa: PLC0415  (slow to import, and most scans open no archive)
+
     with tempfile.SpooledTemporaryFile(_SPOOLED) as kept:
         while part := raw.read(1 << 20):
             kept.write(part)

@@ -1,0 +1,28 @@
+"""Which of the matches of a text stand where they overlap."""
+
+from msgspec.structs import replace
+
+from scanner.match import Match
+
+
+def settled(matches: list[Match]) -> list[Match]:
+    """Let the strongest of overlapping matches stand, and all that one encoded run holds.
+
+    Where another rule is surer of the same secret, the one that stands is as sure as that.
+    """
+    taken: list[Match] = []
+    for match in sorted(matches, key=lambda match: match.strength, reverse=True):
+        over = next((n for n, other in enumerate(taken) if _excludes(other, match)), None)
+        if over is None:
+            taken.append(match)
+        elif match.rank > taken[over].rank and match.secret == taken[over].secret:
+            taken[over] = replace(taken[over], confidence=match.confidence)
+    return taken
+
+
+def _excludes(taken: Match, match: Match) -> bool:
+    if taken.rule.placed and not match.rule.placed:
+        return False  # it may turn out not to stand there
+    if match.decoding and (taken.start, taken.end) == (match.start, match.end):
+        return taken.secret == match.secret
+    return match.end > taken.start and match.start < taken.end
