@@ -11,6 +11,7 @@ from actions.retry import EFFECT_ATTEMPTS, delay_s
 from actions.stages import UNDO
 from actions.trail import ACTOR
 from actions.undo import undo
+from actions.unregistered import effects_on
 from vocabulary.errors import KeyStoreError, KeywatchError, ServiceError, UsageError
 
 _FOR_GOOD = (KeyStoreError, UsageError)
@@ -30,7 +31,7 @@ def carry_out(
     Args:
         connection: a write transaction, which the caller commits.
         row: of the outbox, due.
-        effects: name → effect.
+        effects: name → effect on keys.
         now: epoch seconds.
         random: in [0, 1), for the jitter of retries.
     """
@@ -56,7 +57,7 @@ def _apply(
     if row.effect == UNDO:
         undone = undo(connection, row.arguments["undoes"], actor=ACTOR, now=now)
         return {"changed": undone.changed}
-    effect = effects.get(row.effect)
+    effect = effects_on(row.subject, effects).get(row.effect)
     if effect is None:
         raise UsageError(f"there is no effect `{row.effect}`")
     reason = f"{row.arguments.get('reason', '')} [alert {row.alert_id}]".strip()

@@ -42,4 +42,5 @@ def decide(
     )
     if hook is not None:
         wanted = consulted(hook, alert, key, wanted)
-    return guards.guarded(wanted, alert, key, policy.guards, enabled)
+    of_unknown = case.known is False
+    return guards.guarded(wanted, alert, key, policy.guards, enabled, of_unknown=of_unknown)

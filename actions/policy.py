@@ -24,6 +24,7 @@ _WITH_DURATION = (ActionKind.THROTTLE, ActionKind.SUSPEND, ActionKind.ROTATE, Ac
 _WITH_GRACE = (ActionKind.ROTATE, ActionKind.REISSUE)
 _LATER = (ActionKind.NONE, ActionKind.SUSPEND, ActionKind.REVOKE)
 _LISTS = ("severity", "kind", "family", "environment", "key_class", "owner", "exposure")
+_CHOICES = ("publishable", "known")
 _LASTING = (ActionKind.ROTATE, ActionKind.REISSUE, ActionKind.REVOKE)
 _LEAKS = ("leak", "exposed-in-log")
 
@@ -47,6 +48,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     owner: tuple[str, ...] = ()
     exposure: tuple[Exposed, ...] = ()
     publishable: bool | None = None
+    known: bool | None = None
     action: ActionKind = ActionKind.NONE
     rate_per_min: Count = 0
     duration: Duration = ""
@@ -68,13 +70,15 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             (self.key_class, key and key.key_class),
             (self.owner, key and key.owner),
             (() if self.publishable is None else (self.publishable,), key and key.publishable),
+            (() if self.known is None else (self.known,), key is not None),
         )
         return all(not named or found in named for named, found in about_alert + about_key)
 
     def covers(self, other: "Case") -> bool:
         """Say whether whatever fits `other` fits this one too."""
         wide = (not getattr(self, name) or _within(other, self, name) for name in _LISTS)
-        return all(wide) and self.publishable in (None, other.publishable)
+        told = all(getattr(self, name) in (None, getattr(other, name)) for name in _CHOICES)
+        return all(wide) and told
 
 
 class Guards(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -6,9 +6,10 @@ import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
 from actions import closing, trail
-from actions.effects import Order, effects
+from actions.effects import Order
 from actions.queue import EFFECT
 from actions.trail import ACTOR
+from actions.unregistered import effects_on
 from database.schema import alerts, incidents, outbox
 from database.transaction import in_commit_order
 from vocabulary.errors import TransitionError, UsageError
@@ -73,7 +74,7 @@ def undo(
     reason = f"undo of action {row.id} ({row.effect})"
     order = Order(row.subject, actor, reason, now, row.arguments, force)
     before = trail.head(connection, row.subject)
-    effects()[row.effect].revert(connection, order, row.result["was"])
+    effects_on(row.subject)[row.effect].revert(connection, order, row.result["was"])
     span = [before, trail.head(connection, row.subject)]
     _mark(connection, row, actor, now, {"audit": span})
     _record(connection, row, order, span)

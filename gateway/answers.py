@@ -33,6 +33,7 @@ _SENTENCES = {
     "ambiguous_credentials": (401, "The request carries credentials that differ."),
     "malformed_credentials": (401, "What was sent cannot be an API key."),
     "api_key_not_found": (401, "The API key is not known."),
+    "credential_denied": (401, "The credential is refused, whoever's it is."),
     "api_key_revoked": (401, "The API key was revoked."),
     "api_key_expired": (401, "The API key has expired."),
     # 403: the key is genuine and may come back; another key is not what the client should try.

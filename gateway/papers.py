@@ -7,14 +7,17 @@ speaks for the request where there is one, else the token, else the certificate.
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from gateway.asked import Papers
 from gateway.certificates import Certificate, CertificateError, check, shown
 from gateway.recall import Recall
-from gateway.standing import NOBODY, Grant, Standing
+from gateway.standing import NOBODY, Grant, Standing, throttle
 from gateway.tokens import Passport, TokenError, Tokens
 from gateway.validate import Validator
 from keystore.identities import Name, token_name
 from keystore.keys import Kind
+from keystore.unregistered import name_of_identity, name_of_secret
 
 
 class Desk:
@@ -79,14 +82,35 @@ class Desk:
         names = [Name(Kind.TOKEN, token_name(passport.issuer, passport.subject))]
         if passport.client:
             names.append(Name(Kind.OAUTH_CLIENT, passport.client))
-        known = await self._known(names, now)
-        return _narrowed(self._one_of(known, names[0]), passport)
+        standing = _narrowed(self._one_of(await self._known(names, now), names[0]), passport)
+        called = (name_of_secret(token), _name(names[0]))
+        return self._by_deny_lists(standing, called, "token_revoked", passport.issued_at, now)
 
     async def _of_certificate(self, certificate: Certificate, now: float) -> Standing:
         check(certificate, self._validator.denials, now)
         await self._recall.check(certificate, now)
         names = [Name(Kind.CERTIFICATE, text) for text in certificate.names]
-        return self._one_of(await self._known(names, now), names[0])
+        standing = self._one_of(await self._known(names, now), names[0])
+        called, begins = [_name(name) for name in names], certificate.begins
+        return self._by_deny_lists(standing, called, "certificate_revoked", begins, now)
+
+    def _by_deny_lists(
+        self,
+        standing: Standing,
+        names: Sequence[str],
+        code: str,
+        issued_at: float | None,
+        now: float,
+    ) -> Standing:
+        """Return the standing, refused or slowed down where the deny lists say so of its names."""
+        denied = self._validator.denials
+        if not standing.grant.fault and denied.credential(names, now, issued_at):
+            return Standing(standing.key_id, Grant(code))
+        slowed = denied.pace(names, now)
+        if slowed is None or standing.grant.throttle is not None:
+            return standing
+        grant = msgspec.structs.replace(standing.grant, throttle=throttle(slowed.per_min))
+        return Standing(standing.key_id, grant, standing.until)
 
     async def _known(self, names: Sequence[Name], now: float) -> list[Standing]:
         standings = [await self._validator.named(name, now) for name in names]
@@ -101,10 +125,15 @@ class Desk:
             return known[0]
         if not self._unregistered:
             return Standing("", Grant("identity_not_found"))
-        return Standing(f"{name.kind.value}:{name.hash[:16]}", _FREE)
+        return Standing(_name(name), _FREE)
 
 
 _FREE = Grant()
+
+
+def _name(name: Name) -> str:
+    """Return what logs call somebody who is not registered."""
+    return name_of_identity(name.kind.value, name.hash)
 
 
 def _narrowed(standing: Standing, passport: Passport) -> Standing:

@@ -41,6 +41,8 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
         requires: what must come with it: "token", "certificate".
         models: patterns of AI models that it may ask; none for all.
         budgets: AI tokens that it may spend, by the minute, day and month.
+        is_plain: whether nothing but the gateway's own limits holds it back; follows from the rest.
+        told: the header that tells the application the environment; likewise.
     """
 
     fault: str = ""
@@ -56,6 +58,16 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     requires: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     budgets: tuple[Limit, ...] = ()
+    is_plain: bool = False
+    told: Header = (b"x-api-key-environment", b"")
+
+    def __post_init__(self) -> None:
+        """Find out once, for many keys and requests, what is asked of each."""
+        held_back = self.fault or self.throttle or self.limits is not None or self.shared
+        plain = not (held_back or self.budgets or self.is_narrow)
+        msgspec.structs.force_setattr(self, "is_plain", plain)
+        told = (b"x-api-key-environment", self.environment.encode())
+        msgspec.structs.force_setattr(self, "told", told)
 
     @property
     def is_narrow(self) -> bool:
@@ -79,6 +91,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 NOBODY = Standing("", Grant())
 UNKNOWN = Standing("", Grant("api_key_not_found"))
+DENIED = Standing("", Grant("credential_denied"))
 UNAVAILABLE = Standing("", Grant("key_store_unavailable"))
 
 
@@ -97,7 +110,7 @@ def standing_of(grants: Grants, now: float, cached_s: float) -> Standing:
         fault=_FAULTS.get(state, "api_key_suspended" if is_suspended else ""),
         headers=_headers(key, state, now),
         environment=key.environment,
-        throttle=_throttle(key.throttle_per_min) if key.is_throttled(now) else None,
+        throttle=throttle(key.throttle_per_min) if key.is_throttled(now) else None,
         limits=_limits(grants.limits, "key") or None,
         shared=_shared(grants, now),
         account=account.id if account else key.account_id or "",
@@ -129,7 +142,7 @@ def _shared(grants: Grants, now: float) -> tuple[Claim, ...]:
     if account is not None:
         claims += [(limit, account.id) for limit in _limits(grants.account_limits, "account")]
         if account.is_throttled(now):
-            claims.append((_throttle(account.throttle_per_min, "account"), account.id))
+            claims.append((throttle(account.throttle_per_min, "account"), account.id))
     if plan is not None:
         claims += [(limit, plan.id) for limit in _limits(grants.plan_limits, "plan")]
     return tuple(claims)
@@ -140,7 +153,8 @@ def _limits(texts: tuple[str, ...], level: str) -> tuple[Limit, ...]:
     return tuple(limit_of(text, level) for text in texts)
 
 
-def _throttle(per_min: int | None, level: str = "key") -> Limit:
+def throttle(per_min: int | None, level: str = "key") -> Limit:
+    """Return the limit of what was slowed down to so many requests a minute."""
     amount = per_min or 0
     name = "throttle" if level == "key" else f"{level}-throttle"
     return Limit(name, amount, 60, max(1, amount * _THROTTLE_BURST_S // 60), level)

@@ -10,11 +10,12 @@ from gateway.cache import Generations
 from gateway.follower import Question
 from gateway.options import Clock, Options, Ticks
 from gateway.reader import News, Reader
-from gateway.standing import UNAVAILABLE, UNKNOWN, Grant, Standing, standing_of
+from gateway.standing import DENIED, UNAVAILABLE, UNKNOWN, Grant, Standing, standing_of
 from keystore.denials import DenyList
 from keystore.grants import Grants
 from keystore.identities import Name
 from keystore.keys import NAMED, PUBLIC_ID, SHA256, Key, Kind
+from keystore.unregistered import name_of_digest
 from vocabulary.credential import Credential, credential_of
 
 _MAX_FLIGHTS = 10_000
@@ -100,6 +101,8 @@ class Validator:
         standing = self._known.get(digest)
         if standing is None and self._peppers:
             standing = self._peppered(secret)
+        if self.denials.refuses_by_name and self._is_denied(digest, now):
+            return _denied(standing)
         if standing is not None:
             return standing if now < standing.until else None
         until = self._unknown.get(digest)
@@ -108,10 +111,16 @@ class Validator:
     async def look_up(self, secret: bytes) -> Standing:
         """Ask the key store; those who ask for the same key at once share one answer."""
         digest = sha256(secret).digest()
-        if digest in self._flights:
-            return await self._asked(digest, None)
-        credential = credential_of(secret.decode(), peppers=self._peppers)
-        return await self._asked(digest, Question(digest, credential))
+        question = None
+        if digest not in self._flights:
+            credential = credential_of(secret.decode(), peppers=self._peppers)
+            question = Question(digest, credential)
+        standing = await self._asked(digest, question)
+        return _denied(standing) if self._is_denied(digest, self._clock()) else standing
+
+    def _is_denied(self, digest: bytes, now: float) -> bool:
+        """Whether the secret of this SHA-256 is refused, whatever key it may be."""
+        return self.denials.credential((name_of_digest(digest),), now) is not None
 
     async def named(self, name: Name, now: float) -> Standing:
         """Return how an identity stands that is known by its name, looking it up if need be."""
@@ -220,6 +229,15 @@ class Validator:
         for waiter in flight.waiters:
             if not waiter.done():
                 waiter.set_result(standing)
+
+
+def _denied(standing: Standing | None) -> Standing:
+    """Return how a key stands whose secret is on the deny list; one that ended stays ended."""
+    if standing is None or not standing.key_id:
+        return DENIED
+    if standing.grant.fault:
+        return standing
+    return Standing(standing.key_id, DENIED.grant, standing.until)
 
 
 def _place(key: Key) -> bytes | None:

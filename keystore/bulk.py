@@ -14,10 +14,12 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from database.schema import imports, keys
 from database.transaction import in_commit_order, reading, transaction
-from keystore import audit, feed, issue, plans
+from keystore import audit, denials, feed, issue, plans
+from keystore.denials import DenyList
 from keystore.imported import Row, row_of_import
-from keystore.keys import row_of
+from keystore.keys import SHA256, row_of
 from keystore.scheme import KeyScheme, new_key_ids
+from keystore.unregistered import name_of_digest
 from vocabulary.errors import KeyStoreError, UsageError
 
 PIECE = 10_000
@@ -134,7 +136,7 @@ class Import:
         now = self._clock()
         with transaction(self._engine) as connection:
             in_commit_order(connection)
-            new = _new(connection, good, refused)
+            new = _new(connection, good, refused, now)
             self._insert(connection, new, now)
             after = Progress(
                 progress.position + len(chunk),
@@ -196,21 +198,28 @@ def progress_of(engine: Engine) -> list[dict[str, Any]]:
 
 
 def _new(
-    connection: Connection, good: Sequence[tuple[int, Row]], refused: list[Refused]
+    connection: Connection, good: Sequence[tuple[int, Row]], refused: list[Refused], now: float
 ) -> list[Row]:
-    """Leave out what the store has already, and what names a plan that there is not."""
+    """Leave out what the store has already, what is denied, and who names a plan there is not."""
     known: set[str] = set()
     hashes = [row.key.hash for _, row in good]
     for start in range(0, len(hashes), PIECE):
         query = select(keys.c.hash).where(keys.c.hash.in_(hashes[start : start + PIECE]))
         known |= set(connection.execute(query).scalars())
     offered = {plan.id for plan in plans.all_of(connection)}
+    denied = DenyList(denials.snapshot(connection, now))
     new = []
     for number, row in good:
         if row.key.hash in known:
             refused.append(Refused(number, "the key is in the store already"))
+        elif row.key.pepper_id == SHA256 and denied.credential((_name(row),), now):
+            refused.append(Refused(number, "the key is on the deny list"))
         elif row.key.plan_id and row.key.plan_id not in offered:
             refused.append(Refused(number, f"no plan is called {row.key.plan_id!r}"))
         else:
             new.append(row)
     return new
+
+
+def _name(row: Row) -> str:
+    return name_of_digest(bytes.fromhex(row.key.hash))

@@ -53,14 +53,12 @@ def take_back(
         reason: why.
         now: epoch seconds.
     """
-    found = denials.same(connection, _denial(key, now)) if was else None
-    if found is None or (found.id, found.issued_before) != (was["denial"], was["issued_before"]):
+    if not was:
         return
-    denials.allow(connection, found.id, actor=actor, reason=reason, now=now)
+    made = msgspec.structs.replace(_denial(key, was["issued_before"]), id=was["denial"])
     before = msgspec.convert(was["before"], Denial | None)
-    if before and (before.until is None or before.until > now):
-        denials.deny(connection, before, actor=actor, reason=reason, now=now)
-    audit.append(connection, [audit.Entry(now, actor, "unrenew", key.id, reason)])
+    if denials.withdraw(connection, made, before, actor=actor, reason=reason, now=now):
+        audit.append(connection, [audit.Entry(now, actor, "unrenew", key.id, reason)])
 
 
 def _denial(key: Key, issued_before: float) -> Denial:

@@ -93,7 +93,7 @@ def denials_table(denials: Sequence[Denial]) -> Table:
     rows = [
         [
             str(each.id),
-            each.kind,
+            each.kind if each.per_min is None else f"{each.kind}: {each.per_min}/min",
             each.value,
             each.issuer or "any",
             _time(each.issued_before) or "",

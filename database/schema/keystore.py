@@ -121,12 +121,12 @@ keys = Table(
     Index("ix_keys_owner", "owner", "created_at"),
 )
 
-# what is refused although it is genuine: tokens and certificates
+# what is refused although it is genuine: tokens, certificates, secrets of whoever's
 denials = Table(
     "denials",
     metadata,
     Column("id", Serial, primary_key=True, autoincrement=True),
-    # jti, subject, issuer, fingerprint, serial or name
+    # jti, subject, issuer, fingerprint, serial, name, credential, or pace, which only slows down
     Column("kind", Text, nullable=False),
     # of tokens its `iss`, of serials the CA's name; empty for any
     Column("issuer", Text, nullable=False, server_default=""),
@@ -138,6 +138,8 @@ denials = Table(
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    # of a pace
+    Column("per_min", Integer, nullable=True),
     UniqueConstraint("kind", "issuer", "value"),
 )
 

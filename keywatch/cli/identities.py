@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 expires_option = click.option(
     "--expires", default="", metavar="WHEN", help="Such as 30d, an RFC 3339 time, or never."
 )
-_DENIED = ("jti", "subject", "issuer", "fingerprint", "serial", "name")
+_DENIED = ("jti", "subject", "issuer", "fingerprint", "serial", "name", "credential", "pace")
 
 
 @click.group()
@@ -135,6 +135,7 @@ def list_(ctx: click.Context, kind: str, limit: int, as_json: bool) -> None:
     "--issued-before", default="", metavar="WHEN", help="Only what is older; now, or an RFC 3339."
 )
 @click.option("--until", default="", metavar="WHEN", help="Forget it then. Default: never.")
+@click.option("--per-min", type=click.IntRange(0), help="Of a pace: requests a minute.")
 @acting
 @click.pass_context
 def deny(
@@ -145,12 +146,19 @@ def deny(
     issuer: str,
     issued_before: str,
     until: str,
+    per_min: int | None,
     actor: str,
     reason: str,
     as_json: bool,
 ) -> None:
-    """Refuse tokens BY jti, subject or issuer, certificates BY fingerprint, serial or name."""
+    """Refuse tokens BY jti, subject or issuer, certificates BY fingerprint, serial or name.
+
+    BY credential, a secret is refused whatever it is: VALUE is what logs and alerts call it
+    (credential:…, token:…, certificate:…), its SHA-256, or - for the secret on standard input. BY
+    pace, who comes with an unregistered token or certificate is slowed down.
+    """
     from keystore.denials import Denial
+    from keystore.unregistered import name_of_secret
     from keywatch.holders import denial_json
     from vocabulary.moments import moment_of
 
@@ -160,7 +168,11 @@ def deny(
     if issued_before and before is None:
         before = moment_of(issued_before, now)
     end = moment_of(until, now) if until else None
-    wanted = Denial(kind=by, issuer=issuer, value=value, issued_before=before, until=end)
+    if by == "credential" and value == "-":
+        value = name_of_secret(sys.stdin.read().strip().encode())
+    wanted = Denial(
+        kind=by, issuer=issuer, value=value, issued_before=before, until=end, per_min=per_min
+    )
     denial = store.denials.deny(wanted, actor=person(actor), reason=reason)
     if as_json:
         print_json(denial_json(denial))
@@ -180,14 +192,15 @@ def allow(ctx: click.Context, number: int, actor: str, reason: str, as_json: boo
     if as_json:
         print_json(denial_json(denial))
     else:
-        click.echo(f"{denial.kind} {denial.value} is refused no more")
+        done = "slowed down" if denial.per_min is not None else "refused"
+        click.echo(f"{denial.kind} {denial.value} is {done} no more")
 
 
 @command.command()
 @json_option
 @click.pass_context
 def denied(ctx: click.Context, as_json: bool) -> None:
-    """List what is refused."""
+    """List what is refused or slowed down."""
     from keywatch.holders import denial_json, denials_table
 
     found = key_store_of(ctx).denials.list()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from database.transaction import reading
 from keystore import audit, feed
 from keystore.bulk import Import
+from keystore.denials import Denial
 from keystore.imported import FIELDS, row_of_import
 from keystore.keys import Declared
 from keystore.scheme import KeyScheme
@@ -58,6 +59,15 @@ def test_keys_are_found_by_the_secrets_that_they_were_made_from(store):
     assert store.get(found[0].key_id).account_id == "acme"
     assert store.get(found[2].key_id).store == "aws"
     assert store.find([credential_of(weak)]) == [None]
+
+
+def test_a_key_on_the_deny_list_is_not_taken_over(local):
+    local.denials.deny(Denial(kind="credential", value=hash_of(2)), actor="ann")
+    told = []
+    rows = [{"hash": hash_of(number)} for number in (1, 2, 3)]
+    done = importing(local).run(rows, lambda _, refused: told.extend(refused))
+    assert (done.accepted, done.refused) == (2, 1)
+    assert [(one.number, one.reason) for one in told] == [(2, "the key is on the deny list")]
 
 
 def test_what_a_row_says_is_what_the_key_is(local):

@@ -1,11 +1,15 @@
+from hashlib import sha256
+
 import pytest
 
 from database.transaction import reading, transaction
 from keystore import denials, feed
 from keystore.audit import rows_of
 from keystore.denials import Denial, DenyList
+from keystore.unregistered import name_of_secret
 from vocabulary.errors import KeyStoreError, UsageError
 
+NAME = "token:0123456789abcdef"
 BY = {"actor": "ann", "reason": "a test"}
 ISSUER = "https://issuer.example"
 
@@ -113,6 +117,11 @@ def test_a_change_is_told_and_audited(store, clock, deny):
         {"kind": "serial", "value": "zz"},
         {"kind": "jti", "value": "x", "until": 1.0},
         {"kind": "subject", "value": "x", "issued_before": -1.0},
+        {"kind": "credential", "value": "the secret itself"},
+        {"kind": "credential", "value": "token:0123"},
+        {"kind": "pace", "value": NAME},
+        {"kind": "pace", "value": NAME, "per_min": -1},
+        {"kind": "credential", "value": NAME, "per_min": 3},
     ],
 )
 def test_what_says_nothing_well_is_refused(deny, said):
@@ -123,3 +132,28 @@ def test_what_says_nothing_well_is_refused(deny, said):
 def test_hostile_text_can_be_denied(store, clock, deny):
     deny(kind="jti", value="a\0b")
     assert len(listed(store, clock)) == 1
+
+
+def test_what_is_no_name_of_a_credential_is_not_repeated(deny):
+    with pytest.raises(UsageError) as told:
+        deny(kind="credential", value="the secret itself")
+    assert "secret itself" not in str(told.value)
+
+
+def test_a_secret_is_refused_by_its_name_in_logs_or_its_hash(store, clock, deny):
+    name = name_of_secret(b"a secret")
+    deny(kind="credential", value=f"sha256:{sha256(b'a secret').hexdigest().upper()}")
+    found = listed(store, clock)
+    assert found.credential([NAME, name], clock.now)
+    assert not found.credential([NAME], clock.now)
+    assert not DenyList().credential([name], clock.now)
+    with reading(store.engine) as connection:
+        assert [row.verb for row in rows_of(connection, name)] == ["deny"]
+
+
+def test_whoever_is_slowed_down_twice_goes_at_the_slower_pace(store, clock, deny):
+    deny(kind="pace", value=NAME, per_min=6, until=clock.now + 10)
+    deny(kind="pace", value=NAME, per_min=60, until=clock.now + 20)
+    found = listed(store, clock).pace([NAME, "token:0000000000000000"], clock.now)
+    assert (found.per_min, found.until) == (6, clock.now + 20)
+    assert listed(store, clock).pace([NAME], clock.now + 20) is None

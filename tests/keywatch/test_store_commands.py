@@ -9,6 +9,7 @@ import pytest
 
 from gateway.limits import limit_of
 from keystore import narrow
+from keystore.unregistered import name_of_secret
 from keywatch.cli import run
 from tests.httpd import serving
 from vocabulary.errors import KeywatchError, UsageError
@@ -134,7 +135,7 @@ def test_identities_live_the_life_of_keys(as_json, keywatch):
     assert client["secret"] not in out
 
 
-def test_deny_lists(as_json, keywatch):
+def test_deny_lists(as_json, keywatch, monkeypatch):
     denial = as_json("identities", "deny", "subject", "alice", "--issued-before", "now")
     assert denial["issued_before"] is not None
     as_json("identities", "deny", "fingerprint", "AB:" * 31 + "AB", "--until", "30d")
@@ -143,6 +144,13 @@ def test_deny_lists(as_json, keywatch):
     as_json("identities", "allow", str(denial["id"]))
     assert [each["kind"] for each in as_json("identities", "denied")] == ["fingerprint"]
     assert keywatch("identities", "deny", "serial", "xyz")[0] == 2
+    monkeypatch.setattr("sys.stdin", io.StringIO("a leaked secret\n"))
+    leaked = as_json("identities", "deny", "credential", "-")
+    assert leaked["value"] == name_of_secret(b"a leaked secret")
+    slow = as_json("identities", "deny", "pace", "token:0123456789abcdef", "--per-min", "6")
+    assert "pace: 6/min" in keywatch("identities", "denied")[1]
+    assert "slowed down no more" in keywatch("identities", "allow", str(slow["id"]))[1]
+    assert as_json("identities", "allow", str(leaked["id"]))["kind"] == "credential"
 
 
 def test_an_issuer_is_asked_of_the_token_on_standard_input(
