@@ -11,6 +11,7 @@ from database.transaction import in_commit_order, reading, transaction
 from keystore import feed, graces, usage
 from keystore.scheme import DAY_S
 from keywatch.config import KeySettings
+from keywatch.forgetting import forget_again
 from streams import checkpoint
 
 EVERY_S = 60.0
@@ -92,3 +93,4 @@ class Upkeep:
             feed.prune(connection, now - _FEED_S)
             if self._kept_s:
                 usage.prune(connection, now - self._kept_s)
+            forget_again(connection)

@@ -40,12 +40,13 @@ def verify(ctx: click.Context, noted: tuple[str, ...], as_json: bool) -> int:
     with reading(engine(ctx, create=False)) as connection:
         proven = audit.verify(connection, expected)
     if as_json:
-        names = ("rows", "head", "broken_at", "why")
+        names = ("rows", "head", "broken_at", "why", "erased")
         print_json({name: getattr(proven, name) for name in names})
     elif proven.broken_at:
         click.echo(f"row {proven.broken_at}: {proven.why}; {proven.rows} rows before it are proven")
     else:
-        click.echo(f"{proven.rows} rows are proven; head {proven.rows}:{proven.head}")
+        erased = f", the words of {proven.erased} erased" if proven.erased else ""
+        click.echo(f"{proven.rows} rows are proven{erased}; head {proven.rows}:{proven.head}")
     return ExitCode.INCOMPLETE if proven.broken_at else ExitCode.OK
 
 

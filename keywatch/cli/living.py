@@ -85,6 +85,29 @@ def revoke(ctx: click.Context, key_id: str, actor: str, reason: str, as_json: bo
 
 @click.command()
 @key_argument
+@click.option("--force", is_flag=True, help="Although it may still be used: it is revoked first.")
+@acting
+@click.pass_context
+def forget(
+    ctx: click.Context, key_id: str, force: bool, actor: str, reason: str, as_json: bool
+) -> None:
+    """Forget a key for good: owner, name, uses, profile, alerts, leaks. There is no way back.
+
+    The audit log keeps who did what to it and when, loses the words, and stays provable. Of a key
+    whose leak is proven the secret stays refused.
+    """
+    from keywatch.forgetting import forget as forget_key
+
+    store = key_store_of(ctx)
+    rows = forget_key(store, key_id, actor=person(actor), reason=reason, force=force)
+    if as_json:
+        print_json({"id": key_id, "forgotten": True, "audit_rows_erased": rows})
+    else:
+        click.echo(f"{key_id} is forgotten; the words of {rows} rows of the audit log are erased")
+
+
+@click.command()
+@key_argument
 @click.option("--force", is_flag=True, help="Even though its leak is proven.")
 @acting
 @click.pass_context
@@ -123,7 +146,7 @@ def undeprecate(ctx: click.Context, key_id: str, actor: str, reason: str, as_jso
     print_key(store, key, as_json=as_json)
 
 
-VERBS = (throttle, unthrottle, suspend, resume, deprecate, undeprecate, revoke, restore)
+VERBS = (throttle, unthrottle, suspend, resume, deprecate, undeprecate, revoke, restore, forget)
 
 
 def key_store_of(ctx: click.Context, *, create: bool = False) -> "KeyStore":
