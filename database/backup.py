@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, inspect, select, table
 
 from database.copying import replace_rows
 from database.engine import BUSY_TIMEOUT_S, sqlite_file, told
+from database.schema import metadata
 from database.transaction import HEAD, open_database, reading, revision, transaction
 from vocabulary.errors import DatabaseError, UsageError
 
@@ -82,6 +83,17 @@ def unfinished(file: Path) -> Iterator[Path]:
     finally:
         for ending in ("", "-wal", "-shm", "-journal"):
             part.with_name(part.name + ending).unlink(missing_ok=True)
+
+
+def contents(engine: Engine) -> dict[str, int]:
+    """Return how many rows each table has that has any, of whatever schema of ours it is."""
+    with reading(engine) as connection:
+        names = [name for name in inspect(connection).get_table_names() if name in metadata.tables]
+        counted = {
+            name: connection.execute(select(func.count()).select_from(table(name))).scalar_one()
+            for name in names
+        }
+    return {name: rows for name, rows in counted.items() if rows}
 
 
 def problems(engine: Engine) -> list[str]:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import click
 
 from keywatch.cli.common import json_option, person, print_json, print_table, settings
-from vocabulary.errors import ExitCode, UsageError
+from vocabulary.errors import DatabaseError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+_SHOWN = 3
 
 
 @click.group()
@@ -78,14 +80,15 @@ def backup(ctx: click.Context, file: Path) -> None:
 
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Replace a database that is there.")
+@click.option("--force", is_flag=True, help="Replace a database that has rows.")
 @click.option("--actor", default="", help="Who, for the audit log. Default: you.")
 @click.option("--reason", default="asked for on the command line", help="Why.")
 @click.pass_context
 def restore(ctx: click.Context, file: Path, force: bool, actor: str, reason: str) -> None:
     """Put the backup FILE in the place of the database.
 
-    FILE may come from a database of another kind: that is how one moves to a server.
+    FILE may come from a database of another kind: that is how one moves to a server. One that is
+    there and empty, such as `keywatch db upgrade` makes, is filled; one with rows needs --force.
     """
     import time
 
@@ -95,24 +98,36 @@ def restore(ctx: click.Context, file: Path, force: bool, actor: str, reason: str
     url = settings(ctx).database
     engine = engine_of(url)
     ctx.call_on_close(engine.dispose)
-    if _holds_something(engine, shown(url)) and not force:
+    if not force and (lost := _in_the_way(engine, shown(url))):
         raise UsageError(
-            "there is a database already", where=shown(url), remedy="replace it with --force"
+            f"there is a database already, with {lost}",
+            where=shown(url),
+            remedy="back it up, then replace it with --force",
         )
     who = person(actor)
     restore_backup(engine, file, actor=who, reason=reason, now=time.time())
     click.echo(f"{shown(url)} is as {file} was")
 
 
-def _holds_something(engine: "Engine", place: str) -> bool:
+def _in_the_way(engine: "Engine", place: str) -> str:
+    """Say what would be lost: nothing where there is no database, or one without a row."""
+    from database.backup import contents
     from database.engine import sqlite_file, told
     from database.transaction import revision
 
     file = sqlite_file(engine)
-    if file is not None:
-        return file.exists() and file.stat().st_size > 0
-    with told(place):
-        return bool(revision(engine, place))
+    if file is not None and not (file.exists() and file.stat().st_size):
+        return ""
+    try:
+        with told(place):
+            held = contents(engine) if revision(engine, place) else {}
+    except DatabaseError as error:
+        if file is None:
+            raise
+        return f"something that is not understood: {error.what}"
+    largest = sorted(held.items(), key=lambda one: -one[1])[:_SHOWN]
+    shown = ", ".join(f"{table} {rows:,}" for table, rows in largest)
+    return shown and f"rows: {shown}"
 
 
 def _existing(ctx: click.Context) -> "Engine":

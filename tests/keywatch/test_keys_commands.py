@@ -222,12 +222,16 @@ def test_a_database_is_checked_copied_and_brought_back(keywatch, as_json, tmp_pa
     assert (code, "name another" in err) == (2, True)
     as_json("keys", "revoke", key)
     code, _, err = keywatch("db", "restore", "copy.db")
-    assert (code, "--force" in err) == (2, True)
+    assert (code, "--force" in err, "keys 1" in err) == (2, True, True)
     assert keywatch("db", "restore", "copy.db", "--force")[0] == 0
     assert as_json("keys", "show", key)["state"] == "active"
     assert keywatch("db", "restore", "missing.db", "--force")[0] == 3
     assert keywatch("db", "check")[0] == 0
     (tmp_path / "here.db").unlink()
+    assert keywatch("db", "restore", "copy.db")[0] == 0
+    assert as_json("keys", "list")[0]["id"] == key
+    (tmp_path / "here.db").unlink()
+    open_database("sqlite:///here.db").dispose()
     assert keywatch("db", "restore", "copy.db")[0] == 0
     assert as_json("keys", "list")[0]["id"] == key
     names = sorted(path.name for path in tmp_path.iterdir())
@@ -247,8 +251,10 @@ def test_an_old_schema_is_told_and_upgraded(keywatch, as_json):
 
 @pytest.mark.service
 def test_a_server_is_used_and_backed_up_like_a_file(keywatch, as_json, monkeypatch, postgresql_url):
-    monkeypatch.setenv("KEYWATCH_DATABASE", postgresql_url)
     key = as_json("keys", "create")["id"]
+    assert keywatch("db", "backup", "before.db")[0] == 0
+    monkeypatch.setenv("KEYWATCH_DATABASE", postgresql_url)
+    assert keywatch("db", "restore", "before.db")[0] == 0
     assert as_json("keys", "revoke", key)["state"] == "revoked"
     assert as_json("db", "check")["problems"] == []
     assert keywatch("db", "backup", "copy.db")[0] == 0
