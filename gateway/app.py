@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
-from hashlib import sha256
 from itertools import count
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +22,7 @@ from gateway.querykeys import QueryWarnings
 from gateway.reader import Reader
 from gateway.tally import Tally
 from gateway.validate import Validator
+from keystore.unregistered import name_of_secret
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -157,30 +157,30 @@ class Gateway:
 
     def _passed_on(self, scope: Scope, verdict: Verdict) -> Scope:
         """Return the request as the application sees it; the server's own is left alone."""
-        headers = [*verdict.extracted.headers, *identity_of(verdict)]
-        passed = {**scope, "headers": headers}
+        passed = {**scope, "headers": [*verdict.extracted.headers, *identity_of(verdict)]}
         if self._query_keys:
             passed["query_string"] = without_secrets(scope["query_string"], QUERY_NAMES)
         return passed
 
     def note(self, asked: Asked, verdict: Verdict, status: int, size: int) -> None:
         """Tell the access log of a request and its answer."""
-        noted = verdict.extracted.noted
-        given = noted.get(b"x-request-id", b"")
+        extracted = verdict.extracted
+        noted = extracted.noted
+        given = noted.get(b"x-request-id")
         request_id = _plain_id(given) if given and self._is_trusted(asked.peer) else ""
         key_id = verdict.standing.key_id
         token = ""
-        if not key_id and verdict.extracted.secret:
-            token = _token(verdict.extracted.secret).decode()
+        if not key_id and extracted.secret:
+            token = _token(extracted.secret).decode()
         self.tally.add(verdict)
-        if verdict.extracted.from_query:
+        if extracted.from_query:
             self._query_warnings.note(verdict)
         self._sink(
             Access(
                 verdict.at,
                 verdict.client,
                 asked.method,
-                _target(asked, verdict.extracted),
+                _target(asked, extracted) if asked.query or extracted.fault else asked.path,
                 asked.version,
                 status,
                 size,
@@ -209,10 +209,11 @@ def asked_of(scope: Scope) -> Asked:
 def identity_of(verdict: Verdict) -> tuple[Header, ...]:
     """Return the headers that tell the application who it is."""
     standing = verdict.standing
-    return (
-        (b"x-api-key-id", standing.key_id.encode()),
-        (b"x-api-key-environment", standing.grant.environment.encode()),
-    )
+    return (b"x-api-key-id", standing.key_id.encode()), standing.grant.told
+
+
+_BODIES = frozenset({"http.response.body", "websocket.http.response.body"})
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 
 
 class _Answer:
@@ -222,7 +223,7 @@ class _Answer:
 
     def __init__(self, send: Send, headers: Sequence[Header], tokens_header: bytes = b"") -> None:
         self._tokens_header, self.tokens = tokens_header, 0
-        self._send, self._headers = send, tuple(headers)
+        self._send, self._headers = send, headers
         # What a server answers for an application that says nothing.
         self.status = 500
         self.size = 0
@@ -230,13 +231,14 @@ class _Answer:
     def __call__(self, message: Message) -> Awaitable[None]:
         """Send it on; no coroutine of its own, which would cost each message another frame."""
         kind = message["type"]
-        if kind in {"http.response.body", "websocket.http.response.body"}:
+        if kind in _BODIES:
             self.size += len(message.get("body", b""))
-        elif kind in {"http.response.start", "websocket.http.response.start"}:
+        elif kind in _STARTS:
             self.status = message["status"]
+            headers = message.get("headers", ())
             if self._tokens_header:
-                self._count(message.get("headers", ()))
-            message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
+                self._count(headers)
+            message = {**message, "headers": [*headers, *self._headers]}
         elif kind == "websocket.accept":
             self.status = 101
             message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
@@ -277,7 +279,7 @@ def _target(asked: Asked, extracted: Extracted) -> bytes:
 
 def _token(secret: bytes) -> bytes:
     """Return the name under which an unknown credential is followed; see `Credential.token`."""
-    return b"credential:" + sha256(secret).hexdigest()[:16].encode()
+    return name_of_secret(secret).encode()
 
 
 def _plain_id(value: bytes) -> str:

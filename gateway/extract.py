@@ -82,8 +82,9 @@ def extractor(  # noqa: C901  (one pass over the headers, on every request)
     """
     seen: dict[bytes, int] = {}
     role_of = _roles(custom_headers, frozenset(noted_too), seen)
+    known = seen.get
 
-    def extract(  # noqa: C901  (likewise)
+    def extract(  # noqa: C901, PLR0912  (likewise)
         headers: Sequence[Header], query: bytes
     ) -> Extracted:
         noted: dict[bytes, bytes] = {}
@@ -93,7 +94,7 @@ def extractor(  # noqa: C901  (one pass over the headers, on every request)
         size = 0
         for name, value in headers:
             size += len(name) + len(value)
-            role = seen.get(name)
+            role = known(name)
             if role is None:
                 role = role_of(name)
             if not role:
@@ -111,6 +112,8 @@ def extractor(  # noqa: C901  (one pass over the headers, on every request)
         kept = headers
         if stripped:
             kept = [one for one in headers if (seen.get(one[0]) or role_of(one[0])) != _STRIPPED]
+        if len(found) == 1 and found[0] and not (tokens or query_keys):
+            return Extracted(found[0], kept, noted)
         in_headers = len(found)
         if query_keys and query:
             found += (_checked(value) for value in _of_query(query))

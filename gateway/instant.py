@@ -63,7 +63,7 @@ class InstantProtocol(BoundedProtocol):
         if self._reply is None:
             super().on_message_complete()
             return
-        self.transport.write(self._reply)
+        self._joined.write_now(self._reply)
         self._reply = None
         self.server_state.total_requests += 1
         self._count_again()

@@ -15,7 +15,7 @@ from gateway.clients import client_of, is_within, trust_in
 from gateway.endpoints import Endpoint, applying, matcher
 from gateway.extract import CERTIFICATE_HEADERS, MAX_HEADER_BYTES, Extracted, Header, extractor
 from gateway.levels import Levels
-from gateway.limits import Allowance, Buckets, Claim
+from gateway.limits import Allowance, Buckets, Claim, Limit
 from gateway.options import Clock, Options, Ticks
 from gateway.problems import suited
 from gateway.quota import headers_of
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from gateway.shared import SharedBuckets
 
 _QUERY_WARNING: Header = (b"x-keywatch-warning", b"api-key-in-query")
+_NO_LIMIT = Limit("none", 0)
+_Case = tuple[float, str, Extracted]
+"""A request as far as it alone tells: when it came, from which client, with which credential."""
+
 _HUGE = Extracted(b"", [], {}, "headers_too_large")
 
 
@@ -58,6 +62,14 @@ class Judge:
         self._shared = _shared(options)
         self._is_closed_without_redis = options.closed_without_redis
         self._endpoints = applying(options.endpoints) if options.endpoints else None
+        # Nearly every gateway has one limit a key and no more, and nearly every key no own one.
+        self._has_one_limit = len(options.limits) == 1 and self._is_simple(options)
+        self._limit = options.limits[0] if options.limits else _NO_LIMIT
+
+    def _is_simple(self, options: Options) -> bool:
+        """Whether there are no limits but those of each key, and those are counted here."""
+        more = options.account_limits or options.ip_limits or options.global_limits
+        return not (more or options.endpoints or self._shared)
 
     async def close(self) -> None:
         """Give connections back."""
@@ -66,20 +78,30 @@ class Judge:
 
     def at_once(self, asked: Asked) -> Verdict | None:
         """Judge from memory; None when the key must be looked up, or there is more than a key."""
-        case = self._open(asked)
-        if self._desk is not None and self._has_papers(case):
+        case = at, client, extracted = self._open(asked)
+        if self._desk is not None and self._has_papers(extracted):
             return None
-        if case.extracted.fault:
+        if extracted.fault:
             return self._faulty(case)
-        standing = self._validator.cached(case.extracted.secret, case.at)
+        standing = self._validator.cached(extracted.secret, at)
         if standing is None:
             return None
-        if standing.grant.budgets:
-            overspent = self._overspent(standing)
-            if overspent is not None:
-                return _closed(case, standing, "", overspent)
+        grant = standing.grant
+        if grant.is_plain and self._has_one_limit:
+            taken = self._buckets.take_one(self._limit, standing.key_id, self._ticks())
+            if taken.allowed and not extracted.from_query:
+                headers = grant.headers + headers_of(taken, at)
+                return Verdict(at, client, extracted, standing, None, headers)
+            return _closed(case, standing, "", taken)
+        return self._of_known(asked, case, standing)
+
+    def _of_known(self, asked: Asked, case: _Case, standing: Standing) -> Verdict | None:
+        """Judge whoever is known; None when what is counted elsewhere must be asked for."""
+        overspent = self._overspent(standing)
+        if overspent is not None:
+            return _closed(case, standing, "", overspent)
         fault, claims = self._weighed(asked, case, standing)
-        claims += self._levels.before(case.client)
+        claims += self._levels.before(case[1])
         if claims and self._shared is not None:
             return None
         taken = self._buckets.take(claims, self._ticks()) if claims else None
@@ -87,11 +109,11 @@ class Judge:
 
     async def in_time(self, asked: Asked) -> Verdict:
         """Judge, and wait for what must be waited for."""
-        case = self._open(asked)
-        before = self._levels.before(case.client)
+        case = at, client, extracted = self._open(asked)
+        before = self._levels.before(client)
         standing, papers, taken = None, NO_PAPERS, None
-        if not case.extracted.fault and not self._has_papers(case):
-            standing = self._validator.cached(case.extracted.secret, case.at)
+        if not extracted.fault and not self._has_papers(extracted):
+            standing = self._validator.cached(extracted.secret, at)
         try:
             if standing is None:
                 # Whoever invents keys has used up an address's limit before anybody is asked.
@@ -110,36 +132,35 @@ class Judge:
         told = tuple((b"x-keywatch-warning", one.encode()) for one in papers.warnings)
         return msgspec.structs.replace(verdict, headers=verdict.headers + told)
 
-    async def _identified(self, asked: Asked, case: Verdict) -> tuple[Standing, Papers]:
+    async def _identified(self, asked: Asked, case: _Case) -> tuple[Standing, Papers]:
         """Look up who sends the request; a fault of what it shows is a standing, too."""
-        papers, extracted = NO_PAPERS, case.extracted
-        if self._desk is not None and self._has_papers(case):
+        papers, (at, _, extracted) = NO_PAPERS, case
+        if self._desk is not None and self._has_papers(extracted):
             is_trusted = self._is_trusted(asked.peer)
             papers = await self._desk.look(
-                extracted.token, extracted.noted, is_trusted=is_trusted, now=case.at
+                extracted.token, extracted.noted, is_trusted=is_trusted, now=at
             )
         fault = extracted.fault
         if fault == "missing_api_key" and papers.carried:
             fault = ""
             standing = papers.standing
         elif not fault:
-            standing = await self._standing(case)
+            standing = await self._standing(extracted.secret, at)
         if papers.fault or fault:
             return Standing(papers.standing.key_id, Grant(papers.fault or fault)), papers
         return standing, papers
 
-    async def _standing(self, case: Verdict) -> Standing:
-        standing = self._validator.cached(case.extracted.secret, case.at)
-        return standing or await self._validator.look_up(case.extracted.secret)
+    async def _standing(self, secret: bytes, at: float) -> Standing:
+        standing = self._validator.cached(secret, at)
+        return standing or await self._validator.look_up(secret)
 
-    def _has_papers(self, case: Verdict) -> bool:
+    def _has_papers(self, extracted: Extracted) -> bool:
         """Whether a token or a certificate came that is to be looked at."""
         if self._desk is None:
             return False
-        extracted = case.extracted
         return bool(extracted.token) or not CERTIFICATE_HEADERS.isdisjoint(extracted.noted)
 
-    def _open(self, asked: Asked) -> Verdict:
+    def _open(self, asked: Asked) -> _Case:
         """Return the case as far as the request alone tells."""
         at = self._clock()
         huge = len(asked.path) + len(asked.query) > MAX_HEADER_BYTES
@@ -150,14 +171,15 @@ class Judge:
             client = client_of(client, forwarded, self._is_trusted)
         elif self._desk is not None and not CERTIFICATE_HEADERS.isdisjoint(extracted.noted):
             extracted = _without_certificate(extracted)
-        return Verdict(at, client, extracted, NOBODY, None, ())
+        return at, client, extracted
 
-    def _faulty(self, case: Verdict) -> Verdict | None:
-        claims = self._levels.before(case.client)
+    def _faulty(self, case: _Case) -> Verdict | None:
+        _, client, extracted = case
+        claims = self._levels.before(client)
         if claims and self._shared is not None:
             return None
         taken = self._buckets.take(claims, self._ticks())
-        return _closed(case, NOBODY, case.extracted.fault, taken)
+        return _closed(case, NOBODY, extracted.fault, taken)
 
     def spent(self, standing: Standing, tokens: int) -> None:
         """Note that an answer cost so many AI tokens."""
@@ -173,7 +195,7 @@ class Judge:
         return None if found is None or found.allowed else found
 
     def _weighed(
-        self, asked: Asked, case: Verdict, standing: Standing, papers: Papers = NO_PAPERS
+        self, asked: Asked, case: _Case, standing: Standing, papers: Papers = NO_PAPERS
     ) -> tuple[str, list[Claim]]:
         """Return why an identity may not do this, and what it claims when it may."""
         grant = standing.grant
@@ -181,10 +203,10 @@ class Judge:
             return grant.fault, []
         endpoints = self._endpoints(asked.method, asked.path) if self._endpoints else ()
         if grant.is_narrow or endpoints:
-            fault = _narrowed(asked, case.client, standing, endpoints, papers.carried)
+            fault = _narrowed(asked, case[1], standing, endpoints, papers.carried)
             if fault:
                 return fault, []
-        return "", self._levels.after(standing, case.client, endpoints)
+        return "", self._levels.after(standing, case[1], endpoints)
 
     async def _take(self, claims: Sequence[Claim]) -> Allowance | None:
         """Take the tokens where they are counted.
@@ -294,19 +316,20 @@ def _narrowed(
     return ""
 
 
-def _closed(case: Verdict, standing: Standing, fault: str, allowance: Allowance | None) -> Verdict:
-    """Return the case with its end: let through, throttled or refused."""
+def _closed(case: _Case, standing: Standing, fault: str, allowance: Allowance | None) -> Verdict:
+    """Return how a case ends: let through, throttled or refused."""
+    at, client, extracted = case
     headers = standing.grant.headers
     refusal: Refusal | None = None
     if allowance is not None and not allowance.allowed:
-        refusal = throttled(allowance, case.at)
+        refusal = throttled(allowance, at)
     else:
         if fault:
             refusal = REFUSALS[fault]
         if allowance is not None:
-            headers += headers_of(allowance, case.at)
+            headers += headers_of(allowance, at)
     if refusal is not None:
-        refusal = suited(refusal, case.extracted.headers)
-    if case.extracted.from_query:
+        refusal = suited(refusal, extracted.headers)
+    if extracted.from_query:
         headers = (*headers, _QUERY_WARNING)
-    return Verdict(case.at, case.client, case.extracted, standing, refusal, headers)
+    return Verdict(at, client, extracted, standing, refusal, headers)

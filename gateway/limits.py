@@ -137,7 +137,7 @@ class Buckets:
             None without claims, else the word of the tightest of the limits.
         """
         if len(claims) == 1 and not since_ns and not only_look:
-            return self._take_one(*claims[0], now_ns)
+            return self.take_one(*claims[0], now_ns)
         tightest = refusing = None
         least = longest = -1
         taken = []
@@ -170,7 +170,7 @@ class Buckets:
             self._sweep(now_ns)
         return Allowance(True, tightest.limit, least, after / tightest.unit, 0.0)
 
-    def _take_one(self, limit: Limit, subject: str, now_ns: int) -> Allowance:
+    def take_one(self, limit: Limit, subject: str, now_ns: int) -> Allowance:
         """Take from one bucket: what `take` does, for what nearly every request claims."""
         shelf = self._shelves.get(limit) or self._open(limit)
         now = now_ns * shelf.amount

@@ -11,6 +11,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import App
+from gateway.joined import JoinedTransport
 from vocabulary.errors import ServiceError
 
 MAX_HEAD_BYTES = 128 * 1024
@@ -82,13 +83,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     head_timeout_s = 10.0
 
+    _joined: JoinedTransport
     _head_bytes = 0
     _head_since: float | None = None
     _in_head = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect the first head from now on."""
-        super().connection_made(transport)
+        self._joined = JoinedTransport(transport, self.loop)
+        super().connection_made(self._joined)  # type: ignore[arg-type]
         self._head_since = self.loop.time()
         self.loop.call_later(self.head_timeout_s, self._check)
 

@@ -9,8 +9,11 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from load import Server
@@ -173,8 +176,21 @@ def traefik(folder: Path, asked: Server) -> Iterator[Server]:
         command += ["--global.sendAnonymousUsage=false", f"--providers.file.filename={config}"]
         command += [f"--entryPoints.web.address=127.0.0.1:{port}"]
         with running(command, port, folder) as pid:
-            time.sleep(1)  # it listens before it knows its routes
-            yield Server(f"http://127.0.0.1:{port}", (pid, page_pid, *asked.pids))
+            address = f"http://127.0.0.1:{port}"
+            routed(address + asked.path)
+            yield Server(address, (pid, page_pid, *asked.pids))
+
+
+def routed(url: str) -> None:
+    """Wait until a proxy knows its routes: it listens before, and finds nothing."""
+    while True:
+        try:
+            with urllib.request.urlopen(url):
+                return
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.NOT_FOUND:
+                return
+        time.sleep(0.02)
 
 
 @contextmanager

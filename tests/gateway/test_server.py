@@ -6,6 +6,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from gateway.joined import JoinedTransport
 from gateway.server import BoundedProtocol
 
 
@@ -49,3 +50,30 @@ HEAD = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 )
 def test_who_does_not_finish_a_head_is_cut_off(parts, statuses):
     assert asyncio.run(conversation(*parts)) == (statuses, b"")
+
+
+def test_what_is_written_in_one_turn_leaves_in_one_piece_and_in_order():
+    sent = []
+
+    class Real:
+        write = staticmethod(lambda data: sent.append(bytes(data)))
+        close = staticmethod(lambda: sent.append(b"closed"))
+        is_closing = staticmethod(lambda: False)
+
+    async def go():
+        joined = JoinedTransport(Real(), asyncio.get_running_loop())
+        joined.write(b"head ")
+        joined.write(b"body")
+        assert sent == []
+        await asyncio.sleep(0)
+        joined.write(b"held, ")
+        joined.write_now(b"at once")
+        joined.write(large := bytes(70_000))
+        assert sent == [b"head body", b"held, ", b"at once", large]
+        joined.write(b"last")
+        joined.close()
+        await asyncio.sleep(0)
+        assert sent[4:] == [b"last", b"closed"]
+        assert not joined.is_closing()
+
+    asyncio.run(go())
