@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+from msgspec.structs import replace
 
 from vocabulary.errors import RepositoryError, TargetError
 
@@ -156,12 +157,16 @@ def located(target: Path) -> Repository | None:
     """
     dot = target / ".git"
     if dot.is_dir():
-        return Repository(dot.resolve(), target.resolve())
+        return _lying(dot.resolve(), target.resolve())
     if dot.is_file():
-        return Repository(_pointed(dot), target.resolve())
+        return _lying(_pointed(dot), target.resolve())
     if (target / "HEAD").is_file() and (target / "objects").is_dir() and (target / "refs").is_dir():
-        return Repository(target.resolve(), None)
+        return _lying(target.resolve(), None)
     return None
+
+
+def _lying(git_dir: Path, worktree: Path | None) -> Repository:
+    return Repository(git_dir, worktree, common=_common(git_dir))
 
 
 def _pointed(dot: Path) -> Path:
@@ -179,12 +184,7 @@ def checked(repository: Repository) -> Repository:
         RepositoryError: git cannot use it.
     """
     said_of = output(repository, "rev-parse", "--is-shallow-repository").strip()
-    return Repository(
-        repository.git_dir,
-        repository.worktree,
-        shallow=said_of == b"true",
-        common=_common(repository.git_dir),
-    )
+    return replace(repository, shallow=said_of == b"true")
 
 
 def _common(git_dir: Path) -> Path | None:

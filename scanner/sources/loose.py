@@ -25,7 +25,7 @@ def read(repository: Repository, name: str) -> bytes | None:
         repository: where from.
         name: the object's id.
     """
-    packed = _content(repository.git_dir / "objects" / name[:2] / name[2:])
+    packed = _content((repository.common or repository.git_dir) / "objects" / name[:2] / name[2:])
     if packed is None:
         return None
     stream = zlib.decompressobj()
