@@ -9,14 +9,23 @@ from typing import IO
 
 import msgspec
 
+from scanner.lazy import lazy
 from scanner.sources.gitrun import Repository, said, start
 
 _FORMAT = "--format=%x01%H%x02%ct%x02%aI%x02%an <%ae>"
 _CHUNK = 1 << 20
+LATER = 1 << 62
+_DIGITS = 13
+_DATE = lazy(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)")
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """What is told of a commit. `when` is in epoch seconds, `date` the author's, RFC 3339."""
+    """What is told of a commit.
+
+    Attributes:
+        when: epoch seconds; `LATER` than any where what the commit says is none.
+        date: the author's, RFC 3339; empty where what the commit says is none.
+    """
 
     oid: str
     when: int
@@ -137,8 +146,8 @@ def _commit(header: bytes) -> Commit:
     oid, when, date, author = header[1:].split(b"\x02", 3)
     return Commit(
         oid.decode(),
-        int(when),
-        date.decode(),
+        int(when) if when.isdigit() and len(when) < _DIGITS else LATER,
+        date.decode() if _DATE.fullmatch(date) else "",
         author.rstrip(b"\n").decode("utf-8", "replace"),
     )
 

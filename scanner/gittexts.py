@@ -14,6 +14,7 @@ from scanner.sources import files, objects, revisions, worktree
 from scanner.sources.gitrun import Repository
 from scanner.tally import Tally
 from scanner.texts import Texts
+from vocabulary.errors import RepositoryError
 from vocabulary.finding import Place
 
 _NAMED = 100  # missing blobs that are named one by one
@@ -71,13 +72,30 @@ def git_texts(
     located = _located(repository, plan, hit, history)
     if repository.worktree and not options.branch and options.objects is None:
         read = files.ReadFiles()
-        paths = worktree.uncommitted(repository, ignored=options.ignored)
+        paths = _uncommitted(repository, options, receipt)
         if not narrow:
             paths += worktree.settings(repository)
         matches += read_files(repository.worktree, paths, read, engine, receipt, progress)
     return Texts(
         matches, "git", located, salt=partial(revisions.salt, repository, cached=options.cache)
     )
+
+
+def _uncommitted(repository: Repository, options: ScanOptions, receipt: Receipt) -> list[bytes]:
+    """List the uncommitted work; an index that git cannot read costs no more than that."""
+    try:
+        return worktree.uncommitted(repository, ignored=options.ignored)
+    except RepositoryError as error:
+        receipt.incomplete.append(f"uncommitted work: {error}")
+        return []
+
+
+def _staged_paths(repository: Repository) -> dict[str, str]:
+    """Return the paths of the blobs in the index; none where git cannot read it."""
+    try:
+        return worktree.staged_paths(repository) if repository.worktree else {}
+    except RepositoryError:  # told by `_uncommitted`
+        return {}
 
 
 def _covered(
@@ -121,7 +139,7 @@ def _located(
             )
         else:
             if staged is None:
-                staged = worktree.staged_paths(repository) if repository.worktree else {}
+                staged = _staged_paths(repository)
             located[name] = (Place(path=staged.get(name, "(unreachable blob)"), blob=name),)
     return located
 

@@ -9,6 +9,7 @@ from scanner.receipt import Receipt
 from scanner.sources import submodules
 from scanner.sources.gitrun import Repository
 from scanner.texts import Texts
+from vocabulary.errors import RepositoryError
 from vocabulary.finding import Place
 
 MAX_DEPTH = 5
@@ -28,7 +29,12 @@ def with_submodules(
         depth: of the superproject itself.
     """
     texts = read(repository, receipt, progress)
-    for found in submodules.inside(repository):
+    try:
+        listed = list(submodules.inside(repository))
+    except RepositoryError as error:  # git cannot read the index
+        receipt.incomplete.append(f"submodules: {error}")
+        return texts
+    for found in listed:
         if found.repository is None:
             _absent(found, receipt)
         elif depth >= MAX_DEPTH:

@@ -176,8 +176,11 @@ def tag_place(repository: Repository, name: str) -> Place:
 
 
 def _rfc3339(seconds: int, zone: str) -> str:
-    """Write git's time the way RFC 3339 does."""
+    """Write git's time the way RFC 3339 does; empty for what is no time."""
     from datetime import datetime, timedelta, timezone  # noqa: PLC0415  (rarely needed)
 
     offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:])) * (-1 if zone[0] == "-" else 1)
-    return datetime.fromtimestamp(seconds, timezone(offset)).isoformat()
+    try:
+        return datetime.fromtimestamp(seconds, timezone(offset)).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return ""

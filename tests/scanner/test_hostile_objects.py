@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import datetime
 
 import pytest
 
@@ -145,3 +146,71 @@ def test_an_object_of_any_size_costs_no_memory(repo):
     )  # fmt: skip
     assert read >= size
     assert max(children_kb, own_kb) << 10 < size
+
+
+def written(repo, kind, text):
+    """Write an object that git itself would not make."""
+    words = ("hash-object", "-w", "-t", kind, "--literally", "--stdin")
+    return repo.git(*words, stdin=text.encode()).decode().strip()
+
+
+NO_TIMES = (
+    "99999999999999999999 +0000", "253402300800 +0000", "1600000000 +9999", "1600000000 -2401",
+    "-5 +0000", "abc +0000", "", "1600000000",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("when", NO_TIMES)
+def test_a_time_that_is_none_costs_no_finding(repo, when):
+    head, root = repo.git("rev-parse", "HEAD", "HEAD^{tree}").split()
+    said = f"A <a@example.org> {when}"
+    tagged = f"object {head}\ntype commit\ntag x\ntagger {said}\n\n{LINE}"
+    made = f"tree {root}\nauthor {said}\ncommitter {said}\n\nt = '{github_token(2)}'\n"
+    refs = repo.path / ".git" / "refs"
+    (refs / "tags" / "x").write_text(written(repo, "tag", tagged) + "\n")
+    (refs / "heads" / "x").write_text(written(repo, "commit", made) + "\n")
+    for _ in range(2):  # the second is told by the cache
+        found = scan(repo.path).findings
+        assert {f.path for f in found} == {"(message of tag x)", "(commit message)"}
+        for finding in found:
+            assert not finding.date or datetime.fromisoformat(finding.date)
+
+
+@pytest.mark.parametrize("text", ["", "tree {tree}\n\n", "tree {tree}\nauthor\ncommitter\n\n"])
+def test_a_commit_without_its_lines_hides_nothing(repo, text):
+    repo.commit("a.txt", LINE)
+    root = repo.git("rev-parse", "HEAD^{tree}")
+    name = written(repo, "commit", text.format(tree=root) + f"t = '{github_token(2)}'\n")
+    (repo.path / ".git" / "refs" / "heads" / "x").write_text(name + "\n")
+    assert {f.path for f in scan(repo.path)} == {"a.txt", "(commit message)"}
+
+
+def test_trees_that_git_would_not_make_hide_nothing(repo):
+    blob = repo.git("hash-object", "-w", "--stdin", stdin=LINE)
+    for number, name in enumerate((b"", b"a/b", b"\xff\x1b[2J")):
+        commit = repo.git("commit-tree", "-m", "odd", tree(repo, (100644, name, blob)))
+        repo.git("update-ref", f"refs/heads/x{number}", commit)
+    report = scan(repo.path)
+    assert len(report) == 1
+    assert report.receipt.exit_code == 3
+    assert "empty filename" in report.receipt.incomplete[0]
+
+
+@pytest.mark.parametrize("raw", [b"", b"DIRC\0\0\0\x63junk"])
+def test_a_broken_index_is_named_and_history_is_scanned(repo, raw):
+    repo.commit("a.txt", LINE)
+    repo.write("a.txt", "clean\n")
+    (repo.path / ".git" / "index").write_bytes(raw)
+    report = scan(repo.path)
+    assert [f.path for f in report] == ["a.txt"]
+    assert report.receipt.exit_code == 3
+    assert any("uncommitted work" in said for said in report.receipt.incomplete)
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="root gives files away")
+@pytest.mark.parametrize("options", [ScanOptions(), ScanOptions(tree=True)])
+def test_a_repository_of_somebody_else_is_scanned(repo, options):
+    repo.commit("a.txt", LINE)
+    for place in (repo.path, *repo.path.rglob("*")):
+        os.chown(place, 12345, 12345, follow_symlinks=False)
+    assert len(scan(repo.path, options)) == 1
