@@ -93,7 +93,13 @@ _TELLING = 3  # shorter keywords stand everywhere
 
 def _words(rule: Rule) -> list[str]:
     """Return a rule's keywords as patterns."""
-    return ["(?i)" + "".join(f"\\x{byte:02x}" for byte in word.encode()) for word in rule.keywords]
+    return [_spelled(word.encode()) for word in rule.keywords]
+
+
+def _spelled(word: bytes) -> str:
+    """Write a keyword; of a run of one character the end, or each byte of it would be a hit."""
+    literal = "(?i)" + "".join(f"\\x{byte:02x}" for byte in word)
+    return literal + (f"(?:[^\\x{word[0]:02x}]|\\z)" if len(set(word)) == 1 else "")
 
 
 def _triggers(ruleset: RuleSet) -> Patterns:

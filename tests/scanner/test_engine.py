@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.batch import Batch
+from scanner.batch import Batch, batch_of
 from scanner.confirm import Confirmer
 from scanner.parsetree import spells
 from scanner.prefilter import loosened
@@ -146,6 +146,21 @@ def test_a_rule_that_hyperscan_refuses_is_found_by_its_keyword():
     assert [m.rule.id for m in made.search(text)] == ["x-easy"]
     told = {number for meaning in made.patterns.meanings for number in meaning}
     assert 0 in told
+
+
+@pytest.mark.parametrize("before", ["", "x=", "A" * 5_000 + " ", "aA" * 5_000 + "\n"])
+@pytest.mark.parametrize("after", ["", "\n", "A" * 5_000])
+def test_a_run_of_one_character_is_a_hit_at_its_end_alone(before, after):
+    from scanner.engine import engine_of  # noqa: PLC0415
+    from scanner.rules import Rule, RuleSet  # noqa: PLC0415
+
+    run = Rule(
+        id="x-run", provider="x", name="run", keywords=("aaaa",), pattern=r"\bA{4,6}[f-z]{9}"
+    )
+    made = engine_of(RuleSet((run,), "run"), cached=False)
+    text = f"{before}AAAAfghkmpqst{after and ' '}{after}".encode()
+    assert [m.secret for m in made.search(text)] == [b"AAAAfghkmpqst"]
+    assert len(made.searcher().hits(batch_of(text))[0]) <= 4
 
 
 def test_spelling():
