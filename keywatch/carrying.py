@@ -13,7 +13,7 @@ from keystore import adapters
 from keystore.adapters import Adapter
 from keystore.bells import hearing
 from keystore.carrier import Carrier
-from keywatch.config import StoreSettings
+from keywatch.config_keys import StoreSettings
 from vocabulary.errors import ConfigError, DatabaseError
 
 LOOK_S = 0.5

@@ -2,15 +2,12 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
+
+from keywatch.config_table import Table
 
 if TYPE_CHECKING:
     from streams.parsed import Shape
-
-
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file."""
 
 
 class SourceSettings(Table, frozen=True):
@@ -38,7 +35,7 @@ class SourceSettings(Table, frozen=True):
     fields: Annotated[
         dict[str, str],
         Meta(description="column (key, ip, …) → the field that holds it, or a path into JSON"),
-    ] = {}
+    ] = field(default_factory=dict)
     pattern: Annotated[str, Meta(description="custom-regex: with named groups")] = ""
     time: Annotated[
         str, Meta(description="how times are written: rfc3339, epoch_ms, %d/%m/%Y …, any")
@@ -73,7 +70,7 @@ class SourceSettings(Table, frozen=True):
             description="kafka: security_protocol, ssl_cafile, sasl_mechanism, …",
             extra={"secret": True},
         ),
-    ] = {}
+    ] = field(default_factory=dict)
     events: Annotated[
         str, Meta(pattern="^(access|repository)$", description="access or repository")
     ] = "access"
@@ -97,7 +94,7 @@ class PublishSettings(Table, frozen=True):
     options: Annotated[
         dict[str, str],
         Meta(description="security_protocol, sasl_mechanism, …", extra={"secret": True}),
-    ] = {}
+    ] = field(default_factory=dict)
 
 
 class RepositorySettings(Table, frozen=True):

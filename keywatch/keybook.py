@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from database.transaction import reading
 from detectors.facts import KeyFacts
 from keystore import feed, query
-from keywatch.config import KeySettings
+from keywatch.config_keys import KeySettings
 from keywatch.keystores import key_store
 from vocabulary.credential import Credential, KnownKey, Lookup
 

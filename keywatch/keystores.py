@@ -11,7 +11,7 @@ from keystore.keys import DAY_S, Key
 from keystore.scheme import KeyScheme
 from keystore.store import KeyStore
 from keystore.usage import Use
-from keywatch.config import IssuerSettings, KeySettings
+from keywatch.config_keys import IssuerSettings, KeySettings
 from vocabulary.errors import ConfigError
 from vocabulary.moments import rfc3339
 

@@ -18,7 +18,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from keywatch.config import TelemetrySettings
+from keywatch.config_console import TelemetrySettings
 
 _LONGEST = 500
 

@@ -23,7 +23,7 @@ from actions.queue import EFFECT
 from database.schema import alerts, audit, outbox
 from database.transaction import reading
 from gateway.reader import News, Reader
-from keywatch.config import TelemetrySettings
+from keywatch.config_console import TelemetrySettings
 from vocabulary.errors import ConfigError, DatabaseError
 
 if TYPE_CHECKING:

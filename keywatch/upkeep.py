@@ -10,7 +10,7 @@ from actions import keynews
 from database.transaction import in_commit_order, reading, transaction
 from keystore import feed, graces, usage
 from keystore.scheme import DAY_S
-from keywatch.config import KeySettings
+from keywatch.config_keys import KeySettings
 from keywatch.forgetting import forget_again
 from streams import checkpoint
 

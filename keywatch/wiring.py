@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from actions.policy import Policy
     from detectors.forest import Forest
     from detectors.geoip import GeoReader
-    from keywatch.config import GeoipSettings, ScanSettings, Settings
+    from keywatch.config import Settings
+    from keywatch.config_detection import GeoipSettings, ScanSettings
     from scanner.options import ScanOptions
     from scanner.rules import RuleSet
     from streams.parsed import Format

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from database.transaction import transaction
-from keywatch.config import ConsoleSettings
+from keywatch.config_console import ConsoleSettings
 from keywatch.console.doors import with_cookie
 from keywatch.console.visit import House, within
 from keywatch.people import sessions, users

@@ -6,7 +6,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from gateway.server import serve
-from keywatch.config import ConsoleSettings, Settings
+from keywatch.config import Settings
+from keywatch.config_console import ConsoleSettings
 from keywatch.console.protection import is_loopback
 from keywatch.console.site import site
 from keywatch.desk.desk import Desk

@@ -19,7 +19,7 @@ import msgspec
 
 from keystore.jwks import Jwks, jwks_of
 from keystore.web import Site, basic
-from keywatch.config import OidcSettings
+from keywatch.config_console import OidcSettings
 from keywatch.people.login import LoginError
 from keywatch.people.roles import Role
 from vocabulary.errors import ConfigError, ServiceError

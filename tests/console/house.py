@@ -13,7 +13,8 @@ from database.transaction import open_database, transaction
 from keystore import query, usage
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
-from keywatch.config import ActionSettings, Settings
+from keywatch.config import Settings
+from keywatch.config_actions import ActionSettings
 from keywatch.desk.desk import Desk
 from keywatch.people import passwords, tokens, users
 from keywatch.people.roles import scopes_of

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from database.transaction import reading, transaction
-from keywatch.config import ConsoleSettings, OidcSettings
+from keywatch.config_console import ConsoleSettings, OidcSettings
 from keywatch.console.site import site
 from keywatch.people import users
 from tests.console.house import PASSWORD

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from database.transaction import reading, transaction
 from keystore import audit
 from keystore.issue import KeyOrder
-from keywatch.config import ConsoleSettings
+from keywatch.config_console import ConsoleSettings
 from keywatch.console.protection import CONTENT_POLICY
 from keywatch.console.site import site
 from keywatch.console.visit import within

@@ -7,7 +7,7 @@ from database.transaction import open_database
 from keystore.issue import KeyOrder, Origin
 from keystore.store import KeyStore
 from keywatch.carrying import carrying
-from keywatch.config import StoreSettings
+from keywatch.config_keys import StoreSettings
 from tests.httpd import serving
 
 BY = {"actor": "ann", "reason": "a test"}

@@ -12,7 +12,7 @@ from opentelemetry.trace import StatusCode
 
 from database.transaction import reading
 from keystore.scheme import KeyScheme
-from keywatch.config import TelemetrySettings
+from keywatch.config_console import TelemetrySettings
 from keywatch.demo import traffic
 from keywatch.tracing import Following, HeardReader, Heeding, spans_of, tell_heeded, trace_of
 from tests.console.house import House

@@ -1,0 +1,92 @@
+"""The part of the configuration that is about the gateway."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from keywatch.config_table import Table
+
+
+class EndpointSettings(Table, frozen=True):
+    """What some endpoints of the API behind the gateway ask for."""
+
+    pattern: Annotated[str, Meta(description="such as `GET /v1/*`; without method for all")] = "/*"
+    scopes: Annotated[tuple[str, ...], Meta(description="scopes that a key needs, all")] = ()
+    limits: Annotated[tuple[str, ...], Meta(description="limits such as 10/min")] = ()
+    per: Annotated[
+        str,
+        Meta(
+            pattern="^(endpoint|key|account|ip)$",
+            description="whom a limit counts: everybody together (endpoint), or each of these",
+        ),
+    ] = "endpoint"
+
+
+class GatewaySettings(Table, frozen=True):
+    """The enforcement point."""
+
+    host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="port; 0 for a free one")] = 8790
+    headers: Annotated[tuple[str, ...], Meta(description="further headers that carry keys")] = ()
+    query_keys: Annotated[bool, Meta(description="take keys from the query string")] = False
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="CIDR of proxies whose X-Forwarded-For is believed")
+    ] = ()
+    access_log: Annotated[str, Meta(description="file to write; empty for none")] = ""
+    events: Annotated[
+        str,
+        Meta(description="file of access events that `watch` reads by itself; empty for none"),
+    ] = ""
+    tokens_header: Annotated[
+        str,
+        Meta(description="header in which your API says how many AI tokens its answer cost"),
+    ] = ""
+    metrics: Annotated[
+        bool, Meta(description="answer /metrics for Prometheus, to this machine alone")
+    ] = False
+    canary_s: Annotated[
+        float,
+        Meta(ge=0, description="seconds between two measurements of the lockout; 0 for none"),
+    ] = 0.0
+    limits: Annotated[
+        tuple[str, ...],
+        Meta(description="of keys without limits of their own: 600/min, 20/s:5 (5 at once)"),
+    ] = ()
+    account_limits: Annotated[
+        tuple[str, ...], Meta(description="what all keys of an account may do together")
+    ] = ()
+    ip_limits: Annotated[
+        tuple[str, ...], Meta(description="what may come from one address, whatever key it shows")
+    ] = ()
+    global_limits: Annotated[tuple[str, ...], Meta(description="what may come at all")] = ()
+    endpoints: tuple[EndpointSettings, ...] = ()
+    redis: Annotated[
+        str,
+        Meta(
+            description="URL of a Redis: gateways share limits and look-ups, hear of changes",
+            extra={"secret": True},
+        ),
+    ] = ""
+    closed_without_redis: Annotated[
+        bool, Meta(description="let nobody in who has limits while Redis is away")
+    ] = True
+    certificates: Annotated[
+        bool, Meta(description="take client certificates that a trusted proxy tells of")
+    ] = False
+    certificate_authorities: Annotated[
+        tuple[str, ...], Meta(description="files (PEM) of the CAs whose CRL and OCSP are believed")
+    ] = ()
+    revocation_lists: Annotated[
+        tuple[str, ...], Meta(description="files, a CRL each; what no list covers is refused")
+    ] = ()
+    ocsp: Annotated[
+        str,
+        Meta(description="URL to ask of certificates; `certificate` for the one they name"),
+    ] = ""
+    unregistered: Annotated[
+        bool,
+        Meta(description="let good tokens and certificates in that name no registered identity"),
+    ] = False
+    upstream: Annotated[
+        str, Meta(description="URL of the server that gets what is let in; empty for none")
+    ] = ""
