@@ -16,6 +16,9 @@ MAX_RAW = 64 * 1024
 AGAIN = "again"
 """State of a letter that the pipeline is to read once more."""
 
+PUBLISHED = "publish:"
+"""How the source of a letter begins that was to be sent to a topic, and was too large for it."""
+
 Letter = tuple[Position, str, bytes]
 """Where the line stood, why it was refused, and its bytes, redacted."""
 
@@ -102,9 +105,18 @@ def ask_again(
     return connection.execute(query.values(state=AGAIN)).rowcount
 
 
-def asked_for(connection: Connection, limit: int) -> list[DeadLetter]:
-    """Return letters that are to be read once more, the oldest first."""
-    query = select(dead_letters).where(dead_letters.c.state == AGAIN)
+def asked_for(connection: Connection, limit: int, source: str = "") -> list[DeadLetter]:
+    """Return letters that are to be dealt with once more, the oldest first.
+
+    Args:
+        connection: to read with.
+        limit: so many, at most.
+        source: theirs; without one those of all sources of lines, not what was to be published.
+    """
+    theirs = dead_letters.c.source == source
+    if not source:
+        theirs = ~dead_letters.c.source.startswith(PUBLISHED)
+    query = select(dead_letters).where(dead_letters.c.state == AGAIN, theirs)
     rows = connection.execute(query.order_by(dead_letters.c.id).limit(limit)).mappings()
     return [DeadLetter(**row) for row in rows]
 

@@ -5,6 +5,7 @@ from hypothesis import settings
 from tests.databases import database_url, postgresql_server, postgresql_url
 from tests.services import (
     kafka_broker,
+    kafka_closes_sockets,
     kafka_service,
     redis_service,
     redis_url,
@@ -15,6 +16,7 @@ from tests.services import (
 __all__ = [
     "database_url",
     "kafka_broker",
+    "kafka_closes_sockets",
     "kafka_service",
     "postgresql_server",
     "postgresql_url",

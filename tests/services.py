@@ -5,6 +5,7 @@ A service that is not installed skips the test, loudly, on a user's machine, and
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -138,6 +139,18 @@ def kafka_service() -> Iterator[Service]:
 def kafka_broker(kafka_service: Service) -> str:
     """Return host:port of a Kafka broker; a test that kills it starts it again."""
     return kafka_service.start()
+
+
+class _ClosedInTheEnd(socket.socket):
+    def __del__(self) -> None:
+        self.close()
+
+
+@pytest.fixture
+def kafka_closes_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Close what kafka-python (3.0.12) leaves to the garbage collector: refused connections."""
+    net = pytest.importorskip("kafka.net.inet").KafkaNetSocket
+    monkeypatch.setattr(net, "socket", lambda _, *kind: _ClosedInTheEnd(*kind))
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,13 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
 from streams.lines import LineCutter
 from streams.logfile import BOM, LogFile, open_log
 from streams.rotation import HEAD, Segment, current, fingerprint, locate, rotated
+from streams.sources.closing import Closing
 from vocabulary.errors import TargetError
 
 POLL_S = 0.05
@@ -22,7 +22,7 @@ MAX_CHUNK = 8 * 1024 * 1024
 """Bytes of lines in a chunk, about; the memory that hostile lines can take."""
 
 
-class FileSource:
+class FileSource(Closing):
     """Lines of a log file; each is given once, whatever happens to the file between restarts.
 
     Args:
@@ -61,14 +61,6 @@ class FileSource:
         self._offsets: list[int] = []
         self._error: TargetError | None = None
         self._done = False
-
-    def __enter__(self) -> Self:
-        """Return the source itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
 
     @property
     def done(self) -> bool:

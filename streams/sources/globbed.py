@@ -4,11 +4,11 @@ import glob
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
 from streams.rotation import rotated
+from streams.sources.closing import Closing
 from streams.sources.file import FileSource
 from vocabulary.errors import TargetError
 
@@ -19,7 +19,7 @@ Positions = Callable[[str], Position | None]
 """Name of a source → its committed position."""
 
 
-class GlobSource:
+class GlobSource(Closing):
     """The lines of several files, in turns; each file has a position of its own.
 
     A file that is another one's rotated generation is read as part of that one alone.
@@ -49,14 +49,6 @@ class GlobSource:
         self._raised = False
         self._turn = 0
         self._looked = float("-inf")
-
-    def __enter__(self) -> Self:
-        """Return the source itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
 
     @property
     def done(self) -> bool:

@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from hashlib import sha256
 from secrets import token_hex
-from typing import Self
 
 import msgspec
 
@@ -29,6 +28,7 @@ from streams.asgi import (
 )
 from streams.checkpoint import Position
 from streams.chunk import Chunk
+from streams.sources.closing import Closing
 from vocabulary.errors import DatabaseError
 
 PATH = "/events"
@@ -58,7 +58,7 @@ class _Batch:
     done: "Future[bool]" = field(default_factory=Future)
 
 
-class HttpSource:
+class HttpSource(Closing):
     """Lines that are posted; a batch is answered when the transaction that holds it is committed.
 
     A batch counts once, whoever sends it again and however often: its idempotency key, the header
@@ -81,14 +81,6 @@ class HttpSource:
         self._size = 0
         self._closed = False
         self._run, self._number = token_hex(8), 0
-
-    def __enter__(self) -> Self:
-        """Return the source itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
 
     def open(self, position: Position | None) -> None:
         """Give again what was given last and not committed."""

@@ -4,29 +4,25 @@ kafka-python, https://kafka-python.readthedocs.io; it is an extra, and imported 
 is opened.
 """
 
-import logging
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
+from streams.kafka_client import answers, consumer_settings, imported, is_away, unknown_schema
 from streams.partitions import Partitions
-from vocabulary.errors import KeywatchError, ServiceError, UsageError
+from streams.sources.closing import Closing
+from vocabulary.errors import KeywatchError, ServiceError
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
     from kafka.consumer.fetcher import ConsumerRecord
 
-SCHEMA = b"1"
-"""Version of what records hold, where their header `schema` names one."""
-
 PATIENCE_S = 15.0
 """Seconds that a source that is read once waits for a broker."""
 
-_BOOTSTRAP_MS = 2000
 _KNOCK_S = 0.25
 _RETRY_S = 1.0
 # kafka-python (3.0.12) forgets what the group agreed on when `poll` returns before it did: while
@@ -34,10 +30,9 @@ _RETRY_S = 1.0
 _JOIN_S = 2.0
 _STUCK_S = 10.0
 _REMIND_S = 60.0
-_MAX_FETCH = 8 * 1024 * 1024
 
 
-class KafkaSource:
+class KafkaSource(Closing):
     """Records of a topic as lines; a chunk is of one partition, whose position is its own.
 
     The name of a chunk's source is `kafka:TOPIC/PARTITION`: what is committed for it is asked
@@ -77,14 +72,6 @@ class KafkaSource:
         self._paused = False
         self._told_at = self._not_before = float("-inf")
 
-    def __enter__(self) -> Self:
-        """Return the source itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
-
     @property
     def done(self) -> bool:
         """Whether everything that was there at the start is read; never, unless `once`."""
@@ -115,7 +102,7 @@ class KafkaSource:
             ServiceError: when the broker refuses, or, with `once`, none answers.
         """
         del position
-        _imported()
+        imported()
         self.close()
         self._not_before = float("-inf")
         if not self._once:
@@ -252,7 +239,7 @@ class KafkaSource:
         refused = [
             (number, reason)
             for number, record in enumerate(taken.records)
-            if (reason := _unknown_schema(record.headers))
+            if (reason := unknown_schema(record.headers))
         ]
         end = consumer.highwater(partition)
         return Chunk(
@@ -273,7 +260,7 @@ class KafkaSource:
 
     def _connect(self) -> bool:
         """Connect, if a broker answers; never wait long: other sources are read meanwhile."""
-        kafka = _imported()
+        kafka = imported()
         from kafka.errors import KafkaError  # noqa: PLC0415  (an extra)
 
         if time.monotonic() < self._not_before:
@@ -282,12 +269,15 @@ class KafkaSource:
         if not any(map(answers, self._brokers)):
             self._remind("no broker answers; trying again")
             return False
+        group = None if self._once else self._group
         try:
-            self._consumer = kafka.KafkaConsumer(**self._settings())
+            self._consumer = kafka.KafkaConsumer(
+                **consumer_settings(self._brokers, group, self._options)
+            )
             self._begin(kafka)
         except KafkaError as error:
             self.close()
-            if not getattr(error, "retriable", False) and not _is_away(error):
+            if not getattr(error, "retriable", False) and not is_away(error):
                 raise self._refused(type(error).__name__) from error
             self._remind(f"{type(error).__name__}; trying again")
             return False
@@ -318,33 +308,6 @@ class KafkaSource:
             for partition, end in self._ends.items()
         )
 
-    def _settings(self) -> dict[str, Any]:
-        from kafka.coordinator.assignors.cooperative_sticky import (  # noqa: PLC0415  (an extra)
-            CooperativeStickyAssignor,
-        )
-
-        return {
-            "bootstrap_servers": self._brokers,
-            "bootstrap_timeout_ms": _BOOTSTRAP_MS,
-            "client_id": "keywatch",
-            "group_id": None if self._once else self._group,
-            "enable_auto_commit": False,
-            # Who keeps its partitions reads on while the others agree on the rest.
-            "partition_assignment_strategy": [CooperativeStickyAssignor],
-            "auto_offset_reset": "earliest",
-            "isolation_level": "read_committed",
-            "allow_auto_create_topics": False,
-            # Found again within a second of its restart, instead of half a minute.
-            "reconnect_backoff_max_ms": 1000,
-            # A worker that died is replaced after 10 s, one that came or left after 1 s.
-            "session_timeout_ms": 10_000,
-            "heartbeat_interval_ms": 1000,
-            "fetch_max_wait_ms": 100,
-            "max_partition_fetch_bytes": _MAX_FETCH,
-            "metrics_enabled": False,
-            **self._options,
-        }
-
     def _refused(self, what: str) -> ServiceError:
         where = f"{self.name} at {', '.join(self._brokers)}"
         return ServiceError(what, where=where, remedy="check the brokers, the topic and its rights")
@@ -353,45 +316,6 @@ class KafkaSource:
         if time.monotonic() - self._told_at >= _REMIND_S:
             self._told_at = time.monotonic()
             self._tell(f"{self.name} at {', '.join(self._brokers)}: {what}")
-
-
-def _imported() -> Any:  # noqa: ANN401  (a module)
-    try:
-        import kafka  # noqa: PLC0415  (an extra)
-    except ImportError as error:
-        raise UsageError(
-            "reading from Kafka needs kafka-python", remedy="pip install 'keywatch[kafka]'"
-        ) from error
-    logger = logging.getLogger("kafka")
-    if not logger.handlers:
-        # What matters to the user is told as one sentence; nobody asked for the client's log.
-        logger.addHandler(logging.NullHandler())
-    return kafka
-
-
-def _unknown_schema(headers: Sequence[tuple[str, bytes]]) -> str:
-    """Return why a record cannot be read by us, by what its producer says of it; else empty."""
-    told = next((value for name, value in headers or () if name == "schema"), SCHEMA)
-    if told == SCHEMA:
-        return ""
-    version = (told or b"")[:20].decode("ascii", "replace")
-    return f"schema: version {version!r}, this keywatch reads {SCHEMA.decode()}"
-
-
-def answers(broker: str) -> bool:
-    """Say whether somebody listens there; clients that begin with nobody leak sockets."""
-    host, _, port = broker.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _KNOCK_S).close()
-    except (OSError, ValueError, OverflowError):
-        return False
-    return True
-
-
-def _is_away(error: Exception) -> bool:
-    from kafka.errors import KafkaConnectionError, KafkaTimeoutError  # noqa: PLC0415  (an extra)
-
-    return isinstance(error, KafkaConnectionError | KafkaTimeoutError)
 
 
 def _listener(source: KafkaSource) -> Any:  # noqa: ANN401  (a class of the extra)

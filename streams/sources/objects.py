@@ -9,10 +9,11 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
+from streams.sources.closing import Closing
 from vocabulary.errors import KeywatchError, TargetError
 
 MAX_OBJECT = 256 << 20
@@ -75,7 +76,7 @@ class Directory:
             ) from error
 
 
-class ObjectSource:
+class ObjectSource(Closing):
     """The lines of objects, each object once, in the order of their names as far as known.
 
     Args:
@@ -107,14 +108,6 @@ class ObjectSource:
         self._key, self._at = "", 0
         self._looked = float("-inf")
         self._failed: TargetError | None = None
-
-    def __enter__(self) -> Self:
-        """Return the source itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
 
     @property
     def done(self) -> bool:

@@ -4,18 +4,18 @@ import os
 import select
 import sys
 from secrets import token_hex
-from typing import Self
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
 from streams.lines import LineCutter
 from streams.logfile import BLOCK, BOM, refuse_binary
+from streams.sources.closing import Closing
 from vocabulary.errors import TargetError
 
 MAX_CHUNK = 8 * 1024 * 1024
 
 
-class StdinSource:
+class StdinSource(Closing):
     """Lines from a descriptor. There is no going back but over the chunk that was given last.
 
     Args:
@@ -32,13 +32,6 @@ class StdinSource:
         self._run = token_hex(8)
         self._last: Chunk | None = None
         self._begun = self._ended = False
-
-    def __enter__(self) -> Self:
-        """Return the source itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the descriptor to whoever opened it."""
 
     @property
     def done(self) -> bool:

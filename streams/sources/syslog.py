@@ -12,11 +12,11 @@ import socket
 import time
 from collections.abc import Callable
 from secrets import token_hex
-from typing import Self
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
 from streams.parsed import MAX_LINE
+from streams.sources.closing import Closing
 from vocabulary.errors import ServiceError
 
 MAX_PEERS = 256
@@ -74,7 +74,7 @@ class _Peer:
         return None if len(self._held) > MAX_LINE + 16 else packets
 
 
-class SyslogSource:
+class SyslogSource(Closing):
     """Messages that others send; nothing is read while the pipeline is behind.
 
     Args:
@@ -109,14 +109,6 @@ class SyslogSource:
         self._lines: list[bytes] = []
         self._last: Chunk | None = None
         self._run, self._given = token_hex(8), 0
-
-    def __enter__(self) -> Self:
-        """Return the source itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
 
     @property
     def port(self) -> int:

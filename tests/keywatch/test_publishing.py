@@ -5,7 +5,7 @@ import json
 import pytest
 
 from database.schema import alerts, outbox
-from database.transaction import open_database, transaction
+from database.transaction import open_database, reading, transaction
 from keywatch.config import Settings
 from keywatch.config_streams import PublishSettings
 from keywatch.publishing import Publishing
@@ -22,14 +22,14 @@ def engine(tmp_path):
     engine.dispose()
 
 
-def alert(engine, name, at):
+def alert(engine, name, at, body=""):
     row = {
         "id": name,
         "ts": at,
         "subject": "key_a",
         "kind": "rate",
         "severity": "low",
-        "body": {"id": name},
+        "body": {"id": name, **({"said": body} if body else {})},
         "decision": {},
         "recorded_at": at,
     }
@@ -43,6 +43,7 @@ def letter(engine, at):
 
 
 @pytest.mark.service
+@pytest.mark.usefixtures("kafka_closes_sockets")
 def test_alerts_and_dead_letters_go_to_their_topics_once(engine, kafka_broker):
     kafka = pytest.importorskip("kafka")
     admin = pytest.importorskip("kafka.admin")
@@ -74,6 +75,55 @@ def test_alerts_and_dead_letters_go_to_their_topics_once(engine, kafka_broker):
     assert told[b"1"]["raw"] == "x\\xff"
     assert {dict(one.headers)["schema"] for one in found} == {b"1"}
     assert {one.key for one in found} == {b"key_a", b"file:a"}
+
+
+@pytest.mark.service
+@pytest.mark.usefixtures("kafka_closes_sockets")
+def test_what_is_too_large_for_its_topic_becomes_a_dead_letter_and_holds_nothing_up(
+    engine, kafka_broker
+):
+    kafka = pytest.importorskip("kafka")
+    admin = pytest.importorskip("kafka.admin")
+    client = admin.KafkaAdminClient(bootstrap_servers=kafka_broker)
+    small = {"max.message.bytes": "20000"}
+    topics = [admin.NewTopic(name, 1, 1, topic_configs=small) for name in ("narrow", "buried-too")]
+    client.create_topics(topics)
+    told = []
+    settings = PublishSettings(brokers=(kafka_broker,), alerts="narrow", dead_letters="buried-too")
+    publishing = Publishing(engine, settings, told.append)
+    sizes = (10, 40_000, 10, 2_000_000, 10)  # of which the topic refuses one, the client another
+    for number, size in enumerate(sizes):
+        alert(engine, f"alert_{number}", 100.0 + number, "x" * size)
+    assert publishing.turn() == 5  # three of them, and two letters
+    with reading(engine) as connection:
+        letters = deadletter.newest(connection)
+    assert {one.position["id"] for one in letters} == {"alert_1", "alert_3"}
+    assert {one.source for one in letters} == {"publish:narrow"}
+    assert all("larger than the topic takes" in one.reason for one in letters)
+    assert len(told) == 2
+    assert publishing.turn() == 0  # it is not tried again by itself
+    alert(engine, "alert_5", 105.0)
+    assert publishing.turn() == 1
+
+    resource = admin.ConfigResource(
+        admin.ConfigResourceType.TOPIC, "narrow", {"max.message.bytes": "100000"}
+    )
+    client.alter_configs([resource])
+    client.close()
+    with transaction(engine) as connection:
+        assert deadletter.ask_again(connection) == 2
+    assert publishing.turn() == 1
+    with reading(engine) as connection:
+        (left,) = deadletter.newest(connection)
+    assert (left.position["id"], left.state) == ("alert_3", "dead")
+    publishing._sink.close()
+    consumer = kafka.KafkaConsumer(
+        "narrow", bootstrap_servers=kafka_broker, auto_offset_reset="earliest",
+        consumer_timeout_ms=20_000,
+    )  # fmt: skip
+    found = [json.loads(next(consumer).value)["id"] for _ in range(5)]
+    consumer.close()
+    assert found == [f"alert_{number}" for number in (0, 2, 4, 5, 1)]
 
 
 def test_what_no_broker_takes_is_sent_later(engine):

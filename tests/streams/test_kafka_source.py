@@ -1,6 +1,5 @@
 """The source against a real broker."""
 
-import socket
 import sys
 import threading
 import time
@@ -16,8 +15,7 @@ from vocabulary.errors import DatabaseError, ServiceError, UsageError
 
 kafka = pytest.importorskip("kafka")
 kafka_admin = pytest.importorskip("kafka.admin")
-kafka_inet = pytest.importorskip("kafka.net.inet")
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("kafka_closes_sockets")]
 
 PATIENCE_S = 60.0
 NUMBERS = count()
@@ -69,18 +67,6 @@ class Reader:
             self.read[chunk.source] += chunk.lines
             self.committed[chunk.source] = chunk.position
         return chunk
-
-
-class ClosedInTheEnd(socket.socket):
-    """kafka-python (3.0.12) leaves the sockets of refused connections to the garbage collector."""
-
-    def __del__(self):
-        self.close()
-
-
-@pytest.fixture(autouse=True)
-def _closed_in_the_end(monkeypatch):
-    monkeypatch.setattr(kafka_inet.KafkaNetSocket, "socket", lambda _, *kind: ClosedInTheEnd(*kind))
 
 
 @pytest.fixture
