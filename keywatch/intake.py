@@ -15,18 +15,28 @@ from streams import checkpoint, deadletter, repoqueue
 from streams.asgi import Application
 from streams.chunk import Chunk
 from streams.repository import repo_events
+from vocabulary.credential import Cleaner
 from vocabulary.errors import ConfigError
 
 if TYPE_CHECKING:
+    from keywatch.doorkeeper import Doorkeeper
     from streams.webhook import Judge
 
 
-def queue_up(engine: Engine, chunk: Chunk, now: float) -> None:
-    """Put the repository events of a chunk into the queue, together with its position."""
+def queue_up(engine: Engine, chunk: Chunk, now: float, clean: Cleaner) -> None:
+    """Put the repository events of a chunk into the queue, together with its position.
+
+    Args:
+        engine: the database.
+        chunk: of a topic of repository events.
+        now: epoch seconds.
+        clean: replaces secrets in what is kept as a dead letter.
+    """
     events, rejected = repo_events(chunk.usable().lines, now)
+    dead = sorted([*rejected, *chunk.refused])
+    kept, _ = clean([chunk.lines[line] for line, _ in dead])
     letters = [
-        (chunk.place(line), reason, chunk.lines[line])
-        for line, reason in sorted([*rejected, *chunk.refused])
+        (chunk.place(line), reason, raw) for (line, reason), raw in zip(dead, kept, strict=True)
     ]
     with transaction(engine) as connection:
         for event in events:
@@ -68,6 +78,7 @@ def intake(
             where="repositories.github_secret",
             remedy="set it, as on GitHub; or that of another forge",
         )
+    from keywatch.doorkeeper import Doorkeeper  # noqa: PLC0415  (see below)
     from streams.disclosure import KEYS_URL, PublicKeys  # noqa: PLC0415  (see below)
     from streams.webhook import Reports, app  # noqa: PLC0415  (only where webhooks are taken in)
 
@@ -76,14 +87,21 @@ def intake(
     application = app(engine, secrets, reports=reports, tell=tell)
     paths = [f"/webhooks/{name}" for name in known]
     paths += ["/alerts/github"] * place.partner_alerts + ["/leaks"] * bool(place.report_tokens)
-    with serving(application, place.host, place.port):
+    keeper = Doorkeeper(engine, "webhooks")
+    with keeper.writing(tell), serving(keeper, application, place.host, place.port):
         tell(f"taking in {', '.join(paths)} on http://{place.host}:{place.port}")
         yield
 
 
 @contextmanager
-def serving(application: Application, host: str, port: int) -> Iterator[int]:
+def serving(keeper: "Doorkeeper", application: Application, host: str, port: int) -> Iterator[int]:
     """Serve an application in a thread while the block runs; yields the port.
+
+    Args:
+        keeper: counts whom it turns away.
+        application: what is served.
+        host: address to listen on.
+        port: 0 for a free one.
 
     Raises:
         ServiceError: when the address cannot be had.
@@ -93,7 +111,7 @@ def serving(application: Application, host: str, port: int) -> Iterator[int]:
     from gateway.server import config_of, listening  # noqa: PLC0415  (likewise)
 
     listener = listening(host, port)
-    server = uvicorn.Server(config_of(application))
+    server = uvicorn.Server(config_of(keeper.watching(application), keeper.protocol))
     thread = threading.Thread(target=server.run, args=([listener],), name="intake", daemon=True)
     thread.start()
     try:

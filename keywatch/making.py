@@ -117,13 +117,17 @@ def _kafka_options(making: Making) -> dict[str, str]:
 
 
 def _http(making: Making) -> Source:
+    from keywatch.doorkeeper import Doorkeeper
     from keywatch.intake import serving
     from streams.sources.http import PATH, HttpSource, app
 
     making.need("listen", "tokens")
     host, port = _address(making, "http")
     source = HttpSource(making.entry.listen, partial(_delivered, making.engine))
-    bound = making.stack.enter_context(serving(app(source, making.entry.tokens), host, port))
+    keeper = Doorkeeper(making.engine, "events")
+    making.stack.enter_context(keeper.writing(making.tell))
+    answering = app(source, making.entry.tokens)
+    bound = making.stack.enter_context(serving(keeper, answering, host, port))
     making.tell(f"taking in events on http://{host}:{bound}{PATH}")
     return source
 

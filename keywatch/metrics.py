@@ -9,7 +9,7 @@ from database import counters
 from database.schema import alerts, dead_letters, keys, positions, repo_events
 from keywatch import rates
 from keywatch.desk import summary
-from keywatch.status import HIDDEN, source_figures
+from keywatch.status import HIDDEN, refused, source_figures
 from streams import deadletter
 
 _EVENTS = {"read": "events_read", "committed": "events_committed", "late": "events_late"}
@@ -26,6 +26,11 @@ def _lines(connection: Connection, now: float) -> Iterator[str]:
     yield from _family("events_total", "counter", "Events by what became of them.", events)
     lag = {(): totals.get("lag_ms", 0) / 1000}
     yield from _family("lag_seconds", "gauge", "Age of the newest event at its commit.", lag)
+    turned_away = {
+        ("door", door, "status", status): n for (door, status), n in refused(totals).items()
+    }
+    about = "Requests that were turned away at the intakes."
+    yield from _family("intake_refused_total", "counter", about, turned_away)
     by_severity = select(alerts.c.severity, func.count()).group_by(alerts.c.severity)
     found = {("severity", str(name)): int(n) for name, n in connection.execute(by_severity)}
     yield from _family("alerts_total", "counter", "Alerts by severity.", found)
@@ -76,11 +81,13 @@ def _of_sources(connection: Connection, now: float) -> Iterator[str]:
 
 
 def _family(name: str, kind: str, about: str, values: Mapping[Any, float]) -> Iterator[str]:
-    """Yield the lines of one metric; `values` has (label, value), or (), → figure."""
+    """Yield the lines of one metric; `values` has (label, value, …), or (), → figure."""
     yield f"# HELP keywatch_{name} {about}"
     yield f"# TYPE keywatch_{name} {kind}"
     for label, value in values.items():
-        said = f'{{{label[0]}="{_escaped(label[1])}"}}' if label else ""
+        pairs = zip(label[::2], label[1::2], strict=True)
+        labels = ",".join(f'{name}="{_escaped(text)}"' for name, text in pairs)
+        said = f"{{{labels}}}" if labels else ""
         yield f"keywatch_{name}{said} {_number(value)}"
 
 

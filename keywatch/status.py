@@ -17,6 +17,9 @@ from vocabulary.moments import rfc3339
 
 WAITING = ("waiting", "leased")
 
+REFUSED = "refused:"
+"""How the names of totals begin that count refused requests; door and status follow."""
+
 HIDDEN = "audit:"
 """How the names of positions begin that are no source's."""
 
@@ -28,7 +31,8 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
     was made; `events_per_s` are those of the last five whole minutes; `newest` is the time of a
     source's newest event, the watermark of what was read of it; `lag_s` is how old the newest event
     of the last batch was when it was committed; `behind` is what waited then, bytes of a file or
-    records of a partition.
+    records of a partition; `refused` counts requests that a door (events, webhooks) turned away, by
+    status.
     """
     now = time.time() if now is None else now
     with reading(engine) as connection:
@@ -56,6 +60,7 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
                 "dry_run": states.get("dry_run", 0),
             },
             "repositories": {"waiting": pushed or 0},
+            "refused": {f"{door} {code}": n for (door, code), n in refused(totals).items()},
             "sources": {
                 row.source: source_figures(row, dead, rate, now)
                 for row in sources
@@ -64,6 +69,14 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
             "events_per_s": rates.per_second(connection, now),
             "lag_s": totals.get("lag_ms", 0) / 1000,
         }
+
+
+def refused(totals: Mapping[str, int]) -> dict[tuple[str, str], int]:
+    """Return how many requests were refused, by (door, status), out of all totals."""
+    mine = [
+        (name.removeprefix(REFUSED), n) for name, n in totals.items() if name.startswith(REFUSED)
+    ]
+    return {(name.rpartition(":")[0], name.rpartition(":")[2]): n for name, n in sorted(mine)}
 
 
 def outbox_is_long(engine: Engine, most: int) -> bool:

@@ -239,7 +239,7 @@ class Watch:
         if chunk is None:
             return False
         if stream.format is None:
-            queue_up(self._engine, chunk, time.time())
+            queue_up(self._engine, chunk, time.time(), self._clean)
             return True
         self._report(stream, self._pipelines.absorb(chunk, stream.format, stream.proxies))
         background.wake()

@@ -12,9 +12,10 @@ import urllib.request
 
 import pytest
 
-from database.transaction import open_database
+from database.transaction import open_database, reading
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
+from keywatch import metrics
 from keywatch.demo.leak import repository_with_amended_leak
 from keywatch.status import status
 
@@ -120,10 +121,25 @@ def test_a_pushed_live_key_is_revoked_and_another_is_not(place):
     assert place.push(repository, git(repository, "rev-parse", "main")) == 200
 
 
-def test_a_forged_push_is_refused_and_scans_nothing(place):
+def said_to(place, raw):
+    with socket.create_connection(("127.0.0.1", place.port)) as connection:
+        connection.sendall(raw)
+        return connection.recv(12)
+
+
+def test_a_forged_push_is_refused_counted_and_scans_nothing(place):
     leaked = place.key()
     repository = repository_with_amended_leak(place.folder / "shop", leaked.secret)
     assert place.pushed(repository, "a" * 40, secret="wrong") == 401
+    assert place.push(repository, "a" * 40, secret="wrong") == 401
+    large = b"POST /webhooks/github HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n"
+    assert said_to(place, large) == b"HTTP/1.1 413"
+    assert said_to(place, b"no HTTP at all\r\n\r\n") == b"HTTP/1.1 400"
+    counted = {"webhooks 400": 1, "webhooks 401": 2, "webhooks 413": 1}
+    until(lambda: status(place.engine)["refused"] == counted, "the refusals to be counted")
+    with reading(place.engine) as connection:
+        told = metrics.text(connection, time.time())
+    assert 'keywatch_intake_refused_total{door="webhooks",status="401"} 2' in told
     assert status(place.engine)["repositories"]["waiting"] == 0
     assert state(place, leaked) == "active"
 
