@@ -14,9 +14,7 @@ kafka = pytest.importorskip("kafka")
 kafka_admin = pytest.importorskip("kafka.admin")
 pytestmark = [
     pytest.mark.service,
-    # kafka-python leaves sockets of its own to the garbage collector
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("kafka_closes_sockets"),
 ]
 
 SOURCE = """
@@ -26,6 +24,9 @@ topic = "spark"
 brokers = ["{broker}"]
 format = "nginx-json"
 """
+SOON_DONE = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""What a Java that lives for half a minute had better not spend its time on."""
+
 PLACE = ("--master", "local[1]", "--shards", "3", "--conf", "spark.driver.memory=600m")
 
 
@@ -37,7 +38,8 @@ def spark(tmp_path, spark_environment):
     def start(config, *words):
         command = [sys.executable, "-m", "keywatch", "--config", str(config), "spark", *words]
         with (tmp_path / "spark.log").open("ab") as log:
-            place = {"cwd": tmp_path, "env": {**spark_environment, "TMPDIR": str(tmp_path)}}
+            env = {**spark_environment, "TMPDIR": str(tmp_path), "JAVA_TOOL_OPTIONS": SOON_DONE}
+            place = {"cwd": tmp_path, "env": env}
             begun.append(subprocess.Popen(command, stdout=log, stderr=log, **place))
         return begun[-1]
 

@@ -20,9 +20,7 @@ kafka = pytest.importorskip("kafka")
 kafka_admin = pytest.importorskip("kafka.admin")
 pytestmark = [
     pytest.mark.service,
-    # kafka-python leaves sockets of its own to the garbage collector
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("kafka_closes_sockets"),
 ]
 
 CONFIG = """

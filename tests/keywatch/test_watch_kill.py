@@ -1,11 +1,22 @@
-"""kill -9 of `keywatch watch` at random moments: nothing lost, nothing done twice."""
+"""kill -9 of `keywatch watch` at random moments: nothing lost, nothing done twice.
 
+The same lines come from a file, are posted, or are read from a topic.
+"""
+
+import http.client
+import json
 import os
 import random
+import select as readiness
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -18,15 +29,19 @@ from keystore.store import KeyStore
 from keywatch.demo import traffic
 from keywatch.status import status
 
-KILLS = int(os.environ.get("WATCH_KILLS", "20"))
+KILLS = int(os.environ.get("WATCH_KILLS", "7"))
+"""Of each way: 21 where the suite runs; bench/pipeline/kill.py has 200."""
 END = datetime(2026, 3, 18, 14, 0, tzinfo=UTC)
+PATIENCE_S = 300.0
+BATCH = 400
+TOKEN = "of a test"
 
 CONFIG = """
 database = "sqlite:///{folder}/keywatch.db"
 [watch]
 chunk_lines = 400
 [[sources]]
-path = "{log}"
+{source}
 format = "nginx-json"
 [actions]
 enabled = ["throttle", "revoke"]
@@ -44,6 +59,7 @@ def line(at, key, host, agent, serial):
 def attacked(service, person):
     """Weeks of ordinary traffic, broken lines, a burst of one key and a theft of the other."""
     lines = list(traffic.ordinary(service, person, END))
+    lines = [one for n, one in enumerate(lines) if n % 5 == 0 or person.encode() in one]
     chance = random.Random(3)
     for _ in range(40):
         lines.insert(chance.randrange(len(lines)), b'{"broken": ' + bytes([chance.randrange(256)]))
@@ -72,24 +88,6 @@ def prepared(tmp_path_factory):
     return folder
 
 
-def home(prepared, folder):
-    folder.mkdir()
-    shutil.copy(prepared / "keywatch.db", folder / "keywatch.db")
-    config = folder / "keywatch.toml"
-    config.write_text(CONFIG.format(folder=folder, log=prepared / "access.log"))
-    return config
-
-
-def watch(config):
-    command = [sys.executable, "-m", "keywatch", "--config", str(config), "watch", "--once"]
-    with (config.parent / "watch.log").open("ab") as log:
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
-
-
-def ended_well(process, config):
-    assert process.wait(600) == 0, (config.parent / "watch.log").read_text()[-3000:]
-
-
 def truth(folder):
     """All that must not depend on when the process was killed."""
     engine = open_database(f"sqlite:///{folder}/keywatch.db")
@@ -110,26 +108,211 @@ def truth(folder):
     }
 
 
-def test_kills_at_random_moments_change_nothing(prepared, tmp_path):
-    calm = home(prepared, tmp_path / "calm")
-    ended_well(watch(calm), calm)
-    expected = truth(calm.parent)
+class Nest:
+    """The process that forks watches, one at a time."""
+
+    def __init__(self, folder):
+        self.log = folder / "watch.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, Path(__file__).with_name("watch_process.py")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                bufsize=0,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+        self.child = 0
+
+    def hatch(self, config, *words):
+        line = json.dumps(["--config", str(config), "watch", *words])
+        self.process.stdin.write(line.encode() + b"\n")
+        self.child = int(self.process.stdout.readline())
+
+    def ended(self, within_s=PATIENCE_S):
+        """Return the exit code of the watch; None when it still runs."""
+        ready, _, _ = readiness.select([self.process.stdout], [], [], within_s)
+        return int(self.process.stdout.readline()) if ready else None
+
+    def end(self, number=signal.SIGKILL):
+        os.kill(self.child, number)
+        return self.ended()
+
+    def said(self):
+        return self.log.read_text()[-3000:]
+
+    def close(self):
+        self.process.stdin.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def nest(tmp_path_factory):
+    one = Nest(tmp_path_factory.mktemp("nest"))
+    yield one
+    one.close()
+
+
+def lines_of(prepared):
+    return (prepared / "access.log").read_bytes().rstrip(b"\n").split(b"\n")
+
+
+def home(prepared, folder, source):
+    """Make a folder with keys and a configuration, and return the configuration."""
+    folder.mkdir()
+    shutil.copy(prepared / "keywatch.db", folder / "keywatch.db")
+    config = folder / "keywatch.toml"
+    config.write_text(CONFIG.format(folder=folder, source=source))
+    return config
+
+
+@pytest.fixture(scope="module")
+def calm(prepared, nest, tmp_path_factory):
+    """What one undisturbed process makes of the file, and how long that takes it."""
+    source = f'path = "{prepared}/access.log"'
+    config = home(prepared, tmp_path_factory.mktemp("calm") / "home", source)
+    begun = time.monotonic()
+    nest.hatch(config, "--once")
+    assert nest.ended() == 0, nest.said()
+    took_s = time.monotonic() - begun
+    expected = truth(config.parent)
     assert expected["events"]["dead"] == 40
     assert expected["waiting"] == 0
     assert {state for _, state, _ in expected["keys"]} == {"active", "revoked"}
+    return expected, took_s
 
+
+def storms(prepared, folder, source, lived):
+    """Have watches killed until there were enough; yield each folder when all of it was read.
+
+    Args:
+        prepared: folder of keys and lines.
+        folder: for the folders.
+        source: of the configuration.
+        lived: is given a configuration and how many kills are left; returns how many there were.
+    """
+    left, number = KILLS, 0
+    while left > 0:
+        number += 1
+        config = home(prepared, folder / f"storm{number}", source)
+        left -= lived(config, left)
+        yield config.parent
+
+
+def read_once(nest, moments):
+    """Return what kills watches that read what there is and end, until one comes to its end."""
+
+    def lived(config, left):
+        for kills in range(left):
+            nest.hatch(config, "--once")
+            if (code := nest.ended(next(moments))) is not None:
+                assert code == 0, nest.said()
+                return kills
+            nest.end()
+        nest.hatch(config, "--once")
+        assert nest.ended() == 0, nest.said()
+        return left
+
+    return lived
+
+
+def moments_within(took_s):
     chance = random.Random(11)
-    killed = storms = 0
-    while killed < KILLS:
-        storms += 1
-        stormy = home(prepared, tmp_path / f"storm{storms}")
-        while (process := watch(stormy)) and killed < KILLS:
-            try:
-                process.wait(chance.uniform(0.5, 3.0))
-                break
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                killed += 1
-        ended_well(watch(stormy) if process.wait() else process, stormy)
-        assert truth(stormy.parent) == expected
+    while True:
+        yield chance.uniform(0.0, took_s / 3)
+
+
+def test_killed_at_random_moments_a_file_is_read_once(prepared, calm, nest, tmp_path):
+    expected, took_s = calm
+    source = f'path = "{prepared}/access.log"'
+    lived = read_once(nest, moments_within(took_s))
+    for folder in storms(prepared, tmp_path, source, lived):
+        assert truth(folder) == expected
+
+
+@pytest.mark.service
+@pytest.mark.usefixtures("kafka_closes_sockets")
+def test_killed_at_random_moments_a_topic_is_read_once(
+    prepared, calm, nest, tmp_path, kafka_broker
+):
+    kafka = pytest.importorskip("kafka")
+    admin = pytest.importorskip("kafka.admin")
+    client = admin.KafkaAdminClient(bootstrap_servers=kafka_broker)
+    client.create_topics([admin.NewTopic("killed", 1, 1)])
+    client.close()
+    producer = kafka.KafkaProducer(bootstrap_servers=kafka_broker, acks="all")
+    for one in lines_of(prepared):
+        producer.send("killed", one)
+    producer.close()
+    expected, took_s = calm
+    source = f'type = "kafka"\ntopic = "killed"\nbrokers = ["{kafka_broker}"]'
+    lived = read_once(nest, moments_within(took_s))
+    for folder in storms(prepared, tmp_path, source, lived):
+        assert truth(folder) == expected
+
+
+class Sender(threading.Thread):
+    """Posts lines, a batch after the other; each again until it is known to be committed."""
+
+    def __init__(self, port, lines):
+        super().__init__(daemon=True)
+        self.port = port
+        self.batches = [lines[at : at + BATCH] for at in range(0, len(lines), BATCH)]
+        self.refused = []
+
+    def run(self):
+        for number, batch in enumerate(self.batches):
+            while not self.refused and not self.committed(number, b"\n".join(batch)):
+                threading.Event().wait(0.005)
+
+    def committed(self, number, body):
+        headers = {"Authorization": f"Bearer {TOKEN}", "Idempotency-Key": f"batch-{number}"}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request("POST", "/events", body, headers)
+            code = connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return False  # killed
+        finally:
+            connection.close()
+        if code not in {200, 429, 503}:
+            self.refused.append(code)
+        return code == 200
+
+
+def test_killed_at_random_moments_what_is_posted_counts_once(prepared, calm, nest, tmp_path):
+    expected, took_s = calm
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    lines = lines_of(prepared)
+    moments = moments_within(took_s)
+
+    def lived(config, left):
+        sender, kills = Sender(port, lines), 0
+        sender.start()
+        while sender.is_alive() and kills < left:
+            nest.hatch(config)
+            assert nest.ended(next(moments)) is None, nest.said()
+            nest.end()
+            kills += 1
+        nest.hatch(config)
+        engine = open_database(f"sqlite:///{config.parent}/keywatch.db")
+        until(lambda: not sender.is_alive() and not status(engine)["outbox"]["waiting"])
+        engine.dispose()
+        assert nest.end(signal.SIGTERM) == 0, nest.said()
+        assert not sender.refused
+        return kills
+
+    source = f'type = "http"\nlisten = "127.0.0.1:{port}"\ntokens = ["{TOKEN}"]'
+    for folder in storms(prepared, tmp_path, source, lived):
+        assert truth(folder) == expected
+
+
+def until(holds):
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end
+        threading.Event().wait(0.02)

@@ -1,8 +1,17 @@
-"""Workers that share a topic, killed and rebalanced: what follows is what one calm run leads to."""
+"""Workers that share a topic, killed and rebalanced: what follows is what one calm run leads to.
+
+So is what follows when the broker is killed, when its disk is full, and when records are poisoned.
+"""
+
+import json
+import resource
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from database.transaction import open_database
+from database.schema import alerts, dead_letters
+from database.transaction import open_database, reading
 from keywatch.status import status
 from tests.keywatch.fleet import HEAD, attacked, calm_run, moved, prepared, truth, until, watch
 
@@ -10,9 +19,7 @@ kafka = pytest.importorskip("kafka")
 kafka_admin = pytest.importorskip("kafka.admin")
 pytestmark = [
     pytest.mark.service,
-    # kafka-python leaves sockets of its own to the garbage collector
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("kafka_closes_sockets"),
 ]
 
 SHARED = """
@@ -24,7 +31,57 @@ type = "kafka"
 topic = "shared"
 brokers = ["{broker}"]
 format = "nginx-json"
+[publish]
+brokers = ["{broker}"]
+alerts = "shared-alerts"
+dead_letters = "shared-letters"
 """
+POISON = [b"", b"\xff\0" * 40, b"[" * 100_000, b'{"a": "\\ud800"}', b"9" * 5000]
+
+
+def full(service):
+    """Keep the broker from writing to any file, as if its disk were full; it gives up."""
+    number = int((service.folder / "pid").read_text())
+    resource.prlimit(number, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    return lambda: not Path(f"/proc/{number}/exe").exists()
+
+
+class Topic:
+    """What the workers share, and what they publish to."""
+
+    def __init__(self, broker, service):
+        self.broker, self.service = broker, service
+        parts = {"shared": 4, "shared-alerts": 2, "shared-letters": 1}
+        admin = kafka_admin.KafkaAdminClient(bootstrap_servers=broker)
+        admin.create_topics([kafka_admin.NewTopic(name, n, 1) for name, n in parts.items()])
+        admin.close()
+
+    def send(self, some, *, full_disk=False):
+        producer = kafka.KafkaProducer(bootstrap_servers=self.broker, acks="all", retries=200)
+        given_up = None
+        for key, one in some:
+            sent = producer.send("shared", one, key=key.encode())
+            if full_disk and given_up is None:
+                sent.get(60)
+                given_up = full(self.service)
+        if given_up:
+            until(given_up, "the broker to give up")
+            self.service.start()
+        producer.close()
+
+
+def published(broker, topic, count):
+    """Return the ids of what was published, once there are so many different ones."""
+    consumer = kafka.KafkaConsumer(
+        topic, bootstrap_servers=broker, auto_offset_reset="earliest", consumer_timeout_ms=60_000
+    )
+    found = set()
+    for one in consumer:
+        found.add(str(json.loads(one.value)["id"]))
+        if len(found) == count:
+            break
+    consumer.close()
+    return found
 
 
 def test_kills_and_rebalances_of_sharing_workers_change_nothing(
@@ -32,40 +89,37 @@ def test_kills_and_rebalances_of_sharing_workers_change_nothing(
 ):
     calm = f"sqlite:///{tmp_path}/calm.db"
     lines = attacked(*prepared(calm))
+    lines[900:900] = [("", one) for one in POISON]
     moved(postgresql_url, calm)
     (tmp_path / "access.log").write_bytes(b"".join(one + b"\n" for _, one in lines))
     expected = calm_run(tmp_path, calm)
 
-    admin = kafka_admin.KafkaAdminClient(bootstrap_servers=kafka_broker)
-    admin.create_topics([kafka_admin.NewTopic("shared", 4, 1)])
-    admin.close()
+    topic = Topic(kafka_broker, kafka_service)
     (tmp_path / "shared.toml").write_text(
         HEAD.format(database=postgresql_url) + SHARED.format(broker=kafka_broker)
     )
 
-    def send(some):
-        producer = kafka.KafkaProducer(bootstrap_servers=kafka_broker, acks="all", retries=20)
-        for key, one in some:
-            producer.send("shared", one, key=key.encode())
-        producer.flush()
-        producer.close()
-
     engine = open_database(postgresql_url)
     read = lambda: status(engine)["events"]["read"]  # noqa: E731
     third = len(lines) // 3
-    send(lines[:third])
+    topic.send(lines[:third])
     kafka_service.kill()
     first, second = (watch(tmp_path, "shared") for _ in range(2))  # and the broker is away
     try:
         kafka_service.start()
         until(lambda: read() > 500, "the first events", [first, second])
         first.kill()  # in the middle of a batch, as likely as not
-        send(lines[third : 2 * third])
+        topic.send(lines[third : 2 * third], full_disk=True)
         until(lambda: read() >= 2 * third, "the second part", [second])
         fresh = watch(tmp_path, "shared")  # partitions move while the rest is read
         try:
-            send(lines[2 * third :])
+            topic.send(lines[2 * third :])
             until(lambda: read() == len(lines), "the rest", [second, fresh])
+            with reading(engine) as connection:
+                raised = set(connection.scalars(select(alerts.c.id)))
+                letters = set(map(str, connection.scalars(select(dead_letters.c.id))))
+            assert published(kafka_broker, "shared-alerts", len(raised)) == raised
+            assert published(kafka_broker, "shared-letters", len(letters)) == letters
         finally:
             fresh.terminate()
             assert fresh.wait(60) == 0
