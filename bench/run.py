@@ -48,9 +48,11 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
     return [
         Bench("parse", "Parsing access logs", ("parse/speed.py",)),
         Bench("pipeline", "Replay and watch, end to end", ("pipeline/speed.py",)),
+        Bench("workers", "Workers that share a topic of Kafka", ("pipeline/workers.py",)),
+        Bench("killed", "Watches killed at random moments", ("pipeline/kill.py",)),
         Bench("imports", "Taking over a million keys", ("keystore/imports.py",)),
         Bench("feed", "From a change of a key to a follower", ("keystore/feed.py",)),
-        Bench("peers", "Beside a roll-up in pandas", ("pipeline/peers.py",)),
+        Bench("peers", "The same log through other programs", ("pipeline/peers.py",)),
         Bench(
             "memory",
             "Memory over a long stream",
@@ -87,6 +89,7 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
         Bench("hot", "What a hot key takes of the gateway's memory", ("gateway/memory.py",)),
         Bench("timing", "Whether a look-up's time tells of a key", ("gateway/timing.py",)),
         Bench("miss", "A key that is not in the gateway's memory", ("gateway/miss.py",)),
+        Bench("push", "From a push to the revoked key", ("actions/push.py",)),
         Bench("latency", "From a log line to the gateway's refusal", ("actions/latency.py",)),
         Bench("kills", "Executors killed at random moments", ("actions/kill.py",)),
         Bench(
@@ -126,7 +129,7 @@ def histories(said: str) -> str:
 
 def memory(said: str) -> str:
     """Draw the memory over the stream."""
-    rows = [line.split() for line in said.splitlines() if line.split()[:1][0].isdigit()]
+    rows = [line.split() for line in said.splitlines() if line.split()[0].isdigit()]
     points = [(int(row[0]), float(row[2])) for row in rows]
     return drawn.line("Resident memory in MiB over the lines of a stream", points)
 

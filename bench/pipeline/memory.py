@@ -4,7 +4,9 @@
 
 Every tenth line or so brings a key and an address that were never seen before; a key is used for
 a while and then no more. Prints a row for every twentieth of the stream: resident memory, profiles
-in memory, and what the database holds.
+in memory, and what the database holds; in the end by how much memory grew over the second half, a
+straight line through its rows, and what that would be over a hundred million lines. The whole of
+those is `--lines 100000000`, half an hour or so.
 """
 
 import argparse
@@ -65,6 +67,7 @@ def main() -> None:
     arguments = parser.parse_args()
     titles = ("lines", "keys seen", "RSS MiB", "in memory", "stored", "journal", "cpu s")
     print("".join(f"{title:>12}" for title in titles))
+    rows: list[tuple[int, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         engine = open_database(f"sqlite:///{folder}/memory.db")
         settings = WatchSettings(profiles_in_memory=arguments.in_memory)
@@ -80,9 +83,22 @@ def main() -> None:
                     stored = connection.scalar(select(func.count()).select_from(profiles))
                     journal = connection.scalar(select(func.count()).select_from(profile_deltas))
                 seen = i * CHUNK // NEW + arguments.living
-                row = (i * CHUNK, seen, f"{rss_mib():.0f}", watcher.profiles, stored, journal)
+                rows.append((i * CHUNK, rss_mib()))
+                row = (i * CHUNK, seen, f"{rows[-1][1]:.0f}", watcher.profiles, stored, journal)
                 print("".join(f"{value:>12}" for value in (*row, f"{time.process_time():.0f}")))
         engine.dispose()
+    told(rows)
+
+
+def told(rows: list[tuple[int, float]]) -> None:
+    """Print how memory grew over the second half of the stream.
+
+    Args:
+        rows: lines read and resident MiB.
+    """
+    lines, resident = np.array(rows[len(rows) // 2 :]).T
+    slope = np.polyfit(lines / 1e6, resident, 1)[0]
+    print(f"second half: {slope:+.2f} MiB a million lines, {100 * slope:+.0f} MiB over 100 million")
 
 
 if __name__ == "__main__":
