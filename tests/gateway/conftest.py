@@ -1,20 +1,23 @@
 """A key store in a real file, a gateway in a process of its own, a client that hides nothing."""
 
 import http.client
+import io
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from database.transaction import open_database
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
+from keywatch.cli import run
 
 PATIENCE_S = 60.0
 
@@ -24,6 +27,15 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class Place:
@@ -45,6 +57,18 @@ class Place:
         return subprocess.run(
             command, env=self.environ, cwd=self.folder, capture_output=True, text=True, check=False
         )
+
+    def say(self, *arguments: str) -> Said:
+        """Run the command line in this process, which is spared what another has to load."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            chdir(self.folder),
+            mock.patch.dict(os.environ, self.environ),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            code = run([*map(str, arguments)])
+        return Said(code, out.getvalue(), err.getvalue())
 
     @property
     def environ(self):

@@ -127,7 +127,7 @@ def test_a_signal_ends_it_cleanly_and_the_log_is_whole(place, number):
 def test_a_port_in_use_is_said_in_one_line(place):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = place.run("serve", "--port", port)
+        result = place.say("serve", "--port", port)
     assert result.returncode == 3
     assert result.stderr.count("\n") == 1
     assert f"127.0.0.1:{port}: cannot listen" in result.stderr
@@ -143,7 +143,7 @@ def test_a_port_in_use_is_said_in_one_line(place):
     ],
 )
 def test_what_is_wrong_at_the_start_is_said_in_plain_words(place, arguments, said):
-    result = place.run(*arguments)
+    result = place.say(*arguments)
     assert result.returncode in {2, 3}
     assert said in result.stderr
     assert "Traceback" not in result.stderr

@@ -205,6 +205,6 @@ def test_a_server_that_is_away_is_502(place):
 
 @pytest.mark.parametrize("url", ["ftp://h", "h:80", "http://", "http://h/path", "http://u:s@h:x"])
 def test_says_how_an_upstream_is_written(place, url):
-    result = place.run("serve", "--upstream", url)
+    result = place.say("serve", "--upstream", url)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
