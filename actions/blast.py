@@ -1,5 +1,7 @@
 """What would stop if a key were cut off, from what it was really used for."""
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 from sqlalchemy import Connection, func, select
 
@@ -10,6 +12,14 @@ from keystore.usage import HOUR_S, heard
 DAY_S = 86_400
 _TOTAL, _TOTAL_AT = "traffic_day_requests", "traffic_day_at_s"
 _SHOWN = 5
+
+Called = Callable[[str], Sequence[str]]
+"""Key id → the endpoints that it calls, by name."""
+
+
+def nobody_knows(_: str) -> tuple[str, ...]:
+    """Return what a key calls where no profile is kept of it."""
+    return ()
 
 
 class Blast(msgspec.Struct, frozen=True):
@@ -25,6 +35,7 @@ class Blast(msgspec.Struct, frozen=True):
         methods: with their requests.
         last_used_at: epoch seconds; None for never.
         endpoints: what it may call; none for all.
+        called: what it really calls, what it called on most days first; none where nobody looks.
     """
 
     known: bool
@@ -36,6 +47,7 @@ class Blast(msgspec.Struct, frozen=True):
     methods: tuple[tuple[str, int], ...] = ()
     last_used_at: float | None = None
     endpoints: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """Say it to a person."""
@@ -46,12 +58,12 @@ class Blast(msgspec.Struct, frozen=True):
         where = ", ".join(network or "unknown" for network, _ in self.networks)
         return (
             f"{self.requests} requests within 24 hours ({self.share:.1%} of all), "
-            f"{self.per_hour} in its busiest hour, from {where}"
+            f"{self.per_hour} in its busiest hour, from {where}{_calls(self.called)}"
         )
 
 
-def blast_of(connection: Connection, key_id: str, now: float) -> Blast:
-    """Return what a key was used for on the day that ends now."""
+def blast_of(connection: Connection, key_id: str, now: float, called: Sequence[str] = ()) -> Blast:
+    """Return what a key was used for on the day that ends now; `called` are its endpoints."""
     row = connection.execute(
         select(keys.c.last_used_at, keys.c.endpoints).where(keys.c.id == key_id)
     ).first()
@@ -78,7 +90,15 @@ def blast_of(connection: Connection, key_id: str, now: float) -> Blast:
         methods=tuple((str(name), n) for name, n in by_method[:_SHOWN]),
         last_used_at=row.last_used_at,
         endpoints=tuple(row.endpoints or ()),
+        called=tuple(called),
     )
+
+
+def _calls(called: Sequence[str]) -> str:
+    if not called:
+        return ""
+    more = f" and {len(called) - _SHOWN} more" if len(called) > _SHOWN else ""
+    return f"; it calls {', '.join(called[:_SHOWN])}{more}"
 
 
 def share_of(connection: Connection, key_ids: set[str], until: float, now: float) -> float:

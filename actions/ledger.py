@@ -17,6 +17,7 @@ def list_actions(
     key: str = "",
     state: str = "",
     notifications: bool = False,
+    before: int = 0,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
     """Return actions, the newest first.
@@ -26,6 +27,7 @@ def list_actions(
         key: only those on this key.
         state: only those in this state; see the table `outbox`.
         notifications: also who was told.
+        before: only those before this one; 0 for all.
         limit: at most so many.
     """
     query = select(outbox).order_by(outbox.c.id.desc()).limit(limit)
@@ -33,6 +35,8 @@ def list_actions(
         query = query.where(outbox.c.subject == key)
     if state:
         query = query.where(outbox.c.state == state)
+    if before:
+        query = query.where(outbox.c.id < before)
     if not notifications:
         query = query.where(outbox.c.lane == EFFECT)
     return [action_of(row) for row in connection.execute(query)]

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, insert, select
 
 from actions import stages, trail
-from actions.blast import blast_of
+from actions.blast import Called, blast_of, nobody_knows
 from actions.exposed import exposures
 from actions.guards import strength
 from actions.idempotency import idempotency_key
@@ -33,6 +33,7 @@ def record(
     now: float,
     *,
     incident_window_s: float = WINDOW_S,
+    called: Called = nobody_knows,
 ) -> bool:
     """Write an alert, its incident, the effect and the notifications that it asks for.
 
@@ -46,6 +47,7 @@ def record(
         key: what the key store knows of the key.
         now: epoch seconds.
         incident_window_s: alerts of one key not further apart than this are one incident.
+        called: key id → the endpoints that it calls.
 
     Returns:
         False when the alert was recorded before.
@@ -61,7 +63,7 @@ def record(
         connection, alert, incident, decision, now, incident_window_s
     )
     if acts:
-        _write_effect(connection, alert, decision, now)
+        _write_effect(connection, alert, decision, now, called)
     if acts or incident.grown:
         stood = [one.sentence() for one in exposures(connection, incident.subject)]
         message = message_of(alert, decision, key, incident, now, stood[:_EXPOSURES])
@@ -121,7 +123,11 @@ def _write_alert(
     )
 
 
-def _write_effect(connection: Connection, alert: Alert, decision: Decision, now: float) -> None:
+def _write_effect(
+    connection: Connection, alert: Alert, decision: Decision, now: float, called: Called
+) -> None:
+    subject = subject_of(alert)
+    endpoints = called(subject) if alert.key else ()
     arguments = {
         "reason": alert.summary[:_REASON_LENGTH],
         "kind": alert.kind,
@@ -131,7 +137,7 @@ def _write_effect(connection: Connection, alert: Alert, decision: Decision, now:
         "line": decision.line,
         "policy": decision.policy,
         "approvals": decision.approvals,
-        "blast": msgspec.to_builtins(blast_of(connection, subject_of(alert), now)),
+        "blast": msgspec.to_builtins(blast_of(connection, subject, now, endpoints)),
     }
     state = "dry_run" if decision.dry_run else "held" if decision.held else "waiting"
     number = _write(

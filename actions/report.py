@@ -7,7 +7,7 @@ from sqlalchemy import Connection, or_, select
 
 from actions import casebook
 from actions.afterlife import still_tried
-from actions.blast import Blast, blast_of
+from actions.blast import Blast, Called, blast_of, nobody_knows
 from actions.exposed import exposed_json, exposures
 from actions.remedy import Guide, guide
 from actions.telling.document import Block, Code, Heading, Paragraph, Table
@@ -18,13 +18,16 @@ from vocabulary.moments import moment_of, rfc3339
 _NOBODY = "nobody"
 
 
-def incident_report(connection: Connection, incident_id: str, now: float) -> list[Block]:
+def incident_report(
+    connection: Connection, incident_id: str, now: float, called: Called = nobody_knows
+) -> list[Block]:
     """Return the report of an incident.
 
     Args:
         connection: any.
         incident_id: the id or the beginning of it.
         now: epoch seconds, at which it is made.
+        called: key id → the endpoints that it calls.
 
     Raises:
         UsageError: when there is no such incident.
@@ -41,7 +44,7 @@ def incident_report(connection: Connection, incident_id: str, now: float) -> lis
         ),
         *_exposed(told["exposures"]),
         *_alerts(told["alerts"]),
-        *_actions(connection, told, now),
+        *_actions(connection, told, now, called),
         *_leaks(connection, told["subject"]),
         *_sealed(connection, told),
     ]
@@ -155,7 +158,9 @@ def _alerts(alerts: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
     )
 
 
-def _actions(connection: Connection, told: Mapping[str, Any], now: float) -> Iterator[Block]:
+def _actions(
+    connection: Connection, told: Mapping[str, Any], now: float, called: Called
+) -> Iterator[Block]:
     yield Heading("What was done")
     names = ("id", "at", "effect", "state", "done_at", "error")
     rows = [[action[name] for name in names] for action in told["actions"]]
@@ -166,7 +171,7 @@ def _actions(connection: Connection, told: Mapping[str, Any], now: float) -> Ite
     rows = [[message[name] for name in said] for message in told["messages"]]
     yield Heading("Who was told")
     yield Table(("Queued", "Whom", "State", "Sent", "Note"), rows)
-    blast: Blast = blast_of(connection, told["subject"], now)
+    blast: Blast = blast_of(connection, told["subject"], now, called(told["subject"]))
     yield Heading("What the key was used for")
     yield Paragraph(blast.sentence())
     tries = still_tried(connection, moment_of(told["opened_at"], 0.0), told["subject"])

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from actions.blast import Called, nobody_knows
 from actions.brakes import Situation, braked
 from actions.decide import decide
 from actions.hook import Hook
@@ -14,7 +15,7 @@ from vocabulary.alert import Alert
 from vocabulary.credential import KnownKey
 
 
-def respond(
+def respond(  # noqa: PLR0913, PLR0917  (what it is made of)
     connection: Connection,
     alert: Alert,
     key: KnownKey | None,
@@ -22,6 +23,7 @@ def respond(
     enabled: frozenset[str],
     now: float,
     hook: Hook | None = None,
+    called: Called = nobody_knows,
 ) -> Alert:
     """Weigh an alert against what came before, decide, brake, and record.
 
@@ -33,6 +35,7 @@ def respond(
         enabled: actions that may be carried out; the others are recorded as dry run.
         now: epoch seconds, of the machine's clock.
         hook: the user's own say in decisions; see `actions.hook`.
+        called: key id → the endpoints that it calls, for the blast radius.
 
     Returns:
         The alert with its weight and with what was decided.
@@ -43,5 +46,6 @@ def respond(
     began_at = epoch_s(alert.events.first)
     situation = Situation(subject_of(alert), alert.kind, source, key, began_at)
     decision = braked(connection, decision, situation, policy.guards, now)
-    record(connection, alert, decision, key, now, incident_window_s=policy.incident_window_s or 1.0)
+    window_s = policy.incident_window_s or 1.0
+    record(connection, alert, decision, key, now, incident_window_s=window_s, called=called)
     return replace(alert, action=decision.action.value, dry_run=decision.dry_run)

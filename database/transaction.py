@@ -21,7 +21,7 @@ __all__ = [
     "upgrade",
 ]
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest revision in migrations/versions; a test holds it to that."""
 
 _AFTER = "after_commit"

@@ -1,5 +1,6 @@
 """What a profile knows of its key, as plain data for people and programs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ WINDOWS = ("10 s", "2 min", "10 min", "1 h", "24 h")
 
 
 def portrait(
-    rows: Rows, operators: dict[int, str], learning: tuple[int, int, int]
+    rows: Rows,
+    operators: dict[int, str],
+    learning: tuple[int, int, int],
+    names: Mapping[int, str],
 ) -> dict[str, Any]:
     """Describe a profile.
 
@@ -24,6 +28,7 @@ def portrait(
         rows: an array of one.
         operators: names of AS numbers.
         learning: days of life, events and active days from which on a key is known.
+        names: of endpoints.
     """
     row = rows[0]
     return {
@@ -44,7 +49,7 @@ def portrait(
         "prefixes": [{"prefix": prefix_text(n), **seen} for n, seen in _known(row, "prefix")],
         "countries": [{"country": country_of(n), **seen} for n, seen in _known(row, "country")],
         "clients": _counted(row, "agent"),
-        "endpoints": _counted(row, "endpoint"),
+        "endpoints": _counted(row, "endpoint") | {"named": _named(row, names)},
         "sessions": _sessions(rows),
         "tolerance": round(float(row["tolerance"]), 2),
     }
@@ -113,6 +118,11 @@ def _counted(row: Rows, name: str) -> dict[str, int]:
         "known": int(known.sum()),
         "trusted": int((known & (row[f"{name}_days"] >= TRUSTED_DAYS)).sum()),
     }
+
+
+def _named(row: Rows, names: Mapping[int, str]) -> list[dict[str, Any]]:
+    found = _known(row, "endpoint")
+    return [{"endpoint": names[number], **seen} for number, seen in found if number in names]
 
 
 def _kind(number: int, operators: dict[int, str]) -> str:

@@ -71,6 +71,7 @@ class Events:
         facts: of the keys.
         row: shape (n,), points into `names`.
         address: returns where an event came from, as the log has it.
+        target: returns an event's method and path.
     """
 
     names: list[str]
@@ -89,6 +90,7 @@ class Events:
     size: Ints
     crowd: np.ndarray
     address: Callable[[int], str]
+    target: Callable[[int], tuple[str, str]]
 
     def parts(self, which: Ints) -> Iterator[Ints]:
         """Divide some of the events into rounds and blocks."""
@@ -101,6 +103,11 @@ class Events:
 def nowhere(_: int) -> str:
     """Return where an event came from that is remembered without its address."""
     return ""
+
+
+def nothing(_: int) -> tuple[str, str]:
+    """Return what was asked for by an event that is remembered without its path."""
+    return "", ""
 
 
 class Scorer:

@@ -15,7 +15,7 @@ from detectors.declared import has_said
 from detectors.facts import UNKNOWN, KeyFacts
 from detectors.geoip import PLACE
 from detectors.profile import DAY_MS, Rows
-from detectors.scoring import Events, Scorer, WatchSettings, networks, nowhere, sensitivity
+from detectors.scoring import Events, Scorer, WatchSettings, networks, nothing, nowhere, sensitivity
 from detectors.sessions import LARGEST_BODY
 from vocabulary.access import Codes, Flags, Ints
 
@@ -71,7 +71,7 @@ def events_of(names: list[str], facts: Sequence[KeyFacts], row: Codes, seeds: Se
     return Events(
         names=names, slots=np.arange(len(names)), facts=list(facts), row=row,
         late=(seeds["flags"] & 1) > 0, place=place, writes=(seeds["flags"] & 2) > 0,
-        size=seeds["size"].astype(np.int64), address=nowhere,
+        size=seeds["size"].astype(np.int64), address=nowhere, target=nothing,
         **{name: np.ascontiguousarray(seeds[name]) for name in _PLAIN},
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, delete, func, select
 from database import bulk
 from database.schema import profile_deltas, profiles, side_inputs
 from database.transaction import reading
-from detectors import packing
+from detectors import endpoints, packing
 from detectors.packing import Changed, CorruptError, Packer, Sown, pack, unpack
 from detectors.profile import VERSION, Rows, Words, blank
 from detectors.seeds import Seeds
@@ -128,6 +128,13 @@ class ProfileStore:
     _behind: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     _stored: StoredKeys = field(default_factory=StoredKeys)
     _packer: Packer = field(default_factory=Packer)
+
+    def names(self) -> dict[int, str]:
+        """Return the names of endpoints that are kept."""
+        if self.engine is None:
+            return {}
+        with reading(self.engine) as connection:
+            return endpoints.load(connection)
 
     def open(self) -> dict[str, bytes]:
         """Read the differences that are not in whole rows yet; return the side inputs."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from detectors import clocks, feedback, merging, packing, terms
+from detectors import clocks, endpoints, feedback, merging, packing, terms
 from detectors import seeds as seedlings
 from detectors.arena import Arena
 from detectors.clocks import renumbered, segment_starts
@@ -49,6 +49,7 @@ class Step:
         late: how many of them were too old to be scored for their rate.
         told: sentences for the operator: quarantined profiles and the like.
         taught: the lessons that were taken in; they are done once the step is written.
+        named: number of an endpoint → its name, where it had none before.
     """
 
     alerts: tuple[Alert, ...]
@@ -57,6 +58,7 @@ class Step:
     told: tuple[str, ...] = ()
     taught: tuple[Lesson, ...] = ()
     changes: Changes | None = field(default=None, repr=False)
+    named: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     def write(self, connection: Connection, now: float) -> None:  # noqa: ARG002
         """Write the changes of the profiles; once, in the transaction of the batch.
@@ -67,6 +69,7 @@ class Step:
         """
         if self.changes is not None:
             self.changes.write(connection)
+        endpoints.keep(connection, self.named)
 
 
 class Watcher:
@@ -103,6 +106,7 @@ class Watcher:
         sides = self._store.open()
         self._fleet = Fleet.unpacked(sides[FLEET]) if FLEET in sides else Fleet()
         self._arena = Arena(self._store.load)
+        self._names = endpoints.Names(self._store.names())
         self._geo = geo or GeoReader()
         self._settings = settings
         self._scorer = Scorer(
@@ -140,7 +144,8 @@ class Watcher:
         late = int(events.late.sum())
         alerts.sort(key=lambda one: (one.ts, one.id))
         changes = self._changes(events, changed, sown)
-        return Step(tuple(alerts), len(batch), late, self._told(), taught, changes)
+        named = self._names.fresh(events) if self._store.engine else {}
+        return Step(tuple(alerts), len(batch), late, self._told(), taught, changes, named)
 
     def of(self, keys: Sequence[str], facts: Mapping[str, KeyFacts] | None = None) -> Rows:
         """Return copies of the profiles of distinct keys, as rows."""
@@ -152,6 +157,10 @@ class Watcher:
             names = [keys[i] for i in young.tolist()]
             rows[young] = self._grown(slots[young], names, known)
         return rows
+
+    def called(self, key: str) -> tuple[str, ...]:
+        """Return the endpoints that a key calls, by name; see `endpoints.Names.of`."""
+        return self._names.of(self.of([key]))
 
     @property
     def profiles(self) -> int:
@@ -276,6 +285,7 @@ class Watcher:
             number=number[counts], thing=thing[counts], status=batch.status[counts],
             writes=terms.writes(batch.methods)[batch.method[counts]], size=batch.size[counts],
             crowd=crowd, address=lambda i: batch.ips[batch.ip[counts[i]]],
+            target=lambda i: _target(batch, counts[i]),
         )  # fmt: skip
 
     def _inherit(
@@ -299,3 +309,7 @@ class Watcher:
         now_ms = (self._clock() + self._settings.future_s) * 1000.0
         past = np.maximum(ts_ms, 0)
         return np.minimum(past, np.int64(now_ms)) if now_ms < FAR_MS else past
+
+
+def _target(batch: EventBatch, at: int) -> tuple[str, str]:
+    return batch.methods[batch.method[at]], batch.paths[batch.path[at]]

@@ -219,7 +219,8 @@ class AccessLog:
                 older.replace(f"{self._path}.{number + 1}")
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        return os.open(self._path, flags, 0o640)  # not inherited: PEP 446
 
 
 def both(one: Sink, other: Sink) -> Sink:

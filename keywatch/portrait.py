@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine
 
+from database.transaction import reading
+from detectors import endpoints
 from detectors.geoip import GeoReader
 from detectors.portrait import portrait
 from detectors.prefixes import prefix_text
@@ -57,7 +59,21 @@ def read(engine: Engine, key: str, geo: GeoReader) -> dict[str, Any]:
     rows = grown(kept, settings) if kept.dtype == SEED else kept
     _name_networks(rows, geo)
     need = (settings.learning_days, settings.learning_events, settings.learning_active_days)
-    return {"key": key, **portrait(rows, geo.operators, need)}
+    with reading(engine) as connection:
+        names = endpoints.load(connection, endpoints.called(rows))
+    return {"key": key, **portrait(rows, geo.operators, need, names)}
+
+
+def called(engine: Engine, key: str) -> tuple[str, ...]:
+    """Return the endpoints that a key calls, by name, what it called on most days first."""
+    store = ProfileStore(engine)
+    store.open()
+    kept = store.load([key]).get(key)
+    if kept is None:
+        return ()
+    rows = grown(kept, WatchSettings()) if kept.dtype == SEED else kept
+    with reading(engine) as connection:
+        return endpoints.Names(endpoints.load(connection, endpoints.called(rows))).of(rows)
 
 
 def _name_networks(rows: Rows, geo: GeoReader) -> None:

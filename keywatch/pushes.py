@@ -1,10 +1,10 @@
 """Scanning what is pushed: from the queue of repository events to alerts."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 
 from actions.policy import Policy
 from database.transaction import transaction
-from keywatch import foreign, leaks, wiring
+from keywatch import foreign, leaks, portrait, wiring
 from keywatch.beside import beside
 from keywatch.checkruns import CheckRuns
 from keywatch.config import Settings
 from keywatch.keybook import KeyBook
 from keywatch.voice import Voice
+from scanner.cache import cache_base
 from scanner.options import ScanOptions
 from scanner.run import Report, scan
 from scanner.sources.mirror import holds, mirror
@@ -55,8 +56,9 @@ class Pushes:
         elsewhere = foreign.lookup(engine, settings, voice.tell, adopt=True)
         self._book = KeyBook(engine, settings.keys, elsewhere=elsewhere)
         self._respond = wiring.responder(
-            policy, enabled, self._book.known_key, lambda _: time.time(), wiring.hook(settings)
-        )
+            policy, enabled, self._book.known_key, lambda _: time.time(), wiring.hook(settings),
+            partial(portrait.called, engine),
+        )  # fmt: skip
         place, link = settings.repositories, settings.console.url
         self._checks = CheckRuns(place, link) if place.github_checks else None
         self._stop = threading.Event()
@@ -138,5 +140,4 @@ def cache_of(settings: Settings) -> Path:
     """Return the folder for copies of repositories."""
     if settings.repositories.cache:
         return Path(settings.repositories.cache)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "keywatch" / "repositories"
+    return cache_base() / "keywatch" / "repositories"

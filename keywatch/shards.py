@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from actions.blast import Called, nobody_knows
 from database.engine import engine_of
 from database.transaction import transaction
 from detectors import refusals
@@ -29,7 +30,7 @@ from keywatch.config import Settings
 from keywatch.config_streams import SourceSettings
 from keywatch.keybook import KeyBook
 from keywatch.making import position_of
-from keywatch.pipeline import Pipeline
+from keywatch.pipeline import Pipeline, Respond
 from keywatch.pipelines import Pipelines
 from streams import checkpoint, formats
 from streams.addresses import Proxies
@@ -140,13 +141,8 @@ class Worker:
         self._proxies = Proxies.of(source.trusted_proxies)
         self._clean = wiring.cleaner(settings.scan, wiring.peppers(settings))
         self._book = KeyBook(self._engine, settings.keys, settings.watch.sensitivity)
-        self._respond = wiring.responder(
-            wiring.policy(settings),
-            wiring.enabled(settings) if job.act else frozenset(),
-            self._book.known_key,
-            lambda _: time.time(),
-            wiring.hook(settings),
-        )
+        self._policy, self._hook = wiring.policy(settings), wiring.hook(settings)
+        self._enabled = wiring.enabled(settings) if job.act else frozenset()
         self._geo = wiring.geo(settings.geoip)
         self._forest = wiring.forest(settings.watch.model, [source.format])
         self._plausible = Watcher(None, self._geo).plausible
@@ -209,12 +205,12 @@ class Worker:
     def _look_at_addresses(self, chunk: Chunk) -> int:
         """Look for addresses that try keys; return how many alerts that gave."""
         _, batch = self._parsed(chunk.lines)
-        times, now = self._plausible(batch.ts_ms), time.time()
+        times, now, respond = self._plausible(batch.ts_ms), time.time(), self._responder()
         with transaction(self._engine) as connection:
             sources = refusals.seen(connection, chunk.source)
             alerts = sources.alerts(batch, times)
             for alert in alerts:
-                self._respond(connection, alert)
+                respond(connection, alert)
             refusals.keep(connection, chunk.source, sources)
             checkpoint.save(connection, chunk.source, chunk.position, now)
         return len(alerts)
@@ -251,8 +247,15 @@ class Worker:
             shard=source,
         )
         meter = Meter(time.time, self._book.ours, flush_s=0.0)
+        respond = self._responder(watcher.called)
         return Pipeline(
-            self._engine, watcher, self._clean, self._book, self._respond, time.time, meter=meter
+            self._engine, watcher, self._clean, self._book, respond, time.time, meter=meter
+        )
+
+    def _responder(self, called: Called = nobody_knows) -> Respond:
+        known = self._book.known_key
+        return wiring.responder(
+            self._policy, self._enabled, known, lambda _: time.time(), self._hook, called
         )
 
     def _name(self, shard: int) -> str:

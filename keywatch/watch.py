@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 
 from sqlalchemy import Engine
@@ -12,7 +13,7 @@ from detectors.handover import take_over
 from detectors.watcher import Watcher
 from detectors.watcher import WatchSettings as DetectorSettings
 from keystore.meter import Meter
-from keywatch import wiring
+from keywatch import portrait, wiring
 from keywatch.carrying import carrying
 from keywatch.config import Settings
 from keywatch.intake import intake, queue_up
@@ -130,8 +131,9 @@ class Watch:
             return
         book = KeyBook(self._engine, self._settings.keys)
         respond = wiring.responder(
-            self._policy, self._enabled, book.known_key, lambda _: time.time(), self._hook
-        )
+            self._policy, self._enabled, book.known_key, lambda _: time.time(), self._hook,
+            partial(portrait.called, self._engine),
+        )  # fmt: skip
         judge = Judge(self._engine, book, respond, self._voice, background.wake)
         polling = Polling(self._engine, self._settings, self._voice.tell)
         place = self._settings.repositories
@@ -280,17 +282,14 @@ class Watch:
         shared = self._settings.watch.shared
         take_over(self._engine, shared=shared)
         book = KeyBook(self._engine, self._settings.keys, self._settings.watch.sensitivity)
-        respond = wiring.responder(
-            self._policy,
-            self._enabled,
-            book.known_key,
-            lambda _: time.time(),
-            self._hook,
-        )
         memory = DetectorSettings(profiles_in_memory=self._settings.watch.profiles_in_memory)
 
         def make(shard: str) -> Pipeline:
             watcher = Watcher(self._engine, self._geo, memory, forest=self._forest, shard=shard)
+            respond = wiring.responder(
+                self._policy, self._enabled, book.known_key, lambda _: time.time(), self._hook,
+                watcher.called,
+            )  # fmt: skip
             meter = Meter(time.time, book.ours)
             return Pipeline(
                 self._engine, watcher, self._clean, book, respond, time.time,

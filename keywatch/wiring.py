@@ -1,6 +1,6 @@
 """From settings to the parts they configure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,17 +154,21 @@ def responder(
     known: "Callable[[Connection, str], KnownKey | None]",
     now_of: "Callable[[Alert], float]",
     hook: "Hook | None" = None,
+    called: "Callable[[str], Sequence[str]] | None" = None,
 ) -> "Callable[[Connection, Alert], Alert]":
     """Return what decides on alerts and records what follows.
 
     `now_of` is the time at which an alert is answered: of the machine, or in a replay its own.
-    `hook` is the user's own say; see `actions.hook`.
+    `hook` is the user's own say; see `actions.hook`. `called` is the endpoints that a key calls.
     """
+    from actions.blast import nobody_knows
     from actions.respond import respond
 
     def answer(connection: "Connection", alert: "Alert") -> "Alert":
         key = known(connection, alert.key) if alert.key else None
-        return respond(connection, alert, key, policy, enabled, now_of(alert), hook)
+        return respond(
+            connection, alert, key, policy, enabled, now_of(alert), hook, called or nobody_knows
+        )
 
     return answer
 

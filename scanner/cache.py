@@ -14,7 +14,7 @@ def cache_dir(*, made: bool = True) -> Path | None:
     there is loaded by native code, so a directory of another owner, or one that others can
     write to, is not used.
     """
-    place = _base() / "keywatch"
+    place = cache_base() / "keywatch"
     try:
         if made:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -23,7 +23,8 @@ def cache_dir(*, made: bool = True) -> Path | None:
         return None
 
 
-def _base() -> Path:
+def cache_base() -> Path:
+    """Return where the system wants caches of the user: of Windows, macOS or XDG."""
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     if stated := os.environ.get("XDG_CACHE_HOME"):
@@ -51,7 +52,8 @@ def read(name: str) -> bytes | None:
     if (place := cache_dir(made=False)) is None:
         return None
     try:
-        file = os.open(place / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        file = os.open(place / name, flags)
     except OSError:
         return None
     with os.fdopen(file, "rb") as stream:

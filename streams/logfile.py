@@ -64,7 +64,7 @@ def open_log(path: Path) -> LogFile:
     file = _opened(path)
     try:
         _refuse_special(path, file)
-        compressed = os.pread(file.fileno(), 2, 0) == _GZIP
+        compressed = _beginning(file, 2) == _GZIP
         log: LogFile = GzipLog(path, file) if compressed else PlainLog(path, file)
         refuse_binary(path, log.head(_LOOKED_AT))
     except BaseException:
@@ -115,7 +115,7 @@ class PlainLog:
     def head(self, length: int) -> bytes:
         """Return the first bytes as they are now."""
         with _told(self.path):
-            return os.pread(self._file.fileno(), length, 0)
+            return _beginning(self._file, length)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -157,7 +157,7 @@ class GzipLog:
     def head(self, length: int) -> bytes:
         """Return the first bytes, unpacked."""
         with _told(self.path):
-            packed = os.pread(self._file.fileno(), BLOCK, 0)
+            packed = _beginning(self._file, BLOCK)
         try:
             return zlib.decompressobj(_ANY_GZIP_WINDOW).decompress(packed, length)
         except zlib.error:
@@ -241,10 +241,26 @@ def _refuse_special(path: Path, file: BinaryIO) -> None:
         raise TargetError("not a regular file", where=str(path), remedy="pipe it in, and name -")
 
 
+def _beginning(file: BinaryIO, length: int) -> bytes:
+    """Return the first bytes; what is read next stays what it was."""
+    at = file.tell()
+    try:
+        file.seek(0)
+        return file.read(length)
+    finally:
+        file.seek(at)
+
+
+# Not blocking: a named pipe without a writer would hold us up for ever. Windows has no such flags,
+# and without its own one it takes bytes for text.
+_READING = os.O_RDONLY
+for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    _READING |= getattr(os, _flag, 0)
+
+
 def _opened(path: Path) -> BinaryIO:
     try:
-        # Not blocking: a named pipe without a writer would hold us up for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, _READING)
     except FileNotFoundError as error:
         raise TargetError("no such file", where=str(path), remedy="check the path") from error
     except OSError as error:

@@ -55,7 +55,8 @@ class _File:
         """Append a line, in one write and readable by its owner alone."""
         del about, idempotency_key
         try:
-            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            handle = os.open(self._path, flags, 0o600)
             try:
                 line = body + b"\n"
                 while line:

@@ -84,6 +84,14 @@ profile_deltas = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+endpoint_names = Table(
+    "endpoint_names",
+    metadata,
+    # as profiles keep it: a hash of the method and the path without ids
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+)
+
 side_inputs = Table(
     "side_inputs",
     metadata,

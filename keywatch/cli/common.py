@@ -43,8 +43,8 @@ def person(named: str = "") -> str:
 
     try:
         return named or getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+    except (ImportError, KeyError, OSError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "somebody"
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401

@@ -38,11 +38,16 @@ def incident_command(ctx: click.Context, incident: str, form: str, output: str) 
 
     The HTML loads nothing and prints well.
     """
+    from functools import partial
+
     from actions.report import incident_report
     from database.transaction import reading
+    from keywatch import portrait
 
-    with reading(engine(ctx, create=False)) as connection:
-        blocks = incident_report(connection, incident, time.time())
+    opened = engine(ctx, create=False)
+    with reading(opened) as connection:
+        called = partial(portrait.called, opened)
+        blocks = incident_report(connection, incident, time.time(), called)
     _write(blocks, form, output)
 
 

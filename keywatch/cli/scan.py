@@ -193,16 +193,18 @@ def _write_baseline(report: "Report", file: str) -> None:
 def _act(config: "Settings", report: "Report") -> None:
     """Answer the findings by the policy, and carry out what is enabled."""
     import time
+    from functools import partial
 
     from database.transaction import open_database
-    from keywatch import leaks, wiring
+    from keywatch import leaks, portrait, wiring
     from keywatch.keybook import KeyBook
 
     engine = open_database(config.database, create=False)
     book = KeyBook(engine, config.keys)
     policy, enabled = wiring.policy(config), wiring.enabled(config)
     hook = wiring.hook(config)
-    respond = wiring.responder(policy, enabled, book.known_key, lambda _: time.time(), hook)
+    called = partial(portrait.called, engine)
+    respond = wiring.responder(policy, enabled, book.known_key, lambda _: time.time(), hook, called)
     alerts = leaks.answer(engine, report.findings, book.known_key, respond, time.time())
     wiring.executor(config, engine).run_once()
     for alert in alerts:

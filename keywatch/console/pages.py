@@ -20,6 +20,7 @@ from keywatch.desk import keys as key_views
 
 _WEEK_S = 7 * 86_400
 _MONTH_S = 30 * 86_400
+_ENDPOINTS = 12
 
 
 def overview(visit: Visit) -> Response:
@@ -78,7 +79,7 @@ def key(visit: Visit) -> Response:
     is_over = shown.state == "revoked"
     with desk.reading() as connection:
         tried = afterlife.still_tried(connection, now - _MONTH_S, key_id) if is_over else []
-        blast = blast_of(connection, key_id, now).sentence()
+        blast = blast_of(connection, key_id, now, _called(profile)).sentence()
         used = key_views.use_of(connection, key_id, now - _WEEK_S).items
         parts: dict[str, Any] = {
             "incidents": looking.list_incidents(connection, subject=key_id, limit=10),
@@ -98,6 +99,7 @@ def key(visit: Visit) -> Response:
         profile=profile,
         heat=charts.week(profile["hours"]["week"]) if profile else "",
         places=_places(profile) if profile else [],
+        endpoints=profile["endpoints"]["named"][:_ENDPOINTS] if profile else [],
         world=worldmap.world(profile["countries"]) if profile else "",
         use_chart=chart,
         blast=blast,
@@ -112,12 +114,14 @@ def key(visit: Visit) -> Response:
 def actions(visit: Visit) -> Response:
     """What was done, and what waits for somebody."""
     state = visit.asked("state", *contract.ACTION_STATES)
+    before = _row(visit.asked("before"))
     with visit.desk.reading() as connection:
         page = looking.list_actions(
-            connection, state=state, notifications=state == "dead", limit=100
+            connection, state=state, notifications=state == "dead", before=before, limit=100
         )
+    parts = {"page": page, "state": state, "query": urlencode({"state": state})}
     may = _may(visit, "actions")
-    return visit.show("actions.html", "Actions", live=True, page=page, state=state, may_act=may)
+    return visit.show("actions.html", "Actions", live=not before, may_act=may, **parts)
 
 
 def leaks(visit: Visit) -> Response:
@@ -159,14 +163,19 @@ def policy(visit: Visit) -> Response:
 
 def audit(visit: Visit) -> Response:
     """The audit log."""
-    subject, actor, before = visit.asked("subject"), visit.asked("actor"), visit.asked("before")
+    subject, actor = visit.asked("subject"), visit.asked("actor")
     visit.desk.viewed(visit.person, "audit log")
-    first = int(before) if before.isascii() and before.isdigit() and len(before) < 16 else 0  # noqa: PLR2004
+    before = _row(visit.asked("before"))
     with visit.desk.reading() as connection:
-        page = looking.list_audit(connection, subject=subject, actor=actor, before=first)
+        page = looking.list_audit(connection, subject=subject, actor=actor, before=before)
     query = urlencode({"subject": subject, "actor": actor})
     parts = {"page": page, "subject": subject, "actor": actor, "query": query}
     return visit.show("audit.html", "Audit log", **parts)
+
+
+def _row(before: str) -> int:
+    """Return the number of the row of which the page before was the end; 0 for none."""
+    return int(before) if before.isascii() and before.isdigit() and len(before) < 16 else 0  # noqa: PLR2004
 
 
 def _may(visit: Visit, thing: str) -> bool:
@@ -226,6 +235,10 @@ def _places(profile: Mapping[str, Any]) -> list[dict[str, Any]]:
             name = str(one[kind])
             rows.append({**one, "name": worldmap.names().get(name, name), "kind": said})
     return rows
+
+
+def _called(profile: Mapping[str, Any] | None) -> list[str]:
+    return [one["endpoint"] for one in profile["endpoints"]["named"]] if profile else []
 
 
 def _when(at: object) -> str:

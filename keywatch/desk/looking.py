@@ -94,13 +94,20 @@ def list_actions(
     key: str = "",
     state: str = "",
     notifications: bool = False,
+    before: int = 0,
     limit: int = 50,
 ) -> contract.Page[contract.Action]:
     """Return actions, the newest first."""
     rows = ledger.list_actions(
-        connection, key=key, state=state, notifications=notifications, limit=limit
+        connection,
+        key=key,
+        state=state,
+        notifications=notifications,
+        before=before,
+        limit=limit + 1,
     )
-    return contract.Page(items=tuple(msgspec.convert(row, contract.Action) for row in rows))
+    items = tuple(msgspec.convert(row, contract.Action) for row in rows[:limit])
+    return contract.Page(items=items, next=str(items[-1].id) if len(rows) > limit else "")
 
 
 def show_action(connection: Connection, number: int) -> contract.ActionDetail:

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from actions.executor import Executor
+from keywatch.desk import contract
 from tests.actions.desk import alert_about
 from vocabulary.errors import UsageError
 
@@ -86,6 +87,11 @@ def test_a_fault_that_strikes_every_tenth_key_is_held_and_taken_back_by_one_comm
     Executor(desk.engine, clock=desk.clock).run_once()
     assert {desk.store.get(key).state for key in keys} == {"active"}
     assert desk.rows(state="held") == []
+
+
+def test_actions_are_asked_for_in_every_state(run):
+    for state in contract.ACTION_STATES:
+        assert run("actions", "list", "--state", state, "--json").strip() == "[]"
 
 
 def test_alerts_are_listed_shown_and_judged(desk, run, revoked):

@@ -286,6 +286,11 @@ def test_the_blast_radius_is_written_down_with_the_action(desk):
     with reading(desk.engine) as connection:
         assert "75.0% of all" in blast_of(connection, keys[0], START).sentence()
         assert "nobody" not in blast_of(connection, keys[1], START).sentence()
+        called = [f"GET /v1/{number}" for number in range(7)]
+        said = blast_of(connection, keys[0], START, called).sentence()
+        assert said.endswith(
+            "; it calls GET /v1/0, GET /v1/1, GET /v1/2, GET /v1/3, GET /v1/4 and 2 more"
+        )
         assert not blast_of(connection, "key_none", START).known
 
 

@@ -7,7 +7,7 @@ from database.schema import outbox
 from database.transaction import reading, transaction
 from keystore import audit
 from keywatch.api.app import MAX_BODY_BYTES, api
-from keywatch.desk import doing
+from keywatch.desk import contract, doing
 from keywatch.people import tokens, users
 from keywatch.people.roles import Person, Role
 from tests.console.house import House
@@ -207,6 +207,16 @@ def test_pages_follow_one_another_without_gap_or_repeat(house, client):
             break
     assert seen == made[::-1]
     assert client.get("/keys", params={"after": "nonsense"}).status_code == 400
+
+
+def test_actions_follow_one_another_in_every_state(client, happened):
+    newest = [one["id"] for one in get(client, "/actions")["items"]]
+    assert len(newest) > 2
+    first = get(client, "/actions", limit=2)
+    rest = get(client, "/actions", before=int(first["next"]), limit=200)
+    assert [one["id"] for one in (*first["items"], *rest["items"])] == newest
+    for state in contract.ACTION_STATES:
+        assert all(one["state"] == state for one in get(client, "/actions", state=state)["items"])
 
 
 def test_keys_are_found_by_the_beginning_of_their_id_or_their_owner(client, house, happened):

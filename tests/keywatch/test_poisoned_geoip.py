@@ -123,6 +123,9 @@ def test_fewer_than_the_cap_are_touched_and_one_command_restores_all(engine, fle
     assert 0 < len(touched(engine)) <= GUARDS.breaker_keys < GUARDS.revocations_per_hour
     held = select(outbox).where(outbox.c.lane == "effect", outbox.c.state == "held")
     assert all("breaker" in row.error for row in found(engine, held))
+    assert all(
+        "GET /v1/orders/#" in row.arguments["blast"]["called"] for row in found(engine, held)
+    )
     told = select(outbox.c.lane).where(outbox.c.lane == "notify:security")
     assert found(engine, told)
     capsys.readouterr()
