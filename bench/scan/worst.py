@@ -1,10 +1,11 @@
 """Inputs made to be slow, at two sizes: four times the bytes must not cost much more than four.
 
-    python bench/scan/worst.py [--rounds N] [--full] [--only WORDS]
+    python bench/scan/worst.py [--rounds N] [--full] [--members N] [--only WORDS]
 
 CPU seconds of a scan, compiled rules loaded before, and the peak of memory, each in a process of
 its own. A ratio near 4 is linear; one near 16 would be quadratic. With --full the large sizes are
-those that people fear: a line of 100 MB, 1 GB of zeros in a zip, a million files in a tar.
+those that people fear: a line of 100 MB, 1 GB of zeros in a zip, a million files in a tar; with
+--members 10000000 ten million of them, for which there must be room for 10 GB.
 """
 
 import argparse
@@ -36,10 +37,9 @@ def nested(out: IO[bytes], size: int) -> None:
 def members(out: IO[bytes], size: int) -> None:
     entry, text = tarfile.TarInfo("d/00000000"), b"text\n".ljust(512, b"\0")
     entry.size = 5
-    header = entry.tobuf(tarfile.USTAR_FORMAT)
-    for _ in range(size // 1024):
-        out.write(header)
-        out.write(text)
+    thousand = (entry.tobuf(tarfile.USTAR_FORMAT) + text) * 1000
+    for _ in range(size // len(thousand)):
+        out.write(thousand)
     out.write(bytes(1024))
 
 
@@ -65,6 +65,7 @@ def repeated(text: bytes) -> Make:
     return make
 
 
+TAR, MEMBER = "a tar archive of tiny files", 1024
 CASES: dict[str, tuple[Make, int, int]] = {
     "40 KB of `password`": (repeated(b"password"), 40_000, 160_000),
     "`password` on one line": (repeated(b"password"), 4 * MEBI, 100 * MEBI),
@@ -76,7 +77,7 @@ CASES: dict[str, tuple[Make, int, int]] = {
     "names without values": (repeated(b'{"name": "token", '), MEBI, 25 * MEBI),
     "beginnings of keys": (repeated(b"-----BEGIN RSA PRIVATE KEY-----\n"), MEBI, 25 * MEBI),
     "zeros, zipped": (zeros, 32 * MEBI, 1024 * MEBI),
-    "a tar archive of tiny files": (members, 16 * MEBI, 1024 * MEBI),
+    TAR: (members, 16 * MEMBER * 1000, 1000 * MEMBER * 1000),
     "gzip in gzip": (twice, 8 * MEBI, 100 * MEBI),
 }
 """What makes the input, its small size, and its large one with --full."""
@@ -115,6 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--full", action="store_true", help="large sizes; some minutes")
+    parser.add_argument("--members", type=int, help="of the tar archive's large size")
     parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -130,6 +132,8 @@ def main() -> None:
         if options.only not in name:
             continue
         sizes = (size, full if options.full else 4 * size)
+        if name == TAR and options.members:
+            sizes = (options.members // 4 * MEMBER, options.members * MEMBER)
         (small, _), (large, peak) = (cost(make, n, options.rounds) for n in sizes)
         small, large = max(small - base, 1e-4), max(large - base, 1e-4)
         print(

@@ -41,6 +41,11 @@ class Pack:
         self._starts: list[int] = []
         self._ends: list[int] = []
 
+    @property
+    def count(self) -> int:
+        """How many members have gathered."""
+        return len(self._names)
+
     def put(self, name: str, text: bytes) -> None:
         """Add a member; a line feed stands before and after each."""
         self._names.append(name)

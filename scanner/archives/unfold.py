@@ -31,6 +31,7 @@ MAX_RATIO = 200
 _FREE = 16 << 20  # no ratio is too high for so few bytes
 SMALL = 256 << 10
 _PIECE = 4 << 20
+_PIECE_MEMBERS = 20_000  # their names take more than such small texts
 
 
 class Budget(msgspec.Struct):
@@ -122,7 +123,7 @@ def _member(pack: Pack, name: str, read: Read, budget: Budget) -> Iterator[Piece
         if len(head) >= SMALL or not inner.also:
             return
     if len(head) < SMALL:
-        if pack.used + len(head) + 1 > _PIECE:
+        if pack.used + len(head) + 1 > _PIECE or pack.count >= _PIECE_MEMBERS:
             yield from pack.flushed()
         pack.put(name, head)
     else:

@@ -9,6 +9,7 @@ import posixpath
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +19,8 @@ from scanner.archives.kinds import kind_of
 from scanner.archives.reading import Read
 
 _JSON = 16 << 20
-_MEMBERS = 100_000
+_MEMBERS = 10_000
+"""An archive with more is no image: it is scanned as any archive, member by member."""
 _NESTED = 3
 _INDEXES = ("index.json", "manifest.json")
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
@@ -47,16 +49,24 @@ class Store:
 
 
 class TarStore(Store):
-    """An image in a tar archive."""
+    """An image in a tar archive.
+
+    Attributes:
+        whole: its files are all there is: not too many, and none under the name of another.
+    """
 
     def __init__(self, raw: IO[bytes]) -> None:
-        self._archive = tarfile.open(fileobj=raw, mode="r:")  # noqa: SIM115  (as long as raw)
+        self._archive = tarfile.open(  # noqa: SIM115  (as long as raw)
+            fileobj=raw, mode="r:", ignore_zeros=True
+        )
         self._members: dict[str, tarfile.TarInfo] = {}
-        for member in self._archive:
-            if len(self._members) >= _MEMBERS:
-                break
+        listed = iter(self._archive)
+        files = 0
+        for member in islice(listed, _MEMBERS):
             self._members[_plain(member.name)] = member
+            files += member.isreg() or member.size > 0
         self.names = [name for name, member in self._members.items() if member.isreg()]
+        self.whole = len(self.names) == files and next(listed, None) is None
 
     def open(self, name: str) -> IO[bytes] | None:
         """Return a file; an older `docker save` links layers that are the same."""
@@ -134,7 +144,7 @@ def store_of(raw: IO[bytes]) -> TarStore | None:
         store = TarStore(raw)
     except (tarfile.TarError, OSError, ValueError):
         return None
-    return store if any(name in store.names for name in _INDEXES) else None
+    return store if store.whole and any(name in store.names for name in _INDEXES) else None
 
 
 def images(store: Store) -> list[Image]:

@@ -149,6 +149,33 @@ def test_what_no_table_of_contents_names_is_scanned_too(tmp_path):
     assert "app.tar!blobs/x!y" in {finding.path for finding in scan(tmp_path / "app.tar")}
 
 
+def of_odd_kind(raw):
+    """Give the first member of an archive a kind that nobody knows."""
+    head = bytearray(raw[:512])
+    head[156:157], head[148:156] = b"Z", b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + raw[512:]
+
+
+HIDDEN = {
+    "a name that is there twice": {"manifest.json": line(9)},
+    "what lies behind the end": {"y": line(9)},
+    "what is no file": {"y": line(9)},
+    "more than is looked at": {**{f"{n}": b"" for n in range(50)}, "y": line(9)},
+}
+
+
+@pytest.mark.parametrize("what", HIDDEN)
+def test_nothing_hides_beside_an_image(tmp_path, monkeypatch, what):
+    monkeypatch.setattr(image, "_MEMBERS", 50)
+    hidden = tarred(HIDDEN[what])
+    hidden = of_odd_kind(hidden) if what == "what is no file" else hidden
+    (tmp_path / "app.tar").write_bytes(tarred(docker()) + hidden)
+    (tmp_path / "alone").write_bytes(line(9))
+    (alone,) = scan(tmp_path / "alone")
+    assert alone.fingerprint in {finding.fingerprint for finding in scan(tmp_path / "app.tar")}
+
+
 def test_an_ordinary_tar_archive_is_no_image(tmp_path):
     (tmp_path / "x.tar").write_bytes(tarred({"manifest.txt": line(1)}))
     assert scan(tmp_path / "x.tar").receipt.source == "file"
