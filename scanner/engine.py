@@ -10,7 +10,7 @@ from scanner.compiled import Compiled, compiled
 from scanner.confirm import Confirmer, Memory
 from scanner.hits import Spotter
 from scanner.match import Match
-from scanner.rules import RuleSet
+from scanner.rules import Rule, RuleSet
 from scanner.searcher import Searcher
 
 
@@ -34,6 +34,13 @@ class Engine(msgspec.Struct, frozen=True):
     def search(self, text: bytes, name: str = "") -> list[Match]:
         """Scan one text."""
         return self.searcher().search(batch_of(text, os.fsencode(name)))
+
+    def looks_for(self, rule: Rule) -> bool:
+        """Say whether hyperscan takes the pattern of a rule, not its keywords alone."""
+        loose = {*self.patterns.by_keyword, *self.patterns.everywhere}
+        return any(
+            rule is own and number not in loose for number, own in enumerate(self.ruleset.rules)
+        )
 
 
 def engine_of(ruleset: RuleSet, *, inline_ignores: bool = True, cached: bool = True) -> Engine:

@@ -57,7 +57,7 @@ def problems(rules: Sequence[Rule], engine: Engine, *, complete: bool = True) ->
             yield Problem(rule_id, f"the id is used {count} times")
     for rule in rules:
         stated = _stated(rule) if complete else ()
-        for what in (*stated, *_named(rule), *_bounded(rule), *_tried(rule, engine)):
+        for what in (*stated, *_named(rule), *_bounded(rule, engine), *_tried(rule, engine)):
             yield Problem(rule.id, what)
 
 
@@ -89,12 +89,14 @@ def _named(rule: Rule) -> Iterator[str]:
         yield f"no checksum is called `{rule.checksum}`"
 
 
-def _bounded(rule: Rule) -> Iterator[str]:
+def _bounded(rule: Rule, engine: Engine) -> Iterator[str]:
     """Say where a pattern may run away, or cannot be looked for in a stream."""
     if width(rule.pattern)[1] >= UNBOUNDED:
         yield "the pattern matches without bound"
     elif (worst := ways(rule.pattern)) > MAX_WAYS:
         yield f"the pattern may be tried in {worst:.0e} ways at one place"
+    if engine.looks_for(rule):
+        return
     try:
         hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK).compile(
             expressions=[loosened(rule.pattern).encode()], flags=hyperscan.HS_FLAG_MULTILINE

@@ -1,7 +1,7 @@
 """What a pattern can spell: texts that it matches, drawn at random from its structure."""
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 from importlib import import_module
 from random import Random
 from typing import Any
@@ -30,14 +30,25 @@ def can_spell(pattern: str, word: str) -> bool:
         >>> can_spell("[a-z]{8}", "password")
         False
     """
-    return any(word in text for text in _texts(pattern))
+    return any(word in text for text in _drawing(pattern))
 
 
-@cache
-def _texts(pattern: str) -> tuple[str, ...]:
-    random = Random(pattern)  # noqa: S311  (the same on every run)
-    nodes = list(_parser.parse(pattern))
-    return tuple(_drawn(nodes, random).lower() for _ in range(_DRAWN))
+class _Drawing:
+    """Texts of a pattern, drawn when somebody first asks for them."""
+
+    def __init__(self, pattern: str) -> None:
+        self._random = Random(pattern)  # noqa: S311  (the same on every run)
+        self._nodes = list(_parser.parse(pattern))
+        self._texts: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        for number in range(_DRAWN):
+            if number == len(self._texts):
+                self._texts.append(_drawn(self._nodes, self._random).lower())
+            yield self._texts[number]
+
+
+_drawing = cache(_Drawing)
 
 
 def _drawn(nodes: Iterable[Node], random: Random) -> str:
@@ -48,7 +59,7 @@ def _one(operation: str, argument: Any, random: Random) -> str:  # noqa: ANN401,
     if operation == "LITERAL":
         return chr(argument)
     if operation == "IN":
-        return random.choice(_letters(argument))
+        return random.choice(_letters(tuple(argument)))
     if operation == "BRANCH":
         return _drawn(random.choice(argument[1]), random)
     if operation == "SUBPATTERN":
@@ -62,7 +73,8 @@ def _one(operation: str, argument: Any, random: Random) -> str:  # noqa: ANN401,
     return ""
 
 
-def _letters(members: Iterable[Node]) -> list[str]:
+@lru_cache(maxsize=4096)
+def _letters(members: tuple[Node, ...]) -> list[str]:
     found: list[str] = []
     negated = False
     for operation, argument in members:
