@@ -99,16 +99,14 @@ class Arena:
         words_of(rows)[there] = words_of(self._rows)[at[there]]
         return rows
 
-    def put(self, slots: Ints, rows: Rows) -> Words:
-        """Put rows to their places, instead of seeds if there are any; return what was there."""
-        before = words_of(self.gathered(slots))
+    def put(self, slots: Ints, rows: Rows) -> None:
+        """Put rows to their places, instead of seeds if there are any."""
         new = slots[self._row[slots] == 0]
         if len(new):
             self._row[new] = self._new_rows(len(new))
             self._uproot(new)
         words_of(self._rows)[self._row[slots]] = words_of(rows)
         self.clock[slots] = rows["clock"]
-        return before
 
     def seeds(self, slots: Ints) -> tuple[Codes, Seeds]:
         """Return the seeds at these places in order, and for each the index of its place."""

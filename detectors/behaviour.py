@@ -7,7 +7,6 @@ from detectors.chance import Floats, poisson
 from detectors.clocks import segment_starts
 from detectors.network import TABLES
 from detectors.profile import DAY_MS, HOUR_MS, SCALES, TEN_MS, Rows
-from detectors.rate import day_counts
 from detectors.round import Evidence, Round, evidence, largest, strongest
 from detectors.terms import NO_OBJECT
 from detectors.words import Reason
@@ -134,23 +133,27 @@ def count_objects(day: Round) -> None:
     np.maximum.at(day.rows["distinct"], (day.row[named], register), rank)
 
 
+_POWERS = np.exp2(-np.arange(256.0))
+
+
 def distinct(rows: Rows) -> Floats:
     """Return about how many distinct objects the open day has had."""
-    registers = rows["distinct"].astype(np.int64)
+    registers = rows["distinct"]
     # Powers of two add up exactly, in any order.
-    total = np.exp2(-registers.astype(np.float64)).sum(axis=1)
+    total = _POWERS[registers].sum(axis=1)
     empty = (registers == 0).sum(axis=1)
     raw = BIAS * 64.0 * 64.0 / total
     small = 64.0 * np.log(64.0 / np.maximum(empty, 1))
     return np.asarray(np.where((raw <= LINEAR) & (empty > 0), small, raw), np.float64)
 
 
-def close(rows: Rows) -> Evidence:
+def close(rows: Rows, in_an_hour: Ints) -> Evidence:
     """Judge the objects of the day that is over, one piece of evidence a profile.
 
-    By the distinct objects, less what a busier day brings by itself.
+    By the distinct objects, less what a busier day brings by itself; `in_an_hour` is what
+    `rate.day_counts` gives.
     """
-    objects, requests = distinct(rows), np.maximum(day_counts(rows).sum(axis=1), 1)
+    objects, requests = distinct(rows), np.maximum(in_an_hour.sum(axis=1), 1)
     x = np.log1p(objects) - BUSIER * np.log(requests)
     scale, every = calibration.scale(rows, "objects"), np.arange(len(rows))
     e = scale.surprise(every, x)

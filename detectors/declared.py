@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.chance import Floats
-from detectors.facts import UNKNOWN, KeyFacts
+from detectors.facts import UNKNOWN, KeyFacts, nothing_is_said
 from detectors.geoip import code_of
 from detectors.profile import DAY_MS, HOUR_MS, HOURS, Rows
 from vocabulary.access import Codes, Flags, Ints
@@ -58,6 +58,8 @@ def said(rows: Rows, facts: Sequence[KeyFacts], row: Codes, country: np.ndarray)
         row: shape (n,), index of each event's profile.
         country: shape (n,), where the events came from; 0 for unknown.
     """
+    if nothing_is_said(facts):
+        return None
     mature = rows["mature"]
     which = [i for i, one in enumerate(facts) if has_said(one) and not mature[i]]
     if not which:
@@ -86,6 +88,8 @@ def foresee(rows: Rows, facts: Sequence[KeyFacts], which: Ints, today: Ints, off
         today: shape (k,), the days since 1970.
         offset: shape (k,), by how many milliseconds owners are ahead of UTC.
     """
+    if nothing_is_said(facts):
+        return
     timed = [i for i in which.tolist() if has_said(facts[i]) and not rows["mature"][i]]
     for i in timed:
         one = facts[i]

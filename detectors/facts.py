@@ -1,5 +1,7 @@
 """What the key store tells the detectors of a key; all of it is optional knowledge."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 
@@ -31,3 +33,8 @@ class KeyFacts(msgspec.Struct, frozen=True):
 
 
 UNKNOWN = KeyFacts()
+
+
+def nothing_is_said(facts: Sequence[KeyFacts]) -> bool:
+    """Return whether nothing is known of any of some keys, which is quick to see."""
+    return facts.count(UNKNOWN) == len(facts)

@@ -12,7 +12,7 @@ import numpy as np
 from detectors import tables
 from detectors.network import TABLES
 from detectors.profile import DAY_MS, HOUR_MS, HOURS, WEEKEND, Rows, alarmed
-from detectors.rate import local_hours, taught
+from detectors.rate import day_counts, local_hours, taught
 from detectors.tables import TRUSTED_DAYS
 from vocabulary.access import Flags, Ints
 from vocabulary.lesson import Lesson
@@ -106,7 +106,8 @@ def hold(rows: Rows, offset_ms: Ints) -> None:
         some = rows[which]
         slots = local_hours(some, offset_ms[which])
         some["held_day"] = some["day"] + 1
-        some["held_hours"] = taught(some, (slots >= WEEKEND) * HOURS + slots % HOURS)
+        where = (slots >= WEEKEND) * HOURS + slots % HOURS
+        some["held_hours"] = taught(some, day_counts(some), where)
         some["held_busiest"], some["held_calibration"] = some["busiest"], some["calibration"]
         rows[which] = some
 

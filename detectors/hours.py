@@ -11,7 +11,6 @@ import numpy as np
 from detectors import calibration, windows
 from detectors.chance import Floats
 from detectors.profile import DAY_MS, HOUR_MS, SCALES, Rows
-from detectors.rate import day_counts
 from detectors.round import Evidence, Round, evidence, largest
 from detectors.words import Reason
 from vocabulary.access import Flags, Ints
@@ -130,16 +129,14 @@ def likelihood(rows: Rows) -> Ints:
     return np.rint(np.concatenate(slots, axis=1) * 1e9).astype(np.int64)
 
 
-def learn(rows: Rows, offset_ms: Ints, elapsed_days: Floats) -> None:
-    """Take the closed day's active hours into the week."""
+def learn(rows: Rows, counts: Ints, offset_ms: Ints, elapsed_days: Floats) -> None:
+    """Take the closed day's active hours into the week; `counts` are those of `day_counts`."""
     keep = 0.5 ** (elapsed_days / HALF_LIFE_DAYS)
-    used = day_counts(rows) > 0
     start = (rows["day"].astype(np.int64) * DAY_MS + offset_ms)[:, None] // HOUR_MS
     slots = (start + np.arange(24) + 72) % 168
     active = rows["active"] * keep[:, None]
-    k = np.arange(len(rows))
-    for hour in range(24):
-        active[k, slots[:, hour]] += used[:, hour]
+    row, hour = np.nonzero(counts)
+    active[row, slots[row, hour]] += 1.0
     rows["active"] = active
     yesterday = elapsed_days <= 1.0
     rows["unusual"][:, :24] = np.where(yesterday[:, None], rows["unusual"][:, 24:], 0)

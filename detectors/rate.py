@@ -224,18 +224,20 @@ def explained(day: Round, in_an_hour: Ints) -> Flags:
     return counted.counts[0] >= np.maximum(LEAST_FAILED, in_an_hour // 5)
 
 
-def learn(rows: Rows, offset_ms: Ints, elapsed_days: Floats) -> None:
-    """Take the closed day into the levels."""
+def learn(rows: Rows, in_an_hour: Ints, offset_ms: Ints, elapsed_days: Floats) -> None:
+    """Take the closed day into the levels; `in_an_hour` is what `day_counts` gives."""
     keep = 0.5 ** (elapsed_days / HALF_LIFE_DAYS)
     slots = local_hours(rows, offset_ms)
     where = (slots >= WEEKEND) * 24 + slots % 24
-    counts = taught(rows, where)
+    counts = taught(rows, in_an_hour, where)
     k = np.arange(len(rows))
     requests = rows["requests"] * keep[:, None]
     exposure = rows["exposure"] * keep[:, None]
-    for hour in range(24):
-        requests[k, where[:, hour]] += counts[:, hour]
-        exposure[k, (slots[:, hour] >= WEEKEND).astype(np.int64)] += 1.0 / 24.0
+    # Each hour of a day is another one of a weekday's or a weekend's.
+    row, hour = np.nonzero(in_an_hour)
+    requests[row, where[row, hour]] += counts[row, hour]
+    resting = (slots >= WEEKEND).sum(axis=1)
+    exposure += np.stack((24 - resting, resting), axis=1) / 24.0
     for away in range(1, LONGEST_GAP_DAYS + 1):
         # Days without a request teach that there was none; a long absence teaches no more.
         weekend = (slots[:, 12] // 24 + away) % 7 >= SATURDAY
@@ -270,9 +272,9 @@ def local_hours(rows: Rows, offset_ms: Ints) -> Ints:
     return (start[:, None] // HOUR_MS + np.arange(24) + 72) % 168
 
 
-def taught(rows: Rows, where: Ints) -> Floats:
+def taught(rows: Rows, in_an_hour: Ints, where: Ints) -> Floats:
     """Return what each hour of the open day teaches: a flood no more than a busy hour."""
-    counts = day_counts(rows).astype(np.float64)
+    counts = in_an_hour.astype(np.float64)
     trusted = rows["exposure"].sum(axis=1) >= calibration.SETTLED_DAYS
     most = 3.0 * np.take_along_axis(usual(rows)[0], where, axis=1) + 10.0
     return np.where(trusted[:, None], np.minimum(counts, most), counts)

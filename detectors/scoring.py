@@ -27,7 +27,7 @@ from detectors import (
 )
 from detectors.chance import Floats
 from detectors.clocks import renumbered, segment_starts
-from detectors.facts import KeyFacts
+from detectors.facts import KeyFacts, nothing_is_said
 from detectors.forest import Forest
 from detectors.fuse import fuse
 from detectors.profile import DAY_MS, Rows, blank, picked, words_of
@@ -156,7 +156,8 @@ class Scorer:
         starts = segment_starts(row)
         today = t[starts] // DAY_MS
         facts = [events.facts[i] for i in used.tolist()]
-        offset = offsets([one.tz for one in facts], today)
+        plain = nothing_is_said(facts)
+        offset = offsets([] if plain else [one.tz for one in facts], today)
         opening = np.flatnonzero(rows["day"] != today)
         closed = self._open(rows, today, offset, t[starts])
         declared.foresee(rows, facts, opening, today, offset)
@@ -167,7 +168,7 @@ class Scorer:
             number=events.number[which], thing=events.thing[which], status=events.status[which],
             writes=events.writes[which], size=events.size[which],
             crowd=events.crowd[which], mature=rows["mature"] > 0,
-            lenient=rows["tolerance"] - sensitivity(events.facts, used),
+            lenient=rows["tolerance"] - sensitivity(facts),
             closed=closed, said=declared.said(rows, facts, row, place["country"]),
         )  # fmt: skip
         names = [events.names[i] for i in used.tolist()]
@@ -195,13 +196,14 @@ class Scorer:
             feedback.hold(past, offset[closing])
             stolen = np.flatnonzero(feedback.stolen(past))
             before = past[stolen]
-            said = behaviour.close(past)
+            counts = rate.day_counts(past)
+            said = behaviour.close(past, counts)
             for column, values in zip(closed, (said.e, said.observed, said.expected), strict=True):
                 column[closing] = values
             elapsed = (today[closing] - past["day"]).astype(np.float64)
             calibration.learn(past, elapsed)
-            rate.learn(past, offset[closing], elapsed)
-            hours.learn(past, offset[closing], elapsed)
+            rate.learn(past, counts, offset[closing], elapsed)
+            hours.learn(past, counts, offset[closing], elapsed)
             network.learn(past, elapsed)
             sessions.learn(past, elapsed)
             feedback.unlearn(past, stolen, before)
@@ -224,9 +226,11 @@ class Scorer:
         )
 
 
-def sensitivity(facts: Sequence[KeyFacts], used: np.ndarray) -> Floats:
+def sensitivity(facts: Sequence[KeyFacts]) -> Floats:
     """Return how sensitive people want the alerts of some keys to be."""
-    return np.array([facts[i].sensitivity for i in used.tolist()], np.float64)
+    if nothing_is_said(facts):
+        return np.zeros(len(facts))
+    return np.array([one.sensitivity for one in facts], np.float64)
 
 
 def score(
@@ -273,7 +277,7 @@ def networks(place: np.ndarray) -> np.ndarray:
 def offsets(zones: list[str], today: Ints) -> Ints:
     """Return by how many milliseconds each zone is ahead of UTC on its day."""
     if not any(zones):
-        return np.zeros(len(zones), np.int64)
+        return np.zeros(len(today), np.int64)
     return np.array(
         [
             _offset_ms(zone, day) if zone else 0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.clocks import segment_starts
 from detectors.declared import has_said
-from detectors.facts import UNKNOWN, KeyFacts
+from detectors.facts import UNKNOWN, KeyFacts, nothing_is_said
 from detectors.geoip import PLACE
 from detectors.profile import DAY_MS, Rows
 from detectors.scoring import Events, Scorer, WatchSettings, networks, nothing, nowhere, sensitivity
@@ -106,10 +106,12 @@ def quiet(events: Events, clock: Ints, count: Ints, network: np.ndarray, most: i
     one = (lowest == highest) & ((count == 0) | (network == lowest))
     gap = np.diff(events.t, prepend=events.t[:1])
     gap[starts] = np.where(clock > 0, events.t[starts] - clock, 0)
-    keen = sensitivity(events.facts, np.arange(len(few)))
+    keen = sensitivity(events.facts)
     soon = np.maximum.reduceat(gap, starts) < GAP_MS
-    plain = np.array([not has_said(one) for one in events.facts])
-    return np.asarray(few & one & soon & plain & (keen <= KEENEST), np.bool_)
+    keep = few & one & soon & (keen <= KEENEST)
+    if not nothing_is_said(events.facts):
+        keep &= np.array([not has_said(one) for one in events.facts])
+    return np.asarray(keep, np.bool_)
 
 
 class SeedBed:

@@ -124,6 +124,30 @@ def learn(rows: Rows, name: str) -> None:
     which = np.flatnonzero(rows[f"{name}_count"])
     if not len(which):
         return
+    known = rows[name][which] != 0
+    used = known.sum(axis=1)
+    room = used + rows[f"{name}_count"][which] <= known.shape[1]
+    # Where all fit behind what is known, nothing needs to be weighed.
+    room &= (known == (np.arange(known.shape[1]) < used[:, None])).all(axis=1)
+    _append(rows, name, which[room], used[room])
+    _weigh(rows, name, which[~room])
+    rows[f"{name}_new"][which] = 0
+    rows[f"{name}_count"][which] = 0
+
+
+def _append(rows: Rows, name: str, which: Ints, used: Ints) -> None:
+    count = rows[f"{name}_count"][which].astype(np.int64)
+    row = np.repeat(np.arange(len(which)), count)
+    rank = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    owner, place = which[row], used[row] + rank
+    rows[name][owner, place] = rows[f"{name}_new"][owner, rank]
+    rows[f"{name}_last"][owner, place] = rows["day"][owner]
+    rows[f"{name}_days"][owner, place] = ~alarmed(rows[which])[row]
+
+
+def _weigh(rows: Rows, name: str, which: Ints) -> None:
+    if not len(which):
+        return
     new = rows[f"{name}_new"][which]
     today = np.broadcast_to(rows["day"][which][:, None], new.shape)
     values = np.concatenate((rows[name][which], new), axis=1)
@@ -137,5 +161,3 @@ def learn(rows: Rows, name: str) -> None:
     rows[name][which] = np.take_along_axis(values, best, axis=1)
     rows[f"{name}_last"][which] = np.take_along_axis(last, best, axis=1)
     rows[f"{name}_days"][which] = np.take_along_axis(days, best, axis=1)
-    rows[f"{name}_new"][which] = 0
-    rows[f"{name}_count"][which] = 0

@@ -16,7 +16,7 @@ from detectors.fleet import Fleet
 from detectors.forest import Forest
 from detectors.geoip import GeoReader
 from detectors.packing import NOTHING_SOWN, Changed, Sown
-from detectors.profile import Rows
+from detectors.profile import Rows, words_of
 from detectors.scoring import (
     BLOCK_KEYS,
     Collect,
@@ -210,9 +210,10 @@ class Watcher:
 
     def _put(self, which: Ints, slots: Ints, rows: Rows, changed: list[Changed]) -> None:
         """Put rows back, and note what has changed for the database."""
-        before = self._arena.put(slots, rows)
         if self._store.engine:
+            before = words_of(self._arena.gathered(slots))
             changed.append(packing.changed(which, before, rows))
+        self._arena.put(slots, rows)
 
     def _told(self) -> tuple[str, ...]:
         told = tuple(self._store.told)

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.geoip import GeoReader
 from detectors.profile import blank
-from detectors.rate import learn
+from detectors.rate import day_counts, learn
 from detectors.watcher import Watcher
 from tests.detectors.events import DAY_MS, START_MS, cut
 from tests.detectors.test_story import event
@@ -60,5 +60,5 @@ def test_a_turn_of_three_days_is_one_and_fades_only_at_the_next():
         row["day"] = np.datetime64(text).astype("datetime64[D]").astype(int)
         row["clock"] = (row["day"].astype(np.int64) + 1) * DAY_MS - 1
         row["peaks"] = peak
-        learn(row, np.zeros(1, np.int64), np.ones(1))
+        learn(row, day_counts(row), np.zeros(1, np.int64), np.ones(1))
         assert row["turn"][0].tolist() == [expected] * 5, text
