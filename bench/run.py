@@ -60,6 +60,7 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             draw=memory,
         ),
         Bench("detect", "Detectors alone", ("detect/speed.py",)),
+        Bench("trees", "Detectors beside river and pandas", ("detect/peers.py",)),
         Bench(
             "anomaly",
             "Detectors against the anomaly benchmark",
