@@ -74,6 +74,12 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "" if arguments.repository else no("repository DIR"),
             histories,
         ),
+        Bench(
+            "start",
+            "How soon a scan is there",
+            ("scan/start.py", *map(str, arguments.repository[-1:])),
+        ),
+        Bench("worst", "Inputs made to be slow", ("scan/worst.py", "--rounds", "1")),
         Bench("redact", "Secrets out of a stream", ("scan/redact.py",)),
         Bench(
             "accuracy",

@@ -61,6 +61,10 @@ _XML = lazy(
 )
 
 
+_BY_ENDING = {b">": _XML, b":": _YAML}
+"""What a trigger that ends that way is of; the others are of JSON."""
+
+
 def pair_triggers(words: Sequence[bytes]) -> Iterable[str]:
     """Yield where a thing says its name, and its value beside it rather than behind it."""
     del words
@@ -73,9 +77,8 @@ def pair_triggers(words: Sequence[bytes]) -> Iterable[str]:
 
 def pair(data: Data, at: int, low: int, high: int) -> Region | None:
     """Write a name and its value as an assignment: `{"name": "X", "value": "Y"}` as `X = "Y"`."""
-    for pattern in (_XML, _YAML):
-        if region := _beside(pattern, data, at, low, high):
-            return region
+    if other := _BY_ENDING.get(bytes(data[at - 1 : at])):
+        return _beside(other, data, at, low, high)
     start = data.rfind(b"{", max(low, at - _PAIR), at)
     stop = data.find(b"}", at, min(high, at + _PAIR))
     if start < 0 or stop < 0:
