@@ -84,7 +84,7 @@ class Gateway:
             await self._lifespan(scope, receive, send)
             return
         asked = asked_of(scope)
-        verdict = self.at_once(asked) or await self.judge(asked)
+        verdict = (self._ready and self._judge.at_once(asked)) or await self.judge(asked)
         answer = _Answer(send, verdict.headers, self._tokens_header)
         if verdict.refusal is None and verdict.standing.grant.models:
             fault = "model_unknown"
@@ -96,7 +96,7 @@ class Gateway:
                 verdict = msgspec.structs.replace(verdict, refusal=refusal)
         try:
             if verdict.refusal is None:
-                await self._inner(self._passed_on(scope, verdict), receive, answer)
+                await self._inner(self._passed_on(scope, verdict), receive, answer.send)
             elif scope["type"] == "http":
                 await answer.refuse(verdict.refusal)
             else:
@@ -228,7 +228,7 @@ class _Answer:
         self.status = 500
         self.size = 0
 
-    def __call__(self, message: Message) -> Awaitable[None]:
+    def send(self, message: Message) -> Awaitable[None]:
         """Send it on; no coroutine of its own, which would cost each message another frame."""
         kind = message["type"]
         if kind in _BODIES:
@@ -255,8 +255,8 @@ class _Answer:
     async def refuse(self, refusal: Refusal, prefix: str = "") -> None:
         """Answer in the application's place."""
         start = f"{prefix}http.response.start"
-        await self({"type": start, "status": refusal.status, "headers": list(refusal.headers)})
-        await self({"type": f"{prefix}http.response.body", "body": refusal.body})
+        await self.send({"type": start, "status": refusal.status, "headers": list(refusal.headers)})
+        await self.send({"type": f"{prefix}http.response.body", "body": refusal.body})
 
     async def refuse_websocket(self, refusal: Refusal, scope: Scope, receive: Receive) -> None:
         """Refuse the handshake, with the real status where the server can send one."""
@@ -264,7 +264,7 @@ class _Answer:
         if "websocket.http.response" in (scope.get("extensions") or {}):
             await self.refuse(refusal, "websocket.")
         else:
-            await self({"type": "websocket.close", "code": 1008})
+            await self.send({"type": "websocket.close", "code": 1008})
             self.status = refusal.status
 
 

@@ -15,7 +15,7 @@ from gateway.clients import client_of, is_within, trust_in
 from gateway.endpoints import Endpoint, applying, matcher
 from gateway.extract import CERTIFICATE_HEADERS, MAX_HEADER_BYTES, Extracted, Header, extractor
 from gateway.levels import Levels
-from gateway.limits import Allowance, Buckets, Claim, Limit
+from gateway.limits import Allowance, Buckets, Claim
 from gateway.options import Clock, Options, Ticks
 from gateway.problems import suited
 from gateway.quota import headers_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gateway.shared import SharedBuckets
 
 _QUERY_WARNING: Header = (b"x-keywatch-warning", b"api-key-in-query")
-_NO_LIMIT = Limit("none", 0)
 _Case = tuple[float, str, Extracted]
 """A request as far as it alone tells: when it came, from which client, with which credential."""
 
@@ -62,14 +61,11 @@ class Judge:
         self._shared = _shared(options)
         self._is_closed_without_redis = options.closed_without_redis
         self._endpoints = applying(options.endpoints) if options.endpoints else None
+        self._limit = options.limits[0] if options.limits else None
         # Nearly every gateway has one limit a key and no more, and nearly every key no own one.
-        self._has_one_limit = len(options.limits) == 1 and self._is_simple(options)
-        self._limit = options.limits[0] if options.limits else _NO_LIMIT
-
-    def _is_simple(self, options: Options) -> bool:
-        """Whether there are no limits but those of each key, and those are counted here."""
         more = options.account_limits or options.ip_limits or options.global_limits
-        return not (more or options.endpoints or self._shared)
+        simple = not (more or options.endpoints or self._shared)
+        self._is_usual = simple and len(options.limits) < 2  # noqa: PLR2004
 
     async def close(self) -> None:
         """Give connections back."""
@@ -87,13 +83,15 @@ class Judge:
         if standing is None:
             return None
         grant = standing.grant
-        if grant.is_plain and self._has_one_limit:
-            taken = self._buckets.take_one(self._limit, standing.key_id, self._ticks())
-            if taken.allowed and not extracted.from_query:
-                headers = grant.headers + headers_of(taken, at)
-                return Verdict(at, client, extracted, standing, None, headers)
-            return _closed(case, standing, "", taken)
-        return self._of_known(asked, case, standing)
+        if not (grant.is_plain and self._is_usual) or extracted.from_query:
+            return self._of_known(asked, case, standing)
+        headers, limit = grant.headers, self._limit
+        if limit is not None:
+            taken = self._buckets.take_one(limit, standing.key_id, self._ticks())
+            if not taken.allowed:
+                return _closed(case, standing, "", taken)
+            headers += headers_of(taken, at)
+        return Verdict(at, client, extracted, standing, None, headers)
 
     def _of_known(self, asked: Asked, case: _Case, standing: Standing) -> Verdict | None:
         """Judge whoever is known; None when what is counted elsewhere must be asked for."""

@@ -7,6 +7,7 @@ the number of requests a window allows, so that no division and no rounding occu
 
 import re
 from collections.abc import Sequence
+from math import gcd
 
 import msgspec
 
@@ -91,10 +92,13 @@ class _Shelf:
     __slots__ = ("amount", "depth", "limit", "step", "tats", "unit")
 
     def __init__(self, limit: Limit) -> None:
-        self.limit, self.amount = limit, limit.amount
-        self.step = limit.window_s * _SECOND
+        step = limit.window_s * _SECOND
+        # What amount and step have in common says nothing: small integers are quicker.
+        common = gcd(limit.amount, step) if limit.amount else 1
+        self.limit, self.amount = limit, limit.amount // common
+        self.step = step // common
         self.depth = limit.depth * self.step
-        self.unit = limit.amount * _SECOND
+        self.unit = self.amount * _SECOND
         self.tats: dict[str, int] = {}
 
 

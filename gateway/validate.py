@@ -95,7 +95,8 @@ class Validator:
 
     def cached(self, secret: bytes, now: float) -> Standing | None:
         """Return how the key stands without waiting, None when that must be looked up."""
-        if not self.is_current():
+        heard_ns = self._heard_ns
+        if heard_ns is None or self._ticks() - heard_ns > self._silence_ns:
             return UNAVAILABLE
         digest = sha256(secret).digest()
         standing = self._known.get(digest)

@@ -21,7 +21,8 @@ from keystore.issue import Issued, KeyOrder
 from keystore.store import KeyStore
 from vocabulary.credential import credential_of
 
-REQUESTS, ROUNDS = 10_000, 5
+REQUESTS, ROUNDS = 250, 200
+"""Many short rounds: the best of them is one in which nobody else was at work."""
 
 
 async def inner(scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,15 +56,15 @@ def scope_of(secret: str) -> Scope:
 async def passing(app: App, issued: list[Issued]) -> float:
     """Return µs a request that is let through, the best of some rounds."""
     scopes = [scope_of(one.secret) for one in issued[:50]]
+    for scope in scopes:
+        await app(scope, nothing, nowhere)
     best = float("inf")
     for _ in range(ROUNDS):
-        for scope in scopes:
-            await app(scope, nothing, nowhere)
         begin = time.thread_time()
         for number in range(REQUESTS):
             await app(scopes[number % len(scopes)], nothing, nowhere)
         best = min(best, time.thread_time() - begin)
-        await asyncio.sleep(0.03)  # the key store must be heard of now and then
+        await asyncio.sleep(0.001)  # the key store must be heard of now and then
     return round(1e6 * best / REQUESTS, 2)
 
 
