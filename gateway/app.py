@@ -172,7 +172,10 @@ class Gateway:
         token = ""
         if not key_id and extracted.secret:
             token = _token(extracted.secret).decode()
-        self.tally.add(verdict)
+        if verdict.refusal is None and not extracted.from_query:
+            self.tally.allowed += 1
+        else:
+            self.tally.add(verdict)
         if extracted.from_query:
             self._query_warnings.note(verdict)
         self._sink(

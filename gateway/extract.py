@@ -33,6 +33,9 @@ CERTIFICATE_HEADERS = frozenset(
 )
 """Headers by which a proxy tells of a client certificate, lower case; others may not send them."""
 
+_MANY, _SHORT = 64, 512
+assert _MANY * 2 * _SHORT <= MAX_HEADER_BYTES
+
 _OWN_PREFIX = b"x-keywatch-"
 _IDENTITY = frozenset({b"x-api-key-id", b"x-api-key-environment", b"x-key-status"})
 _NOTED = frozenset({b"user-agent", b"x-forwarded-for", b"x-request-id"})
@@ -91,11 +94,14 @@ def extractor(  # noqa: C901  (one pass over the headers, on every request)
         found: list[bytes | None] = []
         tokens: list[bytes] = []
         stripped = False
-        size = 0
+        # So many short ones cannot be too large together; counting them all costs more.
+        is_short = len(headers) <= _MANY
         for name, value in headers:
-            size += len(name) + len(value)
+            if len(value) > _SHORT:
+                is_short = False
             role = known(name)
             if role is None:
+                is_short = is_short and len(name) <= _SHORT
                 role = role_of(name)
             if not role:
                 continue
@@ -107,7 +113,7 @@ def extractor(  # noqa: C901  (one pass over the headers, on every request)
                 found.append(_checked(value.strip()))
             else:
                 found += _of_authorization(value, tokens)
-        if size > MAX_HEADER_BYTES:
+        if not is_short and sum([len(n) + len(value) for n, value in headers]) > MAX_HEADER_BYTES:
             return Extracted(b"", [], {}, "headers_too_large")
         kept = headers
         if stripped:

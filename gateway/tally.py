@@ -12,7 +12,8 @@ class Tally:
     """Counts; one thread, but for `lockout`, which may come from another."""
 
     def __init__(self) -> None:
-        self._allowed = 0
+        self.allowed = 0
+        """Requests that were let through."""
         self._refused: Counter[str] = Counter()
         self._query_keys = 0
         self._lockouts = [0] * (len(LOCKOUT_S) + 1)
@@ -22,7 +23,7 @@ class Tally:
         """Count a request."""
         refusal = verdict.refusal
         if refusal is None:
-            self._allowed += 1
+            self.allowed += 1
         else:
             self._refused[refusal.code] += 1
         if verdict.extracted.from_query:
@@ -43,7 +44,7 @@ class Tally:
         """
         name = "keywatch_gateway_requests_total"
         lines = [f"# HELP {name} Requests by what became of them.", f"# TYPE {name} counter"]
-        outcomes = {**self._refused, **({"allowed": self._allowed} if self._allowed else {})}
+        outcomes = {**self._refused, **({"allowed": self.allowed} if self.allowed else {})}
         lines += [f'{name}{{outcome="{one}"}} {n}' for one, n in sorted(outcomes.items())]
         lines += _metric(
             "query_keys_total", "Keys that came in a query.", self._query_keys, "counter"

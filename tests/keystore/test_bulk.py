@@ -1,6 +1,11 @@
+import os
+import signal
+import subprocess
+import sys
 from contextlib import suppress
 from hashlib import sha256
 from hmac import digest
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +22,7 @@ from vocabulary.credential import credential_of
 from vocabulary.errors import KeyStoreError, UsageError
 
 SCHEME = KeyScheme()
+IMPORTER = Path(__file__).with_name("importer.py")
 NOW = 1_750_000_000.0
 
 
@@ -68,6 +74,36 @@ def test_a_key_on_the_deny_list_is_not_taken_over(local):
     done = importing(local).run(rows, lambda _, refused: told.extend(refused))
     assert (done.accepted, done.refused) == (2, 1)
     assert [(one.number, one.reason) for one in told] == [(2, "the key is on the deny list")]
+
+
+def imported(url, killed_at):
+    """Import in a process that is killed before so many pieces are committed; return its end."""
+    command = [sys.executable, IMPORTER, url, "60"]
+    environ = {**os.environ, "PYTHONPATH": str(IMPORTER.parents[2])}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=environ, **pipes) as process:
+        for _ in range(killed_at):
+            assert process.stdout.readline()
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        if killed_at:
+            assert process.stdout.readline()
+            process.kill()
+        process.communicate()
+    return process.returncode
+
+
+def test_an_import_that_is_killed_goes_on_where_it_was(local):
+    url = str(local.engine.url)
+    assert imported(url, killed_at=2) == -signal.SIGKILL
+    assert len(local.list(limit=None)) == 20
+    assert imported(url, killed_at=0) == 0
+    keys = local.list(limit=None)
+    assert len({key.hash for key in keys}) == len(keys) == 60
+    with reading(local.engine) as connection:
+        assert audit.verify(connection).broken_at == 0
+        pieces = audit.rows_of(connection, "import:all")
+    assert [row.details["keys"] for row in pieces] == [10] * 6
 
 
 def test_what_a_row_says_is_what_the_key_is(local):
