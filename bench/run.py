@@ -1,6 +1,7 @@
 """Run every bench that this machine allows, and write what they print to docs/benchmarks.md.
 
-    python bench/run.py [--repository DIR]... [--anomaly DIR]... [--creddata FILE] [--only NAME]
+    python bench/run.py [--repository DIR]... [--anomaly DIR]... [--creddata FILE] [--soak MINUTES]
+                        [--only NAME]
 
 Benches that need data which is not ours to ship take its path; without it they are left out, and
 the page says so. With --only a part of the page is written anew, and the rest stays as it was.
@@ -105,6 +106,12 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             ("actions/benign.py", *map(str, arguments.anomaly[:1])),
             "" if arguments.anomaly else no("anomaly DIR"),
         ),
+        Bench(
+            "soak",
+            "Mixed load with faults",
+            ("soak/run.py", "--minutes", str(arguments.soak)),
+            "" if arguments.soak else no("soak MINUTES"),
+        ),
         Bench("console", "Pages of the console, a million keys", ("console/pages.py",)),
     ]
 
@@ -193,6 +200,7 @@ def main() -> None:
     parser.add_argument("--repository", type=Path, action="append", default=[])
     parser.add_argument("--anomaly", type=Path, action="append", default=[])
     parser.add_argument("--creddata", type=Path)
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="an hour says something")
     parser.add_argument("--only", action="append", default=[])
     arguments = parser.parse_args()
     every = benches(arguments)

@@ -13,6 +13,7 @@ from keystore import audit
 from keywatch import portrait, wiring
 from keywatch.config import Settings
 from keywatch.desk import contract, counterfactual, doing, keys, looking, summary
+from keywatch.desk.summary import DAY_S
 from keywatch.people.roles import Person
 from vocabulary.errors import KeyNotFoundError
 
@@ -23,6 +24,8 @@ VIEW_S = 600.0
 """Who looks at the same thing again within so many seconds is not written down again."""
 _REMEMBERED = 10_000
 _FRESH_S = 1.0
+STANDS_S = 60.0
+"""So long the number of keys stands on the overview: where there are a million, counting takes."""
 
 
 class Desk:
@@ -43,6 +46,7 @@ class Desk:
         self._viewed: dict[tuple[str, str], float] = {}
         self._geo: GeoReader | None = None
         self._overview: tuple[float, contract.Overview] | None = None
+        self._stands: tuple[float, summary.Standing] | None = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -51,14 +55,21 @@ class Desk:
             yield connection
 
     def overview(self) -> contract.Overview:
-        """Return what needs somebody now; at most a second old."""
+        """Return what needs somebody now; at most a second old, the number of keys a minute."""
         now = self.clock()
         with self._lock:
             if self._overview is None or not 0 <= now - self._overview[0] < _FRESH_S:
                 with reading(self.engine) as connection:
-                    found = summary.overview(connection, self._enabled, now)
+                    stands = self._standing(connection, now)
+                    found = summary.overview(connection, self._enabled, now, stands)
                 self._overview = (now, found)
             return self._overview[1]
+
+    def _standing(self, connection: Connection, now: float) -> summary.Standing:
+        known = self._stands
+        if known is None or not 0 <= now - known[0] < STANDS_S or known[1].today != now // DAY_S:
+            known = self._stands = (now, summary.standing(connection, now))
+        return known[1]
 
     def policy(self) -> contract.Policy:
         """Return the policy and what it would have done lately."""

@@ -1,5 +1,7 @@
 """What needs somebody now, and how it goes: figures of the overview and of the metrics."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median, quantiles
 
@@ -10,7 +12,7 @@ from database import counters
 from database.schema import alerts, dead_letters, incidents, outbox, positions, profiles
 from keywatch.desk import contract, keys
 
-_DAY_S = 86_400
+DAY_S = 86_400
 _DAYS = 14
 _SOON_DAYS = 14
 _LATEST = 5000
@@ -19,42 +21,70 @@ _NOTES = ("audit:", "poll:")
 """What the pipeline notes for itself beside the positions of sources."""
 
 
-def overview(connection: Connection, enabled: tuple[str, ...], now: float) -> contract.Overview:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What takes long to count where there is much of it, and changes slowly.
+
+    Attributes:
+        keys, ending: of the store, and those of them that end by themselves soon.
+        watched: keys with a profile.
+        before: (day since 1970, severity) → alerts, of the days before today.
+        today: day since 1970.
+    """
+
+    keys: int
+    ending: int
+    watched: int
+    before: Mapping[tuple[int, str], int]
+    today: int
+
+
+def standing(connection: Connection, now: float) -> Standing:
+    """Count what stands still for a while."""
+    everything, ending = keys.counted(connection, now, _SOON_DAYS)
+    watched = int(connection.scalar(select(func.count()).select_from(profiles)) or 0)
+    today = int(now // DAY_S)
+    before = alerts_between(connection, today - _DAYS + 1, today)
+    return Standing(everything, ending, watched, before, today)
+
+
+def overview(
+    connection: Connection, enabled: tuple[str, ...], now: float, stands: Standing
+) -> contract.Overview:
     """Return the figures of the overview.
 
     Args:
         connection: any.
         enabled: actions that are carried out.
         now: epoch seconds.
+        stands: what was counted a while ago.
     """
     totals = counters.all_of(connection)
     states = outbox_states(connection)
-    everything, ending = keys.counted(connection, now, _SOON_DAYS)
     return contract.Overview(
         held=states.get("held", 0),
         open_incidents=open_incidents(connection),
         failed_actions=states.get("dead", 0),
         dead_letters=int(connection.scalar(select(func.count()).select_from(dead_letters)) or 0),
-        keys=everything,
-        watched_keys=int(connection.scalar(select(func.count()).select_from(profiles)) or 0),
-        keys_ending=ending,
+        keys=stands.keys,
+        watched_keys=stands.watched,
+        keys_ending=stands.ending,
         events=totals.get("events_committed", 0),
         lag_s=totals.get("lag_ms", 0) / 1000,
-        lock_out=lock_out(connection, now - 7 * _DAY_S),
-        coverage=coverage(connection, everything, now),
+        lock_out=lock_out(connection, now - 7 * DAY_S),
+        coverage=coverage(connection, stands, now),
         enabled=enabled,
-        days=tuple(alerts_by_day(connection, now)),
+        days=tuple(alerts_by_day(connection, stands)),
     )
 
 
-def coverage(connection: Connection, everything: int, now: float) -> contract.Coverage:
-    """Return how much is watched; `everything` is the number of keys."""
+def coverage(connection: Connection, stands: Standing, now: float) -> contract.Coverage:
+    """Return how much is watched."""
     rows = connection.execute(select(positions.c.source, positions.c.updated_at))
     ages = [now - at for name, at in rows if not name.startswith(_NOTES)]
-    seen = connection.scalar(select(func.count()).select_from(profiles))
     return contract.Coverage(
-        keys=everything,
-        seen_keys=min(int(seen or 0), everything),
+        keys=stands.keys,
+        seen_keys=min(stands.watched, stands.keys),
         sources=len(ages),
         fresh_sources=sum(age < _FRESH_S for age in ages),
     )
@@ -97,20 +127,25 @@ def lock_out(connection: Connection, since: float) -> contract.LockOut:
     return contract.LockOut(actions=len(took), median_s=round(median(took), 3), p95_s=round(p95, 3))
 
 
-def alerts_by_day(connection: Connection, now: float) -> list[contract.Day]:
-    """Return the alerts of the last two weeks by day (UTC) and severity."""
-    first = int(now // _DAY_S) - _DAYS + 1
-    day = cast(func.floor(alerts.c.recorded_at / _DAY_S), Integer)
-    rows = connection.execute(
-        select(day, alerts.c.severity, func.count())
-        .where(alerts.c.recorded_at >= first * _DAY_S)
-        .group_by(day, alerts.c.severity)
-    )
-    found = {(int(at), str(severity)): int(n) for at, severity, n in rows}
+def alerts_by_day(connection: Connection, stands: Standing) -> list[contract.Day]:
+    """Return the alerts of the last two weeks by day (UTC) and severity; today's are counted."""
+    today = alerts_between(connection, stands.today, stands.today + 1)
+    found = {**stands.before, **today}
     return [
         contract.Day(
-            day=datetime.fromtimestamp(at * _DAY_S, UTC).date().isoformat(),
+            day=datetime.fromtimestamp(at * DAY_S, UTC).date().isoformat(),
             alerts={severity: found.get((at, severity), 0) for severity in contract.SEVERITIES},
         )
-        for at in range(first, first + _DAYS)
+        for at in range(stands.today - _DAYS + 1, stands.today + 1)
     ]
+
+
+def alerts_between(connection: Connection, first: int, end: int) -> dict[tuple[int, str], int]:
+    """Return (day since 1970, severity) → alerts, from a day on and before another."""
+    day = cast(func.floor(alerts.c.recorded_at / DAY_S), Integer)
+    rows = connection.execute(
+        select(day, alerts.c.severity, func.count())
+        .where(alerts.c.recorded_at >= first * DAY_S, alerts.c.recorded_at < end * DAY_S)
+        .group_by(day, alerts.c.severity)
+    )
+    return {(int(at), str(severity)): int(n) for at, severity, n in rows}

@@ -75,5 +75,6 @@ def test_coverage_counts_keys_seen_in_logs_and_sources_heard_of_lately(house):
         row = {"key_id": known, "version": 1, "as_of": 0, "data": b""}
         connection.execute(profiles.insert(), [row])
     with reading(house.engine) as connection:
-        seen = summary.overview(connection, (), house.now).coverage
+        stands = summary.standing(connection, house.now)
+        seen = summary.overview(connection, (), house.now, stands).coverage
     assert (seen.keys, seen.seen_keys, seen.sources, seen.fresh_sources) == (2, 1, 2, 1)

@@ -1,4 +1,4 @@
-"""A poisoned GeoIP database through the whole pipeline: few keys are struck, and all come back."""
+"""A poisoned GeoIP database, or a wrong clock: few keys are struck, and all come back."""
 
 import json
 import random
@@ -105,14 +105,23 @@ def touched(engine):
     return {row.id for row in found(engine, select(keys.c.id).where(hit))}
 
 
-def lived(fleet, end, poison):
+def lived(fleet, end, poison, wrong_by=timedelta()):
     databases("DE", 64500, "Example Telecom")
     append(weeks(fleet, end))
     assert run(["watch", "--once"]) == 0
     if poison:
         databases("RU", 14061, "DIGITALOCEAN-ASN")
-    append(release(fleet, end))
+    append(release(fleet, end + wrong_by))
     assert run(["watch", "--once"]) == 0
+
+
+def restored(engine, capsys):
+    """Take everything of the last hour back by one command."""
+    capsys.readouterr()
+    assert run(["actions", "undo", "--since", "1h", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert all(one["changed"] for one in said)
+    assert touched(engine) == set()
 
 
 def test_fewer_than_the_cap_are_touched_and_one_command_restores_all(engine, fleet, capsys):
@@ -128,12 +137,17 @@ def test_fewer_than_the_cap_are_touched_and_one_command_restores_all(engine, fle
     )
     told = select(outbox.c.lane).where(outbox.c.lane == "notify:security")
     assert found(engine, told)
-    capsys.readouterr()
-    assert run(["actions", "undo", "--since", "1h", "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert all(one["changed"] for one in said)
-    assert touched(engine) == set()
+    restored(engine, capsys)
     assert found(engine, held) == []
+
+
+@pytest.mark.parametrize("hours", [-9, 9, 240])
+def test_a_wrong_clock_touches_fewer_than_the_cap(engine, fleet, capsys, hours):
+    """The server that writes the log is off: everybody comes at night, or out of the future."""
+    end = datetime.now(UTC) - timedelta(minutes=5)
+    lived(fleet, end, poison=False, wrong_by=timedelta(hours=hours))
+    assert len(touched(engine)) <= GUARDS.breaker_keys
+    restored(engine, capsys)
 
 
 def test_the_same_day_with_a_true_database_strikes_nobody(engine, fleet):
