@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 from streams.checkpoint import Position
@@ -175,10 +176,17 @@ def _age_of(found: list[Generation]) -> Callable[[Generation], tuple[float, str]
     """Order by name where all names say it in the same way, else by time of the last write."""
     numbers = [_NUMBER.fullmatch(one.suffix) for one in found]
     if all(numbers):
-        return lambda one: (-float(one.suffix[1:]), "")
+        way = 1.0 if _counts_up(found) else -1.0
+        return lambda one: (way * float(one.suffix[1:]), "")
     if not any(numbers) and all(one.suffix[1:] != "old" for one in found):
         return lambda one: (0.0, one.suffix)
     return lambda one: (one.mtime_ns, one.suffix)
+
+
+def _counts_up(found: list[Generation]) -> bool:
+    """Whether the highest number is the newest, as Log4j 2 has it, and not the oldest."""
+    times = [one.mtime_ns for one in sorted(found, key=lambda one: float(one.suffix[1:]))]
+    return len(times) > 1 and all(before < after for before, after in pairwise(times))
 
 
 def _generation(path: Path, suffix: str) -> Generation | None:

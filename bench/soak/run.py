@@ -17,6 +17,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from statistics import median
 
@@ -167,6 +168,8 @@ def report(engine, load: Load, faults: Faults, receiver: Receiver, samples) -> b
         ("effects and messages left", undone, 0),
         ("wrong answers of the gateway", len(counted.wrong), 0),
     ]
+    if counted.wrong:
+        print(f"the gateway said {dict(Counter(counted.wrong))}")
     print("| what | is | ought to be |\n|---|---|---|")
     for name, is_, ought in rows:
         print(f"| {name} | {is_} | {ought} |")

@@ -1,4 +1,5 @@
 import gzip
+import os
 import shutil
 from pathlib import Path
 
@@ -192,6 +193,20 @@ def test_knows_dated_generations_by_their_names(log):
     write(log, b"four")
     write(log.with_name("access-other.log"), b"not mine")
     assert drain(once(log), position)[0] == [b"three", b"four"]
+
+
+def test_follows_generations_that_are_counted_upwards(log):
+    """As Log4j 2 does by default: the highest number is the newest."""
+    source, read = following(log), []
+    lines, position = drain(source)
+    for number in range(1, 5):
+        rotated = log.rename(log.with_name(f"access.log.{number}"))
+        os.utime(rotated, ns=(number * 10**9, number * 10**9))
+        write(log, b"line %d" % number)
+        fresh, position = more(source, position)
+        read += fresh
+    assert lines + read == [b"one", b"two", *(b"line %d" % number for number in range(1, 5))]
+    assert drain(following(log), position)[0] == []
 
 
 def test_reads_gzip_of_several_members(tmp_path):
