@@ -8,6 +8,7 @@ import msgspec
 
 from actions.decide import ALL, decide
 from actions.policy import Case, Policy, Word
+from keystore.unregistered import CREDENTIAL
 from vocabulary import toml
 from vocabulary.action import ActionKind
 from vocabulary.alert import Alert, Span
@@ -25,9 +26,13 @@ class AboutAlert(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class AboutKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The key of a test; what is not said is as usual."""
+    """The key of a test; what is not said is as usual.
 
-    id: str = "key_test"
+    One that is not known is a secret that is nobody's, unless its `id` is that of somebody whom a
+    gateway lets in without being registered: `token:…` or `certificate:…`.
+    """
+
+    id: str = ""
     state: str = "active"
     verdict: str = "live"
     environment: str = "live"
@@ -35,6 +40,11 @@ class AboutKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     key_class: str = ""
     publishable: bool = False
     known: bool = True
+
+    @property
+    def subject(self) -> str:
+        """What the alert calls it."""
+        return self.id or ("key_test" if self.known else f"{CREDENTIAL}{'0' * 16}")
 
 
 class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -83,7 +93,7 @@ def tried(tests: PolicyTests, policy: Policy) -> Iterator[Tried]:
     for test in tests.test:
         key = test.key
         known = KnownKey(
-            key.id,
+            key.subject,
             key.state,
             key.verdict,
             key.environment,
@@ -122,6 +132,8 @@ def when(case: Case) -> str:
     said = [f"{name} {' or '.join(fields[name])}" for name in names if fields[name]]
     if case.publishable is not None:
         said.append("publishable" if case.publishable else "not publishable")
+    if case.known is not None:
+        said.append("known to the key store" if case.known else "unknown to the key store")
     return " and ".join(said) or "always"
 
 
@@ -141,7 +153,7 @@ def then(case: Case) -> str:
 
 def _alert(test: PolicyTest) -> Alert:
     about = test.alert
-    key = "" if about.ip else test.key.id
+    key = "" if about.ip else test.key.subject
     return Alert(
         id="alert_test",
         ts="",

@@ -139,6 +139,21 @@ def test_the_policy_is_shown_and_a_decision_explained(run, revoked):
     assert "policy.toml" in run("policy", "explain", "alert_1")
 
 
+def test_a_case_of_the_unknown_is_told_and_held_against_a_table(run, tmp_path):
+    policy, table, config = (tmp_path / name for name in ("p.toml", "t.toml", "keywatch.toml"))
+    policy.write_text('[[case]]\nname = "ours once"\nknown = false\naction = "revoke"\n')
+    config.write_text(f'[actions]\npolicy = "{policy}"\n')
+    table.write_text(
+        '[[test]]\nname = "leaked"\nkey = { known = false }\nexpect = { action = "revoke" }\n'
+        '[[test]]\nname = "ours"\nexpect = { action = "none" }\n'
+        '[[test]]\nname = "let in"\nkey = { known = false, id = "token:0123456789abcdef" }\n'
+        'expect = { action = "revoke" }\n'
+    )
+    assert "leaked" in run("--config", config, "policy", "test", table)
+    (case,) = json.loads(run("--config", config, "policy", "show", "--json"))["cases"]
+    assert case["when"] == "unknown to the key store"
+
+
 def test_the_policy_is_held_against_a_table(run, tmp_path):
     table = tmp_path / "tests.toml"
     table.write_text(
