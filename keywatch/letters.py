@@ -16,6 +16,7 @@ from streams.deadletter import DeadLetter
 SOURCE = "deadletters"
 _MOST = 1000
 _NO_SOURCE = "no configured source has this name any more"
+_OF_SPARK = "of a Spark job: send its line to the topic again, once its format is corrected"
 _UNTIMED = "of a topic of repository events: have its producer send it again"
 
 Report = Callable[[Stream, Outcome], None]
@@ -48,7 +49,8 @@ def read_again(
     for source, some in by_source.items():
         stream = next((one for one in streams if _belongs(source, one.source.name)), None)
         if stream is None or stream.format is None:
-            reason = _NO_SOURCE if stream is None else _UNTIMED
+            foreign = _OF_SPARK if source.startswith("spark:") else _NO_SOURCE
+            reason = foreign if stream is None else _UNTIMED
             _lay_back(engine, {letter.id: reason for letter in some})
         elif pipeline := pipeline_of(source):
             _absorb(engine, pipeline, stream, some, report)

@@ -76,7 +76,7 @@ def consumer_settings(
 
 def unknown_schema(headers: Sequence[tuple[str, bytes]]) -> str:
     """Return why a record cannot be read by us, by what its producer says of it; else empty."""
-    told = next((value for name, value in headers or () if name == "schema"), SCHEMA)
+    told = next((value for name, value in headers if name == "schema"), SCHEMA)
     if told == SCHEMA:
         return ""
     version = (told or b"")[:20].decode("ascii", "replace")

@@ -1,6 +1,6 @@
 """Workers that share a topic: events a second with one and two, and what that means for a hundred.
 
-    python bench/pipeline/workers.py [--events 600000] [--keys 20000] [--workers 1 2] [--partitions 12]
+    python bench/pipeline/workers.py [--events 600000] [--keys 400] [--workers 1 2] [--partitions 12]
 
 Starts a PostgreSQL and a Kafka of its own (tests/services), fills a topic, and lets `keywatch watch`
 read it with `watch.shared`. Counted is from the first tenth to the last, when everybody has begun.
@@ -35,8 +35,6 @@ CONFIG = """
 database = "{database}"
 [watch]
 shared = true
-profiles_in_memory = 200000
-chunk_lines = 20000
 [[sources]]
 type = "kafka"
 topic = "bench"
@@ -154,7 +152,7 @@ def main() -> None:
     """Measure, and reckon for a hundred."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=600_000)
-    parser.add_argument("--keys", type=int, default=20_000)
+    parser.add_argument("--keys", type=int, default=400)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--partitions", type=int, default=12)
     arguments = parser.parse_args()
@@ -169,6 +167,7 @@ def main() -> None:
             int((data / "data" / "postmaster.pid").read_text().split()[0]),
             int((place / "pid").read_text()),
         )
+        print(f"{events} records of {arguments.keys} keys in {arguments.partitions} partitions")
         heads = ("workers", "events/s", "times one", "per worker CPU s", "rest, CPU us/event")
         print("".join(f"{head:>20}" for head in heads))
         first = rate = rest = 0.0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from streams.checkpoint import Position
 from streams.chunk import Chunk
 from streams.kafka_client import answers, consumer_settings, imported, is_away, unknown_schema
+from streams.kafka_records import read_leanly
 from streams.partitions import Partitions
 from streams.sources.closing import Closing
 from vocabulary.errors import KeywatchError, ServiceError
@@ -239,7 +240,7 @@ class KafkaSource(Closing):
         refused = [
             (number, reason)
             for number, record in enumerate(taken.records)
-            if (reason := unknown_schema(record.headers))
+            if record.headers and (reason := unknown_schema(record.headers))
         ]
         end = consumer.highwater(partition)
         return Chunk(
@@ -274,6 +275,7 @@ class KafkaSource(Closing):
             self._consumer = kafka.KafkaConsumer(
                 **consumer_settings(self._brokers, group, self._options)
             )
+            read_leanly(self._consumer)
             self._begin(kafka)
         except KafkaError as error:
             self.close()

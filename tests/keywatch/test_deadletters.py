@@ -62,6 +62,20 @@ def test_letters_of_a_source_that_is_gone_are_kept(log, capsys):
     assert (shown["state"], "no configured source" in shown["reason"]) == ("dead", True)
 
 
+def test_a_letter_of_a_spark_job_says_what_to_do(log, capsys):
+    engine = open_database("sqlite:///keywatch.db")
+    with transaction(engine) as connection:
+        deadletter.keep(connection, "spark:main/3", [({"offset": 1}, "why", b"x")], 5.0)
+    engine.dispose()
+    assert run(["deadletters", "replay", "--source", "spark:main/3"]) == 0
+    run(["watch", "--once"])
+    newest, *_ = told(capsys, "deadletters", "list")
+    assert (newest["state"], newest["reason"][:38]) == (
+        "dead",
+        "of a Spark job: send its line to the t",
+    )
+
+
 def test_letters_are_shown_and_dropped(log, capsys):
     ids = [str(one["id"]) for one in told(capsys, "deadletters", "list", "--limit", "2")]
     assert run(["deadletters", "discard", *ids]) == 0

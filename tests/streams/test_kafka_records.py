@@ -1,0 +1,90 @@
+"""The short way through a batch gives what kafka-python gives."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.kafka_records import lean
+
+kafka = pytest.importorskip("kafka")
+errors = pytest.importorskip("kafka.errors")
+fetcher = pytest.importorskip("kafka.consumer.fetcher")
+memory = pytest.importorskip("kafka.record.memory_records")
+batches = pytest.importorskip("kafka.record.default_records")
+
+WHOLE = fetcher.Fetcher.PartitionRecords
+PARTITION = kafka.TopicPartition("t", 0)
+OCTETS = st.none() | st.binary(max_size=200)
+RECORDS = st.lists(
+    st.tuples(OCTETS, OCTETS, st.lists(st.tuples(st.text(max_size=20), OCTETS), max_size=3)),
+    min_size=1,
+    max_size=20,
+)
+
+
+def batch_of(records, *, base=0, compression=0, transactional=False):
+    builder = batches.DefaultRecordBatchBuilder(
+        magic=2, compression_type=compression, is_transactional=transactional, producer_id=-1,
+        producer_epoch=-1, base_sequence=-1, batch_size=1_000_000,
+    )  # fmt: skip
+    for offset, (key, value, headers) in enumerate(records):
+        builder.append(offset, 1_700_000_000_000 + 7 * offset, key, value, headers)
+    built = bytearray(builder.build())
+    built[:8] = base.to_bytes(8, "big")
+    return bytes(built)
+
+
+def read(kind, octets, start=0):
+    reader = kind(
+        start,
+        PARTITION,
+        memory.MemoryRecords(octets),
+        None,
+        None,
+        True,
+        0,
+        [],
+        None,
+        lambda _: None,
+    )
+    found = []
+    while reader:
+        some = reader.take(3)
+        if not some:
+            break
+        found += [(one.offset, one.value, list(one.headers)) for one in some]
+        found.append(("next", reader.next_fetch_offset))
+    return found, reader.next_fetch_offset
+
+
+@given(RECORDS, st.sampled_from([0, 1]), st.integers(0, 30))
+def test_gives_what_kafka_python_gives(records, compression, start):
+    octets = batch_of(records, compression=compression)
+    octets += batch_of(records[:1], base=len(records), transactional=True)
+    octets += batch_of(records, base=len(records) + 1)
+    assert read(lean(WHOLE), octets, start) == read(WHOLE, octets, start)
+
+
+def test_a_damaged_batch_is_an_error_as_it_is_to_kafka_python():
+    octets = bytearray(batch_of([(b"k", b"value", [])] * 3))
+    octets[-3] ^= 1
+    for kind in (lean(WHOLE), WHOLE):
+        with pytest.raises(errors.CorruptRecordError):
+            read(kind, bytes(octets))
+
+
+@given(st.binary(max_size=40), st.integers(0, 39))
+def test_lengths_that_do_not_fit_are_an_error_and_nothing_else(garbage, place):
+    octets = bytearray(batch_of([(b"k", b"value", [("a", b"b")])] * 3))
+    at = min(61 + place, len(octets))  # behind the head
+    octets[at : at + len(garbage)] = garbage[: len(octets) - at]
+
+    class Unchecked(lean(WHOLE)):
+        def __init__(self, *words):
+            super().__init__(*words)
+            self.check_crcs = False
+
+    with suppress(errors.CorruptRecordError):
+        read(Unchecked, bytes(octets))
