@@ -25,6 +25,8 @@ TOLERANCE = 1.5
 unlikely hours."""
 FREE = 0.5
 """Evidence of one hour below this adds nothing."""
+GAIN = 1.3
+"""What a night counts for beside other evidence; see docs/decisions/0003 for what it costs."""
 FULL = 15
 """So many requests in an hour make it count in full: one alone may be a job or a stray click."""
 NIGHT_H = 12
@@ -45,7 +47,7 @@ def score(day: Round) -> Evidence:
     judged = day.mature if day.said is None else day.mature | day.said.rows
     known = np.flatnonzero(judged[day.row] & ~day.late)
     x[known] = (earlier(day, judged, known, hour[known]) + now[known]) / UNIT
-    e = np.minimum(calibration.scale(day.rows, "hours").surprise(day.row, x), x)
+    e = GAIN * np.minimum(calibration.scale(day.rows, "hours").surprise(day.row, x), x)
     scale = SCALES.index("hours")
     highest = day.rows["highest"]
     highest[:, scale] = np.maximum(highest[:, scale], largest(day.row, x, len(day.rows)))

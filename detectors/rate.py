@@ -37,14 +37,15 @@ BELOW_RECORD = 0.9
 """What is below the key's record says too little to add to anything."""
 AT_RECORD, RECORD_SLOPE = (2.7, 2.7, 2.2, 2.2, 1.6), 3.0
 """What a count at the key's record may say in each window, and what ten times the record adds."""
-GAIN = (1.15, 1.15, 1.1, 1.1, 1.0)
-"""Short windows have thinner tails than Student's t allows for; measured on quiet keys."""
+GAIN = (1.8, 1.45, 1.0, 1.1, 1.0)
+"""The shorter a window, the thinner is the tail of its days beside Student's t; chosen on staged
+bursts, see docs/decisions/0003."""
 EXPLAINED = 1.9
 """The most that volume says within a storm of retries, within a crowd, or on a key's first day."""
 SERVER_ERROR, LEAST_FAILED = 500, 3
 DECADE, LEAST_SPREAD = 2.83, 0.5
 """What ten times the record adds, per deviation: sqrt(SHAPE) ln 10 deviations, 1 / ln 10 each."""
-BURST_WINDOWS, IN_A_QUIET_HOUR, LEAST_BURST = (1, 2), 3.6, 10
+BURST_WINDOWS, IN_A_QUIET_HOUR, LEAST_BURST = (0, 1, 2), 3.6, 10
 STEADY_H = 14.0
 """Active hours a day, faded, from which on a key is used all day long."""
 AT_MONTHS_TURN = (3.0, 4.0, 4.0, 6.0, 6.0)
