@@ -12,6 +12,7 @@ from sqlalchemy import text
 from database.transaction import open_database, reading
 from keywatch.demo import traffic
 from keywatch.status import status
+from streams import deadletter, formats
 from tests.keywatch.traffic import ordinary, theft
 
 NOW = datetime(2026, 3, 18, 14, 0, tzinfo=UTC)
@@ -115,6 +116,55 @@ def test_broken_lines_become_dead_letters_and_the_rest_is_watched(tmp_path, line
     assert watch(log, url).returncode == 0
     figures = status(open_database(url))
     assert figures["events"] == {"read": 2004, "committed": 2000, "dead": 4, "late": 0}
+
+
+def at(line, moment):
+    """Return a line of nginx-json with another time."""
+    before, _, rest = line.partition(b'"time_iso8601":"')
+    return before + b'"time_iso8601":"' + moment + rest[rest.index(b'"') :]
+
+
+def test_all_that_is_wrong_in_one_file_is_counted_with_its_reason_and_stops_nothing(
+    tmp_path, lines
+):
+    wrong = [
+        b"\xff\xfe\x80" * 9,
+        formats.find("nginx-combined").samples[0],
+        formats.find("haproxy").samples[0],
+        "GET /".encode("utf-16-le"),
+        lines[0].replace(b"GET /", "GET /é".encode("latin-1"))[:-1],
+        lines[0][: len(lines[0]) // 2],
+        b"x" * 10_000_000,
+        b'{"a":' * 50_000,
+        b'{"status":' + b"9" * 5000 + b"}",
+        at(lines[0], b"2026-03-18T09:00:61+00:00"),
+        at(lines[0], b"2026-03-18T09:00:00"),
+    ]
+    odd = [
+        at(lines[0], moment)
+        for moment in (
+            b"2016-12-31T23:59:60Z",  # a leap second
+            b"2026-03-18T23:30:00+14:00",
+            b"2026-03-18T00:30:00-11:30",
+            b"1999-01-01T00:00:00Z",  # clocks that jump
+            b"2099-01-01T00:00:00Z",
+        )
+    ]
+    log = written(tmp_path / "a.log", [*lines[:900], *wrong, *odd, *lines[900:]])
+    url = f"sqlite:///{tmp_path}/k.db"
+    assert watch(log, url).returncode == 0
+    with log.open("ab") as file:
+        file.write(lines[-1] + b"\n" + lines[-1][:50])  # and a half line in the end
+    assert watch(log, url).returncode == 0
+    engine = open_database(url)
+    with reading(engine) as connection:
+        reasons = [one.reason for one in deadletter.newest(connection)]
+    events = status(engine)["events"]
+    engine.dispose()
+    assert events["read"] == len(lines) + len(wrong) + len(odd) + 2
+    assert events["dead"] == len(reasons) == len(wrong) + 1
+    assert all(reasons)
+    assert events["committed"] == len(lines) + len(odd) + 1
 
 
 def test_a_file_that_is_no_database(tmp_path, lines):
