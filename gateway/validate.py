@@ -20,6 +20,8 @@ from vocabulary.credential import Credential, credential_of
 
 _MAX_FLIGHTS = 10_000
 _MAX_GRANTS = 10_000
+_AHEAD = 6
+"""In the last sixth of the time for which it may be held, a key that is used is read again."""
 
 
 class _Flight(NamedTuple):
@@ -50,6 +52,9 @@ class Validator:
         self._grants: dict[Grant, Grant] = {}
         self._latest_until = 0.0
         self._flights: dict[bytes, _Flight] = {}
+        self._ahead_s = options.cached_s / _AHEAD
+        self._ahead: set[bytes] = set()
+        self._ahead_since_ns = 0
         self.denials = DenyList()
         """What is refused although it is genuine."""
         self._heard_ns: int | None = None
@@ -105,9 +110,30 @@ class Validator:
         if self.denials.refuses_by_name and self._is_denied(digest, now):
             return _denied(standing)
         if standing is not None:
-            return standing if now < standing.until else None
+            left_s = standing.until - now
+            return standing if left_s > self._ahead_s else self._ending(secret, standing, left_s)
         until = self._unknown.get(digest)
         return UNKNOWN if until is not None and now < until else None
+
+    def _ending(self, secret: bytes, standing: Standing, left_s: float) -> Standing | None:
+        """Return what may be held only a little longer, and have it read again meanwhile.
+
+        Nobody who uses a key all the time waits for it. One that ends by itself is read again
+        once or twice; a change of the key does not wait for any of this.
+        """
+        if left_s <= 0:
+            return None
+        now_ns = self._ticks()
+        if now_ns - self._ahead_since_ns > self._ahead_s * 1e9:
+            self._ahead_since_ns = now_ns
+            self._ahead.clear()
+        digest = sha256(secret).digest()
+        room = max(len(self._ahead), len(self._flights)) < _MAX_FLIGHTS
+        if room and digest not in self._ahead and digest not in self._flights:
+            self._ahead.add(digest)
+            credential = credential_of(secret.decode(), peppers=self._peppers)
+            self._ask(digest, Question(digest, credential))
+        return standing
 
     async def look_up(self, secret: bytes) -> Standing:
         """Ask the key store; those who ask for the same key at once share one answer."""
@@ -138,18 +164,22 @@ class Validator:
         return await self._asked(digest, question)
 
     async def _asked(self, digest: bytes, question: Question | None) -> Standing:
-        loop = asyncio.get_running_loop()
         flight = self._flights.get(digest)
         if flight is None:
             assert question is not None
             if len(self._flights) >= _MAX_FLIGHTS:
                 return UNAVAILABLE
-            timer = loop.call_later(self._silence_s, self._land, digest, UNAVAILABLE)
-            flight = self._flights[digest] = _Flight(timer, [])
-            self._reader.ask(question)
-        waiter: asyncio.Future[Standing] = loop.create_future()
+            flight = self._ask(digest, question)
+        waiter: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
         flight.waiters.append(waiter)
         return await waiter
+
+    def _ask(self, digest: bytes, question: Question) -> _Flight:
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._silence_s, self._land, digest, UNAVAILABLE)
+        flight = self._flights[digest] = _Flight(timer, [])
+        self._reader.ask(question)
+        return flight
 
     def stop(self) -> None:
         """End the reader's thread."""
@@ -205,6 +235,7 @@ class Validator:
     def _fill(self, digest: bytes, grants: Grants | None, now: float) -> Standing:
         place = _place(grants.key) if grants is not None else None
         if grants is None or place is None:
+            self._known.drop(digest)
             self._unknown.put(digest, now + self._cached_s)
             return UNKNOWN
         standing = self._standing(grants, now)

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import text
 
-from database.transaction import open_database
-from gateway.app import Gateway
+from database.transaction import open_database, transaction
+from gateway.app import Gateway, asked_of
 from gateway.limits import Limit
 from gateway.mounts import mounts
 from gateway.options import Options
@@ -334,3 +334,57 @@ def test_of_a_key_in_the_query_is_said_once_an_hour(place, caplog):
     assert len(said) == 2
     assert all(issued.key.id in one and issued.secret not in one for one in said)
     assert "\nkeywatch_gateway_query_keys_total 4\n" in told
+
+
+class Counting(Reader):
+    """Counts what it is asked."""
+
+    asked = 0
+
+    def ask(self, question):
+        self.asked += 1
+        super().ask(question)
+
+
+def test_a_key_that_is_used_is_read_again_before_anybody_has_to_wait_for_it(place):
+    issued = place.issue()
+    scope = scope_of(with_key(issued.secret))
+    now = [place.store.clock()]
+
+    async def go():
+        reader = Counting(place.store.engine)
+        app = Gateway(echo, reader, Options(cached_s=60.0), clock=lambda: now[0])
+        assert (await ask(app, scope))[0]["status"] == 200
+        now[0] += 45
+        assert app.at_once(asked_of(scope)).refusal is None
+        assert reader.asked == 1
+        now[0] += 10
+        for _ in range(3):
+            assert app.at_once(asked_of(scope)).refusal is None
+        assert reader.asked == 2
+        now[0] += 10
+        async with asyncio.timeout(20):
+            while app.at_once(asked_of(scope)) is None:  # noqa: ASYNC110  (a thread)
+                await asyncio.sleep(0.001)
+        assert reader.asked == 2
+        await app.close()
+
+    asyncio.run(go())
+
+
+def test_a_key_that_is_gone_unheard_is_let_in_no_longer_than_it_may_be_held(place):
+    issued = place.issue()
+    scope = scope_of(with_key(issued.secret))
+    now = [place.store.clock()]
+
+    async def go():
+        app = Gateway(echo, Reader(place.store.engine), Options(cached_s=60.0), lambda: now[0])
+        assert (await ask(app, scope))[0]["status"] == 200
+        with transaction(place.store.engine) as connection:
+            connection.execute(text("DELETE FROM keys"))
+        now[0] += 61
+        assert (await ask(app, scope))[0]["status"] == 401
+        assert app.at_once(asked_of(scope)).refusal.code == "api_key_not_found"
+        await app.close()
+
+    asyncio.run(go())
