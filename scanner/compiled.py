@@ -84,7 +84,7 @@ def _key(ruleset: RuleSet) -> str:
     """Name all that a compiled database depends on."""
     stated = (
         _FORMAT,
-        ruleset.digest,
+        ruleset.sought or ruleset.digest,
         *(container.magic for container in CONTAINERS),
         str(getattr(hyperscan, "__version__", "")),
         platform.machine(),

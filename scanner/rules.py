@@ -26,11 +26,13 @@ class RuleSet(msgspec.Struct, frozen=True):
     Attributes:
         digest: BLAKE2 of all that the rules were made from, hex; names compiled caches.
         name: of each name the newest compiled form is kept.
+        sought: BLAKE2 of what is compiled of the rules, hex; other words about them leave it.
     """
 
     rules: tuple[Rule, ...]
     digest: str
     name: str = "all"
+    sought: str = ""
 
     def find(self, rule_id: str) -> Rule:
         """Return the rule of that id.
@@ -65,7 +67,8 @@ def load_rules(
         except msgspec.MsgspecError:
             pass
     texts = [(file, _bytes(file)) for file in _files(places)]
-    ruleset = RuleSet(_without(_merged(texts), disabled), _digest(texts, disabled))
+    rules = _without(_merged(texts), disabled)
+    ruleset = RuleSet(rules, _digest(texts, disabled), sought=_sought(rules))
     if cached:
         cache.write(name, msgspec.msgpack.encode(ruleset))
         cache.forget("rules-", keep=name)
@@ -78,7 +81,7 @@ def _stamp(places: Iterable[Path], disabled: Sequence[str]) -> str:
     To look at hundreds of files is several times faster than to read them; a file that changed
     has another ctime, whatever was done to its other times.
     """
-    stated: list[object] = [Rule.__struct_fields__, sorted(disabled)]
+    stated: list[object] = [Rule.__struct_fields__, RuleSet.__struct_fields__, sorted(disabled)]
     for place in places:
         with suppress(OSError):  # said when it is read
             inside = (
@@ -114,6 +117,11 @@ def _digest(texts: Iterable[tuple[Path, bytes]], disabled: Sequence[str]) -> str
     hashed.update("\0".join(sorted(disabled)).encode())
     hashed.update(repr(Rule.__struct_fields__).encode())
     return hashed.hexdigest()
+
+
+def _sought(rules: Iterable[Rule]) -> str:
+    stated = repr([(rule.pattern, rule.keywords, rule.provider) for rule in rules])
+    return blake2b(stated.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
 
 def _merged(texts: Iterable[tuple[Path, bytes]]) -> dict[str, Rule]:

@@ -12,6 +12,7 @@ from scanner.rule import parse_file
 from scanner.rulecheck import explained, problems
 from scanner.rulecost import cost, standard_text
 from scanner.rules import RuleSet
+from tests.rulecache import seeded
 from vocabulary.errors import ConfigError
 
 GOOD = r"""
@@ -42,8 +43,13 @@ def wrongs(text):
     return [problem.what for problem in problems(rules, engine)]
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    return seeded(tmp_path_factory.mktemp("compiled"))
+
+
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
+def own_cache(tmp_path, monkeypatch, compiled):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -124,7 +130,8 @@ def test_it_is_explained_why_a_match_was_turned_away():
     assert "nowhere" in next(explained(rule, b"nothing", []))
 
 
-def test_the_command_lists_shows_and_tries(capsys, tmp_path):
+def test_the_command_lists_shows_and_tries(capsys, tmp_path, compiled, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(compiled))
     assert run(["rules", "list", "--provider", "github", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert {rule["provider"] for rule in listed} == {"github"}

@@ -75,7 +75,7 @@ def test_a_commit_is_let_pass_and_the_next_is_not(repo, tmp_path):
     first = repo.commit("a.txt", FIRST)
     repo.commit("b.txt", SECOND)
     rules.write_text(RULE + f"[[rule.allow]]\ncommits = ['{first[:12]}']\n")
-    report = scan(repo.path, ScanOptions(rules=(rules,), cache=False))
+    report = scan(repo.path, ScanOptions(rules=(rules,), disabled=SHIPPED, cache=False))
     assert [finding.path for finding in report] == ["b.txt"]
 
 
@@ -87,7 +87,8 @@ def test_a_path_narrows_a_rule_and_hides_no_other(tmp_path):
     (tmp_path / "tree").mkdir()
     for name in ("a.py", ".env"):
         (tmp_path / "tree" / name).write_text(f"key = {FIRST}\n")
-    (found,) = scan(tmp_path / "tree", ScanOptions(rules=(rules,), cache=False))
+    options = ScanOptions(rules=(rules,), disabled=SHIPPED, cache=False)
+    (found,) = scan(tmp_path / "tree", options)
     assert {place.path for place in found.places} == {"a.py", ".env"}
 
 
@@ -143,6 +144,20 @@ def test_mistakes_are_said_with_file_and_line(more, said):
     with pytest.raises(ConfigError, match=said) as refused:
         parse_file(RULE + more + "\n", "acme.toml")
     assert "acme.toml:" in str(refused.value)
+
+
+def test_only_what_is_compiled_asks_for_compiling_anew(tmp_path):
+    def loaded(old="", new=""):
+        file = tmp_path / "rules.toml"
+        file.write_text(RULE.replace(old, new) if old else RULE)
+        return load_rules([file])
+
+    first = loaded()
+    said = loaded('confidence = "high"', 'description = "Of Acme"\nexamples = ["x"]')
+    assert said.digest != first.digest
+    assert said.sought == first.sought
+    assert loaded("{12}", "{13}").sought != first.sought
+    assert loaded('"acme_"', '"acme"').sought != first.sought
 
 
 def test_a_required_rule_that_is_not_there_is_said(tmp_path):

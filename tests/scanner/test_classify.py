@@ -14,6 +14,7 @@ from scanner.options import ScanOptions
 from scanner.place import NOWHERE, place_of
 from scanner.run import scan
 from scanner.trees import WEIGHTS, shipped
+from tests.rulecache import seeded
 from vocabulary.finding import Confidence
 
 
@@ -21,7 +22,7 @@ from vocabulary.finding import Confidence
 def own_cache(tmp_path_factory):
     """Rules are compiled once for all tests here, and nothing is left behind."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patched.setenv("XDG_CACHE_HOME", str(seeded(tmp_path_factory.mktemp("cache"))))
         yield
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from scanner import ScanOptions, scan
 from scanner.sources import address
+from tests.rulecache import seeded
 from tests.scanner.secrets import github_token, password
 from vocabulary.errors import KeywatchError, UsageError
 
@@ -25,7 +26,7 @@ def line(seed=1):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """One for all tests, so that the rules are compiled once."""
-    return tmp_path_factory.mktemp("cache")
+    return seeded(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(autouse=True)
