@@ -1,12 +1,14 @@
 """A value that may be a secret, with what stands around it."""
 
 import msgspec
+from msgspec import structs
 
 from scanner.lazy import lazy
 
 BEFORE, AFTER = 160, 80
 """How much of the line is kept on either side of the value, in bytes."""
 _QUOTES = "\"'`"
+_HEAD = lazy(r"\s*(?://|#|/?\*|--|<!--)?\s*")
 _LEFT = lazy(rb"[\w.$\[\]-]{0,60}\Z")
 _KEYWORD = lazy(r"[(,\[][ \t]*(\w+)[ \t]*=[ \t]*(?:[A-Za-z][\w.]*\()?[\\brfuBRFU]*[\"'`]\Z")
 _KINDS = {
@@ -18,7 +20,16 @@ _KINDS = {
     "generic-bearer-token": "header",
     "http-basic-authorization": "header",
     "generic-one-time-password-seed": "seed",
+    "generic-login-arguments": "argument",
+    "generic-secret-argument": "argument",
 }
+_IMPLIED = {
+    "generic-login-arguments": "password",
+    "generic-secret-argument": "secret",
+    "generic-directive": "password",
+    "generic-char-array": "password",
+}
+"""What a value is by where it stands, with no name beside it: `auth=("ada", "…")`."""
 _PROVIDERS = {"connection-strings": "url", "command-line": "command", "netrc": "command"}
 
 
@@ -26,7 +37,8 @@ class Candidate(msgspec.Struct, frozen=True):
     """A value and its surroundings. It holds the secret itself: `repr` leaves all of it out.
 
     Attributes:
-        kind: where it was found: assignment, url, command, option, sql, header, seed, uuid.
+        kind: where it was found: assignment, argument, url, command, option, sql, header, seed or
+            uuid.
         name: what it is assigned to, whole.
         value: without quotes.
         quote: the quote before it, if any.
@@ -49,6 +61,16 @@ class Candidate(msgspec.Struct, frozen=True):
 def kind_of(rule: str, provider: str) -> str:
     """Return the kind of candidates that a rule brings."""
     return _KINDS.get(rule) or _PROVIDERS.get(provider, "assignment")
+
+
+def named(candidate: Candidate, rule: str) -> Candidate:
+    """Return the candidate as if assigned to what its place implies, where no name stands there."""
+    implied = _IMPLIED.get(rule)
+    if not implied or candidate.name:
+        return candidate
+    head = _HEAD.match(candidate.before)
+    before = f"{head[0] if head else ''}{implied} = {candidate.quote}"
+    return structs.replace(candidate, name=implied, before=before, after=candidate.quote)
 
 
 def candidate_of(

@@ -50,16 +50,24 @@ _PROSE = lazy(r"(?i)\bpass (?:[a-z]+ ){0,6}(?::\w+:)?[\"'`]{1,2}\Z")  # the verb
 _STATES = frozenset(
     """enable enabled disable disabled always never present absent inherit required optional auto
     auto-generate autogenerate generate on_create on-create default automatic manual prompt ask
-    plain plaintext cleartext encrypted basic""".split()
+    plain plaintext cleartext encrypted basic before after hover focus active visited""".split()
 )
 """What settings are set to, beside a name that holds a word of secrets."""
+_SQL_WORDS = frozenset(
+    """expire expired null default lock unlock disable disabled enable never interval history
+    reuse require""".split()
+)
+"""What follows `password` in SQL where no password does: `ALTER USER app PASSWORD EXPIRE`."""
 _NO_VALUE = lazy(
     r"^(?:npm:|v)?[~^<>=]{0,2}\d+\.\d+(?:\.\d+)?(?:[-+.][\w.]{1,20})?$|^-?0[xX][0-9a-fA-F]{1,8}$"
     r"|^(?:application|text|image|audio|video|multipart|font)/[\w.+-]+$|^[\w.]{1,30}[<>]=?\d"
     r"|^(?:file|hkps?|ldaps?|wss?|git|s3|gs|urn|arn):[^@]*$|^:[a-z-]+\)?$"
+    r"|^[\w.-]{1,80}:(?:jar|war|pom|aar|bundle|maven-plugin|test-jar):[\w.:-]+$|^[:@]?[\w.:-]{1,40}=$"
+    r"|^eyJ(?:hbGciOi|0eXAiOi)[\w-]{4,80}={0,2}$"
     r"|^[A-Za-z]+(?:[_-][A-Za-z]+)*[_-]$|^\d+\.(?:second|minute|hour|day|week|month|year)s?$"
 )
-"""Versions, numbers in code, media types, conditions, addresses, keywords, prefixes."""
+"""Versions, numbers in code, media types, conditions, addresses, packages, attributes, headers of
+tokens, keywords, prefixes."""
 _ELEMENT = lazy(r"[A-Za-z_][\w.]*\[[\w\"':.$]*\]?$")
 _FILE_NAME = lazy(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|txt)$")
 _SWITCH = lazy(r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require)-|recv-keys?$")
@@ -90,7 +98,7 @@ class Score(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()
 
 
-def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911  (one a kind of refusal)
+def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911, PLR0912  (one a refusal)
     """Say whether a value is filled in elsewhere, is known to be public, or is nothing at all."""
     value = candidate.value
     if _is_filled_in(value) or _PUBLIC.match(value) or len(set(value)) == 1:
@@ -105,7 +113,11 @@ def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911  (one a kind o
         return True  # goes on with a field
     if candidate.quote == "`" and " " in value:
         return True
-    if candidate.kind in ("assignment", "option") and _is_none(candidate):
+    if candidate.kind == "assignment" and value.startswith(("Basic ", "Bearer ")):
+        return True  # what rules for headers look at
+    if candidate.kind == "sql" and not candidate.quote and value.lower() in _SQL_WORDS:
+        return True
+    if candidate.kind in ("assignment", "argument", "option") and _is_none(candidate):
         return True
     if candidate.quote and (_INDEX.search(candidate.before[-5:]) or _is_prose(candidate.before)):
         return True
@@ -140,7 +152,9 @@ def _is_none(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of non
         return True  # a tag of a field: `json:"password"`
     if not candidate.quote and _ELEMENT.match(value):
         return True
-    if name == "PWD" or (name.lower() == "pwd" and ("/" in value or value[:1] in ".~")):
+    if name.lower() == "pwd" and (
+        "/" in value or value[:1] in ".~" or not (candidate.quote or name == "pwd")
+    ):
         return True  # the working directory
     if _machine_made(value):
         return False
@@ -210,6 +224,8 @@ def unplaced(candidate: Candidate) -> float:
 def weigh(candidate: Candidate, path: str) -> Score:
     """Weigh a candidate in a file: it stands in many versions of it."""
     place = place_of(path)
+    if candidate.kind == "uuid" and place.structural:
+        return Score(None, 0.0)
     return _scored(candidate, shipped().probability(features(candidate, place)), place)
 
 
@@ -299,6 +315,7 @@ def _reasons(candidate: Candidate, probability: float, place: Place) -> list[str
         "url": "stands between user and host of an address",
         "option": "is given to a command",
         "command": "is given to a command",
+        "argument": "is given to a call that takes a password or a key there",
         "sql": "is the password of an SQL statement",
         "header": "is sent as authorization",
         "seed": "is a seed of one-time passwords",

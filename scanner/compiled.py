@@ -16,7 +16,7 @@ from scanner.confirm import Bounds
 from scanner.family import Family, Kin
 from scanner.rules import RuleSet
 
-_FORMAT = "13"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "14"  # raised when patterns are made otherwise from the same rules
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):

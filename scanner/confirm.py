@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from scanner.allow import compiled, lets_pass
 from scanner.batch import Data
-from scanner.candidate import Candidate, candidate_of, closed, kind_of
+from scanner.candidate import Candidate, candidate_of, closed, kind_of, named
 from scanner.classify import WEIGHED, possible
 from scanner.entropy import shannon
 from scanner.lazy import lazy
@@ -276,6 +276,7 @@ class Confirmer(msgspec.Struct):
         if rule.entropy and shannon(piece[span[0] : span[1]]) < rule.entropy:
             return None
         candidate = candidate_of(kind_of(rule.id, rule.provider), piece, span, name)
+        candidate = named(candidate, rule.id)
         score = possible(candidate, known_place=rule.confidence == Confidence.HIGH)
         if score is None:
             return None

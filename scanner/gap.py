@@ -5,6 +5,7 @@ from scanner.lazy import lazy
 
 _OPERATOR = lazy(r"[:=>(\[{|]|<-")
 _WORDS = lazy(r"[A-Za-z]{2,}")
+_SENTENCE = lazy(r"[\"'`][A-Z][\w'-]* (?:[\w'-]+ ){1,12}\Z")
 _JOINS = frozenset(
     """to for of in as with by at from on are must should will when that has not may can if than
     into per via was were be been using between before after handling and or needs until""".split()
@@ -38,9 +39,16 @@ def gap_of(candidate: Candidate) -> str:
     return candidate.before[at + len(candidate.name) :] if at >= 0 else ""
 
 
+def _before(candidate: Candidate, gap: str) -> str:
+    """Return what stands before the name."""
+    return candidate.before[: len(candidate.before) - len(gap) - len(candidate.name)]
+
+
 def speaks(candidate: Candidate) -> bool:
     """Say whether name and value stand in a sentence, where nothing is assigned."""
     gap = gap_of(candidate)
+    if gap[:1] in _QUOTES and gap and _SENTENCE.search(_before(candidate, gap)):
+        return True  # `"This is a common password" => "common"`
     words = [word.lower() for word in _WORDS.findall(gap)]
     if words and not _OPERATOR.search(gap):
         return len(words) > 1 or words[0] in _JOINS
@@ -49,7 +57,7 @@ def speaks(candidate: Candidate) -> bool:
     if _LAST_WORD.fullmatch(candidate.value) and _ENDS.match(candidate.after):
         return True  # `password: likewise.`
     plain = candidate.value.isalpha() and candidate.value.islower()
-    return plain and _GOES_ON.match(candidate.after) is not None
+    return plain and gap[-1:] != "=" and _GOES_ON.match(candidate.after) is not None
 
 
 def means_another(candidate: Candidate) -> bool:
@@ -65,7 +73,7 @@ def means_another(candidate: Candidate) -> bool:
         return True
     if _ANOTHER.search(gap):
         return True
-    head = candidate.before[: len(candidate.before) - len(gap) - len(candidate.name)]
+    head = _before(candidate, gap)
     if gap[:1] in _QUOTES and gap and _QUOTED_OPERAND.search(head):
         return True
     at = candidate.before.rfind("(")

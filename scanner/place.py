@@ -26,7 +26,12 @@ _TESTS = lazy(
     r"(?i)(?:^|[/_.-])(?:tests?|testing|specs?|fixtures?|testdata|mocks?|e2e|cypress)(?:[/_.-]|$)|Tests?\."
 )
 _EXAMPLES = lazy(r"(?i)(?:^|[/_.-])(?:examples?|samples?|demos?|tutorials?|templates?|docs?|documentation|guides?|manual|readme|changelog|changes|history|news)(?:[/_.-]|$)")  # fmt: skip
-_TRANSLATED = lazy(r"(?i)(?:^|/)(?:locales?|langs?|i18n|l10n|translations?|languages?|messages)(?:[/_.-]|$)|(?:^|[/_.-])messages?[._-]\w*")  # fmt: skip
+_TRANSLATED = lazy(r"(?i)(?:^|/)(?:locales?|langs?|translations?|languages?|messages)(?:[/_.-]|$)|(?:^|[/_.-])(?:i18n|l10n)(?:[/_.-]|$)|(?:^|[/_.-])messages?[._-]\w*")  # fmt: skip
+_STRUCTURAL = lazy(
+    r"(?i)\.(?:sln|slnx|suo|(?:cs|vb|fs|vcx|sh|sql|wix|es|dc|njs|py)proj|filters|props|targets|resx|wxs|wxi|idl|rc|reg|inf"
+    r"|svg|pbxproj|xib|storyboard|log)$|\.(?:vsdx?|docx|xlsx|pptx|od[tsp]|db|sqlite3?)!"
+)
+"""Files in which a UUID names a project, a shape, a row, a request."""
 _FOREIGN = lazy(r"(?i)(?:^|/)(?:vendor|node_modules|third_party|bower_components|dist|min)(?:/|\.)|\.min\.|\.lock$|-lock\.|go\.sum$")  # fmt: skip
 
 
@@ -37,12 +42,14 @@ class Place(msgspec.Struct, frozen=True):
         features: in the order of `NAMES`; all 0 where nothing is known.
         among_tests: whether it lies among tests.
         among_examples: whether it lies among examples or documentation.
+        structural: whether UUIDs name parts of the file, as in projects, drawings and logs.
     """
 
     NAMES: ClassVar = (
         "language", "tests", "examples", "translated", "foreign", "sql", "json", "hidden",
     )  # fmt: skip
     features: tuple[float, ...] = (0.0,) * 8
+    structural: bool = False
 
     @property
     def among_tests(self) -> bool:
@@ -85,5 +92,6 @@ def place_of(path: str) -> Place:
             float(ending == "sql"),
             float(ending in ("json", "har", "log")),
             float(name.startswith(".") or ending in ("env", "properties")),
-        )
+        ),
+        _STRUCTURAL.search(path) is not None,
     )

@@ -37,7 +37,10 @@ def ansi(data: Data, at: int, low: int, high: int) -> Region:
     return Region(start, stop, b"".join(parts), tuple(spots))
 
 
-_TELLING = "(?:passw|passphrase|pwd|secret|token|api.?key|private.?key|access.?key|credential|auth)"
+_TELLING = (
+    "(?:passw|passphrase|pwd|secret|token|credential|auth|"
+    "(?:api|private|access|account|app|admin|master|search|storage|signing|encryption|license).?key)"
+)
 _KEYS = "name|key|variable|header|field"
 _VALUES = "value|secret|content|default|defaultValue"
 _PAIR = 4096
@@ -51,8 +54,8 @@ _VALUE_OF = lazy(
     re.IGNORECASE,
 )
 _YAML = lazy(
-    rb"(?:name|key):[ \t]*[\"']?([\w.-]{1,100})[\"']?[ \t]*\r?\n"
-    rb"[ \t]*value:[ \t]*[\"']?([^\s\"'#{}]{1,500})",
+    rb"(?:name|key)[ \t]*[:=][ \t]*[\"']?([\w.-]{1,100})[\"']?[ \t]*\r?\n"
+    rb"[ \t]*value[ \t]*[:=][ \t]*[\"']?([^\s\"'#{}]{1,500})",
     re.IGNORECASE,
 )
 _XML = lazy(
@@ -61,7 +64,7 @@ _XML = lazy(
 )
 
 
-_BY_ENDING = {b">": _XML, b":": _YAML}
+_BY_ENDING = {b">": _XML, b":": _YAML, b"=": _YAML}
 """What a trigger that ends that way is of; the others are of JSON."""
 
 
@@ -70,8 +73,9 @@ def pair_triggers(words: Sequence[bytes]) -> Iterable[str]:
     del words
     told = rf"[^\x22\x27\\\n<>]{{0,60}}{_TELLING}[^\x22\x27\\\n<>]{{0,60}}"
     quote, blank = r"[\x22\x27]", r"[ \t]{0,60}"
+    sets = f"{blank}[:=]"
     yield rf"(?i){quote}(?:{_KEYS}){quote}\s{{0,9}}:\s{{0,9}}{quote}{told}{quote}"
-    yield rf"(?i)(?:name|key):{blank}{quote}?{told}{quote}?{blank}\r?\n{blank}value:"
+    yield rf"(?i)(?:name|key){sets}{blank}{quote}?{told}{quote}?{blank}\r?\n{blank}value{sets}"
     yield rf"(?i)<(?:name|key)>{told}</(?:name|key)>\s{{0,60}}<value>"
 
 

@@ -37,7 +37,7 @@ BAD_NAME = lazy(
     r"(?i)(?:file|path|dir|folder|url|uri|endpoint|host|len|length|size|count|min|max|num|number|index|field|column|label|title|text"
     r"|msg|message|hint|help|error|err|exception|policy|rule|regex|pattern|prefix|suffix|placeholder|input|form|button|page|view|route|redirect"
     r"|param|params|header|format|version|expir\w*|expires|ttl|timeout|interval|mode|status|state|enabled|required|strength|reset|forgot\w*"
-    r"|change|hash|hashed|digest|algorithm|alg|cipher|bits|class|method|func|callback|handler|provider|service|manager|factory|builder"
+    r"|change|hash|hashed|digest|algorithm|alg|cipher|bits|class|method|func|callback|handler|encoder|decoder|validator|resolver|strategy|generator|provider|service|manager|factory|builder"
     r"|store|ring|bucket|arn|region|event|command|cmd|option|flag|env|var|variable|attr|attribute|property|selector|element|style|color|image|icon"
     r"|scope|scopes|realm|issuer|audience|model|table|schema|query|code|desc|description|info|test|code|position|range|group|list|map|set|ref"
     r"|time|date|usage|through|checksum|sha\d{1,3}|md5sum|server|system|last_?(?:eight|four|\d+)|hotkey|accesskey|bypass)s?$"

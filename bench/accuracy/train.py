@@ -22,6 +22,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from msgspec import structs
 from sklearn.ensemble import GradientBoostingClassifier
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -160,7 +161,8 @@ def reworded(sample: Sample) -> Sample:
         else:
             done.append(value[at : max(end, at + 1)])
         at = max(end, at + 1)
-    return replace(sample, candidate=replace(sample.candidate, value="".join(done)))
+    reworded_one = structs.replace(sample.candidate, value="".join(done))
+    return replace(sample, candidate=reworded_one)
 
 
 def _lengths(size: int, chance: random.Random) -> list[int]:
