@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-from tests.databases import database_url, postgresql_server, postgresql_url
+from tests.databases import database_url, engine, postgresql_server, postgresql_url
 from tests.services import (
     kafka_broker,
     kafka_closes_sockets,
@@ -15,6 +15,7 @@ from tests.services import (
 
 __all__ = [
     "database_url",
+    "engine",
     "kafka_broker",
     "kafka_closes_sockets",
     "kafka_service",

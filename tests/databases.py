@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 
 from database.transaction import open_database
 from tests.services import Service, need
@@ -55,6 +56,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         assert isinstance(url, str)
         return url
     return f"sqlite:///{tmp_path / 'keywatch.db'}"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """Return an empty database in a file; where both kinds matter a test takes `database_url`."""
+    engine = open_database(f"sqlite:///{tmp_path / 'keywatch.db'}")
+    yield engine
+    engine.dispose()
 
 
 def _named(url: str, database: str) -> str:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from database.schema import alerts, findings, repo_events
-from database.transaction import open_database, reading
+from database.transaction import reading
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
 from keywatch import wiring
@@ -37,13 +37,6 @@ class Clock:
 
     def __call__(self):
         return self.now
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path}/keywatch.db")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

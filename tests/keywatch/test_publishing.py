@@ -5,7 +5,7 @@ import json
 import pytest
 
 from database.schema import alerts, outbox
-from database.transaction import open_database, reading, transaction
+from database.transaction import reading, transaction
 from keywatch.config import Settings
 from keywatch.config_streams import PublishSettings
 from keywatch.publishing import Publishing
@@ -13,13 +13,6 @@ from keywatch.status import outbox_is_long
 from streams import deadletter
 from streams.kafka_options import security
 from vocabulary.errors import ConfigError, ServiceError
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'keywatch.db'}")
-    yield engine
-    engine.dispose()
 
 
 def alert(engine, name, at, body=""):

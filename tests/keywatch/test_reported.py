@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from database.schema import alerts, findings, outbox
-from database.transaction import open_database, reading
+from database.transaction import reading
 from gateway.server import config_of, listening
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
@@ -30,13 +30,6 @@ from vocabulary.errors import ServiceError, SignatureError
 
 REPORTER = "of a test"
 STRANGER = "unknown-" + "".join(random.Random(3).choices("abcdef0123456789", k=30))
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'keywatch.db'}")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

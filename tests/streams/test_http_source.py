@@ -10,20 +10,13 @@ from contextlib import contextmanager
 import pytest
 import uvicorn
 
-from database.transaction import open_database, reading, transaction
+from database.transaction import reading, transaction
 from streams import checkpoint
 from streams.sources import http as intake
 from vocabulary.errors import DatabaseError
 
 TOKEN = "a token of a test"
 BODY = b'{"a":1}\n\n{"a":2}'
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'keywatch.db'}")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import threading
 import pytest
 import uvicorn
 
-from database.transaction import open_database, reading
+from database.transaction import reading
 from streams import repoqueue, webhook
 from tests.streams.test_github import BODY, SECRET, signed
 
@@ -19,13 +19,6 @@ PATH = "/webhooks/github"
 @pytest.fixture
 def told():
     return []
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'keywatch.db'}")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
