@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -112,6 +112,7 @@ class Policy:
         lines: of each case, where it stands: `policy.toml:12`.
         digest: of the text, so that a decision can name what made it.
         incident_window_s: alerts of one key that are not further apart are one incident.
+        text: as it was written.
     """
 
     cases: tuple[Case, ...]
@@ -119,6 +120,7 @@ class Policy:
     guards: Guards
     digest: str
     incident_window_s: float
+    text: str = field(default="", repr=False)
 
     def case_for(self, alert: Alert, key: KnownKey | None) -> tuple[Case, str]:
         """Return the case that decides, and where it stands."""
@@ -165,7 +167,7 @@ def parse(text: str, name: str) -> Policy:
         raise ConfigError(problem, where=places[index])
     digest = sha256(text.encode()).hexdigest()[:12]
     window_s = seconds_of(head.incident_window)
-    return Policy(cases, tuple(places), head.guards, digest, window_s)
+    return Policy(cases, tuple(places), head.guards, digest, window_s, text)
 
 
 def _check_guards(guards: Guards, name: str, lines: Mapping[toml.Address, int]) -> None:

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from actions import trail
 from actions.blast import Called, nobody_knows
 from actions.brakes import Situation, braked
 from actions.decide import decide
@@ -47,5 +48,6 @@ def respond(  # noqa: PLR0913, PLR0917  (what it is made of)
     situation = Situation(subject_of(alert), alert.kind, source, key, began_at)
     decision = braked(connection, decision, situation, policy.guards, now)
     window_s = policy.incident_window_s or 1.0
+    trail.adopted(connection, policy.digest, policy.text, now)
     record(connection, alert, decision, key, now, incident_window_s=window_s, called=called)
     return replace(alert, action=decision.action.value, dry_run=decision.dry_run)

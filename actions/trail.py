@@ -13,6 +13,8 @@ ACTOR = "keywatch:policy"
 
 DECIDE = "decide"
 _LONGEST = 300
+_POLICY = "policy:"
+"""How the subject of a version begins."""
 
 
 def decided(
@@ -32,6 +34,20 @@ def decided(
     }
     reason = alert.summary[:_LONGEST]
     log.append(connection, [log.Entry(now, ACTOR, DECIDE, incident_id, reason, details)])
+
+
+def adopted(connection: Connection, digest: str, text: str, now: float) -> None:
+    """Seal a version of the policy with the first decision that it makes."""
+    if not head(connection, f"{_POLICY}{digest}"):
+        entry = log.Entry(now, ACTOR, "adopt", f"{_POLICY}{digest}", "", {"text": text})
+        log.append(connection, [entry])
+
+
+def version(connection: Connection, digest: str) -> str:
+    """Return the text of a policy that has decided; empty where none of that digest has."""
+    query = select(audit.c.details).where(audit.c.subject == f"{_POLICY}{digest}")
+    details = connection.execute(query.order_by(audit.c.seq).limit(1)).scalar()
+    return str(details.get("text", "")) if details else ""
 
 
 def head(connection: Connection, subject: str) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from keywatch.cli.common import engine, json_option, print_json, print_table, settings
-from vocabulary.errors import ExitCode
+from vocabulary.errors import ExitCode, UsageError
 
 _FILE = click.Path(path_type=Path)
 
@@ -17,13 +17,24 @@ def command() -> None:
 
 @command.command("show")
 @click.option("--policy", "file", type=_FILE, help="Another policy than the configured one.")
+@click.option("--version", "digest", metavar="DIGEST", help="As an earlier one was written.")
 @json_option
 @click.pass_context
-def show_command(ctx: click.Context, file: Path | None, as_json: bool) -> None:
-    """Show the policy: the first case that fits decides."""
+def show_command(ctx: click.Context, file: Path | None, digest: str | None, as_json: bool) -> None:
+    """Show the policy: the first case that fits decides.
+
+    Decisions name the version that made them; its text stands in the audit log.
+    """
     from actions.explain import rows
     from actions.policy import load
 
+    if digest is not None:
+        text = _version(ctx, digest)
+        if as_json:
+            print_json({"digest": digest, "text": text})
+        else:
+            click.echo(text, nl=False)
+        return
     policy = load(file or settings(ctx).actions.policy or None)
     shown = list(rows(policy))
     if as_json:
@@ -80,3 +91,16 @@ def test_command(ctx: click.Context, tests: Path, file: Path | None, as_json: bo
         columns = ("TEST", "ACTION", "LINE", "GUARD", "WRONG")
         print_table(columns, ((o.name, o.action, o.line, o.guard, o.wrong) for o in outcomes))
     return ExitCode.FINDINGS if any(outcome.wrong for outcome in outcomes) else ExitCode.OK
+
+
+def _version(ctx: click.Context, digest: str) -> str:
+    from actions import trail
+    from database.transaction import reading
+
+    with reading(engine(ctx, create=False)) as connection:
+        text = trail.version(connection, digest)
+    if not text:
+        raise UsageError(
+            f"no policy {digest!r} has decided anything", remedy="see `keywatch policy explain`"
+        )
+    return text

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from actions.executor import Executor
+from actions.policy import parse
 from keywatch.desk import contract
 from tests.actions.desk import alert_about
 from vocabulary.errors import UsageError
@@ -152,6 +153,17 @@ def test_a_case_of_the_unknown_is_told_and_held_against_a_table(run, tmp_path):
     assert "leaked" in run("--config", config, "policy", "test", table)
     (case,) = json.loads(run("--config", config, "policy", "show", "--json"))["cases"]
     assert case["when"] == "unknown to the key store"
+
+
+def test_a_version_that_decided_can_be_read_later(desk, run, revoked):
+    earlier = desk.policy
+    desk.policy = parse(earlier.text + "\n# another\n", "policy.toml")
+    desk.answer(alert_about(revoked, number="later"))
+    for policy in (earlier, desk.policy):
+        assert run("policy", "show", "--version", policy.digest) == policy.text
+    with pytest.raises(UsageError, match="has decided"):
+        run("policy", "show", "--version", "0" * 12)
+    assert "proven" in run("audit", "verify")
 
 
 def test_the_policy_is_held_against_a_table(run, tmp_path):
