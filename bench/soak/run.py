@@ -102,6 +102,7 @@ def soak(folder: Path, duration_s: float, rate: int, pause_s: float) -> int:
     faults = Faults(folder / "keywatch.db", [watch, serve], receiver, load.turn_over, pause_s)
     began = time.monotonic()
     load.start()
+    begun(engine)
     faults.start()
     samples: list[tuple[float, float]] = []
     try:
@@ -129,6 +130,15 @@ def free_ports(number: int) -> list[int]:
     for one in taken:
         one.close()
     return ports
+
+
+def begun(engine) -> None:  # noqa: ANN001
+    """Wait until something was read: a log that was put aside before the first commit is none of ours."""
+    end = time.monotonic() + DRAIN_S
+    while not status(engine)["events"]["read"]:
+        if time.monotonic() > end:
+            sys.exit("the log is not being read")
+        time.sleep(0.2)
 
 
 def settled(engine, load: Load, exposed: int) -> float:  # noqa: ANN001
