@@ -9,6 +9,7 @@ from database import counters
 from database.schema import alerts, dead_letters, keys, positions, repo_events
 from keywatch import rates
 from keywatch.desk import summary
+from keywatch.desk.contract import LockOut
 from keywatch.status import HIDDEN, refused, source_figures
 from streams import deadletter
 
@@ -38,11 +39,12 @@ def _lines(connection: Connection, now: float) -> Iterator[str]:
     yield from _family("incidents_open", "gauge", "Incidents nobody has taken on.", waiting)
     states = {("state", name): n for name, n in summary.outbox_states(connection).items()}
     yield from _family("outbox_rows", "gauge", "Actions and messages by state.", states)
-    took = summary.lock_out(connection, now - 7 * 86_400)
-    seconds = {("quantile", "0.5"): took.median_s, ("quantile", "0.95"): took.p95_s}
+    week = now - 7 * 86_400
     about = "From a decision to its effect, over seven days."
-    known = {label: value for label, value in seconds.items() if value is not None}
-    yield from _family("lockout_seconds", "gauge", about, known)
+    yield from _lock_out("lockout_seconds", about, summary.lock_out(connection, week))
+    about = "From the event with which the evidence was enough to the effect, over seven days."
+    took = summary.evidence_to_lock_out(connection, week)
+    yield from _lock_out("evidence_to_lockout_seconds", about, took)
     yield from _of_sources(connection, now)
     pushed = select(func.count()).where(repo_events.c.state == "waiting")
     for name, about, n in (
@@ -78,6 +80,12 @@ def _of_sources(connection: Connection, now: float) -> Iterator[str]:
             if one[field] is not None
         }
         yield from _family(name, "gauge", about, known)
+
+
+def _lock_out(name: str, about: str, took: LockOut) -> Iterator[str]:
+    seconds = {("quantile", "0.5"): took.median_s, ("quantile", "0.95"): took.p95_s}
+    known = {label: value for label, value in seconds.items() if value is not None}
+    yield from _family(name, "gauge", about, known)
 
 
 def _family(name: str, kind: str, about: str, values: Mapping[Any, float]) -> Iterator[str]:

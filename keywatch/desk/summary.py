@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median, quantiles
 
-from sqlalchemy import Connection, Integer, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, cast, func, select
 
 from actions.queue import EFFECT
 from database import counters
@@ -109,13 +109,27 @@ def open_incidents(connection: Connection) -> dict[str, int]:
 
 def lock_out(connection: Connection, since: float) -> contract.LockOut:
     """Return how long it took from decisions to what was done to keys."""
+    return _took(connection, since, outbox.c.created_at)
+
+
+def evidence_to_lock_out(connection: Connection, since: float) -> contract.LockOut:
+    """Return how long it took from the events that were evidence enough to what was done to keys.
+
+    Events by their own time: of logs that came late it tells how late.
+    """
+    return _took(connection, since, alerts.c.ts)
+
+
+def _took(connection: Connection, since: float, begun: ColumnElement[float]) -> contract.LockOut:
     query = (
-        select(outbox.c.done_at - outbox.c.created_at)
+        select(outbox.c.done_at - begun)
+        .join(alerts, alerts.c.id == outbox.c.alert_id, isouter=True)
         .where(
             outbox.c.lane == EFFECT,
             outbox.c.created_at >= since,
             outbox.c.effect != "restore",
             outbox.c.state == "done",
+            begun.is_not(None),
         )
         .order_by(outbox.c.created_at.desc())
         .limit(_LATEST)

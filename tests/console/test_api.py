@@ -1,11 +1,13 @@
 """The API: who may do what, what it says, and that it goes through the same verbs."""
 
 import pytest
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
-from database.schema import outbox
+from database.schema import alerts, outbox
 from database.transaction import reading, transaction
 from keystore import audit
+from keywatch import metrics
 from keywatch.api.app import MAX_BODY_BYTES, api
 from keywatch.desk import contract, doing
 from keywatch.people import tokens, users
@@ -217,6 +219,20 @@ def test_actions_follow_one_another_in_every_state(client, happened):
     assert [one["id"] for one in (*first["items"], *rest["items"])] == newest
     for state in contract.ACTION_STATES:
         assert all(one["state"] == state for one in get(client, "/actions", state=state)["items"])
+
+
+def test_metrics_tell_how_long_keys_went_on_working(house, happened):
+    with transaction(house.engine) as connection:
+        acts = outbox.c.alert_id.is_not(None) & (outbox.c.state == "done")
+        ids = connection.execute(select(outbox.c.alert_id).where(acts)).scalars().all()
+        connection.execute(update(alerts).where(alerts.c.id.in_(ids)).values(ts=house.now - 2))
+        connection.execute(
+            update(outbox).where(acts).values(created_at=house.now - 1, done_at=house.now)
+        )
+    with reading(house.engine) as connection:
+        text = metrics.text(connection, house.now)
+    assert 'keywatch_lockout_seconds{quantile="0.5"} 1\n' in text
+    assert 'keywatch_evidence_to_lockout_seconds{quantile="0.95"} 2\n' in text
 
 
 def test_keys_are_found_by_the_beginning_of_their_id_or_their_owner(client, house, happened):
