@@ -98,7 +98,11 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
         Bench("timing", "Whether a look-up's time tells of a key", ("gateway/timing.py",)),
         Bench("miss", "A key that is not in the gateway's memory", ("gateway/miss.py",)),
         Bench("push", "From a push to the revoked key", ("actions/push.py",)),
-        Bench("latency", "From a log line to the gateway's refusal", ("actions/latency.py",)),
+        Bench(
+            "latency",
+            "From a log line to the gateway's refusal",
+            ("actions/latency.py", "--rate", "20000"),
+        ),
         Bench("kills", "Executors killed at random moments", ("actions/kill.py",)),
         Bench(
             "benign",
