@@ -107,6 +107,8 @@ def test_killed_executors_lose_nothing_and_do_nothing_twice(desk, receiver, nest
     assert decisions == [2] * len(keys)
     verbs = ("create", "throttle", "revoke")
     changed = {what: count for what, count in changes.items() if what[1] != "decide"}
+    # … and the policy that all of them went by, once
+    assert [changed.pop(what) for what in list(changed) if what[1] == "adopt"] == [1]
     assert changed == {(key, verb): 1 for key in keys for verb in verbs}
     # Done a second time, an effect would find its own traces, and an undo would bring them back.
     assert {row.result["was"]["state"] for row in desk.rows(effect="revoke")} == {"active"}

@@ -66,7 +66,7 @@ def test_rival_executors_do_everything_once_and_in_order(shared):
     with reading(shared.engine) as connection:
         verbs = Counter(connection.execute(select(audit.c.verb)).scalars())
         assert verify(connection).broken_at == 0
-    assert verbs == {"create": 8, "decide": 16, "throttle": 8, "revoke": 8}
+    assert verbs == {"create": 8, "decide": 16, "throttle": 8, "revoke": 8, "adopt": 1}
 
 
 def test_rival_pipelines_share_one_cap(shared):

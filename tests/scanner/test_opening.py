@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.bounds import bounds_of
 from scanner.confirm import _OFTEN, Confirmer
 from scanner.lazy import lazy
 from scanner.opening import opening
@@ -16,8 +17,7 @@ RULES = load_rules().rules
 
 
 def spans(rule, text):
-    confirmer = Confirmer(rule, {})
-    confirmer._prepare()
+    confirmer = Confirmer(rule, {}, bounds_of(rule))
     confirmer._tried = _OFTEN - 1
     return [match.span() for match in confirmer._matches(text, 0, len(text))]
 
