@@ -20,6 +20,7 @@ PANELS = (
     ("timeseries", "Dead letters, by source", "keywatch_source_dead_letters", "{{source}}", "short"),
     ("timeseries", "Requests at the gateway", "sum by (outcome) (rate(keywatch_gateway_requests_total[5m]))", "{{outcome}}", "reqps"),
     ("timeseries", "Canary: suspension to refusal, 95 %", "histogram_quantile(0.95, sum by (le) (rate(keywatch_gateway_lockout_seconds_bucket[15m])))", "p95", "s"),
+    ("timeseries", "Evidence to lock-out", "keywatch_evidence_to_lockout_seconds", "{{quantile}}", "s"),
     ("timeseries", "Dead letters", "keywatch_dead_letters", "lines", "short"),
     ("timeseries", "Turned away an hour", "sum by (door, status) (increase(keywatch_intake_refused_total[1h]))", "{{door}} {{status}}", "short"),
     ("timeseries", "Keys", "keywatch_keys", "keys", "short"),
