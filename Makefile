@@ -20,7 +20,7 @@ demo: $(VENV)
 	$(BIN)/keywatch demo
 
 test: $(VENV)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)
 	$(BIN)/ruff check .

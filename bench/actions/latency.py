@@ -12,36 +12,24 @@ processors, or the rate is more than they can take, and the times are those of a
 
 import argparse
 import http.client
-import json
 import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
+from live import line, unbraked
 
 from database.transaction import open_database
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
 from keywatch.status import status
 
-POLICY = """
-[guards]
-revocations_per_hour = 1000000
-breaker_keys = 1000000
-breaker_share = 1.0
-breaker_traffic = 1.0
-revoked_traffic = 1.0
-[[case]]
-kind = ["exposed-in-log"]
-action = "revoke"
-[[case]]
-"""
 CONFIG = """
 database = "{database}"
 [[sources]]
@@ -53,20 +41,6 @@ policy = "{folder}/policy.toml"
 """
 PATIENCE_S = 120.0
 STEP_S = 0.002
-
-
-def line(key_id: str, target: str, address: str) -> bytes:
-    """Return a line of the log, of now."""
-    fields = {
-        "time_iso8601": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "remote_addr": address,
-        "request": f"GET {target} HTTP/1.1",
-        "status": 200,
-        "body_bytes_sent": 512,
-        "http_user_agent": "bench",
-        "api_key_id": key_id,
-    }
-    return json.dumps(fields).encode() + b"\n"
 
 
 class Traffic(threading.Thread):
@@ -120,7 +94,7 @@ def main() -> None:
 
 def measure(arguments: argparse.Namespace, folder: Path) -> None:
     url = arguments.database or f"sqlite:///{folder}/keywatch.db"
-    (folder / "policy.toml").write_text(POLICY)
+    (folder / "policy.toml").write_text(unbraked("exposed-in-log"))
     (folder / "keywatch.toml").write_text(CONFIG.format(database=url, folder=folder))
     log = folder / "access.log"
     log.touch()

@@ -22,25 +22,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
+from live import unbraked
 
 from database.transaction import open_database
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
 
 SECRET = secrets.token_hex(16)
-POLICY = """
-[guards]
-revocations_per_hour = 1000000
-breaker_keys = 1000000
-breaker_share = 1.0
-breaker_traffic = 1.0
-revoked_traffic = 1.0
-[[case]]
-kind = ["leak"]
-action = "revoke"
-[[case]]
-"""
 CONFIG = """
 database = "{database}"
 [actions]
@@ -154,7 +144,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> np.ndarray:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     url = arguments.database or f"sqlite:///{folder}/keywatch.db"
-    (folder / "policy.toml").write_text(POLICY)
+    (folder / "policy.toml").write_text(unbraked("leak"))
     config = folder / "keywatch.toml"
     config.write_text(CONFIG.format(database=url, folder=folder, secret=SECRET, port=port))
     repository = prepared(folder, arguments.files)

@@ -11,11 +11,14 @@ deviation so far. Neither stores anything; `step()` does not either here. CPU se
 
 import argparse
 import math
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from speed import START_MS, batch
 
@@ -42,23 +45,14 @@ def ours(batches: Sequence[EventBatch]) -> int:
 
 def rolled_up(batches: Sequence[EventBatch]) -> int:
     import pandas as pd  # noqa: PLC0415  (a peer)
+    from rollup import RollUp  # noqa: PLC0415
 
-    past: pd.DataFrame | None = None
-    alerts = 0
+    rolled = RollUp()
     for one in batches:
         names = np.array(one.keys, object)[one.key]
         frame = pd.DataFrame({"key": names, "minute": one.ts_ms // 60_000})
-        counts = frame.groupby(["key", "minute"]).size()
-        now = counts.groupby(level=0).agg(n="count", total="sum")
-        now["squares"] = (counts * counts).groupby(level=0).sum()
-        if past is not None:
-            known = past.reindex(counts.index.get_level_values(0)).fillna(0.0).to_numpy()
-            n = known[:, 0].clip(min=1)
-            mean = known[:, 1] / n
-            deviation = (known[:, 2] / n - mean * mean).clip(min=0.25) ** 0.5
-            alerts += int(((counts.to_numpy() - mean) > 3 * deviation)[known[:, 0] > 10].sum())
-        past = now if past is None else past.add(now, fill_value=0.0)
-    return alerts
+        rolled.add(frame.groupby(["key", "minute"]).size())
+    return rolled.alerts
 
 
 def one_by_one(batches: Sequence[EventBatch]) -> Iterator[tuple[str, dict[str, float]]]:

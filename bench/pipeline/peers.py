@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from traffic import write
 
 OUT = Path(__file__).parent.parent / "out"
@@ -57,24 +58,15 @@ def measure(name: str, command: list[str], events: int, **more: str) -> None:
 
 
 def roll_up(log: Path) -> None:
-    """Count requests by key and minute, and note the counts far above the key's mean."""
+    """Roll a log up as a plain script would."""
     import pandas as pd  # noqa: PLC0415  (only in the process that is measured)
+    from rollup import RollUp  # noqa: PLC0415
 
-    past: pd.DataFrame | None = None
-    alerts = 0
+    rolled = RollUp()
     for part in pd.read_json(log, lines=True, chunksize=50_000):
         minute = pd.to_datetime(part["time_iso8601"]).dt.floor("min")
-        counts = part.groupby([part["api_key_id"], minute]).size()
-        now = counts.groupby(level=0).agg(["count", "sum", lambda n: (n * n).sum()])
-        now.columns = pd.Index(["n", "total", "squares"])
-        if past is not None:
-            known = past.reindex(counts.index.get_level_values(0)).fillna(0.0).to_numpy()
-            n = known[:, 0].clip(min=1)
-            mean = known[:, 1] / n
-            deviation = (known[:, 2] / n - mean * mean).clip(min=0.25) ** 0.5
-            alerts += int(((counts.to_numpy() - mean) > 3 * deviation)[known[:, 0] > 10].sum())
-        past = now if past is None else past.add(now, fill_value=0.0)
-    print(alerts)
+        rolled.add(part.groupby([part["api_key_id"], minute]).size())
+    print(rolled.alerts)
 
 
 def ours(log: Path, events: int, folder: str) -> None:

@@ -2,33 +2,19 @@
 
 import http.client
 import itertools
-import json
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
+
+from live import line
 
 BROKEN_EVERY = 997
 BATCH = 200
 STEP_S = 0.05
 PATIENCE_S = 10.0
 """So long after its line a key may still be let through; then it counts as wrong."""
-
-
-def line(key_id: str, target: str, address: str) -> bytes:
-    """Return a line of the log, of now."""
-    fields = {
-        "time_iso8601": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "remote_addr": address,
-        "request": f"GET {target} HTTP/1.1",
-        "status": 200,
-        "body_bytes_sent": 512,
-        "http_user_agent": "soak/1.0",
-        "api_key_id": key_id,
-    }
-    return json.dumps(fields).encode() + b"\n"
 
 
 @dataclass

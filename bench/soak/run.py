@@ -21,7 +21,9 @@ from collections import Counter
 from pathlib import Path
 from statistics import median
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from faults import Faults, Part, Receiver
+from live import unbraked
 from load import Load
 from sqlalchemy import func, select
 
@@ -49,19 +51,6 @@ type = "webhook"
 url = "{hook}"
 secret = "whsec_{secret}"
 """
-POLICY = """
-[guards]
-revocations_per_hour = 1000000
-breaker_keys = 1000000
-breaker_share = 1.0
-breaker_traffic = 1.0
-revoked_traffic = 1.0
-[[case]]
-kind = ["exposed-in-log"]
-action = "revoke"
-notify = ["security"]
-[[case]]
-"""
 ORDINARY, EXPOSED_EVERY_S, SAMPLE_S = 200, 5.0, 5.0
 KILLED_SHARE, DRAIN_S, GROWTH = 0.4, 180.0, 0.05
 
@@ -82,7 +71,7 @@ def soak(folder: Path, duration_s: float, rate: int, pause_s: float) -> int:
     secret = base64.b64encode(secrets.token_bytes(32)).decode()
     text = CONFIG.format(folder=folder, intake=intake, hook=receiver.url, secret=secret)
     (folder / "keywatch.toml").write_text(text)
-    (folder / "policy.toml").write_text(POLICY)
+    (folder / "policy.toml").write_text(unbraked("exposed-in-log", "security"))
     (folder / "access.log").touch()
     engine = open_database(f"sqlite:///{folder}/keywatch.db")
     store = KeyStore(engine)
