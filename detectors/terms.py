@@ -56,11 +56,6 @@ def writes(methods: Sequence[str]) -> Flags:
     return np.array([method.upper() not in READS for method in methods] or [False])
 
 
-def family_of(agent: str) -> str:
-    """Return the client that a user agent names, for a person."""
-    return _VERSION.sub("", agent[:LONGEST]).replace("/", " ").split("(")[0].strip() or "none"
-
-
 def template_of(path: str) -> str:
     """Return the path with `#` for every id."""
     return _ID.sub("#", path[:LONGEST])

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from database.schema import imports, keys
-from database.transaction import in_commit_order, reading, transaction
+from database.transaction import in_commit_order, transaction
 from keystore import audit, denials, feed, issue, plans
 from keystore.denials import DenyList
 from keystore.imported import Row, row_of_import
@@ -188,13 +188,6 @@ class Import:
             now, self._actor, "import", f"import:{self.name}", "keys from elsewhere", details
         )
         audit.append(connection, [entry])
-
-
-def progress_of(engine: Engine) -> list[dict[str, Any]]:
-    """Return every import, the newest first, as its row."""
-    with reading(engine) as connection:
-        query = select(imports).order_by(imports.c.started_at.desc())
-        return [{**row} for row in connection.execute(query).mappings()]
 
 
 def _new(

@@ -46,8 +46,3 @@ def invented(value: bytes) -> str:
     if any(sequence in low for sequence in _SEQUENCES):
         return "counts up"
     return ""
-
-
-def example_word(value: bytes) -> bool:
-    """Say whether a freely chosen value holds a word that only examples hold."""
-    return _WORDS.search(value) is not None

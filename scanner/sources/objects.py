@@ -85,15 +85,6 @@ class Listing:
         self._errors.close()
 
 
-def plan_all(repository: Repository) -> Plan:
-    """List every object there is, reachable or not.
-
-    Raises:
-        RepositoryError: git cannot list them.
-    """
-    return Listing(repository).plan()
-
-
 def plan_of(repository: Repository, names: bytes) -> Plan:
     """List the objects named, a line each."""
     return _planned(output(repository, "cat-file", "--buffer", "--batch-check", stdin=names))

@@ -80,7 +80,7 @@ def history(path, seed, versions_of_it, *, form="sha1"):
 
 
 def names_of(repo):
-    return objects.plan_all(find(repo.path)).names
+    return objects.Listing(find(repo.path)).plan().names
 
 
 def by_git(repo, engine, names):
