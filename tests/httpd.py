@@ -34,6 +34,8 @@ def serving(answer: Callable[[Asked], Reply]) -> Iterator[Httpd]:
             length = int(self.headers.get("Content-Length") or 0)
             told = {name.lower(): value for name, value in self.headers.items()}
             asked = Asked(self.command, self.path, told, self.rfile.read(length))
+            if len(asked.body) < length:
+                raise ConnectionAbortedError  # who asked was killed half-way: no request
             kept.asked.append(asked)
             status, headers, body = answer(asked)
             self.send_response(status)

@@ -96,7 +96,10 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # the sender was killed half-way: no message
                 with receiver._lock:
                     headers = {name.lower(): value for name, value in self.headers.items()}
                     receiver.got.append((headers, body))
