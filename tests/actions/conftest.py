@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner
 
-from database.transaction import open_database
 from keywatch.cli import keywatch
 from tests.actions.desk import Desk, Receiver, receiving
 from tests.actions.mailserver import MailServer, mail_server
+from tests.databases import open_empty
 
 
 @pytest.fixture
 def desk(tmp_path) -> Iterator[Desk]:
-    engine = open_database(f"sqlite:///{tmp_path}/keywatch.db")
+    engine = open_empty(f"sqlite:///{tmp_path}/keywatch.db")
     yield Desk(engine)
     engine.dispose()
 

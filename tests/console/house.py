@@ -9,7 +9,7 @@ from actions.executor import Executor
 from actions.policy import load
 from actions.respond import respond
 from database.schema import dead_letters, findings, positions
-from database.transaction import open_database, transaction
+from database.transaction import transaction
 from keystore import query, usage
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
@@ -18,6 +18,7 @@ from keywatch.config_actions import ActionSettings
 from keywatch.desk.desk import Desk
 from keywatch.people import passwords, tokens, users
 from keywatch.people.roles import scopes_of
+from tests.databases import open_empty
 from vocabulary.alert import Alert, Evidence, Span
 from vocabulary.moments import rfc3339
 
@@ -37,7 +38,7 @@ class House:
     """
 
     def __init__(self, url: str, enabled=ALL) -> None:
-        self.engine, self.now = open_database(url), NOW
+        self.engine, self.now = open_empty(url), NOW
         self.settings = Settings(database=url, actions=ActionSettings(enabled=tuple(enabled)))
         self.enabled = frozenset(enabled)
         self.store = KeyStore(self.engine, clock=self.clock)

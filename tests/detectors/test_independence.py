@@ -6,10 +6,11 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from database.transaction import open_database, transaction
+from database.transaction import transaction
 from detectors.geoip import GeoReader
 from detectors.profile import PROFILE
 from detectors.watcher import Watcher, WatchSettings
+from tests.databases import open_empty
 from tests.detectors.events import cut, life
 
 GEO = GeoReader()
@@ -66,7 +67,7 @@ def test_a_restart_after_every_batch_gives_the_same_profiles_and_alerts(tmp_path
     batches = cut(life(3, keys=9, days=18.0), list(range(0, 400, 16)))
     never = watcher()
     expected = ran(never, batches)
-    engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+    engine = open_empty(f"sqlite:///{tmp_path / 'k.db'}")
     alerts = []
     for batch in batches:
         restarted = watcher(engine)
@@ -83,7 +84,7 @@ def test_a_restart_after_every_batch_gives_the_same_profiles_and_alerts(tmp_path
 
 def test_a_lost_transaction_is_repeated_with_the_same_result(tmp_path):
     batches = cut(life(5), [100, 200, 300])
-    engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+    engine = open_empty(f"sqlite:///{tmp_path / 'k.db'}")
     never = watcher()
     expected = ran(never, batches)
     alerts = []
@@ -105,7 +106,7 @@ def test_profiles_that_wait_in_the_database_give_the_same_profiles_and_alerts(
     batches = cut(life(11, keys=9, days=18.0), list(range(0, 400, 14)))
     never = watcher()
     expected = ran(never, batches)
-    engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+    engine = open_empty(f"sqlite:///{tmp_path / 'k.db'}")
     crowded = Watcher(engine, GEO, WatchSettings(profiles_in_memory=2), clock=lambda: math.inf)
     alerts, most = [], 0
     for batch in batches:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from database.schema import profile_deltas, profiles, side_inputs
-from database.transaction import open_database, reading, transaction
+from database.transaction import reading, transaction
 from detectors import seeds
 from detectors.facts import KeyFacts
 from detectors.geoip import GeoReader
@@ -17,6 +17,7 @@ from detectors.packing import CorruptError, pack, unpack
 from detectors.seeds import SEED, SeedBed
 from detectors.upgrade import LAYOUTS
 from detectors.watcher import Watcher, WatchSettings
+from tests.databases import open_empty
 from tests.detectors.events import DAY_MS, START_MS, batch, cut, life
 
 GEO = GeoReader()
@@ -89,7 +90,7 @@ def test_restarts_and_little_memory_keep_few_events_of_many_keys(tmp_path, monke
     batches = cut(life(21, n=300, keys=80), list(range(0, 300, 11)))
     never = watcher()
     expected = ran(never, batches)
-    engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+    engine = open_empty(f"sqlite:///{tmp_path / 'k.db'}")
     alerts, one = [], None
     for i, part in enumerate(batches):
         if one is None or i % 3 == 0:
@@ -123,7 +124,7 @@ def test_what_older_versions_wrote_is_read(tmp_path, monkeypatch, version):
     batches = cut(life(8, n=200, keys=30, days=20), [100])
     monkeypatch.setattr(seeds, "LIMIT", 0)  # version 3 had rows only
     monkeypatch.setattr("detectors.store.LEAST_CHECKPOINT", 10)
-    engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+    engine = open_empty(f"sqlite:///{tmp_path / 'k.db'}")
     never = watcher()
     ran(never, batches)
     with transaction(engine) as connection:
@@ -140,7 +141,7 @@ def test_what_older_versions_wrote_is_read(tmp_path, monkeypatch, version):
 
 
 def test_a_key_used_once_takes_tens_of_bytes_in_the_database(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+    engine = open_empty(f"sqlite:///{tmp_path / 'k.db'}")
     with transaction(engine) as connection:
         watcher(engine).step(batch(["key_a"], [START_MS]), {}).write(connection, 0.0)
     with reading(engine) as connection:

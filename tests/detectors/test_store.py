@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import func, select, update
 
 from database.schema import profile_deltas, profiles
-from database.transaction import open_database, reading, transaction
+from database.transaction import reading, transaction
 from detectors import store
 from detectors.geoip import GeoReader
 from detectors.profile import PROFILE, blank
 from detectors.watcher import Watcher
+from tests.databases import open_empty
 from tests.detectors.events import START_MS, batch, cut, life
 
 GEO = GeoReader()
@@ -19,7 +20,7 @@ GEO = GeoReader()
 
 @pytest.fixture
 def engine(tmp_path):
-    return open_database(f"sqlite:///{tmp_path / 'k.db'}")
+    return open_empty(f"sqlite:///{tmp_path / 'k.db'}")
 
 
 def watched(engine, part):

@@ -14,10 +14,10 @@ from unittest import mock
 
 import pytest
 
-from database.transaction import open_database
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
 from keywatch.cli import run
+from tests.databases import open_empty
 
 PATIENCE_S = 60.0
 
@@ -46,7 +46,7 @@ class Place:
         self.log = folder / "access.log"
         self.url = f"sqlite:///{self.database}"
         (folder / "keywatch.toml").write_text(config)
-        self.store = KeyStore(open_database(self.url))
+        self.store = KeyStore(open_empty(self.url))
 
     def issue(self, **order):
         return self.store.create(KeyOrder(**order), actor="test")

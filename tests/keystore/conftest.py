@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from database.transaction import open_database
 from keystore.store import KeyStore
+from tests.databases import open_empty
 
 START = 1_750_000_000.0
 
@@ -27,7 +27,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(database_url: str, clock: Clock) -> Iterator[KeyStore]:
-    engine = open_database(database_url)
+    engine = open_empty(database_url)
     yield KeyStore(engine, clock, peppers={"old": b"a pepper"})
     engine.dispose()
 
@@ -35,6 +35,6 @@ def store(database_url: str, clock: Clock) -> Iterator[KeyStore]:
 @pytest.fixture
 def local(tmp_path, clock: Clock) -> Iterator[KeyStore]:
     """A store where it does not matter which database it is on."""
-    engine = open_database(f"sqlite:///{tmp_path / 'keywatch.db'}")
+    engine = open_empty(f"sqlite:///{tmp_path / 'keywatch.db'}")
     yield KeyStore(engine, clock, peppers={"old": b"a pepper"})
     engine.dispose()

@@ -95,7 +95,9 @@ def assert_rings(engine, url, redis_url):
     with bells.hearing(engine, rang.set, redis_url):
         assert rang.wait(PATIENCE_S)  # it listens
         command = [sys.executable, str(WRITER), url, "3", *([redis_url] if redis_url else [])]
-        writer = subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
+        writer = subprocess.Popen(
+            command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL
+        )
         seen = 0
         while seen < 6:
             assert rang.wait(PATIENCE_S)

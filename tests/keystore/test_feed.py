@@ -57,8 +57,19 @@ def test_a_follower_never_sees_a_smaller_number_later(database_url):
     store = KeyStore(engine)
     command = [sys.executable, str(WRITER), database_url, str(times)]
     writers = [
-        subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}) for _ in range(processes)
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(processes)
     ]
+    assert [writer.stdout.readline() for writer in writers] == [b"ready\n"] * processes
+    for writer in writers:
+        writer.stdout.close()
+        writer.stdin.close()  # all begin when all are there
     ended = threading.Event()
     threading.Thread(target=lambda: ([w.wait() for w in writers], ended.set())).start()
     seen: list[int] = []

@@ -179,9 +179,10 @@ class Rotated:
         self.old = store.create(KeyOrder(), **BY).key
         self.new = store.rotate(self.old.id, **BY).key
 
-    def listen(self, seconds, *events_, step=300):
-        for _ in range(0, int(seconds), step):
-            self.clock.now += step
+    def listen(self, seconds, *events_):
+        # just often enough: a longer silence would be a gap
+        for _ in range(0, int(seconds), usage.GAP_S):
+            self.clock.now += usage.GAP_S
             if events_:
                 named = [(key, self.clock.now, "", "GET", 200) for key in events_]
                 self.meter.add(batch(named))

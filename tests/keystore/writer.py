@@ -1,4 +1,7 @@
-"""A process of its own that creates and throttles keys: `writer.py URL TIMES [REDIS]`."""
+"""A process of its own that creates and throttles keys: `writer.py URL TIMES [REDIS]`.
+
+It says that it is ready, and begins when its input ends.
+"""
 
 import sys
 from contextlib import nullcontext
@@ -10,6 +13,9 @@ from keystore.store import KeyStore
 
 url, times, *redis = sys.argv[1:]
 store = KeyStore(open_database(url))
+sys.stdout.write("ready\n")
+sys.stdout.flush()
+sys.stdin.read()
 with ringing_redis(store.engine, redis[0]) if redis else nullcontext():
     for _ in range(int(times)):
         key = store.create(KeyOrder(), actor="writer", reason="a test").key

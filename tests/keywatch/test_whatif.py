@@ -10,12 +10,13 @@ from click.testing import CliRunner
 
 from actions import judgement
 from actions.executor import Executor
-from database.transaction import open_database, transaction
+from database.transaction import transaction
 from keystore import usage
 from keystore.usage import HOUR_S, Use
 from keywatch.cli import keywatch
 from keywatch.demo import traffic
 from tests.actions.desk import Desk, alert_about
+from tests.databases import open_empty
 from vocabulary.errors import UsageError
 
 STRICT = '[[case]]\nseverity = ["high", "critical"]\naction = "revoke"\n'
@@ -24,7 +25,7 @@ MILD = '[[case]]\nseverity = ["critical"]\naction = "throttle"\nrate_per_min = 5
 
 @pytest.fixture
 def desk(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path}/keywatch.db")
+    engine = open_empty(f"sqlite:///{tmp_path}/keywatch.db")
     desk = Desk(engine)
     desk.now = time.time() - 86_400
     yield desk

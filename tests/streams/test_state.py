@@ -2,15 +2,16 @@
 
 import pytest
 
-from database.transaction import open_database, reading, transaction
+from database.transaction import reading, transaction
 from streams import checkpoint, deadletter, repoqueue
+from tests.databases import open_empty
 from vocabulary.errors import DatabaseError
 from vocabulary.repository import RepoEvent
 
 
 @pytest.fixture
 def engine(database_url):
-    engine = open_database(database_url)
+    engine = open_empty(database_url)
     yield engine
     engine.dispose()
 
