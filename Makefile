@@ -4,16 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 STAMP := $(VENV)/.installed
+UV := $(BIN)/uv
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: .venv demo test check bench fuzz mutants lock docs site dist sbom audit clean
+.PHONY: .venv demo test check style types layers told shipped own bench fuzz mutants lock docs site dist sbom audit clean
 
 $(VENV): $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml
+# uv installs in a fraction of pip's time. Where it does not reach the index, pip's own settings may know a way.
+$(UV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keywatch needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	$(PIP) --require-hashes -r $(VENV)/uv.lock
+
+$(STAMP): requirements.lock pyproject.toml | $(UV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock || $(PIP) --no-compile --require-hashes -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
 
 demo: $(VENV)
@@ -22,15 +29,29 @@ demo: $(VENV)
 test: $(VENV)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-check: $(VENV)
+check: style types layers told shipped own
+
+style: $(VENV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)
 	$(BIN)/mypy
+
+layers: $(VENV)
 	$(BIN)/lint-imports
+
+# What the docs say of the code.
+told: $(VENV)
 	$(BIN)/python docs/import_graph.py --check
 	$(BIN)/python docs/reference.py --check
+
+# Licences of what comes with it, and known vulnerabilities in it.
+shipped: $(VENV)
 	$(BIN)/python deploy/licences.py --check
 	$(BIN)/python deploy/audit.py
+
+own: $(VENV)
 	$(BIN)/keywatch scan . --ignore-file known-findings.toml --allow-shallow
 
 bench: $(VENV)

@@ -23,7 +23,7 @@ _DEBIAN = {
     "postgresql": ("initdb", "postgresql"),
     "nginx": ("nginx", "nginx"),
     "kafka": ("java", "default-jre-headless"),
-    "chromium": ("chromium", "chromium"),
+    "chromium": ("chromium-headless-shell", "chromium-headless-shell"),
     "prometheus": ("promtool", "prometheus"),
     "systemd": ("systemd-analyze", "systemd"),
     "caddy": ("caddy", "caddy"),
@@ -82,7 +82,7 @@ def spark_jars(spark_environment: dict[str, str]) -> str:
 def browser_path() -> str:
     """Return the browser that pages are tested in; `CHROMIUM` names another one."""
     need("chromium")
-    return os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell") or ""
 
 
 def _lacking(what: str) -> None:

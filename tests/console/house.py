@@ -1,6 +1,7 @@
 """A database in which something has happened: keys, alerts, actions, leaks, and hostile words."""
 
 from dataclasses import replace
+from functools import cache
 
 import msgspec
 from sqlalchemy import insert
@@ -27,6 +28,10 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}\u202
 """What an attacker writes where a user agent, a path or a file name is shown."""
 PASSWORD = "quiet harbour lamp seven"
 ALL = frozenset({"throttle", "suspend", "rotate", "revoke"})
+
+
+hashed = cache(passwords.hashed)
+"""A hash is made to cost much: one does for all who have the same password here."""
 
 
 class House:
@@ -125,7 +130,7 @@ class House:
     def user(self, name: str, role: str) -> None:
         """Let somebody in."""
         with transaction(self.engine) as connection:
-            users.add(connection, name, role, passwords.hashed(PASSWORD), actor="x", now=self.now)
+            users.add(connection, name, role, hashed(PASSWORD), actor="x", now=self.now)
 
     def token(self, *words: str, name="robot", life_s=None, owner=None, actor="x") -> str:
         """Make a token."""

