@@ -83,7 +83,10 @@ def create(
     """
     in_commit_order(connection)
     if by_ids(connection, [checked_id(account_id, "account")]):
-        raise KeyStoreError(f"there is an account {account_id!r} already")
+        raise KeyStoreError(
+            f"there is an account {account_id!r} already",
+            remedy="take another name, or see `keywatch accounts change`",
+        )
     _open_organisation(connection, wanted.organisation, now)
     account = Account(
         id=account_id, created_at=now, **{"name": account_id} | _values(connection, wanted)

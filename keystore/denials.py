@@ -265,7 +265,10 @@ def _checked(wanted: Denial, actor: str, reason: str, now: float) -> Denial:
     if wanted.until is not None and wanted.until <= now:
         raise UsageError("the end does not lie in the future", remedy="name a later time")
     if (wanted.kind == Denied.PACE) != (wanted.per_min is not None):
-        raise UsageError("a pace, and nothing else, has a number of requests a minute")
+        raise UsageError(
+            "a pace, and nothing else, has a number of requests a minute",
+            remedy="name it with --per-min, of a pace alone",
+        )
     if wanted.per_min is not None and not 0 <= wanted.per_min <= _FASTEST:
         raise UsageError("the number of requests a minute is out of range")
     return msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""Forgetting a key: its row, its uses and the words of its audit log; the log stays provable.
+"""Forgetting a key or an account: rows, uses, and words of the audit log, which stays provable.
 
 What is left is that there was a key of this id, who did what to it and when. The id is random and
 says nothing of anybody. A key whose leak is proven stays refused: its secret may come back.
@@ -8,9 +8,10 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, delete, select
 
+from database.schema import accounts, keys, organisations, usage
 from database.schema import audit as log
-from database.schema import keys, usage
 from database.transaction import in_commit_order
+from keystore import accounts as accounts_
 from keystore import audit, denials, feed, lifecycle, query
 from keystore.audit import FORGET
 from keystore.denials import Denial, Denied
@@ -62,6 +63,40 @@ def forget(
     feed.record(connection, [key_id], now)
     entry = audit.Entry(now, actor, FORGET, key_id, reason)
     return audit.erase(connection, [key_id, *more], entry)
+
+
+def forget_account(
+    connection: Connection, account_id: str, *, actor: str, reason: str, now: float
+) -> int:
+    """Forget an account that no key belongs to, and its organisation if nobody else is in it.
+
+    Returns:
+        The number of audit rows whose words were erased.
+
+    Raises:
+        KeyStoreError: when there is none of this id.
+        TransitionError: when a key belongs to it.
+    """
+    in_commit_order(connection)
+    account = accounts_.get(connection, account_id)
+    if theirs := keys_of_account(connection, account_id, most=1):
+        raise TransitionError(
+            f"{theirs[0]} belongs to the account {account_id!r}",
+            remedy="forget its keys first, or all at once with --force",
+        )
+    connection.execute(delete(accounts).where(accounts.c.id == account_id))
+    organisation = account.organisation_id
+    others = select(accounts.c.id).where(accounts.c.organisation_id == organisation).limit(1)
+    if organisation and connection.execute(others).first() is None:
+        connection.execute(delete(organisations).where(organisations.c.id == organisation))
+    subject = f"account:{account_id}"
+    return audit.erase(connection, [subject], audit.Entry(now, actor, FORGET, subject, reason))
+
+
+def keys_of_account(connection: Connection, account_id: str, most: int | None = None) -> list[str]:
+    """Return the ids of the keys that belong to an account."""
+    theirs = select(keys.c.id).where(keys.c.account_id == account_id).order_by(keys.c.id)
+    return list(connection.execute(theirs.limit(most)).scalars())
 
 
 def forgotten(connection: Connection) -> list[str]:

@@ -16,7 +16,7 @@ def checked_id(text: str, what: str) -> str:
     """
     if not _ID.fullmatch(text):
         raise UsageError(
-            f"{text!r} cannot be the name of {what}",
+            f"{text!r} cannot be the name of {'an' if what[0] in 'aeiou' else 'a'} {what}",
             remedy="take letters, digits and . _ : @ / - and begin with a letter or digit",
         )
     return text

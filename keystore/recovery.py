@@ -29,6 +29,12 @@ def restore_backup(engine: Engine, file: Path, *, actor: str, reason: str, now: 
         DatabaseError: when the backup is not one of ours, is newer or damaged, or the database
             is locked; then nothing is changed.
     """
+    if not file.is_file():
+        raise DatabaseError(
+            "there is no such file",
+            where=str(file),
+            remedy="name one that `keywatch db backup` wrote",
+        )
     target = sqlite_file(engine)
     beside = target or Path(gettempdir()) / f"keywatch-{token_hex(8)}"
     with unfinished(beside) as part:

@@ -1,4 +1,6 @@
-"""Forgetting a key in every room: its row, its profile, its leaks, alerts and uses."""
+"""Forgetting a key or an account in every room: row, profile, leaks, alerts and uses."""
+
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete
 
@@ -11,6 +13,13 @@ from keystore import forgetting
 from keystore.store import KeyStore
 
 
+class Gone(NamedTuple):
+    """What was forgotten: keys, and rows of the audit log whose words were erased."""
+
+    keys: int
+    rows: int
+
+
 def forget(store: KeyStore, key_id: str, *, actor: str, reason: str, force: bool = False) -> int:
     """Forget a key for good; see `keystore.forgetting`.
 
@@ -19,19 +28,36 @@ def forget(store: KeyStore, key_id: str, *, actor: str, reason: str, force: bool
     """
     with transaction(store.engine) as connection:
         erasing.overwriting(connection)
-        known = erase(connection, key_id)
-        _leave_nothing(connection, key_id)
-        rows = forgetting.forget(
-            connection,
-            key_id,
-            actor=actor,
-            reason=reason,
-            now=store.clock(),
-            force=force,
-            more=known,
-        )
+        rows = _forget(connection, key_id, (actor, reason, store.clock()), force=force)
     erasing.settle(store.engine)
     return rows
+
+
+def forget_account(
+    store: KeyStore, account_id: str, *, actor: str, reason: str, force: bool = False
+) -> Gone:
+    """Forget an account for good, and with `force` all its keys first: all of it or nothing."""
+    act = (actor, reason, store.clock())
+    with transaction(store.engine) as connection:
+        erasing.overwriting(connection)
+        theirs = forgetting.keys_of_account(connection, account_id) if force else []
+        rows = sum(_forget(connection, key_id, act, force=True) for key_id in theirs)
+        rows += forgetting.forget_account(
+            connection, account_id, actor=actor, reason=reason, now=act[2]
+        )
+    erasing.settle(store.engine)
+    return Gone(len(theirs), rows)
+
+
+def _forget(
+    connection: Connection, key_id: str, act: tuple[str, str, float], *, force: bool
+) -> int:
+    actor, reason, now = act
+    known = erase(connection, key_id)
+    _leave_nothing(connection, key_id)
+    return forgetting.forget(
+        connection, key_id, actor=actor, reason=reason, now=now, force=force, more=known
+    )
 
 
 def forget_again(connection: Connection) -> None:

@@ -15,7 +15,7 @@ import click
 from vocabulary.errors import ExitCode, KeywatchError
 
 _HERE = Path(__file__).parent
-_NO_COMMANDS = {"__init__", "common", "granting", "importing", "living", "progress"}
+_NO_COMMANDS = {"__init__", "common", "granting", "importing", "living", "overlays", "progress"}
 
 
 class Commands(click.Group):

@@ -5,9 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keywatch.cli.common import json_option, person, print_json, print_table
-from keywatch.cli.granting import acting, until_of, until_option
-from keywatch.cli.living import key_store_of
+from keywatch.cli import overlays
+from keywatch.cli.common import (
+    json_option,
+    limit_option,
+    one_more,
+    page_of,
+    person,
+    print_json,
+    print_table,
+)
+from keywatch.cli.granting import acting
+from keywatch.cli.living import key_store_of, print_shown
+from keywatch.cli.overlays import Subject
 
 if TYPE_CHECKING:
     from keystore.accounts import Account
@@ -75,6 +85,8 @@ def change(
     """Give an account another name, owner, organisation or plan; "" takes it away."""
     from keystore.accounts import Changes
 
+    if all(value is None for value in said.values()):
+        raise click.UsageError("nothing is named that is to change")
     store = key_store_of(ctx)
     wanted = Changes(**said)
     account = store.accounts.change(account_id, wanted, actor=person(actor), reason=reason)
@@ -83,9 +95,7 @@ def change(
 
 @command.command("list")
 @click.option("--organisation", default="", help="Of this organisation only.")
-@click.option(
-    "--limit", default=100, type=click.IntRange(0), show_default=True, help="0 for all of them."
-)
+@limit_option
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, organisation: str, limit: int, as_json: bool) -> None:
@@ -93,7 +103,8 @@ def list_(ctx: click.Context, organisation: str, limit: int, as_json: bool) -> N
     from keywatch.holders import account_json, accounts_table
 
     store = key_store_of(ctx)
-    found, now = store.accounts.list(organisation, limit or None), store.clock()
+    found = page_of(store.accounts.list(organisation, one_more(limit)), limit)
+    now = store.clock()
     if as_json:
         print_json([account_json(account, now) | {"keys": count} for count, account in found])
     else:
@@ -122,84 +133,37 @@ def organisations(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def show(ctx: click.Context, account_id: str, as_json: bool) -> None:
     """Show an account and what was done to it."""
-    from database.transaction import reading
-    from keystore.audit import rows_of
     from keywatch.holders import account_json
-    from vocabulary.moments import rfc3339
 
     store = key_store_of(ctx)
     fields = account_json(store.accounts.get(account_id), store.clock())
-    with reading(store.engine) as connection:
-        history = rows_of(connection, f"account:{account_id}")
-    acts = [(rfc3339(row.at), row.actor, row.verb, row.reason) for row in history]
+    print_shown(store, f"account:{account_id}", fields, as_json)
+
+
+@command.command()
+@account_argument
+@click.option("--force", is_flag=True, help="With all its keys: those that work are revoked first.")
+@acting
+@click.pass_context
+def forget(
+    ctx: click.Context, account_id: str, force: bool, actor: str, reason: str, as_json: bool
+) -> None:
+    """Forget an account for good: name, owner, and its organisation if nobody else is in it.
+
+    The audit log keeps its id, who did what to it and when, loses the words, and stays provable.
+    """
+    from keywatch.forgetting import forget_account
+
+    store = key_store_of(ctx)
+    gone = forget_account(store, account_id, actor=person(actor), reason=reason, force=force)
     if as_json:
-        names = ("at", "actor", "verb", "reason")
-        print_json(fields | {"history": [dict(zip(names, act, strict=True)) for act in acts]})
+        said = {"id": account_id, "forgotten": True, "keys_forgotten": gone.keys}
+        print_json(said | {"audit_rows_erased": gone.rows})
         return
-    print_table(("field", "value"), list(fields.items()))
-    click.echo()
-    print_table(("at", "who", "did", "why"), acts)
-
-
-@command.command()
-@account_argument
-@click.option("--per-min", required=True, type=click.IntRange(1), help="Requests a minute.")
-@until_option
-@acting
-@click.pass_context
-def throttle(
-    ctx: click.Context,
-    account_id: str,
-    per_min: int,
-    until: str,
-    actor: str,
-    reason: str,
-    as_json: bool,
-) -> None:
-    """Let only so many requests a minute of all its keys together through."""
-    store = key_store_of(ctx)
-    end, who = until_of(until, store.clock()), person(actor)
-    account = store.accounts.throttle(
-        account_id, per_min=per_min, until=end, actor=who, reason=reason
+    theirs = f" and {gone.keys} keys of it are" if gone.keys else " is"
+    click.echo(
+        f"{account_id}{theirs} forgotten; the words of {gone.rows} rows of the audit log are erased"
     )
-    _print(store, account, as_json)
-
-
-@command.command()
-@account_argument
-@acting
-@click.pass_context
-def unthrottle(ctx: click.Context, account_id: str, actor: str, reason: str, as_json: bool) -> None:
-    """Lift a throttle."""
-    store = key_store_of(ctx)
-    account = store.accounts.unthrottle(account_id, actor=person(actor), reason=reason)
-    _print(store, account, as_json)
-
-
-@command.command()
-@account_argument
-@until_option
-@acting
-@click.pass_context
-def suspend(
-    ctx: click.Context, account_id: str, until: str, actor: str, reason: str, as_json: bool
-) -> None:
-    """Let nothing of any of its keys through."""
-    store = key_store_of(ctx)
-    end = until_of(until, store.clock())
-    account = store.accounts.suspend(account_id, until=end, actor=person(actor), reason=reason)
-    _print(store, account, as_json)
-
-
-@command.command()
-@account_argument
-@acting
-@click.pass_context
-def resume(ctx: click.Context, account_id: str, actor: str, reason: str, as_json: bool) -> None:
-    """Lift a suspension."""
-    store = key_store_of(ctx)
-    account = store.accounts.resume(account_id, actor=person(actor), reason=reason)
-    _print(store, account, as_json)
 
 
 def _print(store: "KeyStore", account: "Account", as_json: bool) -> None:
@@ -212,3 +176,15 @@ def _print(store: "KeyStore", account: "Account", as_json: bool) -> None:
     plan = f", on plan {account.plan_id}" if account.plan_id else ""
     said = over(account, now)
     click.echo(f"account {account.id}{plan}{f', {said}' if said else ''}")
+
+
+_ACCOUNT = Subject("ACCOUNT", key_store_of, lambda store: store.accounts, _print)
+for verb in (
+    overlays.throttle(
+        _ACCOUNT, "Let only so many requests a minute of all its keys together through."
+    ),
+    overlays.plain(_ACCOUNT, "unthrottle", "Lift a throttle."),
+    overlays.suspend(_ACCOUNT, "Let nothing of any of its keys through."),
+    overlays.plain(_ACCOUNT, "resume", "Lift a suspension."),
+):
+    command.add_command(verb)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
     from keywatch.config import Settings
 
+T = TypeVar("T")
+
+limit_option = click.option(
+    "--limit", default=100, type=click.IntRange(0), show_default=True, help="0 for all of them."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
@@ -45,6 +50,19 @@ def person(named: str = "") -> str:
         return named or getpass.getuser()
     except (ImportError, KeyError, OSError):
         return f"uid {os.getuid()}" if hasattr(os, "getuid") else "somebody"
+
+
+def one_more(limit: int) -> int | None:
+    """Return how many to ask for, so that `page_of` can tell whether there are more."""
+    return limit + 1 if limit else None
+
+
+def page_of(found: Sequence[T], limit: int, which: str = "first") -> Sequence[T]:
+    """Return those that --limit lets be shown, and say so where that is not all."""
+    if not limit or len(found) <= limit:
+        return found
+    click.echo(f"keywatch: only the {which} {limit} are shown (--limit 0 for all)", err=True)
+    return found[:limit]
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keywatch.cli.common import json_option, person, print_json, print_table, settings
+from keywatch.cli.granting import acting
 from vocabulary.errors import DatabaseError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def check(ctx: click.Context, as_json: bool) -> int:
 
 
 @command.command()
+@json_option
 @click.pass_context
-def upgrade(ctx: click.Context) -> None:
+def upgrade(ctx: click.Context, as_json: bool) -> None:
     """Bring the database to the schema of this keywatch."""
     from database.engine import shown, told
     from database.transaction import HEAD, revision
@@ -60,14 +62,18 @@ def upgrade(ctx: click.Context) -> None:
     with told(shown(url)):
         before = revision(engine, shown(url))
         bring_up(engine, shown(url))
+    if as_json:
+        print_json({"database": shown(url), "was": before, "schema": HEAD})
+        return
     said = "was up to date" if before == HEAD else f"was {before or 'empty'}, is {HEAD}"
     click.echo(f"{shown(url)}: schema {said}")
 
 
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@json_option
 @click.pass_context
-def backup(ctx: click.Context, file: Path) -> None:
+def backup(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Write a copy to a new FILE, while keywatch may be running.
 
     FILE is an SQLite database, of a server too.
@@ -75,16 +81,20 @@ def backup(ctx: click.Context, file: Path) -> None:
     from database.backup import backup as write
 
     write(_existing(ctx), file)
-    click.echo(f"wrote {file}")
+    if as_json:
+        print_json({"file": str(file), "bytes": file.stat().st_size})
+    else:
+        click.echo(f"wrote {file}")
 
 
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace a database that has rows.")
-@click.option("--actor", default="", help="Who, for the audit log. Default: you.")
-@click.option("--reason", default="asked for on the command line", help="Why.")
+@acting
 @click.pass_context
-def restore(ctx: click.Context, file: Path, force: bool, actor: str, reason: str) -> None:
+def restore(
+    ctx: click.Context, file: Path, force: bool, actor: str, reason: str, as_json: bool
+) -> None:
     """Put the backup FILE in the place of the database.
 
     FILE may come from a database of another kind: that is how one moves to a server. One that is
@@ -106,7 +116,10 @@ def restore(ctx: click.Context, file: Path, force: bool, actor: str, reason: str
         )
     who = person(actor)
     restore_backup(engine, file, actor=who, reason=reason, now=time.time())
-    click.echo(f"{shown(url)} is as {file} was")
+    if as_json:
+        print_json({"database": shown(url), "restored_from": str(file)})
+    else:
+        click.echo(f"{shown(url)} is as {file} was")
 
 
 def _in_the_way(engine: "Engine", place: str) -> str:

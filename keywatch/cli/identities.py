@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keywatch.cli.common import json_option, person, print_json, print_table, settings
+from keywatch.cli.common import (
+    json_option,
+    limit_option,
+    one_more,
+    page_of,
+    person,
+    print_json,
+    print_table,
+    settings,
+)
 from keywatch.cli.granting import acting, granting
 from keywatch.cli.keys import show
 from keywatch.cli.living import VERBS, key_store_of, life_of, print_issued, print_key
@@ -53,7 +62,7 @@ def add_client(
     client = Client(client_id, secret_sha256)
     issued = store.identities.register_client(client, order, actor=person(actor), reason=reason)
     if not issued.secret:
-        print_key(store, issued.key, as_json=as_json)
+        print_key(store, issued.key, as_json)
         return
     if not as_json:
         click.echo(f"client id: {issued.key.public_id}", err=True)
@@ -108,9 +117,7 @@ def add_certificate(
 @click.option(
     "--kind", default="", type=click.Choice(["", "key", "oauth-client", "token", "certificate"])
 )
-@click.option(
-    "--limit", default=100, type=click.IntRange(0), show_default=True, help="0 for all of them."
-)
+@limit_option
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, kind: str, limit: int, as_json: bool) -> None:
@@ -119,7 +126,7 @@ def list_(ctx: click.Context, kind: str, limit: int, as_json: bool) -> None:
     from keywatch.keystores import identities_table, key_json
 
     store = key_store_of(ctx)
-    found = store.list(Filter(kind=kind or "!key"), limit or None)
+    found = page_of(store.list(Filter(kind=kind or "!key"), one_more(limit)), limit, "newest")
     now = store.clock()
     if as_json:
         print_json([key_json(key, now) for key in found])
@@ -213,13 +220,17 @@ def denied(ctx: click.Context, as_json: bool) -> None:
 @command.command("revoke-token")
 @click.argument("issuer")
 @click.option("--hint", default="", type=click.Choice(["", "access_token", "refresh_token"]))
+@json_option
 @click.pass_context
-def revoke_token(ctx: click.Context, issuer: str, hint: str) -> None:
+def revoke_token(ctx: click.Context, issuer: str, hint: str, as_json: bool) -> None:
     """Have a configured ISSUER revoke the token on standard input (RFC 7009)."""
     from keystore import issuers
 
     issuers.revoke_token(_issuer(ctx, issuer), sys.stdin.read().strip(), hint)
-    click.echo("the issuer says that it is revoked")
+    if as_json:
+        print_json({"issuer": issuer, "revoked": True})
+    else:
+        click.echo("the issuer says that it is revoked")
 
 
 @command.command()
@@ -255,7 +266,7 @@ def _register(
     store = key_store_of(ctx, create=True)
     order = KeyOrder(life_s=life_of(expires, store.clock()), **granted)
     key = store.identities.register(name, order, actor=person(actor), reason=reason)
-    print_key(store, key, as_json=as_json)
+    print_key(store, key, as_json)
 
 
 def _issuer(ctx: click.Context, name: str) -> "Issuer":

@@ -9,6 +9,9 @@ from keywatch.cli import importing
 from keywatch.cli.common import (
     engine,
     json_option,
+    limit_option,
+    one_more,
+    page_of,
     person,
     print_json,
     print_table,
@@ -23,9 +26,9 @@ from keywatch.cli.living import (
     life_of,
     print_issued,
     print_key,
-    shown,
+    print_shown,
 )
-from vocabulary.moments import moment_of, rfc3339, seconds_of
+from vocabulary.moments import moment_of, seconds_of
 
 expires_option = click.option(
     "--expires", default="", metavar="WHEN", help="Such as 30d, an RFC 3339 time, or never."
@@ -102,9 +105,11 @@ def change(
         raise click.UsageError(f"{', '.join(sorted(both))}: given and cleared at once")
     if expires:
         granted["expires_at"] = None if expires == "never" else moment_of(expires, store.clock())
+    if not granted and not empty:
+        raise click.UsageError("nothing is named that is to change")
     wanted = Changes(**granted, **empty)
     key = store.change(key_id, wanted, actor=person(actor), reason=reason)
-    print_key(store, key, as_json=as_json)
+    print_key(store, key, as_json)
 
 
 @command.command("list")
@@ -119,9 +124,7 @@ def change(
 )
 @click.option("--plan", default="", help="On this plan of its own only.")
 @click.option("--ending", default="", metavar="DURATION", help="That end within it: 14d.")
-@click.option(
-    "--limit", default=100, type=click.IntRange(0), show_default=True, help="0 for all of them."
-)
+@limit_option
 @json_option
 @click.pass_context
 def list_(
@@ -145,14 +148,12 @@ def list_(
     wanted = Filter(
         owner, account, environment, state, kind="key", plan_id=plan, ends_before=before
     )
-    found = store.list(wanted, limit + 1 if limit else None)
-    page, now = found[: limit or None], store.clock()
+    found = page_of(store.list(wanted, one_more(limit)), limit, "newest")
+    now = store.clock()
     if as_json:
-        print_json([key_json(key, now) for key in page])
+        print_json([key_json(key, now) for key in found])
     else:
-        print_table(*table(page, now))
-    if len(found) > len(page):
-        click.echo(f"keywatch: only the newest {limit} are shown (--limit 0 for all)", err=True)
+        print_table(*table(found, now))
 
 
 @command.command()
@@ -161,23 +162,10 @@ def list_(
 @click.pass_context
 def show(ctx: click.Context, key_id: str, as_json: bool) -> None:
     """Show a key and what was done to it."""
-    from database.transaction import reading
-    from keystore.audit import rows_of
     from keywatch.keystores import key_json
 
     store = key_store_of(ctx)
-    key = store.get(key_id)
-    with reading(store.engine) as connection:
-        history = rows_of(connection, key_id)
-    fields = key_json(key, store.clock())
-    acts = [(rfc3339(row.at), row.actor, row.verb, row.reason) for row in history]
-    if as_json:
-        names = ("at", "actor", "verb", "reason")
-        print_json(fields | {"history": [dict(zip(names, act, strict=True)) for act in acts]})
-        return
-    print_table(("field", "value"), [(name, shown(value)) for name, value in fields.items()])
-    click.echo()
-    print_table(("at", "who", "did", "why"), acts)
+    print_shown(store, key_id, key_json(store.get(key_id), store.clock()), as_json)
 
 
 @command.command()
@@ -274,6 +262,7 @@ def usage(ctx: click.Context, key_id: str, since: str, as_json: bool) -> None:
     from keywatch.keystores import usage_table, use_json
 
     store = key_store_of(ctx)
+    store.get(key_id)  # a typing error must not look like a key that nobody uses
     with reading(store.engine) as connection:
         uses = of_key(connection, key_id, store.clock() - seconds_of(since))
     if as_json:

@@ -1,11 +1,13 @@
 """What every identity goes through, keys and others: one command a verb."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from keywatch.cli.common import engine, person, print_json, settings
-from keywatch.cli.granting import acting, until_of, until_option
+from keywatch.cli import overlays
+from keywatch.cli.common import engine, person, print_json, print_table, settings
+from keywatch.cli.granting import acting
+from keywatch.cli.overlays import Subject
 from vocabulary.moments import moment_of, rfc3339, seconds_of
 
 if TYPE_CHECKING:
@@ -14,73 +16,6 @@ if TYPE_CHECKING:
     from keystore.store import KeyStore
 
 key_argument = click.argument("key_id", metavar="KEY")
-
-
-@click.command()
-@key_argument
-@click.option("--per-min", required=True, type=click.IntRange(1), help="Requests a minute.")
-@until_option
-@acting
-@click.pass_context
-def throttle(
-    ctx: click.Context,
-    key_id: str,
-    per_min: int,
-    until: str,
-    actor: str,
-    reason: str,
-    as_json: bool,
-) -> None:
-    """Let only so many requests a minute through."""
-    store = key_store_of(ctx)
-    end = until_of(until, store.clock())
-    key = store.throttle(key_id, per_min=per_min, until=end, actor=person(actor), reason=reason)
-    print_key(store, key, as_json=as_json)
-
-
-@click.command()
-@key_argument
-@until_option
-@acting
-@click.pass_context
-def suspend(
-    ctx: click.Context, key_id: str, until: str, actor: str, reason: str, as_json: bool
-) -> None:
-    """Let nothing through for a while."""
-    store = key_store_of(ctx)
-    end = until_of(until, store.clock())
-    key = store.suspend(key_id, until=end, actor=person(actor), reason=reason)
-    print_key(store, key, as_json=as_json)
-
-
-@click.command()
-@key_argument
-@acting
-@click.pass_context
-def unthrottle(ctx: click.Context, key_id: str, actor: str, reason: str, as_json: bool) -> None:
-    """Lift a throttle."""
-    store = key_store_of(ctx)
-    print_key(store, store.unthrottle(key_id, actor=person(actor), reason=reason), as_json=as_json)
-
-
-@click.command()
-@key_argument
-@acting
-@click.pass_context
-def resume(ctx: click.Context, key_id: str, actor: str, reason: str, as_json: bool) -> None:
-    """Lift a suspension."""
-    store = key_store_of(ctx)
-    print_key(store, store.resume(key_id, actor=person(actor), reason=reason), as_json=as_json)
-
-
-@click.command()
-@key_argument
-@acting
-@click.pass_context
-def revoke(ctx: click.Context, key_id: str, actor: str, reason: str, as_json: bool) -> None:
-    """End a key."""
-    store = key_store_of(ctx)
-    print_key(store, store.revoke(key_id, actor=person(actor), reason=reason), as_json=as_json)
 
 
 @click.command()
@@ -117,7 +52,7 @@ def restore(
     """Bring a revoked key back as it was; lift throttle and suspension of any other."""
     store = key_store_of(ctx)
     key = store.restore(key_id, actor=person(actor), reason=reason, force=force)
-    print_key(store, key, as_json=as_json)
+    print_key(store, key, as_json)
 
 
 @click.command()
@@ -132,21 +67,7 @@ def deprecate(
     store = key_store_of(ctx)
     grace_s = seconds_of(grace)
     key = store.deprecate(key_id, grace_s=grace_s, actor=person(actor), reason=reason)
-    print_key(store, key, as_json=as_json)
-
-
-@click.command()
-@key_argument
-@acting
-@click.pass_context
-def undeprecate(ctx: click.Context, key_id: str, actor: str, reason: str, as_json: bool) -> None:
-    """Let a deprecated key work on."""
-    store = key_store_of(ctx)
-    key = store.undeprecate(key_id, actor=person(actor), reason=reason)
-    print_key(store, key, as_json=as_json)
-
-
-VERBS = (throttle, unthrottle, suspend, resume, deprecate, undeprecate, revoke, restore, forget)
+    print_key(store, key, as_json)
 
 
 def key_store_of(ctx: click.Context, *, create: bool = False) -> "KeyStore":
@@ -177,7 +98,7 @@ def print_issued(store: "KeyStore", issued: "Issued", as_json: bool) -> None:
     print_key(store, issued.key, as_json=False, err=True)
 
 
-def print_key(store: "KeyStore", key: "Key", *, as_json: bool, err: bool = False) -> None:
+def print_key(store: "KeyStore", key: "Key", as_json: bool, *, err: bool = False) -> None:
     """Print how a key stands."""
     from keywatch.keystores import key_json, limits
 
@@ -190,6 +111,23 @@ def print_key(store: "KeyStore", key: "Key", *, as_json: bool, err: bool = False
     click.echo(f"{key.id} is {key.effective_state(now)}{over}{end}", err=err)
 
 
+def print_shown(store: "KeyStore", subject: str, fields: dict[str, Any], as_json: bool) -> None:
+    """Print what is known of a key or an account, and what was done to it by the audit log."""
+    from database.transaction import reading
+    from keystore.audit import rows_of
+
+    with reading(store.engine) as connection:
+        history = rows_of(connection, subject)
+    acts = [(rfc3339(row.at), row.actor, row.verb, row.reason) for row in history]
+    if as_json:
+        names = ("at", "actor", "verb", "reason")
+        print_json(fields | {"history": [dict(zip(names, act, strict=True)) for act in acts]})
+        return
+    print_table(("field", "value"), [(name, shown(value)) for name, value in fields.items()])
+    click.echo()
+    print_table(("at", "who", "did", "why"), acts)
+
+
 def shown(value: object) -> str:
     """Return a value of a JSON contract as a person reads it."""
     if value is None or value == []:
@@ -197,3 +135,17 @@ def shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {shown(part)}" for name, part in value.items() if part)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+_KEY = Subject("KEY", key_store_of, lambda store: store, print_key)
+VERBS = (
+    overlays.throttle(_KEY, "Let only so many requests a minute through."),
+    overlays.plain(_KEY, "unthrottle", "Lift a throttle."),
+    overlays.suspend(_KEY, "Let nothing through for a while."),
+    overlays.plain(_KEY, "resume", "Lift a suspension."),
+    deprecate,
+    overlays.plain(_KEY, "undeprecate", "Let a deprecated key work on."),
+    overlays.plain(_KEY, "revoke", "End a key."),
+    restore,
+    forget,
+)

@@ -68,13 +68,15 @@ def show(ctx: click.Context, plan_id: str, as_json: bool) -> None:
 
 @command.command()
 @plan_argument
-@click.option("--reason", default="asked for on the command line", help="Why.")
-@click.option("--actor", default="", help="Who, for the audit log. Default: you.")
+@acting
 @click.pass_context
-def remove(ctx: click.Context, plan_id: str, actor: str, reason: str) -> None:
+def remove(ctx: click.Context, plan_id: str, actor: str, reason: str, as_json: bool) -> None:
     """Take a plan away that nobody is on."""
     key_store_of(ctx).plans.remove(plan_id, actor=person(actor), reason=reason)
-    click.echo(f"there is no plan {plan_id} any more")
+    if as_json:
+        print_json({"id": plan_id, "removed": True})
+    else:
+        click.echo(f"there is no plan {plan_id} any more")
 
 
 def _print(plans: "list[Plan]", as_json: bool, *, one: bool = False) -> None:

@@ -95,7 +95,7 @@ def adopt(
         external_id=found.id,
     )
     key = ours.adopt(order, origin, actor=person(actor), reason=reason)
-    print_key(ours, key, as_json=as_json)
+    print_key(ours, key, as_json)
 
 
 @command.command()

@@ -10,13 +10,14 @@ from database.schema import audit as log
 from database.schema import findings, metadata, profiles
 from database.transaction import open_database, reading, transaction
 from keystore import audit, denials
+from keystore.accounts import Changes
 from keystore.issue import KeyOrder
 from keystore.unregistered import name_of_secret
 from keystore.usage import Use, record
 from keywatch.cli import keywatch
-from keywatch.forgetting import forget, forget_again
+from keywatch.forgetting import forget, forget_account, forget_again
 from tests.actions.desk import Desk, alert_about
-from vocabulary.errors import KeyNotFoundError, TransitionError
+from vocabulary.errors import KeyNotFoundError, KeyStoreError, TransitionError
 
 BY = {"actor": "dpo", "reason": "request 17"}
 MARY = "mary@example.com"
@@ -29,9 +30,9 @@ def desk(database_url):
     engine.dispose()
 
 
-def lived(desk):
+def lived(desk, **order):
     """Make a key that has all that a key can leave behind, and end it."""
-    key_id = desk.key(owner=MARY, name=f"the key of {MARY}")
+    key_id = desk.key(owner=MARY, name=f"the key of {MARY}", **order)
     desk.store.throttle(key_id, per_min=5, actor="ann", reason=f"{MARY} asked for it")
     desk.answer(alert_about(key_id, severity="critical", summary=f"stolen from {MARY}"))
     leave(desk, key_id)
@@ -154,6 +155,38 @@ def test_what_comes_late_of_a_forgotten_key_is_forgotten_again(desk):
         forget_again(connection)
     assert MARY not in held(desk)["alerts"] + held(desk)["findings"]
     assert key_id not in held(desk)["profiles"] + held(desk)["usage"]
+
+
+def test_an_account_is_forgotten_with_its_keys_and_the_log_is_proven(desk):
+    store = desk.store
+    wanted = Changes(name=MARY, owner=MARY, organisation="group")
+    store.accounts.create("acme", wanted, actor="ann", reason=f"{MARY} asked")
+    store.accounts.create("other", Changes(organisation="rest"), actor="ann")
+    working = desk.key(owner=MARY, account="acme")
+    lived(desk, account="acme")
+    with pytest.raises(TransitionError, match="belongs to the account"):
+        forget_account(store, "acme", **BY)
+    assert store.get(working).account_id == "acme"
+    gone = forget_account(store, "acme", **BY, force=True)
+    assert gone.keys == 2
+    after = held(desk)
+    assert MARY not in "".join(after.values())
+    assert "group" not in after["organisations"]
+    assert "rest" in after["organisations"]
+    proven = verified(desk)
+    assert (proven.broken_at, proven.erased) == (0, gone.rows)
+    with pytest.raises(KeyStoreError, match="no account"):
+        forget_account(store, "acme", **BY)
+
+
+def test_nothing_is_forgotten_of_an_account_with_a_key_of_another_store(desk):
+    desk.store.accounts.create("acme", Changes(owner=MARY), actor="ann")
+    ours = desk.key(account="acme")
+    desk.key(account="acme", store="kong", external_id="7")
+    with pytest.raises(TransitionError, match="lives in the store kong"):
+        forget_account(desk.store, "acme", **BY, force=True)
+    assert desk.store.get(ours).state == "active"
+    assert desk.store.accounts.get("acme").owner == MARY
 
 
 def test_the_command_says_what_it_did(tmp_path):

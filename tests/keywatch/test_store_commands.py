@@ -10,35 +10,8 @@ import pytest
 from gateway.limits import limit_of
 from keystore import narrow
 from keystore.unregistered import name_of_secret
-from keywatch.cli import run
 from tests.httpd import serving
 from vocabulary.errors import KeywatchError, UsageError
-
-
-@pytest.fixture
-def keywatch(tmp_path, monkeypatch, capsys):
-    """Run a command line in an empty folder; return its exit code, its output and its errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KEYWATCH_DATABASE", "sqlite:///here.db")
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def call(*arguments):
-        code = run(list(arguments))
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
-
-
-@pytest.fixture
-def as_json(keywatch):
-    def call(*arguments):
-        code, out, err = keywatch(*arguments, "--json")
-        assert code == 0, err
-        return json.loads(out)
-
-    return call
-
 
 GRANTS = [
     *["--network", "10.0.0.0/8", "--network", "2001:db8::/32", "--endpoint", "get /v1/*"],
@@ -115,6 +88,72 @@ def test_accounts_and_plans(as_json, keywatch):
     assert [act["verb"] for act in history][:2] == ["create_account", "suspend_account"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["accounts", "create", "acme"], 3, "accounts change"),
+        (["accounts", "create", "a b"], 2, "an account"),
+        (["accounts", "create", "new", "--plan", "none"], 3, "plans list"),
+        (["accounts", "change", "acme"], 2, "nothing is named"),
+        (["accounts", "change", "none", "--name", "x"], 3, "accounts list"),
+        (["accounts", "throttle", "acme"], 2, "--per-min"),
+        (["accounts", "suspend", "acme", "--until", "2020-01-01T00:00:00Z"], 2, "later time"),
+        (["accounts", "resume", "none"], 3, "accounts list"),
+        (["accounts", "forget", "none"], 3, "accounts list"),
+        (["plans", "set", "p", "--key-limit", "many"], 2, "600/min"),
+        (["plans", "remove", "none"], 3, "plans list"),
+        (["identities", "allow", "9"], 3, "identities denied"),
+        (["identities", "deny", "pace", "token:0123456789abcdef"], 2, "--per-min"),
+        (["identities", "add-token", "https://issuer", ""], 2, "write both"),
+        (["keys", "change", "key_none"], 2, "nothing is named"),
+        (["keys", "usage", "key_none"], 3, "keys list"),
+        (["db", "restore", "none.db", "--force"], 3, "no such file"),
+    ],
+)
+def test_wrong_wishes_get_one_line_that_says_what_to_do(as_json, keywatch, arguments, code, said):
+    as_json("accounts", "create", "acme")
+    got, out, err = keywatch(*arguments)
+    assert (got, out, err.count("\n"), said in err) == (code, "", 1, True), err
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["plans", "remove", "gold"],
+        ["db", "upgrade"],
+        ["db", "backup", "copy.db"],
+        ["accounts", "forget", "acme"],
+    ],
+)
+def test_programs_are_answered_in_json_whatever_they_do(as_json, verb):
+    as_json("plans", "set", "gold")
+    as_json("accounts", "create", "acme")
+    assert as_json(*verb)
+
+
+def test_an_account_reads_well_in_a_narrow_window(as_json, keywatch, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    as_json("accounts", "create", "acme", "--name", "Acme", "--owner", "ops@acme.example")
+    as_json("accounts", "throttle", "acme", "--per-min", "7", "--until", "2h")
+    for command in (["show", "acme"], ["list"]):
+        _, out, _ = keywatch("accounts", *command)
+        assert max(map(len, out.splitlines())) <= 80
+        assert "{" not in out
+    assert "per_min 7, until 2" in keywatch("accounts", "show", "acme")[1]
+
+
+@pytest.mark.parametrize("what", ["accounts", "identities"])
+def test_a_long_list_says_that_it_was_cut(as_json, keywatch, what):
+    for name in ("a", "b", "c"):
+        as_json("accounts", "create", name)
+        as_json("identities", "add-certificate", f"cn:{name}")
+    code, out, err = keywatch(what, "list", "--limit", "2", "--json")
+    assert (code, len(json.loads(out)), "--limit 0" in err) == (0, 2, True)
+    for limit in ("0", "3"):
+        code, out, err = keywatch(what, "list", "--limit", limit, "--json")
+        assert (len(json.loads(out)), err) == (3, "")
+
+
 def test_identities_live_the_life_of_keys(as_json, keywatch):
     client = as_json("identities", "add-client", "--owner", "o", "--scope", "read")
     assert client["secret"].startswith("cs_")
@@ -171,7 +210,7 @@ def test_an_issuer_is_asked_of_the_token_on_standard_input(
         code, out, _ = keywatch("identities", "introspect", "ours")
         assert (code, "not good" in out, "another" in out) == (0, True, False)
         monkeypatch.setattr("sys.stdin", io.StringIO("the token\n"))
-        assert keywatch("identities", "revoke-token", "ours")[0] == 0
+        assert as_json("identities", "revoke-token", "ours")["revoked"] is True
     assert keywatch("identities", "introspect", "theirs")[0] == 2
 
 
