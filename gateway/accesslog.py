@@ -36,7 +36,10 @@ class Access(msgspec.Struct, frozen=True, gc=False):
         size: bytes of the answer's body.
         agent: the User-Agent header.
         key_id: of the key that was shown, whether it was let in or not; empty when unknown.
-        token: the name under which an unknown credential is followed; empty for a known one.
+        token: the name under which an unknown key is followed; empty for a known one.
+        refusal: the code of the refusal; empty when it was let through.
+        credential: what logs call the key or JWT of somebody who was not identified: a hash, for
+            nothing that a refused token claims is proven.
     """
 
     at: float
@@ -50,13 +53,15 @@ class Access(msgspec.Struct, frozen=True, gc=False):
     request_id: str
     key_id: str
     token: str = ""
+    refusal: str = ""
+    credential: str = ""
 
 
 Sink = Callable[[Access], None]
 """Where accesses go; must neither wait nor fail."""
 
 
-class _Line(msgspec.Struct, frozen=True, gc=False):
+class _Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     time_iso8601: str
     remote_addr: str
     request: str
@@ -65,6 +70,8 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     http_user_agent: str
     request_id: str
     api_key_id: str
+    refusal: str = ""
+    credential: str = ""
 
 
 def _time(at: float) -> str:
@@ -91,6 +98,8 @@ def line_of(access: Access) -> bytes:
             access.agent.decode("latin-1"),
             access.request_id,
             access.key_id,
+            access.refusal,
+            access.credential,
         )
     )
 

@@ -169,9 +169,9 @@ class Gateway:
         given = noted.get(b"x-request-id")
         request_id = _plain_id(given) if given and self._is_trusted(asked.peer) else ""
         key_id = verdict.standing.key_id
-        token = ""
-        if not key_id and extracted.secret:
-            token = _token(extracted.secret).decode()
+        credential = ""
+        if not key_id and (shown := extracted.secret or extracted.token):
+            credential = _token(shown).decode()
         if verdict.refusal is None and not extracted.from_query:
             self.tally.allowed += 1
         else:
@@ -190,7 +190,9 @@ class Gateway:
                 noted.get(b"user-agent", b""),
                 request_id or f"{self._run_id}-{next(self._numbers)}",
                 key_id,
-                token,
+                credential if extracted.secret else "",
+                verdict.refusal.code if verdict.refusal is not None else "",
+                credential,
             )
         )
 

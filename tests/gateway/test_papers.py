@@ -7,7 +7,8 @@ from base64 import b64encode
 import pytest
 
 from database.transaction import transaction
-from gateway.app import Gateway
+from gateway.accesslog import event_of, line_of
+from gateway.app import Gateway, ignore
 from gateway.endpoints import Endpoint
 from gateway.options import Options
 from gateway.reader import Reader
@@ -16,6 +17,7 @@ from keystore.denials import Denial
 from keystore.identities import Client, Name, token_name
 from keystore.issue import KeyOrder
 from keystore.keys import Kind
+from keystore.unregistered import name_of_secret
 from tests.gateway.issuer import ISS, certificate, der, local_issuer, rsa_key
 from tests.gateway.test_app import ask, echo, scope_of, with_key
 
@@ -42,7 +44,7 @@ def bearer(token):
     return b"authorization", b"Bearer " + token.encode()
 
 
-def conversation(place, ours, talk, **more):
+def conversation(place, ours, talk, sink=ignore, **more):
     options = Options(
         issuers=(ours.issuer(),),
         certificates=True,
@@ -51,7 +53,7 @@ def conversation(place, ours, talk, **more):
     )
 
     async def go():
-        app = Gateway(echo, Reader(place.store.engine), options)
+        app = Gateway(echo, Reader(place.store.engine), options, sink=sink)
 
         async def asked(*headers, **scope):
             start, body = await ask(app, scope_of(*headers, **scope))
@@ -147,6 +149,30 @@ def test_a_bad_token_beside_a_good_key_is_refused(place, ours):
         assert (await asked(key, *two))[:2] == (401, "ambiguous_credentials")
 
     conversation(place, ours, talk, unregistered=True)
+
+
+def test_the_log_calls_a_refused_token_by_its_hash_and_never_by_what_it_claims(place, ours):
+    key = register(place, Kind.TOKEN, token_name(ISS, "alice"))
+    old = {"iat": 1_000_000_000, "exp": 1_000_000_900}
+    tokens = [ours.token(), ours.token(rsa_key()), ours.token(**old), ours.token(sub="bob")]
+    seen = []
+
+    async def talk(asked):
+        for token in tokens:
+            await asked(bearer(token))
+
+    conversation(place, ours, talk, sink=seen.append)
+    lines = [json.loads(line_of(access)) for access in seen]
+    assert [line.get("refusal", "") for line in lines] == [
+        "", "token_invalid", "token_expired", "identity_not_found",
+    ]  # fmt: skip
+    assert [line["api_key_id"] for line in lines] == [key.id, "", "", ""]
+    assert [line.get("credential", "") for line in lines] == [
+        "", *(name_of_secret(token.encode()) for token in tokens[1:]),
+    ]  # fmt: skip
+    told = b"".join(line_of(access) + event_of(access) for access in seen)
+    assert b"alice" not in told
+    assert b"bob" not in told
 
 
 def test_a_certificate_is_believed_from_a_trusted_proxy_alone(place, ours):
