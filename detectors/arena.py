@@ -6,7 +6,8 @@ from itertools import repeat
 import numpy as np
 
 from detectors.fleet import hashes
-from detectors.profile import PROFILE, Rows, Words, blank, picked, rows_of, words_of
+from detectors.plots import Plots
+from detectors.profile import PROFILE, Rows, Words, blank, rows_of, words_of
 from detectors.scoring import networks
 from detectors.seeds import SEED, SeedBed, Seeds
 from vocabulary.access import Codes, Flags, Ints
@@ -56,9 +57,7 @@ class Arena:
         self._free: list[int] = []
         for name, kind in _SLOT.items():
             setattr(self, name, np.zeros(FIRST, kind))
-        self._rows: Rows = np.zeros(FIRST, PROFILE)
-        # Row 0 stands for no row.
-        self._rows_used, self._free_rows = 1, list[int]()
+        self._rows = Plots()
         self._bed = SeedBed()
         self._turn = 0
 
@@ -81,31 +80,44 @@ class Arena:
         self._used[found] = self._turn
         return found
 
+    def in_order(self, keys: Sequence[str]) -> tuple[Ints, Ints | None]:
+        """Return the places of distinct keys as their rows lie in memory, and which key is where.
+
+        None for the keys' own order: so they are where few of them have rows.
+        """
+        slots = self.slots(keys)
+        rows = self._row[slots]
+        if bool((rows[1:] >= rows[:-1]).all()):
+            return slots, None
+        order = np.argsort(rows, kind="stable")
+        return slots[order], order
+
     def has_row(self, slots: Ints) -> Flags:
         """Return of which places there is a row."""
         return np.asarray(self._row[slots] > 0, np.bool_)
 
     def heir_of(self, slot: int) -> int:
         """Return the mark of the key whose profile the one at this place took over; 0 for none."""
-        return int(self._rows["heir"][self._row[slot]])
+        at = int(self._row[slot])
+        return int(rows_of(self._rows.one(at)[None])["heir"][0]) if at else 0
 
     def gathered(self, slots: Ints) -> Rows:
         """Return copies of the rows at these places; where there is none, of an unseen key."""
         at = self._row[slots]
         there = np.flatnonzero(at)
         if len(there) == len(at):
-            return picked(self._rows, at)
+            return rows_of(self._rows.taken(at))
         rows = blank(len(at))
-        words_of(rows)[there] = words_of(self._rows)[at[there]]
+        words_of(rows)[there] = self._rows.taken(at[there])
         return rows
 
     def put(self, slots: Ints, rows: Rows) -> None:
         """Put rows to their places, instead of seeds if there are any."""
         new = slots[self._row[slots] == 0]
         if len(new):
-            self._row[new] = self._new_rows(len(new))
+            self._row[new] = self._rows.more(len(new))
             self._uproot(new)
-        words_of(self._rows)[self._row[slots]] = words_of(rows)
+        self._rows.put(self._row[slots], words_of(rows))
         self.clock[slots] = rows["clock"]
 
     def seeds(self, slots: Ints) -> tuple[Codes, Seeds]:
@@ -130,9 +142,9 @@ class Arena:
         """Return the keys at distinct places, and their rows (as words) or seeds."""
         row, seeds = self.seeds(slots)
         edges = np.searchsorted(row, np.arange(len(slots) + 1))
-        at, words = self._row[slots].tolist(), words_of(self._rows)
+        at, word = self._row[slots].tolist(), self._rows.one
         names = list(map(self._names.__getitem__, slots.tolist()))
-        return names, [words[n] if n else seeds[edges[i] : edges[i + 1]] for i, n in enumerate(at)]
+        return names, [word(n) if n else seeds[edges[i] : edges[i + 1]] for i, n in enumerate(at)]
 
     def make_room(self, most: int, may_go: MayGo) -> list[str]:
         """Let go of the keys that were used longest ago, if there are more than `most`.
@@ -152,7 +164,7 @@ class Arena:
         at = oldest[may_go([self._names[slot] for slot in oldest.tolist()], oldest)]
         gone = [self._names[slot] for slot in at.tolist()]
         self._free += [self._slots.pop(name) for name in gone]
-        self._free_rows += self._row[at[self._row[at] > 0]].tolist()
+        self._rows.free(self._row[at[self._row[at] > 0]])
         self._row[at] = 0
         self._uproot(at)
         return gone
@@ -197,18 +209,6 @@ class Arena:
             lengths = [len(one) for one in seeds.values()]
             row = np.repeat(np.arange(len(seeds), dtype=np.int32), lengths)
             self.sow(slots, row, np.concatenate(list(seeds.values())))
-
-    def _new_rows(self, count: int) -> Ints:
-        again = min(len(self._free_rows), count)
-        found = self._free_rows[len(self._free_rows) - again :]
-        del self._free_rows[len(self._free_rows) - again :]
-        begin, more = self._rows_used, count - again
-        self._rows_used += more
-        if self._rows_used > len(self._rows):
-            size = max(self._rows_used, len(self._rows) * 3 // 2)
-            # In place: the system moves the pages.
-            self._rows.resize(size, refcheck=False)
-        return np.array(found + list(range(begin, begin + more)), np.int64)
 
     def _reserve(self, count: int) -> None:
         if count > len(self.codes):

@@ -4,7 +4,7 @@ Of each scale a profile keeps the decayed number, sum and sum of squares of its 
 A prior stands for the days that a young key has not lived yet.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -26,10 +26,10 @@ class Prior:
             distribution, however many days are known.
     """
 
-    days: float
-    mean: float
-    deviation: float
-    freedom: float
+    days: float | Floats
+    mean: float | Floats
+    deviation: float | Floats
+    freedom: float | Floats
 
 
 PRIORS = {
@@ -43,6 +43,8 @@ PRIORS = {
     "denied": Prior(4.0, 0.5, 0.8, 12.0),
     "objects": Prior(0.1, 1.0, 1.0, 20.0),
 }
+_EVERY = Prior(*np.array([astuple(PRIORS[name]) for name in SCALES]).T)
+"""All scales at once, a column each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,11 @@ _HALF = float(np.log10(2.0))
 
 def scale(rows: Rows, name: str) -> Scale:
     """Return what is predicted of a scale of each profile."""
-    prior, past = PRIORS[name], rows["calibration"][:, SCALES.index(name)].astype(np.float64)
-    n, total, squares = (np.ascontiguousarray(past[:, i]) for i in range(3))
+    return _predicted(rows["calibration"][:, SCALES.index(name)].astype(np.float64), PRIORS[name])
+
+
+def _predicted(past: Floats, prior: Prior) -> Scale:
+    n, total, squares = (np.ascontiguousarray(past[..., i]) for i in range(3))
     days = n + prior.days
     mean = (total + prior.days * prior.mean) / days
     second = squares + prior.days * (prior.deviation**2 + prior.mean**2)
@@ -81,14 +86,12 @@ def learn(rows: Rows, elapsed_days: Floats) -> None:
     """Take the closed day's highest scores into the calibration."""
     keep = 0.5 ** (elapsed_days / HALF_LIFE_DAYS)
     settled = rows["exposure"][:, 0] + rows["exposure"][:, 1] >= SETTLED_DAYS
-    for i, name in enumerate(SCALES):
-        # Before its mean is known, every day of a key looks wild and says nothing.
-        counts = (rows["mature"] > 0) if name == "hours" else settled
-        now = scale(rows, name)
-        top = rows["highest"][:, i].astype(np.float64)
-        value = np.minimum(top, now.mean + WINSOR * now.spread)
-        past = rows["calibration"]
-        past[:, i, 0] = past[:, i, 0] * keep + counts
-        past[:, i, 1] = past[:, i, 1] * keep + value * counts
-        past[:, i, 2] = past[:, i, 2] * keep + value * value * counts
+    counts = np.repeat(settled[:, None], len(SCALES), axis=1)
+    # Before its mean is known, every day of a key looks wild and says nothing.
+    counts[:, SCALES.index("hours")] = rows["mature"] > 0
+    past = rows["calibration"].astype(np.float64)
+    now = _predicted(past, _EVERY)
+    value = np.minimum(rows["highest"], now.mean + WINSOR * now.spread)
+    taught = np.stack((counts, value * counts, value * value * counts), axis=2)
+    rows["calibration"] = past * keep[:, None, None] + taught
     rows["highest"] = 0.0

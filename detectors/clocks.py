@@ -50,6 +50,21 @@ def renumbered(row: Codes) -> tuple[Ints, Codes]:
     return row[starts].astype(np.int64), np.repeat(np.arange(len(starts), dtype=np.int32), lengths)
 
 
+def reordered(which: Ints, row: Codes, order: Ints) -> tuple[Ints, Codes]:
+    """Return events sorted by key for keys in another order, and the rows they then are of.
+
+    Args:
+        which: shape (n,), the events, sorted by row.
+        row: shape (n,), never decreasing, every row present.
+        order: shape (k,), the rows as they are to follow one another.
+    """
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    new = rank[row]
+    by_rank = np.argsort(new, kind="stable")
+    return which[by_rank], new[by_rank]
+
+
 def running_maximum(row: Codes, values: Ints) -> Ints:
     """Return the largest value so far within each segment, exactly.
 

@@ -7,6 +7,7 @@ distinct hours of a night.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors import calibration, windows
 from detectors.chance import Floats
@@ -82,53 +83,71 @@ def foresee(rows: Rows, today: Ints, offset_ms: Ints) -> None:
     which = np.flatnonzero(rows["mature"])
     if not len(which):
         return
-    chance = likelihood(rows[which])
-    rests = has_nights(rows[which])
-    every = chance.sum(axis=1)
+    active = rows["active"][which].astype(np.float64)
     first = (today[which] * DAY_MS + offset_ms[which]) // HOUR_MS + 72
-    rank = np.arange(len(which))
-    for hour in range(24):
-        bound = (chance[rank, (first + hour) % 168] * TOLERANCE).astype(np.int64)
-        mass = np.where(chance <= bound[:, None], chance, 0).sum(axis=1)
-        unusual = np.maximum(-np.log10(np.maximum(mass / every, 1e-5)) - FREE, 0.0) * rests
-        rows["surprise"][which, hour] = np.rint(unusual * UNIT)
+    slots = (first + np.arange(24)[:, None]) % 168
+    parts = [slice(begin, begin + AT_ONCE) for begin in range(0, len(which), AT_ONCE)]
+    shares = np.concatenate([rarer(active[one], slots[:, one]) for one in parts], axis=1)
+    unusual = np.maximum(-np.log10(np.maximum(shares, 1e-5)) - FREE, 0.0) * has_nights(active)
+    rows["surprise"][which] = np.rint(unusual * UNIT).T
 
 
-def has_nights(rows: Rows) -> Floats:
-    """Return from 0 to 1 how much a key has hours at which it rests."""
-    by_hour = rows["active"].astype(np.float64).reshape(-1, 7, 24).sum(axis=1)
+AT_ONCE = 512
+"""Keys whose weeks fit the caches."""
+
+
+def rarer(active: Floats, slots: Ints) -> Floats:
+    """Return the mass of all hours of the week that are no likelier than some of them.
+
+    Args:
+        active: shape (k, 168), how often each key was active at each hour.
+        slots: shape (h, k), hours of the week.
+
+    Returns:
+        Shape (h, k).
+    """
+    chance = likelihood(np.ascontiguousarray(active.T))
+    every = chance.sum(axis=0, dtype=np.int32)
+    bounds = (np.take_along_axis(chance, slots, axis=0) * TOLERANCE).astype(np.int32)
+    mass = [np.where(chance <= bound, chance, 0).sum(axis=0, dtype=np.int32) for bound in bounds]
+    return np.asarray(np.stack(mass) / every)
+
+
+def has_nights(active: Floats) -> Floats:
+    """Return from 0 to 1 how much keys of such active hours, shape (k, 168), have a rest."""
+    by_hour = active.reshape(-1, 7, 24).sum(axis=1)
     share = by_hour / np.maximum(by_hour.sum(axis=1), 1e-9)[:, None]
     spread = 1.0 / np.maximum((share * share).sum(axis=1), 1e-9)
     return np.asarray(np.clip((ALWAYS_H - spread) / (ALWAYS_H - RESTS_H), 0.0, 1.0))
 
 
-def likelihood(rows: Rows) -> Ints:
-    """Return how likely each hour of the week is, shape (k, 168), in whole billionths."""
-    active = rows["active"].astype(np.float64)
+def likelihood(active: Floats) -> NDArray[np.int32]:
+    """Return how likely each hour of the week is, shape (168, k), in whole billionths."""
     smooth = KERNEL[0] * active
     for away, weight in enumerate(KERNEL[1:], 1):
-        smooth += weight * (np.roll(active, away, axis=1) + np.roll(active, -away, axis=1))
-    grid = smooth.reshape(-1, 7, 24)
-    days = [np.ascontiguousarray(grid[:, i]) for i in range(7)]
+        smooth += weight * (np.roll(active, away, axis=0) + np.roll(active, -away, axis=0))
+    days = smooth.reshape(7, 24, -1)
     weekday = days[0] + days[1] + days[2] + days[3] + days[4]
     weekend = days[5] + days[6]
-    total = (weekday + weekend)[:, 0].copy()
-    for h in range(1, 24):
-        total += weekday[:, h] + weekend[:, h]
-    n = total[:, None]
+    n = _added(weekday + weekend)
     by_hour = (weekday + weekend + BACKOFF / 24.0) / (n + BACKOFF)
     kinds = []
     for kind, share in ((weekday, 5 / 7), (weekend, 2 / 7)):
-        mass = kind[:, 0].copy()
-        for h in range(1, 24):
-            mass += kind[:, h]
-        part = ((mass + BACKOFF * share) / (total + BACKOFF))[:, None]
+        part = (_added(kind) + BACKOFF * share) / (n + BACKOFF)
         kinds.append((kind + BACKOFF * by_hour * part) / (n + BACKOFF))
     slots = [
         (days[i] + BACKOFF * kinds[i >= SATURDAY] / (5 if i < SATURDAY else 2)) / (n + BACKOFF)
         for i in range(7)
     ]
-    return np.rint(np.concatenate(slots, axis=1) * 1e9).astype(np.int64)
+    return np.rint(np.concatenate(slots) * 1e9).astype(np.int32)
+
+
+def _added(by_hour: Floats) -> Floats:
+    """Return the sum of the first axis, added in order."""
+    total: Floats = by_hour[0].copy()
+    for one in by_hour[1:]:
+        total += one
+    return total
 
 
 def learn(rows: Rows, counts: Ints, offset_ms: Ints, elapsed_days: Floats) -> None:
@@ -136,10 +155,11 @@ def learn(rows: Rows, counts: Ints, offset_ms: Ints, elapsed_days: Floats) -> No
     keep = 0.5 ** (elapsed_days / HALF_LIFE_DAYS)
     start = (rows["day"].astype(np.int64) * DAY_MS + offset_ms)[:, None] // HOUR_MS
     slots = (start + np.arange(24) + 72) % 168
-    active = rows["active"] * keep[:, None]
     row, hour = np.nonzero(counts)
-    active[row, slots[row, hour]] += 1.0
-    rows["active"] = active
+    at, active = (row, slots[row, hour]), rows["active"]
+    used = active[at] * keep[row] + 1.0
+    active *= keep[:, None]
+    active[at] = used
     yesterday = elapsed_days <= 1.0
     rows["unusual"][:, :24] = np.where(yesterday[:, None], rows["unusual"][:, 24:], 0)
     rows["unusual"][:, 24:] = 0

@@ -5,10 +5,14 @@ day's mean; the excess over it is judged by the excesses of the key's own past d
 key of bursts is allowed its bursts.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from detectors import calibration, declared, windows
 from detectors.chance import CAP, Floats, excess
+from detectors.clocks import segment_starts
 from detectors.profile import (
     DAY_MS,
     FAMILIES,
@@ -19,7 +23,7 @@ from detectors.profile import (
     Rows,
     alarmed,
 )
-from detectors.round import Evidence, Round, evidence, largest, strongest
+from detectors.round import Evidence, Round, evidence
 from detectors.words import Reason
 from vocabulary.access import Codes, Flags, Ints
 
@@ -59,6 +63,8 @@ LEAST_REQUESTS = 5
 """Fewer are no flood, however rare."""
 
 WINDOWS_H = (10 / 3600, 2 / 60, 1 / 6, 1.0, 24.0)
+WINDOWS = len(WINDOWS_H)
+"""The first of SCALES are those of the windows, in their order."""
 REASONS = (Reason.RATE_10S, Reason.RATE_2MIN, Reason.RATE_10MIN, Reason.RATE_1H, Reason.RATE_1D)
 
 
@@ -70,38 +76,92 @@ def score(day: Round) -> Evidence:
         mean_per_h = np.maximum(mean_per_h, day.said.per_h[day.row])
         mean_per_day = np.maximum(mean_per_day, day.said.per_day[day.row])
     failing = explained(day, counts[3])
-    found: Evidence | None = None
-    turn = [np.where(turning(day.rows["day"])[day.row], factor, 1.0) for factor in AT_MONTHS_TURN]
-    steady = (day.rows["steady"] > 0)[day.row]
+    turn = turning(day.rows["day"])
+    turns = turn[day.row] if turn.any() else None
+    found = _Strongest.of_nothing(len(day.t))
+    excesses = []
     for i, (window_h, n) in enumerate(zip(WINDOWS_H, counts, strict=True)):
         per_window = mean_per_h * window_h if window_h < WINDOWS_H[-1] else mean_per_day
-        share = per_window * day.crowd[:, CROWD[i]] * turn[i]
+        share = per_window * day.crowd[:, CROWD[i]]
+        if turns is not None:
+            share = share * np.where(turns, AT_MONTHS_TURN[i], 1.0)
         if window_h < 1.0:
             # A busy hour is no news in each of its minutes.
             rest = np.maximum(counts[3] - n, 0) * window_h / (1.0 - window_h)
             share = np.maximum(share, rest)
         z = np.where(day.late, 0.0, excess(n, share + 0.5, SHAPE))
-        scale = calibration.scale(day.rows, f"rate_{_NAMES[i]}")
-        most = record(day, n, i, scale.spread, steady)
-        e = np.minimum(GAIN[i] * scale.surprise(day.row, z), most)
-        e = np.minimum(e, CAP) + ((e >= CAP) & (n >= TENFOLD * (per_window + 0.5)))
         # A window that has a crowd in it accuses nobody, long after the crowd has gone.
         crowded = day.crowd[:, CROWD[i]] > CROWDED
-        e = np.where(failing, np.minimum(e, EXPLAINED), e)
-        e = np.where(crowded, np.minimum(e, BELOW_RECORD), e) * (n >= LEAST_REQUESTS)
-        _remember(day, i, np.where(failing | crowded, 0.0, z), n)
-        usual = day.rows["busiest"][:, i].astype(np.float64)[day.row]
-        one = evidence(e, REASONS[i], n.astype(np.float64), usual, CAP + 1.0)
-        found = one if found is None else strongest(found, one)
-    assert found is not None
-    return found
+        excesses.append(np.where(failing | crowded, 0.0, z))
+        some = np.flatnonzero(n >= LEAST_REQUESTS)
+        if len(some):
+            e = judged(day, i, Window(some, n[some], z[some], per_window[some]), turn)
+            e = np.where(failing[some], np.minimum(e, EXPLAINED), e)
+            found.take(i, some, np.where(crowded[some], np.minimum(e, BELOW_RECORD), e))
+    _remember(day, excesses, counts)
+    return found.evidence(day, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The events for which one window holds enough to be judged.
+
+    Attributes:
+        which: shape (m,), the events.
+        n: shape (m,), the requests in the window that ends with each.
+        z: shape (m,), by how many deviations they are more than expected.
+        expected: shape (m,), what the key usually makes in such a window.
+    """
+
+    which: Ints
+    n: Ints
+    z: Floats
+    expected: Floats
+
+
+def judged(day: Round, window: int, seen: Window, turn: Flags) -> Floats:
+    """Return the evidence of some events in one window, shape (m,)."""
+    scale = calibration.scale(day.rows, f"rate_{_NAMES[window]}")
+    most = record(day, window, seen, scale.spread, turn)
+    e = np.minimum(GAIN[window] * scale.surprise(day.row[seen.which], seen.z), most)
+    tenfold = seen.n >= TENFOLD * (seen.expected + 0.5)
+    return np.asarray(np.minimum(e, CAP) + ((e >= CAP) & tenfold))
+
+
+@dataclass(frozen=True, slots=True)
+class _Strongest:
+    """Of each event the strongest evidence of a window, and which one that is."""
+
+    e: Floats
+    window: Ints
+
+    @classmethod
+    def of_nothing(cls, count: int) -> "_Strongest":
+        return cls(np.zeros(count), np.zeros(count, np.int64))
+
+    def take(self, window: int, which: Ints, e: Floats) -> None:
+        better = e > self.e[which]
+        at = which[better]
+        self.e[at], self.window[at] = e[better], window
+
+    def evidence(self, day: Round, counts: Sequence[Ints]) -> Evidence:
+        said = np.flatnonzero(self.e)
+        window = self.window[said]
+        reason = np.full(len(self.e), REASONS[0], np.uint8)
+        reason[said] = np.array(REASONS, np.uint8)[window]
+        seen, usual = np.zeros(len(self.e)), np.zeros(len(self.e))
+        usual[said] = day.rows["busiest"][day.row[said], window]
+        for i in np.unique(window).tolist():
+            at = said[window == i]
+            seen[at] = counts[i][at]
+        return evidence(self.e, reason, seen, usual, CAP + 1.0)
 
 
 CROWD, CROWDED = (0, 0, 0, 1, 2), 1.1
 _NAMES = ("10s", "2min", "10min", "1h", "1d")
 
 
-def record(day: Round, n: Ints, window: int, spread: Floats, steady: Flags) -> Floats:
+def record(day: Round, window: int, seen: Window, spread: Floats, turn: Flags) -> Floats:
     """Return the most that a count may say, given the key's busiest window so far.
 
     Of days that are alike, the next one is the busiest of n + 1 with chance 1 / (n + 1); beyond
@@ -116,16 +176,18 @@ def record(day: Round, n: Ints, window: int, spread: Floats, steady: Flags) -> F
         a_day = window == len(WINDOWS_H) - 1
         mean = day.said.per_day if a_day else day.said.per_h * WINDOWS_H[window]
         busiest = np.maximum(busiest, declared.BURST * mean)
+    n, row = seen.n, day.row[seen.which]
+    steady = (day.rows["steady"] > 0)[row]
     # What a key does at the turn of each month is its rhythm, however alarming the first time.
-    turn = np.where(turning(day.rows["day"]), day.rows["turn"][:, window], 0).astype(np.float64)
-    busiest, turn = np.maximum(busiest, turn)[day.row], turn[day.row]
-    quiet = steady & (n >= LEAST_BURST) & (n > TURN_BEYOND * turn)
+    at_turn = np.where(turn, day.rows["turn"][:, window], 0).astype(np.float64)
+    busiest, at_turn = np.maximum(busiest, at_turn)[row], at_turn[row]
+    quiet = steady & (n >= LEAST_BURST) & (n > TURN_BEYOND * at_turn)
     ratio = (n - np.sqrt(n)) / np.maximum(busiest, 1.0)
     most = np.full(len(ratio), BELOW_RECORD)
     if window in BURST_WINDOWS:
         most[quiet] = IN_A_QUIET_HOUR
     at = np.flatnonzero(ratio >= 1.0)
-    beyond, row = np.log10(ratio[at]), day.row[at]
+    beyond, row = np.log10(ratio[at]), row[at]
     days = np.log10(1.0 + day.rows["days"].astype(np.float64))[row]
     strict = days + DECADE / np.maximum(spread, LEAST_SPREAD)[row] * beyond
     known = AT_RECORD[window] + RECORD_SLOPE * beyond
@@ -232,18 +294,20 @@ def learn(rows: Rows, in_an_hour: Ints, offset_ms: Ints, elapsed_days: Floats) -
     where = (slots >= WEEKEND) * 24 + slots % 24
     counts = taught(rows, in_an_hour, where)
     k = np.arange(len(rows))
-    requests = rows["requests"] * keep[:, None]
     exposure = rows["exposure"] * keep[:, None]
     # Each hour of a day is another one of a weekday's or a weekend's.
     row, hour = np.nonzero(in_an_hour)
-    requests[row, where[row, hour]] += counts[row, hour]
+    at, requests = (row, where[row, hour]), rows["requests"]
+    used = requests[at] * keep[row] + counts[row, hour]
+    requests *= keep[:, None]
+    requests[at] = used
     resting = (slots >= WEEKEND).sum(axis=1)
     exposure += np.stack((24 - resting, resting), axis=1) / 24.0
     for away in range(1, LONGEST_GAP_DAYS + 1):
         # Days without a request teach that there was none; a long absence teaches no more.
         weekend = (slots[:, 12] // 24 + away) % 7 >= SATURDAY
         exposure[k, weekend.astype(np.int64)] += away < elapsed_days
-    rows["requests"], rows["exposure"] = requests, exposure
+    rows["exposure"] = exposure
     fade = 0.5 ** (elapsed_days / 90.0)
     # What was alarming is not at once what this key may do.
     alone = rows["families"] == 1 << FAMILIES.index("volume")
@@ -291,10 +355,11 @@ def day_counts(rows: Rows) -> Ints:
     return np.where(inside, counts, 0).astype(np.int64)
 
 
-def _remember(day: Round, scale: int, z: Floats, n: Ints) -> None:
+def _remember(day: Round, excesses: Sequence[Floats], counts: Sequence[Ints]) -> None:
     # What a crowd or a storm of retries explains is nothing to measure the key by.
-    n = np.where(z > 0, n, 0)
-    k = len(day.rows)
+    z = np.stack(excesses, axis=1)
+    n = np.where(z > 0, np.stack(counts, axis=1), 0)
+    starts = segment_starts(day.row)
     highest, peaks = day.rows["highest"], day.rows["peaks"]
-    highest[:, scale] = np.maximum(highest[:, scale], largest(day.row, z, k))
-    peaks[:, scale] = np.maximum(peaks[:, scale], largest(day.row, n.astype(np.float64), k))
+    highest[:, :WINDOWS] = np.maximum(highest[:, :WINDOWS], np.maximum.reduceat(z, starts))
+    day.rows["peaks"] = np.maximum(peaks, np.maximum.reduceat(n, starts))

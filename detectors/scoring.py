@@ -138,9 +138,11 @@ class Scorer:
         rows = blank(len(events.names))
         for which in events.parts(np.arange(len(events.t))):
             used = np.unique(events.row[which]).astype(np.int64)
-            some = picked(rows, used)
+            every = len(used) == len(rows)
+            some = rows if every else picked(rows, used)
             self.score(events, which, some)
-            words_of(rows)[used] = words_of(some)
+            if not every:
+                words_of(rows)[used] = words_of(some)
         return rows
 
     def score(self, events: Events, which: Ints, rows: Rows) -> list[Alert]:
@@ -192,7 +194,8 @@ class Scorer:
         closed = [np.zeros(len(rows)) for _ in range(3)]
         closing = np.flatnonzero((rows["day"] >= 0) & (rows["day"] != today))
         if len(closing):
-            past = picked(rows, closing)
+            every = len(closing) == len(rows)
+            past = rows if every else picked(rows, closing)
             feedback.hold(past, offset[closing])
             stolen = np.flatnonzero(feedback.stolen(past))
             before = past[stolen]
@@ -212,7 +215,8 @@ class Scorer:
             past["mature"] = self._mature(past, today[closing])
             past["steady"] = rate.is_steady(past)
             hours.foresee(past, today[closing], offset[closing])
-            words_of(rows)[closing] = words_of(past)
+            if not every:
+                words_of(rows)[closing] = words_of(past)
         rows["first"] = np.where(rows["day"] < 0, t, rows["first"])
         rows["day"] = today
         return evidence(closed[0], Reason.OBJECTS, closed[1], closed[2])

@@ -142,7 +142,7 @@ def _append(rows: Rows, name: str, which: Ints, used: Ints) -> None:
     owner, place = which[row], used[row] + rank
     rows[name][owner, place] = rows[f"{name}_new"][owner, rank]
     rows[f"{name}_last"][owner, place] = rows["day"][owner]
-    rows[f"{name}_days"][owner, place] = ~alarmed(rows[which])[row]
+    rows[f"{name}_days"][owner, place] = ~alarmed(rows)[owner]
 
 
 def _weigh(rows: Rows, name: str, which: Ints) -> None:
@@ -153,7 +153,7 @@ def _weigh(rows: Rows, name: str, which: Ints) -> None:
     values = np.concatenate((rows[name][which], new), axis=1)
     last = np.concatenate((rows[f"{name}_last"][which], today), axis=1)
     # What came on a day that was alarming counts from its second day on.
-    first = np.where(alarmed(rows[which])[:, None], 0, np.ones_like(new))
+    first = np.where(alarmed(rows)[which][:, None], 0, np.ones_like(new))
     days = np.concatenate((rows[f"{name}_days"][which], first), axis=1)
     lives = LIVES_DAYS * np.minimum(days, MOST_LIVES)
     worth = np.where(values != 0, last.astype(np.int64) + lives, -1)

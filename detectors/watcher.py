@@ -268,7 +268,11 @@ class Watcher:
         names = list(batch.keys)
         if len(used) < len(names):
             names = [names[i] for i in used.tolist()]
-        slots = self._arena.slots(names)
+        # Rows that are read in the order in which they lie are read sooner.
+        slots, order = self._arena.in_order(names)
+        if order is not None:
+            names = list(map(names.__getitem__, order.tolist()))
+            counts, row = clocks.reordered(counts, row, order)
         known = [facts.get(name, UNKNOWN) for name in names] if facts else [UNKNOWN] * len(names)
         if facts:
             self._inherit(names, slots, known, changed)

@@ -1,7 +1,7 @@
 """Counts in sliding windows, exactly, whatever the batches: whole numbers, no decay."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -97,7 +97,8 @@ def _near(ring: NDArray[np.integer], moved: Ints) -> Flags:
     size = ring.shape[1]
     near = np.asarray(moved < size, np.bool_)
     if size <= SMALL:
-        near &= ring.any(axis=1)
+        # Column by column: numpy takes longer for many short sums than for few long ones.
+        near &= reduce(np.bitwise_or, ring.T) != 0
     return near
 
 

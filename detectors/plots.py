@@ -1,0 +1,75 @@
+"""Where the rows of all keys lie in memory: in plots that never move, each twice the one before.
+
+One array would have to be moved whenever it grows, and what it grows into is touched at once. A
+plot is asked of the system when all others are full and takes no memory but where rows are.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from detectors.profile import WORDS, Words
+from vocabulary.access import Ints
+
+FIRST = 1 << 13
+"""Rows of the first plot: 30 MB, enough for the system to give pages of 2 MB."""
+
+
+class Plots:
+    """Rows, as words, by number; number 0 stands for no row."""
+
+    def __init__(self) -> None:
+        self._plots: list[Words] = []
+        self._edges = [0]
+        self._used = 1
+        self._free: list[int] = []
+
+    def one(self, at: int) -> Words:
+        """Return a row in its place, shape (WORDS,)."""
+        i = bisect_right(self._edges, at) - 1
+        row: Words = self._plots[i][at - self._edges[i]]
+        return row
+
+    def taken(self, at: Ints) -> Words:
+        """Return copies of rows, shape (k, WORDS); quickest where their numbers increase."""
+        rows = np.empty((len(at), WORDS), np.uint64)
+        for plot, which, place in self._parts(at):
+            if isinstance(which, slice):
+                # With "clip" numpy writes into `out` at once; no place is outside.
+                plot.take(place, axis=0, out=rows[which], mode="clip")
+            else:
+                rows[which] = plot[place]
+        return rows
+
+    def put(self, at: Ints, rows: Words) -> None:
+        """Put rows, shape (k, WORDS), to where those of these distinct numbers are."""
+        for plot, which, place in self._parts(at):
+            plot[place] = rows[which]
+
+    def more(self, count: int) -> Ints:
+        """Return the numbers of so many rows that are nobody's, whatever is in them."""
+        again = min(len(self._free), count)
+        found = self._free[len(self._free) - again :]
+        del self._free[len(self._free) - again :]
+        begin, self._used = self._used, self._used + count - again
+        while self._used > self._edges[-1]:
+            size = max(self._edges[-1], FIRST)
+            self._plots.append(np.zeros((size, WORDS), np.uint64))
+            self._edges.append(self._edges[-1] + size)
+        return np.array(found + list(range(begin, self._used)), np.int64)
+
+    def free(self, at: Ints) -> None:
+        """Give numbers back."""
+        self._free += at.tolist()
+
+    def _parts(self, at: Ints) -> Iterator[tuple[Words, slice | Ints, Ints]]:
+        """Yield each plot that some rows are in, which of them, and where in it."""
+        rising = bool((at[1:] > at[:-1]).all())
+        order = None if rising else np.argsort(at, kind="stable")
+        ends = np.searchsorted(at if order is None else at[order], self._edges)
+        for i, (begin, end) in enumerate(pairwise(ends.tolist())):
+            if begin < end:
+                which = slice(begin, end) if order is None else order[begin:end]
+                yield self._plots[i], which, at[which] - self._edges[i]
