@@ -22,7 +22,7 @@ from keywatch.config_gateway import GatewaySettings
 from keywatch.config_keys import IssuerSettings, KeySettings, StoreSettings
 from keywatch.config_streams import PublishSettings, RepositorySettings, SourceSettings
 from keywatch.config_table import Table
-from keywatch.scanning import DEFAULT_DATABASE, DEFAULT_FILE
+from keywatch.places import DEFAULT_DATABASE, DEFAULT_FILE
 from vocabulary.errors import ConfigError
 
 

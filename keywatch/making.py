@@ -57,12 +57,7 @@ def position_of(engine: Engine, name: str) -> checkpoint.Position | None:
     """Return the committed position of a source."""
     with reading(engine) as connection:
         found = checkpoint.load(connection, name)
-    # Some of it is the pipeline's own.
-    return found and {name: value for name, value in found.items() if name not in NOTES}
-
-
-NOTES = {"header", "newest_ms", "lag_ms", "behind"}
-"""What the pipeline keeps with a position for itself."""
+    return found and checkpoint.bare(found)
 
 
 def _file(making: Making) -> Source:

@@ -46,11 +46,11 @@ def run(words: Sequence[str]) -> int | None:
 
 def _scanned(config: str | None) -> "Report":
     _without_typing_extensions()
-    from keywatch import scanning
+    from keywatch import places, scanning
     from scanner.options import ScanOptions
 
     if config is None and not configured():
-        options = ScanOptions(staged=True, ignores=scanning.ignores_in(scanning.ignore_file()))
+        options = ScanOptions(staged=True, ignores=places.ignores_in(places.ignore_file()))
         return scanning.scan_target(".", options, None)
     from msgspec.structs import replace
 
@@ -79,9 +79,9 @@ def _without_typing_extensions() -> None:
 
 def configured() -> bool:
     """Say whether there is anything that `keywatch.config` would read, or a database."""
-    from keywatch import scanning
+    from keywatch import places
 
-    files = (scanning.DEFAULT_FILE, scanning.DEFAULT_DATABASE)
+    files = (places.DEFAULT_FILE, places.DEFAULT_DATABASE)
     return any(name.startswith("KEYWATCH_") for name in os.environ) or any(
         os.path.lexists(file) for file in files
     )

@@ -4,24 +4,20 @@ What runs before every commit imports this and no command line: keywatch/quick.p
 """
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from keywatch.places import DEFAULT_FILE, has_database
 from vocabulary.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from keywatch.config import Settings
-    from scanner.ignorefile import Ignore
     from scanner.options import Progress, ScanOptions
     from scanner.run import Report
     from vocabulary.credential import Lookup
-
-DEFAULT_FILE = "keywatch.toml"
-DEFAULT_DATABASE = "keywatch.db"
 
 # Each function imports what it needs: a hook that finds nothing starts no more than it must.
 # ruff: noqa: PLC0415
@@ -51,26 +47,6 @@ def settings_for(
     return load(file, flags=flags).settings, notes
 
 
-def ignore_file(named: str = "") -> Path:
-    """Return where ignores are kept: the file that is named, or one of the user's own."""
-    if named:
-        return Path(named)
-    base = os.environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".config") / "keywatch" / "ignore.toml"
-    except RuntimeError:  # a user without a home
-        return Path(os.devnull) / "ignore.toml"
-
-
-def ignores_in(file: Path) -> "tuple[Ignore, ...]":
-    """Read the findings that are ignored; none where the file was never made."""
-    if not file.exists():
-        return ()
-    from scanner import ignorefile
-
-    return ignorefile.read(file)
-
-
 def lookup_of(
     config: "Settings", tell: "Callable[[str], None]" = lambda _: None, *, adopt: bool = False
 ) -> "Lookup | None":
@@ -81,9 +57,7 @@ def lookup_of(
         tell: is told which other stores cannot be asked.
         adopt: whether keys of other stores become ours, to be acted upon.
     """
-    from keywatch.wiring import has_database
-
-    if not has_database(config):
+    if not has_database(config.database):
         return None
 
     def ask(credentials: Sequence[Any]) -> Sequence[Any]:

@@ -10,8 +10,7 @@ from database import counters
 from database.schema import alerts, dead_letters, keys, outbox, positions, repo_events
 from database.transaction import reading
 from keywatch import rates
-from keywatch.making import NOTES
-from streams import deadletter
+from streams import checkpoint, deadletter
 from vocabulary.errors import DatabaseError
 from vocabulary.moments import rfc3339
 
@@ -105,7 +104,7 @@ def source_figures(
     position = row.position
     lag_ms = position.get("lag_ms")
     return {
-        "position": {name: value for name, value in position.items() if name not in NOTES},
+        "position": checkpoint.bare(position),
         "age_s": round(max(now - row.updated_at, 0.0), 3),
         "newest": _moment(position.get("newest_ms")),
         "lag_s": None if lag_ms is None else lag_ms / 1000,

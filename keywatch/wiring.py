@@ -37,7 +37,7 @@ def rules(scan: "ScanSettings") -> "RuleSet":
 
 def scan_options(settings: "Settings") -> "ScanOptions":
     """Return how the configuration says that repositories are scanned."""
-    from keywatch import scanning
+    from keywatch import places
     from scanner.options import ScanOptions
     from vocabulary.finding import Confidence
 
@@ -47,7 +47,7 @@ def scan_options(settings: "Settings") -> "ScanOptions":
         disabled=settings.scan.disabled,
         fingerprint_key=settings.scan.fingerprint_key.encode(),
         peppers=peppers(settings),
-        ignores=scanning.ignores_in(scanning.ignore_file(settings.scan.ignore)),
+        ignores=places.ignores_in(places.ignore_file(settings.scan.ignore)),
     )
 
 
@@ -65,12 +65,6 @@ def log_format(settings: "Settings", name: str) -> "Format":
     shapes = (one.shape for one in settings.sources if one.format == name)
     shape = next((one for one in shapes if one), None)
     return formats.shaped(name, shape) if shape else formats.find(name)
-
-
-def has_database(settings: "Settings") -> bool:
-    """Say whether the configured database is there; of a server that is not asked."""
-    scheme, _, path = settings.database.partition(":///")
-    return not scheme.startswith("sqlite") or Path(path.partition("?")[0]).exists()
 
 
 def geo(settings: "GeoipSettings") -> "GeoReader":

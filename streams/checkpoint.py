@@ -10,6 +10,8 @@ from database.schema import deliveries, positions
 from vocabulary.errors import DatabaseError
 
 _PASSING = {"after", "deliveries"}
+_NOTES = {"header", "newest_ms", "lag_ms", "behind"}
+"""What the pipeline keeps with a position for itself."""
 _REMEMBERED_S = 7 * 86_400.0
 """How long a delivery is known."""
 
@@ -22,6 +24,11 @@ def load(connection: Connection, source: str) -> Position | None:
     query = select(positions.c.position).where(positions.c.source == source)
     found: Position | None = connection.execute(query).scalar_one_or_none()
     return found
+
+
+def bare(position: Position) -> Position:
+    """Return what the source itself said, without what the pipeline noted with it."""
+    return {name: value for name, value in position.items() if name not in _NOTES}
 
 
 def save(connection: Connection, source: str, position: Position, now: float) -> None:

@@ -58,11 +58,24 @@ def detect_secrets(root: Path) -> list[Span] | None:
     ]
 
 
+def trufflehog(root: Path) -> list[Span] | None:
+    """Run TruffleHog (built from github.com/trufflesecurity/trufflehog), everything unverified too."""
+    if shutil.which("trufflehog") is None:
+        return None
+    command = ["trufflehog", "filesystem", ".", "--json", "--no-verification", "--no-update"]
+    command += ["--results=verified,unknown,unverified,filtered_unverified"]
+    done = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    rows = [json.loads(row) for row in done.stdout.splitlines() if row.startswith(b'{"Source')]
+    places = [row["SourceMetadata"]["Data"]["Filesystem"] for row in rows]
+    return [(_below(p["file"], root), p.get("line", 0), p.get("line", 0)) for p in places]
+
+
 PEERS: dict[str, Callable[[Path], list[Span] | None]] = {
     "betterleaks": betterleaks,
     "gitleaks": gitleaks,
     "Kingfisher": kingfisher,
     "detect-secrets": detect_secrets,
+    "TruffleHog": trufflehog,
 }
 
 

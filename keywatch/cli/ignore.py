@@ -129,9 +129,9 @@ def import_ignores(ctx: click.Context, /, file: Path, target: str, **flags: Any)
 
 
 def _file(ctx: click.Context, named: str | None) -> Path:
-    from keywatch import scanning
+    from keywatch import places
 
-    return scanning.ignore_file(named or settings(ctx).scan.ignore)
+    return places.ignore_file(named or settings(ctx).scan.ignore)
 
 
 def _made(fingerprint: str, flags: dict[str, Any], *, rule: str = "", path: str = "") -> "Ignore":

@@ -85,9 +85,9 @@ def shifted(table: dict[str, float], shift: float) -> dict[str, float]:
 
 def _judged(config: "Settings") -> list[dict[str, Any]]:
     """Return the alerts of the configured database, if there is one."""
-    from keywatch import wiring
+    from keywatch import places
 
-    if not wiring.has_database(config):
+    if not places.has_database(config.database):
         return []
     from actions.ledger import list_alerts
     from database.transaction import open_database, reading

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keywatch import pushes, scanning
+from keywatch import places, pushes
 from keywatch.config import Settings
 from scanner import cache
 from tests.keywatch.traffic import ordinary
@@ -95,5 +95,5 @@ def test_each_system_has_its_own_places(home, monkeypatch, platform, kept, ignor
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setattr(sys, "platform", platform)
     assert pushes.cache_of(Settings()) == home / kept
-    assert scanning.ignore_file() == home / ignored
+    assert places.ignore_file() == home / ignored
     assert cache.cache_base() == (home / kept).parents[1]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from keywatch import quick, scanning, wiring
+from keywatch import places, quick, wiring
 from keywatch.config import Settings
 from scanner import ScanOptions
 from tests.scanner.secrets import github_token
@@ -57,10 +57,10 @@ def test_without_a_configuration_a_scan_is_what_the_defaults_make_it(tmp_path, m
     ignores.parent.mkdir()
     entry = 'fingerprint = "' + "0" * 32 + '"\nreason = "r"\nowner = "o"\nexpires = 2999-01-01\n'
     ignores.write_text(f"[[ignore]]\n{entry}")
-    plain = ScanOptions(ignores=scanning.ignores_in(scanning.ignore_file()))
+    plain = ScanOptions(ignores=places.ignores_in(places.ignore_file()))
     assert plain.ignores
     assert plain == wiring.scan_options(Settings())
-    assert Settings().database == f"sqlite:///{scanning.DEFAULT_DATABASE}"
+    assert Settings().database == f"sqlite:///{places.DEFAULT_DATABASE}"
 
 
 @pytest.mark.parametrize("what", ["keywatch.toml", "keywatch.db", "KEYWATCH_SCAN_CONFIDENCE"])
