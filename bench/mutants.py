@@ -1,6 +1,7 @@
 """Change the code in small ways, and see whether the tests notice.
 
     python bench/mutants.py [checksum policy guards outbox limits fuse] [--show]
+                            [--sample 40 [--seed 1]]
 
 Each module is changed by mutmut, one change at a time, in a copy of the project, and the tests
 named beside it are run. What survives is listed, with --show as a diff: look at it, and write the
@@ -9,6 +10,7 @@ environment of its own below build/, beside the packages that are there.
 """
 
 import argparse
+import random
 import re
 import shutil
 import subprocess
@@ -48,12 +50,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(MODULES))
     parser.add_argument("--show", action="store_true", help="show what survived as diffs")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N of a module")
+    parser.add_argument("--seed", type=int, default=1, help="which ones")
     wanted = parser.parse_args()
     python = environment()
     print("| module | changes | noticed | survived |\n|---|---|---|---|")
     for name in wanted.modules or MODULES:
         with tempfile.TemporaryDirectory() as folder:
-            mutated(name, Path(folder), python, show=wanted.show)
+            mutated(name, Path(folder), python, wanted)
     return 0
 
 
@@ -69,7 +73,7 @@ def environment() -> str:
     return str(python)
 
 
-def mutated(name: str, folder: Path, python: str, *, show: bool) -> None:
+def mutated(name: str, folder: Path, python: str, wanted: argparse.Namespace) -> None:
     """Try every change of one module; print what became of them."""
     module, tests = MODULES[name]
     listed = subprocess.run(
@@ -92,7 +96,12 @@ def mutated(name: str, folder: Path, python: str, *, show: bool) -> None:
             command, cwd=folder, capture_output=True, text=True, check=False
         ).stdout
 
-    told = mutmut("run", "--max-children", "2")
+    chosen: list[str] = []
+    if wanted.sample:
+        mutmut("run", "none.of.them")  # writes all of them down, and tries none
+        every = re.findall(r"^\s*(\S+): ", mutmut("results", "--all", "true"), re.MULTILINE)
+        chosen = random.Random(wanted.seed).sample(every, min(wanted.sample, len(every)))
+    told = mutmut("run", "--max-children", "2", *chosen)
     counts = re.findall(r"(\d+)/(\d+)  🎉 (\d+)", told)
     survived = re.findall(r"^\s*(\S+): survived$", mutmut("results"), re.MULTILINE)
     _, total, noticed = counts[-1] if counts else ("0", "0", "0")
@@ -100,7 +109,7 @@ def mutated(name: str, folder: Path, python: str, *, show: bool) -> None:
     if not counts:
         print(told[-2000:], file=sys.stderr)
     for one in survived:
-        diff = re.findall(r"^[-+] .*$", mutmut("show", one), re.MULTILINE) if show else []
+        diff = re.findall(r"^[-+] .*$", mutmut("show", one), re.MULTILINE) if wanted.show else []
         print("\n".join([f"  {one}", *diff]), flush=True)
 
 

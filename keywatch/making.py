@@ -1,5 +1,6 @@
 """From an entry of the configuration to the source that it describes."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
-from database.transaction import reading
+from database.transaction import reading, transaction
 from keywatch.config_streams import SourceSettings
 from streams import checkpoint, formats
 from streams.chunk import Source
@@ -60,19 +61,26 @@ def position_of(engine: Engine, name: str) -> checkpoint.Position | None:
     return found and checkpoint.bare(found)
 
 
+def _begin(engine: Engine, name: str, position: checkpoint.Position) -> None:
+    """Commit from where a file is followed, before anything of it is."""
+    with transaction(engine) as connection:
+        checkpoint.save(connection, name, position, time.time())
+
+
 def _file(making: Making) -> Source:
     from streams.sources.file import FileSource
     from streams.sources.globbed import GlobSource, is_pattern
 
     making.need("path")
-    path = making.entry.path
+    path, begun = making.entry.path, partial(_begin, making.engine)
     if not is_pattern(path):
-        return FileSource(path, follow=not making.once, tell=making.tell)
+        return FileSource(path, follow=not making.once, tell=making.tell, begun=begun)
     return GlobSource(
         path,
         follow=not making.once,
         positions=partial(position_of, making.engine),
         tell=making.tell,
+        begun=begun,
     )
 
 

@@ -18,6 +18,9 @@ LINGER_S = 1.0
 """Seconds that a rotated file must be quiet before the new one is read: until all its writers
 have opened the new one, some still write to the old."""
 
+Begun = Callable[[str, Position], None]
+"""Name of a source, and the position from which it is followed for the first time."""
+
 MAX_CHUNK = 8 * 1024 * 1024
 """Bytes of lines in a chunk, about; the memory that hostile lines can take."""
 
@@ -30,6 +33,9 @@ class FileSource(Closing):
         follow: wait for more at the end, as `tail -F` does, instead of being done.
         linger_s: see LINGER_S.
         tell: called with what a person should know, such as lines that were lost.
+        begun: called with the name and the position from which a file is followed that was never
+            read: kept at once, it is found again though it is rotated before its first lines are
+            committed.
         clock: epoch seconds.
         wait: sleeps for some seconds.
     """
@@ -41,13 +47,14 @@ class FileSource(Closing):
         follow: bool,
         linger_s: float = LINGER_S,
         tell: Callable[[str], None] = lambda _: None,
+        begun: Begun = lambda *_: None,
         clock: Callable[[], float] = time.time,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  (symbolic links stay what they are)
         self.name = f"file:{self.path}"
         self._follow, self._linger_s = follow, linger_s
-        self._tell, self._clock, self._wait = tell, clock, wait
+        self._tell, self._begun, self._clock, self._wait = tell, begun, clock, wait
         self._known: frozenset[int] = frozenset()
         self._position: Position | None = None
         self._segments: list[Segment] = []
@@ -87,6 +94,9 @@ class FileSource(Closing):
         if not self._segments and not self._follow:
             self._check()
         self._next()
+        if position is None and self._follow and self._log is not None:
+            head = self._log.head(HEAD)
+            self._begun(self.name, self._position_at(0, head))
 
     def read(self, max_lines: int, timeout_s: float) -> Chunk | None:
         """Return the lines that there are, or None when none came within the time.
@@ -171,16 +181,16 @@ class FileSource(Closing):
         lines, self._lines = self._lines[:max_lines], self._lines[max_lines:]
         offsets, self._offsets = self._offsets[:max_lines], self._offsets[max_lines:]
         assert self._log is not None
-        self._position = self._position_at(self._offsets[0] if self._lines else self._cutter.offset)
+        offset = self._offsets[0] if self._lines else self._cutter.offset
+        self._position = self._position_at(offset, self._head[:offset])
         origin = {"file": str(self._log.path)}
         left = self._log.status().st_size - int(self._position["offset"])
         behind = None if self._log.compressed else max(0, left)
         return Chunk(self.name, lines, offsets, self._position, origin, behind=behind)
 
-    def _position_at(self, offset: int) -> Position:
+    def _position_at(self, offset: int, head: bytes) -> Position:
         assert self._log is not None
         status = self._log.status()
-        head = self._head[:offset]
         return {
             "inode": status.st_ino,
             "offset": offset,

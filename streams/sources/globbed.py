@@ -9,7 +9,7 @@ from streams.checkpoint import Position
 from streams.chunk import Chunk
 from streams.rotation import rotated
 from streams.sources.closing import Closing
-from streams.sources.file import FileSource
+from streams.sources.file import Begun, FileSource
 from vocabulary.errors import TargetError
 
 LOOK_S = 2.0
@@ -29,6 +29,7 @@ class GlobSource(Closing):
         follow: wait for more, and for more files.
         positions: asked where each file's last commit left it.
         tell: called with what a person should know.
+        begun: told of each file that was never read; see `FileSource`.
         clock: seconds.
     """
 
@@ -39,11 +40,12 @@ class GlobSource(Closing):
         follow: bool,
         positions: Positions,
         tell: Callable[[str], None] = lambda _: None,
+        begun: Begun = lambda *_: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = f"files:{pattern}"
         self._pattern, self._follow, self._positions = pattern, follow, positions
-        self._tell, self._clock = tell, clock
+        self._tell, self._begun, self._clock = tell, begun, clock
         self._files: dict[str, FileSource] = {}
         self._broken: dict[str, TargetError] = {}
         self._raised = False
@@ -117,7 +119,8 @@ class GlobSource(Closing):
         for name in matching(self._pattern):
             if name in self._files or name in self._broken:
                 continue
-            self._files[name] = one = FileSource(name, follow=self._follow, tell=self._tell)
+            one = FileSource(name, follow=self._follow, tell=self._tell, begun=self._begun)
+            self._files[name] = one
             try:
                 one.open(self._positions(one.name))
             except TargetError as error:

@@ -58,7 +58,8 @@ def test_nothing_stays_nothing_whatever_the_key_is(enabled, dry_run):
 @pytest.mark.parametrize("enabled", [REVOKE, NOTHING])
 def test_an_objection_leaves_nothing_but_who_is_told_and_why(alert, key, guards, why, enabled):
     known = None if key is None else replace(KEY, **key)
-    left = guarded(WANTED, replace(ALERT, **alert), known, Guards(protected=guards), enabled)
+    wanted = replace(WANTED, then=ActionKind.SUSPEND)
+    left = guarded(wanted, replace(ALERT, **alert), known, Guards(protected=guards), enabled)
     assert left == Decision(
         ActionKind.NONE, "policy.toml:7", not enabled, policy="abc", notify=("security",),
         guard=f"revoke not done: {why}", approvals=2,

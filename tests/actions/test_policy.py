@@ -36,6 +36,16 @@ REFUSED = {
         "p.toml:1",
         "stronger",
     ),
+    "then that is the action again": (
+        '[[case]]\naction = "revoke"\nthen = "revoke"\nafter = "1h"',
+        "p.toml:1",
+        "stronger",
+    ),
+    "after without then": (
+        '[[case]]\naction = "throttle"\nrate_per_min = 3\nafter = "1h"',
+        "p.toml:1",
+        "belong together",
+    ),
     "then without what it needs": (
         '[[case]]\naction = "none"\nthen = "throttle"\nafter = "1h"',
         "p.toml:1",

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from keywatch.cli import run
+from keywatch.config_streams import SourceSettings
+from keywatch.sources import opened
+from keywatch.status import status
 from streams import formats
 
 CLOUDTRAIL = json.loads(formats.find("cloudtrail").samples[0])
@@ -47,6 +50,26 @@ def test_reads_patterns_objects_and_shaped_logs_once(folder, capsys):
     for _ in range(2):
         assert run(["watch", "--once"]) == 0
         assert events(capsys) == {"read": 6, "committed": 5, "dead": 1, "late": 0}
+
+
+@pytest.mark.parametrize("path", ["access.log", "*.log"])
+def test_what_was_rotated_before_the_first_commit_is_read(folder, engine, path):
+    """The first watch ends before it has committed anything; then the log is rotated."""
+    log = folder / "access.log"
+    log.write_bytes(NGINX + b"\n")
+    entry = SourceSettings(path=str(folder / path), format="nginx-json")
+    with opened(engine, [entry], once=False, tell=print):
+        pass
+    (figures,) = status(engine)["sources"].values()
+    assert (figures["position"]["offset"], figures["newest"]) == (0, "")
+    log.rename(folder / "access.log.1")
+    log.write_bytes(NGINX + b"\n" + NGINX + b"\n")
+    with opened(engine, [entry], once=True, tell=print) as (stream,):
+        lines = []
+        while not stream.source.done:
+            chunk = stream.source.read(10, 0.0)
+            lines += chunk.lines if chunk else ()
+    assert len(lines) == 3
 
 
 def test_a_header_is_known_after_a_restart(folder, capsys):

@@ -158,6 +158,31 @@ def test_finds_the_copy_after_copytruncate_while_it_was_down(log):
     assert drain(following(log), position)[0][:2] == [b"three", b"four"]
 
 
+@pytest.mark.parametrize("by", ["rename", "copytruncate"])
+def test_what_was_never_committed_is_found_again_though_it_was_rotated_meanwhile(log, by):
+    """The process is killed between opening and its first commit, then the log is rotated."""
+    write(log.with_name("access.log.9"), b"of long ago")
+    kept = {}
+    opened(log, follow=True, begun=kept.__setitem__).open(None)
+    write(log, b"three")
+    if by == "rename":
+        log.rename(log.with_name("access.log.1"))
+    else:
+        shutil.copy(log, log.with_name("access.log.1"))
+        log.write_bytes(b"")
+    write(log, b"four")
+    (position,) = kept.values()
+    assert drain(following(log), position)[0] == [b"one", b"two", b"three", b"four"]
+
+
+def test_a_file_that_was_read_before_begins_nowhere(log):
+    kept = {}
+    _, position = drain(once(log))
+    opened(log, follow=True, begun=kept.__setitem__).open(position)
+    opened(log, follow=False, begun=kept.__setitem__).open(None)
+    assert kept == {}
+
+
 def test_says_that_lines_may_be_lost_when_its_file_is_gone(log):
     told = []
     _, position = drain(once(log))
