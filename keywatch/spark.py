@@ -171,10 +171,11 @@ def started(master: str, options: Mapping[str, str]) -> "SparkSession":
         options: settings of Spark.
 
     Raises:
-        UsageError: when pyspark is not installed.
+        UsageError: when pyspark is not installed, or its Java does not start.
     """
     try:
-        from pyspark.sql import SparkSession  # noqa: PLC0415  (an extra)
+        from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415  (an extra)
+        from pyspark.sql import SparkSession  # noqa: PLC0415
     except ImportError as error:
         raise UsageError("Spark needs pyspark", remedy="pip install 'keywatch[spark]'") from error
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -192,7 +193,12 @@ def started(master: str, options: Mapping[str, str]) -> "SparkSession":
     }
     for name, value in settings.items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    try:
+        return builder.getOrCreate()
+    except PySparkRuntimeError as error:
+        raise UsageError(
+            "Spark does not start", where=master, remedy="what its Java said stands above"
+        ) from error
 
 
 def _local(master: str) -> dict[str, str]:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _NAME = "[a-z0-9][a-z0-9-]{0,63}"
+_POLL_S = 1.0
+"""How often effects are looked for that no batch has told of: a batch takes longer."""
 
 
 def _shared(act: bool) -> "Callable[[Callable[..., None]], Callable[..., None]]":
@@ -78,10 +80,15 @@ def submit_command(  # noqa: PLR0917  (as many as flags)
     job = spark.job_of(config, source, name, shards, act=True)
     executor = wiring.executor(config, opened)
     session = spark.started(master, _options(conf, jars))
-    with running(executor, _tell):
+    with running(executor, _tell, _POLL_S) as background:
+
+        def told(said: str) -> None:
+            background.wake()
+            _tell(said)
+
         spark.submit(
             session, opened, job, source, spark.checkpoint_of(name, checkpoint),
-            once=once, per_batch=per_batch, tell=_tell,
+            once=once, per_batch=per_batch, tell=told,
         )  # fmt: skip
     session.stop()
 

@@ -1,8 +1,10 @@
 """A small fleet under attack, and what a pipeline made of it: to compare several ways."""
 
+import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -12,6 +14,7 @@ from database.schema import alerts, dead_letters, keys, outbox
 from database.transaction import open_database, reading
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
+from keywatch.cli import run
 from keywatch.demo import traffic
 from keywatch.status import status
 
@@ -109,11 +112,21 @@ def truth(url):
     }
 
 
+@contextmanager
+def handlers_kept():
+    """Give signals back to whom they belonged to."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
 def calm_run(folder, url):
-    """Read the lines of access.log in one process; return what came of it."""
+    """Read the lines of access.log in this process; return what came of it."""
     config = HEAD.format(database=url) + CALM.format(folder=folder)
     (folder / "calm.toml").write_text(config)
-    assert watch(folder, "calm", "--once").wait(PATIENCE_S) == 0
+    with handlers_kept():
+        assert run(["--config", f"{folder}/calm.toml", "watch", "--once"]) == 0
     found = truth(url)
     kinds = {msgspec.json.decode(one)["kind"] for one in found["alerts"]}
     assert "stuffing" in kinds

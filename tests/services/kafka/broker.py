@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A throw-away Kafka broker (one KRaft node) on 127.0.0.1. Standard library only.
 
-  broker.py jars         fetch the jars with Maven, the first time
+  broker.py jars         fetch the jars with Maven and format a storage, the first time
   broker.py start DIR    start on DIR, wait until it answers, print host:port
   broker.py stop DIR     SIGTERM, and wait: the log is closed cleanly
   broker.py kill DIR     SIGKILL, for crash tests
@@ -13,6 +13,7 @@ names, by default ../lib/kafka.
 
 import argparse
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -21,13 +22,16 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 JARS = Path(os.environ.get("KAFKA_JARS", HERE.parent / "lib" / "kafka"))
-CLASSES = JARS / "classes.jsa"
+FORMATTED = JARS / "formatted"
+"""Storage of a node that has nothing in it yet: to make one takes a Java of its own."""
+
 HOST = "127.0.0.1"
 JAVA = (
     "java",
@@ -35,7 +39,6 @@ JAVA = (
     "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
-    "-Xshare:auto",
     "-Djava.awt.headless=true",
     "-Dlog4j2.level=WARN",
 )
@@ -62,11 +65,10 @@ def start(folder, wait_s=60):
     folder.mkdir(parents=True, exist_ok=True)
     if running(folder):
         raise SystemExit(f"already running in {folder}")
-    java = [*JAVA, *class_archive(folder), "-cp", jars()]
-    port = configured(folder, java)
+    port = configured(folder)
     with (folder / "broker.log").open("ab") as log:
         child = subprocess.Popen(
-            [*java, "kafka.Kafka", str(folder / "server.properties")],
+            [*java(), "kafka.Kafka", str(folder / "server.properties")],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -90,57 +92,65 @@ def stop(folder, number=signal.SIGTERM, wait_s=30):
     if not until(lambda: not alive(pid), wait_s):
         os.kill(pid, signal.SIGKILL)
     (folder / "pid").unlink(missing_ok=True)
-    archive = folder / CLASSES.name
-    if archive.exists():
-        # By way of a file beside it: the folder may be on another disk, and read by others.
-        shutil.move(archive, CLASSES.with_suffix(f".{pid}"))
-        CLASSES.with_suffix(f".{pid}").replace(CLASSES)
 
 
-def class_archive(folder):
-    """Use the archive of loaded classes that a clean stop left: it saves a third of a start."""
-    if CLASSES.exists():
-        return [f"-XX:SharedArchiveFile={CLASSES}"]
-    return [f"-XX:ArchiveClassesAtExit={folder / CLASSES.name}"]
+def java():
+    """Return the command that a class is appended to."""
+    return [*JAVA, "-cp", jars()]
 
 
-def configured(folder, java):
-    """Write the configuration and format the storage, the first time; return the port."""
-    settings, known = folder / "server.properties", folder / "port.json"
-    if not settings.exists():
+def configured(folder):
+    """Write the configuration and prepare the storage, the first time; return the port."""
+    known = folder / "port.json"
+    if not known.exists():
         port, controller = free_ports(2)
-        lines = configuration(folder, port, controller)
-        settings.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
-        # The first byte is fixed: an id that begins with a dash would be taken for an option.
-        number = b"\0" + uuid.uuid4().bytes[1:]
-        cluster = base64.urlsafe_b64encode(number).rstrip(b"=").decode()
-        tool = ["kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster]
-        done = subprocess.run(
-            [*java, *tool, "--config", str(settings)],
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        if done.returncode:
-            settings.unlink()
-            raise SystemExit(done.stdout)
+        written(folder / "server.properties", configuration(folder / "data", port, controller))
+        shutil.copytree(formatted(), folder / "data")
         known.write_text(json.dumps(port))
     return json.loads(known.read_text())
 
 
-def configuration(folder, port, controller):
+def written(path, settings):
+    """Write a file of properties."""
+    path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+
+
+def formatted():
+    """Return the storage that every node begins with; Kafka's own tool makes it once."""
+    if not FORMATTED.exists():
+        with tempfile.TemporaryDirectory(dir=JARS) as name:
+            settings, data = Path(name) / "server.properties", Path(name) / "data"
+            written(settings, configuration(data, *free_ports(2)))
+            # The first byte is fixed: an id that begins with a dash would be taken for an option.
+            number = b"\0" + uuid.uuid4().bytes[1:]
+            cluster = base64.urlsafe_b64encode(number).rstrip(b"=").decode()
+            tool = ["kafka.tools.StorageTool", "format", "--cluster-id", cluster]
+            done = subprocess.run(
+                [*java(), *tool, "--config", str(settings)],
+                check=False,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            if done.returncode:
+                raise SystemExit(done.stdout)
+            with contextlib.suppress(OSError):  # somebody else was faster
+                data.rename(FORMATTED)
+    return FORMATTED
+
+
+def configuration(data, port, controller):
     """Return the settings of a single small node whose tests do not want to wait."""
     return {
         "process.roles": "broker,controller",
         "node.id": 1,
-        "controller.quorum.bootstrap.servers": f"{HOST}:{controller}",
+        "controller.quorum.voters": f"1@{HOST}:{controller}",
         "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}",
         "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "log.dirs": folder / "data",
+        "log.dirs": data,
         # The defaults want three replicas, which one node would wait for for ever.
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 4,
@@ -225,6 +235,7 @@ def main():
     wanted = parser.parse_args()
     if wanted.what == "jars":
         jars()
+        formatted()
     elif wanted.what == "start":
         print(start(wanted.folder))  # noqa: T201  (the address is what it is run for)
     else:
