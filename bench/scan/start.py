@@ -17,6 +17,9 @@ from pathlib import Path
 
 from history import measured
 
+# As on a user's machine: modules are compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 KEYWATCH = [sys.executable, "-m", "keywatch"]
 LINES = range(150, 250)
 MANY = 400
