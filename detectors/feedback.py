@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from detectors import tables
-from detectors.network import TABLES
+from detectors.network import KNOWN
 from detectors.profile import DAY_MS, HOUR_MS, HOURS, WEEKEND, Rows, alarmed
 from detectors.rate import day_counts, local_hours, taught
 from detectors.tables import TRUSTED_DAYS
@@ -28,7 +28,8 @@ ALARMS = (
 )  # fmt: skip
 LEARNED = (
     "requests", "active", "busiest", "turn", "turned", "calibration", "sessions", "session_usual",
-    "novelties", "kinds", *(f"{name}{part}" for name in TABLES for part in ("", "_last", "_days")),
+    "novelties", "kinds", "tls_news",
+    *(f"{name}{part}" for name in KNOWN for part in ("", "_last", "_days")),
 )  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def teach(one: Rows, lesson: Lesson, offset_ms: int) -> None:
 
 def _accept(one: Rows, lesson: Lesson, offset_ms: int) -> None:
     since = lesson.first_ms // DAY_MS
-    for name in TABLES:
+    for name in KNOWN:
         tables.learn(one, name)
         recent = (one[f"{name}_last"] >= since) & (one[name] != 0)
         days = one[f"{name}_days"]
@@ -70,7 +71,7 @@ def hours_of(lesson: Lesson) -> Iterable[int]:
 
 def _forget(one: Rows, lesson: Lesson, offset_ms: int) -> None:
     since = lesson.first_ms // DAY_MS
-    for name in TABLES:
+    for name in KNOWN:
         one[f"{name}_new"], one[f"{name}_count"] = 0, 0
         # Values that can only have come since then; when in doubt they go, and are news again.
         span = one["day"] - since + 1

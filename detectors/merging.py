@@ -12,7 +12,7 @@ import numpy as np
 from detectors import calibration, hours, rate, sessions, tables
 from detectors.chance import Floats
 from detectors.feedback import ALARMS
-from detectors.network import TABLES
+from detectors.network import KNOWN
 from detectors.profile import Rows
 from vocabulary.access import Ints
 
@@ -28,6 +28,7 @@ FADING = {
     "session_usual": sessions.HALF_LIFE_DAYS,
     "novelties": NOVELTY_DAYS,
     "mature_days": NOVELTY_DAYS,
+    "tls_news": NOVELTY_DAYS,
 }
 """Sums that fade, and their half-lives."""
 MOST_DAYS = np.iinfo(np.uint16).max
@@ -62,7 +63,7 @@ def merged(heir: Rows, old: Rows, offset_ms: Ints) -> Rows:
     new["kinds"] = heir["kinds"] | old["kinds"]
     new["held_day"] = 0
     _merge_turns(new, old)
-    for name in TABLES:
+    for name in KNOWN:
         _merge_tables(new, old, name)
     new["steady"] = rate.is_steady(new)
     hours.foresee(new, new["day"], offset_ms)

@@ -19,6 +19,8 @@ from detectors.words import Reason
 from vocabulary.access import Flags, Ints
 
 TABLES = ("prefix", "asn", "country", "agent", "endpoint")
+KNOWN = (*TABLES, "tls")
+"""All that a key is known by: fingerprints came later, and have their novelties elsewhere."""
 SEEN_DAYS, SEEN_NEWS = 10.0, 0.05
 """Before a key has shown itself: so many news in so many days."""
 OVERLAP_MS = 20 * 60_000
@@ -55,7 +57,11 @@ def _seen(day: Round, name: str, value: np.ndarray) -> Seen:
 
 def _weighed(day: Round, seen: dict[str, Seen], new: Flags) -> Evidence:
     rarity = {name: rarities(day.rows, name)[day.row] for name in ("asn", "agent")}
-    stranger = seen["agent"].days == 0
+    unnamed, disguised = seen["agent"].days == 0, in_disguise(day)
+    stranger = unnamed | disguised
+    rare = np.where(unnamed, rarity["agent"], 0.0)
+    if disguised.any():
+        rare = np.maximum(rare, np.where(disguised, rarities(day.rows, "tls")[day.row], 0.0))
     server = sort_is_new(day)
     abroad = (seen["country"].days == 0) & (seen["prefix"].days == 0) & (day.place["country"] != 0)
     if day.said is not None:
@@ -63,26 +69,20 @@ def _weighed(day: Round, seen: dict[str, Seen], new: Flags) -> Evidence:
         abroad &= ~day.said.home
     overlap, swarm = overlapping(day, new), swarming(day, seen["asn"].fresh)
     base = rarity["asn"] + COUNTRY * abroad + SERVER * server
-    client = np.where(stranger, 0.6 * rarity["agent"], 0.0)
     alike = server_like(day)
     known = base + OVERLAP * (overlap & ~alike)
     quiet = ~stranger & (~overlap | alike) & (swarm <= FEW)
-    e = np.where(quiet, np.minimum(known, EXPLAINED), known + client)
+    e = np.where(quiet, np.minimum(known, EXPLAINED), known + 0.6 * rare)
     e = e + SWARM * np.maximum(swarm - FEW, 0)
     # On a key's first day every network is new: only what is new in kind says something.
     first = (day.rows["mature_days"] == 0)[day.row] & ~server & ~abroad
     e = np.where(first, np.minimum(e, EXPLAINED), e)
     half = (seen["asn"].days > 0) & (seen["asn"].days < TRUSTED_DAYS)
     e = np.where(new, e, np.where(half, 0.4 * rarity["asn"], 0.0))
-    e = np.maximum(
-        e,
-        np.where(
-            stranger & (day.rows["mature_days"] > KNOWN_BY)[day.row], 0.5 * rarity["agent"], 0.0
-        ),
-    )
-    reason = np.where(
-        new, np.where(swarm > FEW, Reason.SWARM, Reason.NEW_NETWORK), Reason.NEW_CLIENT
-    )
+    alone = (day.rows["mature_days"] > KNOWN_BY)[day.row]
+    e = np.maximum(e, np.where(stranger & alone, 0.5 * rare, 0.0))
+    reason = np.where(disguised & ~unnamed, Reason.NEW_TLS, Reason.NEW_CLIENT)
+    reason = np.where(new, np.where(swarm > FEW, Reason.SWARM, Reason.NEW_NETWORK), reason)
     reason = np.where(half & ~stranger, Reason.YOUNG_NETWORK, reason)
     return _told(day, e, reason, new, swarm)
 
@@ -103,9 +103,22 @@ def _told(day: Round, e: Floats, reason: Ints, new: Flags, swarm: Ints) -> Evide
 
 def rarities(rows: Rows, name: str) -> Floats:
     """Return -log10 of the chance that a day of each key brings something new of the kind."""
-    news = rows["novelties"][:, TABLES.index(name)].astype(np.float64)
+    kept = rows["tls_news"] if name == "tls" else rows["novelties"][:, TABLES.index(name)]
+    news = kept.astype(np.float64)
     days = rows["mature_days"].astype(np.float64)
     return np.asarray(-np.log10(np.minimum((news + SEEN_NEWS) / (days + SEEN_DAYS), 1.0)))
+
+
+def in_disguise(day: Round) -> Flags:
+    """Return which events come with a TLS fingerprint that is new, by keys that have shown one.
+
+    The hello of a TLS library changes with its version, a user agent with whoever writes it.
+    """
+    if not day.tls.any():
+        return np.zeros(len(day.tls), np.bool_)
+    seen = _seen(day, "tls", day.tls)
+    shown = (day.rows["tls"] != 0).any(axis=1)
+    return np.asarray((seen.days == 0) & shown[day.row], np.bool_)
 
 
 def sort_is_new(day: Round) -> Flags:
@@ -157,6 +170,17 @@ def learn(rows: Rows, elapsed_days: Floats) -> None:
         news = np.minimum(rows[f"{name}_count"], most) * settled
         rows["novelties"][:, i] = rows["novelties"][:, i] * keep + news
         tables.learn(rows, name)
+    _learn_prints(rows, keep, settled)
     rows["mature_days"] = rows["mature_days"] * keep + 1.0
     rows["kinds"] |= rows["kinds_new"]
     rows["kinds_new"] = 0
+
+
+def _learn_prints(rows: Rows, keep: Floats, settled: Flags) -> None:
+    if not (rows["tls_count"].any() or rows["tls_news"].any()):
+        return
+    # With its first fingerprint a key has begun to show them, and nothing is new.
+    shown = (rows["tls"] != 0).any(axis=1)
+    news = np.minimum(rows["tls_count"], 1) * (settled & shown)
+    rows["tls_news"] = rows["tls_news"] * keep + news
+    tables.learn(rows, "tls")

@@ -13,7 +13,7 @@ import zstandard
 
 from detectors.profile import PROFILE, VERSION, WORDS, Rows, Words, blank, words_of
 from detectors.seeds import SEED, Seeds
-from detectors.upgrade import is_beginning, layout, upgraded
+from detectors.upgrade import is_beginning, layout, seeds_of, upgraded
 from vocabulary.access import Ints
 
 LEVEL = -1
@@ -60,7 +60,7 @@ def unpack(key: str, data: bytes, version: int = VERSION) -> Rows | Seeds:
     if crc32(data[4:], crc32(key.encode())).to_bytes(4, "big") != data[:4]:
         raise CorruptError("wrong checksum")
     if data[4:8] == _SEEDS:
-        return _unpacked_seeds(data[8:])
+        return _unpacked_seeds(data[8:], version)
     try:
         raw = zstandard.ZstdDecompressor().decompress(data[4:], max_output_size=kind.itemsize)
     except zstandard.ZstdError as error:
@@ -70,10 +70,11 @@ def unpack(key: str, data: bytes, version: int = VERSION) -> Rows | Seeds:
     return upgraded(np.frombuffer(raw, kind).copy())
 
 
-def _unpacked_seeds(raw: bytes) -> Seeds:
-    if not raw or len(raw) % SEED.itemsize:
+def _unpacked_seeds(raw: bytes, version: int) -> Seeds:
+    seeds = seeds_of(raw, version)
+    if not len(seeds):
         raise CorruptError("wrong length")
-    return np.frombuffer(raw, SEED)
+    return seeds
 
 
 @dataclass(frozen=True, slots=True)

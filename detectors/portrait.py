@@ -49,6 +49,7 @@ def portrait(
         "prefixes": [{"prefix": prefix_text(n), **seen} for n, seen in _known(row, "prefix")],
         "countries": [{"country": country_of(n), **seen} for n, seen in _known(row, "country")],
         "clients": _counted(row, "agent"),
+        "tls_fingerprints": _counted(row, "tls"),
         "endpoints": _counted(row, "endpoint") | {"named": _named(row, names)},
         "sessions": _sessions(rows),
         "tolerance": round(float(row["tolerance"]), 2),

@@ -8,7 +8,7 @@ the hot one: nothing is learned before it was scored.
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 6
+VERSION = 7
 """Goes up whenever PROFILE or SEED changes; see `upgrade`. New fields stand at the end, so that
 changes which an older version wrote can still be put onto its rows."""
 
@@ -20,6 +20,7 @@ DAY_MS = 24 * HOUR_MS
 
 PREFIXES, ASNS, COUNTRIES, AGENTS, ENDPOINTS = 16, 12, 8, 8, 64
 """How many values of each kind a key is known by."""
+TLS, NEW_TLS = 8, 6
 NEW_PREFIXES, NEW_ASNS, NEW_COUNTRIES, NEW_AGENTS, NEW_ENDPOINTS = 12, 16, 6, 6, 32
 """How many unknown values of a day are kept apart."""
 
@@ -163,6 +164,9 @@ PROFILE = padded(
         ("spot", "f4", (2,)),
         ("spotted", "i8"),
         ("heir", "u4"),
+        # since version 7: fingerprints of TLS hellos, and how many days brought a new one
+        *_table("tls", TLS, NEW_TLS),
+        ("tls_news", "f4"),
     ]
 )
 

@@ -48,6 +48,7 @@ class Round:
         size: shape (n,), bytes of the answer.
         crowd: shape (n, 3), by how much the whole fleet is busier than usual, at least 1: in the
             last minutes, hour and day.
+        tls: shape (n,), hashes of the fingerprints of TLS hellos, 0 where none is known.
         mature: shape (k,), True for profiles that have learned enough.
         lenient: shape (k,), how much more evidence than usual it takes to alert about each key.
         closed: shape (k,) each, evidence of the day that each profile has just closed.
@@ -69,6 +70,7 @@ class Round:
     writes: Flags
     size: Ints
     crowd: Floats
+    tls: NDArray[np.uint32]
     mature: Flags
     lenient: Floats
     closed: Evidence

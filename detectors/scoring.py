@@ -89,6 +89,7 @@ class Events:
     writes: np.ndarray
     size: Ints
     crowd: np.ndarray
+    tls: np.ndarray
     address: Callable[[int], str]
     target: Callable[[int], tuple[str, str]]
 
@@ -169,7 +170,7 @@ class Scorer:
             network=networks(place), agent=events.agent[which], endpoint=events.endpoint[which],
             number=events.number[which], thing=events.thing[which], status=events.status[which],
             writes=events.writes[which], size=events.size[which],
-            crowd=events.crowd[which], mature=rows["mature"] > 0,
+            crowd=events.crowd[which], tls=events.tls[which], mature=rows["mature"] > 0,
             lenient=rows["tolerance"] - sensitivity(facts),
             closed=closed, said=declared.said(rows, facts, row, place["country"]),
         )  # fmt: skip

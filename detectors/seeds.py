@@ -1,7 +1,7 @@
 """The first events of a key, kept as they are until there is something to judge.
 
-Of a fleet most keys are used a few times and then never again. A row costs 3.6 KB and some hundred
-columns; the few events that would make it cost 72 bytes each. They become a row, the same to the
+Of a fleet most keys are used a few times and then never again. A row costs 3.7 KB and some hundred
+columns; the few events that would make it cost 76 bytes each. They become a row, the same to the
 last bit, as soon as one of them could matter.
 """
 
@@ -44,11 +44,12 @@ SEED = np.dtype(
         ("country", "u2"),
         ("kind", "u1"),
         ("flags", "u1"),
+        ("tls", "u4"),
     ]
 )
 """An event as the detectors see it; of the flags 1 is late, 2 writes."""
 _PLACED = ("prefix", "asn", "country", "kind")
-_PLAIN = ("t", "number", "crowd", "agent", "endpoint", "thing", "status")
+_PLAIN = ("t", "number", "crowd", "agent", "endpoint", "thing", "status", "tls")
 
 
 def seeds_of(events: Events, which: Ints) -> Seeds:

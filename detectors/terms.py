@@ -48,6 +48,15 @@ def clients(batch: EventBatch) -> Hashes:
     return codes[batch.agent]
 
 
+def prints(batch: EventBatch) -> Hashes:
+    """Return of each event a hash of the fingerprint of the client's TLS hello; 0 for none."""
+    if batch.tls is None:
+        return np.zeros(len(batch), np.uint32)
+    known = [word[:LONGEST].encode("utf-8", "replace") for word in batch.prints]
+    codes = np.array([max(crc32(word), 1) if word else 0 for word in known] or [0], np.uint32)
+    return codes[batch.tls]
+
+
 READS = frozenset({"", "GET", "HEAD", "OPTIONS"})
 
 

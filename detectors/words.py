@@ -19,6 +19,7 @@ class Reason(IntEnum):
     NEW_CLIENT = 3
     SWARM = 4
     TRAVEL = 5
+    NEW_TLS = 6
     OFF_HOURS = 10
     SILENCE = 11
     RATE_10S = 20
@@ -36,6 +37,7 @@ DETECTORS = {
     Reason.NEW_NETWORK: "geography",
     Reason.YOUNG_NETWORK: "geography",
     Reason.NEW_CLIENT: "client",
+    Reason.NEW_TLS: "client",
     Reason.SWARM: "geography",
     Reason.TRAVEL: "travel",
     Reason.OFF_HOURS: "hours",
@@ -120,6 +122,7 @@ def observed(reason: int, seen: float, expected: float, operators: Operators) ->
         return journey(seen, expected, operators)
     return {
         Reason.NEW_CLIENT: "a client that this key never used",
+        Reason.NEW_TLS: "a TLS fingerprint that this key never showed, by a client of a known name",
         Reason.SWARM: f"{n} networks new to this key within an hour",
         Reason.OFF_HOURS: f"use at {n:02d}:00 local time",
         Reason.SILENCE: f"use after {n} days of silence",
@@ -144,6 +147,7 @@ def expected(reason: int, value: float, row: Rows, operators: Operators) -> str:
         return f"{since}: {usual_networks(row, operators)}"
     return {
         Reason.NEW_CLIENT: f"{since}: {many(int((row['agent'] != 0).sum()), 'client')}",
+        Reason.NEW_TLS: f"{since}: {many(int((row['tls'] != 0).sum()), 'TLS fingerprint')}",
         Reason.OFF_HOURS: f"active hours {since}: {active_hours(row)}",
         Reason.SILENCE: f"longest silence before: {round(value)} days",
         Reason.NEW_ENDPOINTS: f"about {value:.2g} a day {since}",

@@ -21,10 +21,11 @@ COLUMNS = (
     "status",
     "size",
     "agent",
+    "tls",
 )
 """What the fields of a log can be to us: `request` is a request line, `target` a path or URL."""
 
-_TEXTS = ("key", "ip", "forwarded", "user", "request", "method", "target", "query", "agent")
+_TEXTS = ("key", "ip", "forwarded", "user", "request", "method", "target", "query", "agent", "tls")
 
 Found = Mapping[str, Sequence[Any]]
 """Column → its words, one an event; None or "" where a line has none."""
@@ -57,11 +58,16 @@ def assembled(
         request=_request(texts, names),
         status=Column(names.get("status", "status"), _numbers(found, "status", blank), STATUS),
         size=Column(names.get("size", "size"), _numbers(found, "size", blank), SIZE),
-        agent=["" if word == "-" else word for word in texts["agent"]],
+        agent=_there(texts["agent"]),
         forwarded=texts["forwarded"] if "forwarded" in found else (),
         user=texts["user"] if "user" in found else (),
+        tls=_there(texts["tls"]) if any(texts["tls"]) else (),
     )
     return events(words, rejected, proxies)
+
+
+def _there(words: Sequence[str]) -> list[str]:
+    return ["" if word == "-" else word for word in words]
 
 
 def _text(words: Sequence[Any]) -> Sequence[str]:

@@ -34,6 +34,7 @@ def batch_of(parsed: Parsed, known: Known | None = None) -> EventBatch:
     methods, method = _codes(parsed.method)
     paths, path = _codes(parsed.path)
     agents, agent = _codes(parsed.agent)
+    prints, tls = _codes(parsed.tls) if any(parsed.tls) else ([], None)
     return EventBatch(
         keys=keys,
         key=key,
@@ -50,6 +51,8 @@ def batch_of(parsed: Parsed, known: Known | None = None) -> EventBatch:
         status=status,
         size=np.array(parsed.size, dtype=np.int64)[order],
         accepted=_believed(keys, known)[key] & (status != _UNAUTHENTICATED),
+        prints=prints,
+        tls=None if tls is None else tls[order],
     )
 
 

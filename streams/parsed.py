@@ -28,6 +28,7 @@ class Parsed:
         ts_ms: epoch milliseconds, UTC.
         key, ip, method, path, agent: empty where unknown.
         status, size: 0 where unknown.
+        tls: fingerprints of TLS hellos; empty when the log has none.
         rejected: the lines that are no events; blank lines are not among them.
     """
 
@@ -41,6 +42,7 @@ class Parsed:
     size: Sequence[int]
     agent: Sequence[str]
     rejected: Sequence[Rejection] = ()
+    tls: Sequence[str] = ()
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -136,6 +138,7 @@ class Words:
         forwarded: values of X-Forwarded-For; empty when the log has none.
         user: names of users, which stand for the key where there is no other; empty when the
             log has none.
+        tls: fingerprints of TLS hellos; empty when the log has none.
     """
 
     line: Sequence[int]
@@ -148,6 +151,7 @@ class Words:
     agent: Sequence[str]
     forwarded: Sequence[str] = ()
     user: Sequence[str] = ()
+    tls: Sequence[str] = ()
 
 
 def events(words: Words, rejected: Iterable[Rejection], proxies: Proxies) -> Parsed:
@@ -170,6 +174,7 @@ def events(words: Words, rejected: Iterable[Rejection], proxies: Proxies) -> Par
         status=_read(words.status, bad),
         size=_read(words.size, bad),
         agent=words.agent,
+        tls=words.tls,
     )
     refused = [*rejected, *((words.line[row], reason) for row, reason in bad.items())]
     return replace(_without(parsed, bad), rejected=sorted(refused))

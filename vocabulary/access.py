@@ -22,6 +22,7 @@ class AccessEvent(msgspec.Struct, frozen=True):
         path: without the query string.
         status: HTTP status; 0 when unknown.
         size: bytes of the answer's body; 0 when unknown.
+        tls: fingerprint of the client's TLS hello (JA4, or JA3); empty when unknown.
     """
 
     ts_ms: int
@@ -33,6 +34,7 @@ class AccessEvent(msgspec.Struct, frozen=True):
     size: int = 0
     agent: str = ""
     request_id: str = ""
+    tls: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class EventBatch:
         size: shape (n,), bytes, 0 when unknown.
         accepted: shape (n,), False where the credential was not accepted (401, or the key
             store does not know the key): such an event accuses nobody.
+        prints: distinct fingerprints of TLS hellos; empty where the log has none.
+        tls: shape (n,), points into `prints`; None where there are none.
     """
 
     keys: Sequence[str]
@@ -67,6 +71,8 @@ class EventBatch:
     status: Codes
     size: Ints
     accepted: Flags
+    prints: Sequence[str] = ()
+    tls: Codes | None = None
 
     def __len__(self) -> int:
         """Return the number of events."""

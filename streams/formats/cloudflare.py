@@ -12,7 +12,7 @@ FORMAT = json_format(
     log_the_key="""
 # Analytics & Logs, Logpush, Custom log fields: request header X-Api-Key-Id. The job's fields:
 ClientIP ClientRequestMethod ClientRequestURI ClientRequestUserAgent EdgeResponseBytes
-EdgeResponseStatus EdgeStartTimestamp RequestHeaders""",
+EdgeResponseStatus EdgeStartTimestamp RequestHeaders; with Bot Management JA4, too""",
     samples=(
         (
             b'{"ClientASN":64496,"ClientCountry":"NL","ClientIP":"198.51.100.23",'
@@ -35,6 +35,7 @@ EdgeResponseStatus EdgeStartTimestamp RequestHeaders""",
         "status": "EdgeResponseStatus",
         "size": "EdgeResponseBytes",
         "agent": "ClientRequestUserAgent",
+        "tls": ("JA4", "JA3Hash"),
     },
     # RFC 3339, seconds or nanoseconds: as the job was told.
     clock=ANY_TIME,

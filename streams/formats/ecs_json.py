@@ -54,6 +54,7 @@ another name: fields = { key = "user.id" }. Beats and the collector's file expor
         "status": _either("http.response.status_code"),
         "size": _either("http.response.body.bytes", "http.response.body.size"),
         "agent": _either("user_agent.original"),
+        "tls": _either("tls.client.ja4", "tls.client.ja3"),
     },
     clock=ANY_TIME,
 )

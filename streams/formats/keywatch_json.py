@@ -19,6 +19,7 @@ class _Row(msgspec.Struct, gc=False):
     status: int = 0
     size: int = 0
     agent: str = ""
+    tls: str = ""
 
 
 _LINES = JsonLines(_Row)
@@ -36,18 +37,20 @@ def parse(lines: Sequence[bytes], proxies: Proxies = NO_PROXIES) -> Parsed:
         status=Column("status", [row.status for row in rows], STATUS),
         size=Column("size", [row.size for row in rows], SIZE),
         agent=[row.agent for row in rows],
+        tls=[row.tls for row in rows],
     )
     return events(words, rejected, proxies)
 
 
 FORMAT = Format(
     name="keywatch-json",
-    about="keywatch's own: ts_ms, key, ip, method, path, status, size, agent",
+    about="keywatch's own: ts_ms, key, ip, method, path, status, size, agent, tls",
     log_the_key="Write the key's id, never the key, into `key`.",
     samples=(
         (
             b'{"ts_ms":1762157564123,"key":"key_abcdefgh234567ab","ip":"198.51.100.23",'
-            b'"method":"POST","path":"/v1/invoices","status":201,"size":512,"agent":"invoicer/4.2"}'
+            b'"method":"POST","path":"/v1/invoices","status":201,"size":512,"agent":"invoicer/4.2",'
+            b'"tls":"t13d1516h2_8daaf6152771_02713d6af862"}'
         ),
     ),
     parse=parse,

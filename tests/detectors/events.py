@@ -13,6 +13,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 AGENTS = ("acme-cli/2.3.1", "curl/8.4.0", "python-requests/2.31.0", "", "Go-http-client/1.1")
 PATHS = ("/v1/me", "/v1/orders", "/v1/keys", *(f"/v1/orders/{i}" for i in range(1, 40)))
+PRINTS = ("", "t13d0712h2_a", "t13d0911h1_b", "t12d0505h1_c")
 ADDRESSES = (
     "8.8.8.8", "1.1.1.1", "9.9.9.9", "185.228.168.9", "10.0.0.7", "2001:4860:4860::8888",
     "fe80::1%eth0", "not an address", "", "193.0.6.139", "203.0.113.7",
@@ -27,6 +28,7 @@ def batch(
     paths: Sequence[str] | None = None,
     agents: Sequence[str] | None = None,
     status: Sequence[int] | None = None,
+    prints: Sequence[str] | None = None,
 ) -> EventBatch:
     """Make a batch of events in order of arrival; what is left out is the same for all."""
     n = len(keys)
@@ -36,12 +38,13 @@ def batch(
     route, path = _coded(paths or ["/v1/orders"] * n)
     client, agent = _coded(agents or ["acme-cli/2.3.1"] * n)
     code = np.array(status or [200] * n, np.int32)
+    hello, tls = _coded(prints or [""] * n)
     accepted = (code != 401) & np.array([bool(name) for name in keys], bool)
     zeros = np.zeros(n, np.int32)
     return EventBatch(
         names, key[order], np.arange(n)[order], np.array(ts_ms, np.int64)[order], address,
         ip[order], ["GET"], zeros, route, path[order], client, agent[order], code[order],
-        zeros.astype(np.int64), accepted[order],
+        zeros.astype(np.int64), accepted[order], hello, tls[order] if prints else None,
     )  # fmt: skip
 
 
@@ -55,6 +58,7 @@ def joined(parts: Sequence[EventBatch]) -> list[dict[str, object]]:
             "paths": one.paths[one.path[i]],
             "agents": one.agents[one.agent[i]],
             "status": int(one.status[i]),
+            "prints": "" if one.tls is None else one.prints[one.tls[i]],
         }
         for one in parts
         for i in np.argsort(one.arrival, kind="stable").tolist()
@@ -81,6 +85,9 @@ def life(seed: int, n: int = 400, keys: int = 3, days: float = 30.0) -> list[dic
     address = np.where(rng.random(n) < 0.8, home[owner], rng.integers(0, len(ADDRESSES), n))
     path, agent = rng.integers(0, len(PATHS), n), rng.choice(len(AGENTS), n, p=[0.8, *[0.05] * 4])
     status = rng.choice([200, 200, 200, 403, 404, 500, 401], n)
+    # Every third key is used through a server that logs no fingerprints.
+    hello = np.where(rng.random(n) < 0.9, owner[order] % 4, rng.integers(0, 4, n))
+    hello = np.where(owner[order] % 3 == 0, 0, hello)
     return [
         {
             "keys": f"key_{owner[order][i]}",
@@ -89,6 +96,7 @@ def life(seed: int, n: int = 400, keys: int = 3, days: float = 30.0) -> list[dic
             "paths": PATHS[path[i]],
             "agents": AGENTS[agent[i]],
             "status": int(status[i]),
+            "prints": PRINTS[hello[i]],
         }
         for i in range(n)
     ]

@@ -13,7 +13,7 @@ from detectors import merging, scoring
 from detectors.chance import CAP
 from detectors.facts import KeyFacts
 from detectors.geoip import GeoReader
-from detectors.network import TABLES
+from detectors.network import KNOWN
 from detectors.profile import PROFILE, blank
 from detectors.watcher import Watcher
 from detectors.words import REASONS_KNOWN
@@ -44,7 +44,7 @@ def known(row, name):
 def test_what_either_knows_is_known_and_counts_add_up(profiles):
     for one, other in pairwise(profiles):
         new = merging.merged(one, other, UTC)
-        for name in TABLES:
+        for name in KNOWN:
             both = known(one, name) | known(other, name)
             assert known(new, name) <= both
             assert len(known(new, name)) == min(len(both), new[name].shape[1])
@@ -86,9 +86,9 @@ def test_what_is_learned_does_not_depend_on_which_key_replaces_which(profiles):
     one, other = (rows.copy() for rows in profiles[:2])
     other["day"] = day
     left, right = merging.merged(one, other, UTC), merging.merged(other, one, UTC)
-    names = (*merging.FADING, "busiest", "kinds", "turn", "events", "days", "first", *TABLES)
+    names = (*merging.FADING, "busiest", "kinds", "turn", "events", "days", "first", *KNOWN)
     for name in names:
-        if name in TABLES:
+        if name in KNOWN:
             assert known(left, name) == known(right, name)
         else:
             assert np.array_equal(left[name], right[name]), name

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.columns import batch_of
+from streams.formats import find
 from streams.parsed import Parsed
 
 ROW = st.tuples(
@@ -64,3 +68,32 @@ def test_without_a_key_store_every_key_is_known_and_no_key_is_not():
     assert list(batch.accepted) == [False, True]
     assert batch.key.dtype == np.int32
     assert batch.ts_ms.dtype == np.int64
+
+
+@given(st.lists(st.sampled_from(["", "t13d0712h2_a", "t13d0911h1_b"]), min_size=1))
+def test_fingerprints_of_tls_stay_with_their_events(hellos):
+    n = len(hellos)
+    parsed = replace(
+        parsed_of([(0, f"key_{i % 3}", "", "", "", 200, 0, "") for i in range(n)]), tls=hellos
+    )
+    batch = batch_of(parsed)
+    if not any(hellos):
+        assert batch.tls is None
+    else:
+        assert [batch.prints[i] for i in batch.tls] == [hellos[i] for i in batch.arrival]
+
+
+LOGS = {
+    "keywatch-json": b'{"ts_ms":1762157564123,"key":"key_a","tls":"t13d0712h2_a"}',
+    "custom-json": b'{"ts":"2025-11-03T09:12:44Z","key_id":"key_a","ja4":"t13d0712h2_a"}',
+    "cloudflare": b'{"EdgeStartTimestamp":1762157564,"ClientIP":"192.0.2.1","JA4":"t13d0712h2_a"}',
+    "ecs-json": b'{"@timestamp":"2025-11-03T09:12:44Z","tls":{"client":{"ja4":"t13d0712h2_a"}}}',
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_logs_that_have_a_fingerprint_of_the_tls_hello_give_it(name):
+    bare = LOGS[name].replace(b'"t13d0712h2_a"', b'""')
+    parsed = find(name).parse([LOGS[name], bare])
+    assert (list(parsed.tls), parsed.rejected) == (["t13d0712h2_a", ""], [])
+    assert list(find(name).parse([bare]).tls) in ([], [""])
