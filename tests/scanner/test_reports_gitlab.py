@@ -3,7 +3,7 @@
 import io
 import json
 
-import jsonschema
+import jsonschema_rs
 import pytest
 
 from scanner.reports.gitlab import write
@@ -77,7 +77,7 @@ def document_of(report):
     out = io.StringIO()
     write(report, out)
     document = json.loads(out.getvalue())
-    jsonschema.validate(document, REPORT)
+    jsonschema_rs.validate(REPORT, document)
     return document
 
 

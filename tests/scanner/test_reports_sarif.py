@@ -3,7 +3,7 @@
 import io
 import json
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from pydantic import ValidationError
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as OasisSchema
@@ -110,7 +110,7 @@ def run_of(report):
     out = io.StringIO()
     write(report, out)
     document = json.loads(out.getvalue())
-    jsonschema.validate(document, LOG)
+    jsonschema_rs.validate(LOG, document)
     OasisSchema.model_validate(document)
     return document["runs"][0]
 
