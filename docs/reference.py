@@ -1,6 +1,6 @@
 """Write the reference from the code: command line, configuration, log formats.
 
-python docs/reference.py           write docs/reference/*.md
+python docs/reference.py           write docs/reference/*, and the help that needs no click
 python docs/reference.py --check   fail when they are no longer true
 """
 
@@ -12,7 +12,6 @@ import click
 
 _WIDTH = 88
 ROOT = Path(__file__).parent.parent
-FOLDER = Path(__file__).parent / "reference"
 
 
 def command_line() -> Iterator[str]:
@@ -22,9 +21,20 @@ def command_line() -> Iterator[str]:
     yield "# Command line\n"
     yield "Exit codes: 0 done, 1 findings, 2 wrong usage or configuration, 3 something that was"
     yield "asked for was not done (it is named), 130 interrupted. Every table has `--json`.\n"
-    yield from _command(
-        keywatch, click.Context(keywatch, info_name="keywatch", terminal_width=_WIDTH)
-    )
+    yield from _command(keywatch, _context(keywatch, _WIDTH))
+
+
+def first_help() -> Iterator[str]:
+    """Yield what `keywatch --help` says where there are 80 columns or more."""
+    from keywatch.cli import keywatch
+    from keywatch.quick import COLUMNS
+
+    yield keywatch.get_help(_context(keywatch, COLUMNS - 2))  # click leaves two
+
+
+def _context(command: click.Command, width: int) -> click.Context:
+    asked = {**command.context_settings, "terminal_width": width}
+    return click.Context(command, info_name="keywatch", **asked)
 
 
 def _command(command: click.Command, context: click.Context) -> Iterator[str]:
@@ -81,7 +91,7 @@ def manual() -> Iterator[str]:
     yield ".SH NAME\nkeywatch \\- find leaked API keys, notice stolen ones, and lock them out"
     yield ".SH SYNOPSIS\n.B keywatch\n[\\fIoptions\\fR] \\fIcommand\\fR [\\fIarguments\\fR]"
     yield ".SH OPTIONS"
-    context = click.Context(keywatch, info_name="keywatch", terminal_width=_WIDTH)
+    context = _context(keywatch, _WIDTH)
     yield from _roff_options(keywatch, context)
     yield ".SH COMMANDS"
     for name in keywatch.list_commands(context):
@@ -122,26 +132,27 @@ def _roff(text: str) -> str:
 
 
 PAGES = {
-    "keywatch.1": manual,
-    "cli.md": command_line,
-    "configuration.md": configuration,
-    "formats.md": log_formats,
+    "docs/reference/keywatch.1": manual,
+    "docs/reference/cli.md": command_line,
+    "docs/reference/configuration.md": configuration,
+    "docs/reference/formats.md": log_formats,
+    "keywatch/help.txt": first_help,
 }
 
 
 def main() -> int:
     """Write the pages, or with --check compare them with those that are there."""
     sys.path.insert(0, str(ROOT))
-    FOLDER.mkdir(exist_ok=True)
     stale = []
     for name, page in PAGES.items():
         text = "\n".join(line.rstrip() for line in "\n".join(page()).split("\n")) + "\n"
+        file = ROOT / name
         if "--check" not in sys.argv:
-            (FOLDER / name).write_text(text)
-        elif not (FOLDER / name).exists() or (FOLDER / name).read_text() != text:
+            file.write_text(text)
+        elif not file.exists() or file.read_text() != text:
             stale.append(name)
     if stale:
-        print(f"docs/reference: {', '.join(stale)}: run `make docs`", file=sys.stderr)
+        print(f"{', '.join(stale)}: run `make docs`", file=sys.stderr)
     return bool(stale)
 
 

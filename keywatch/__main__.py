@@ -1,9 +1,10 @@
 """The console script, and `python -m keywatch`."""
 
+# ruff: noqa: PTH118, PTH120  (pathlib takes longer to import than help takes to be there)
+
 import gc
-import importlib.util
+import os
 import sys
-from pathlib import Path
 
 ROOMS = [
     "vocabulary",
@@ -17,7 +18,7 @@ ROOMS = [
     "keywatch",
     "rules",
 ]
-HERE = Path(__file__).resolve().parent.parent
+HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 GARBAGE = (50_000, 50, 50)
 """Python looks for cycles every 700 objects, which took a tenth of the time to start and to read a
 log: what is made there is freed by counting. Cycles are rare, and still looked for."""
@@ -31,19 +32,20 @@ def _leave_current_directory() -> None:
     """
     if sys.flags.safe_path or not sys.path:
         return
-    first = Path(sys.path[0] or ".").resolve()
-    if first == Path.cwd().resolve() and first not in (HERE, Path(sys.executable).parent):
+    first = os.path.realpath(sys.path[0] or ".")
+    if first == os.path.realpath(".") and first not in (HERE, os.path.dirname(sys.executable)):
         del sys.path[0]
 
 
 def shadowed() -> str:
     """Say which room another package stands in for; empty when all are ours."""
     for room in ROOMS:
-        spec = importlib.util.find_spec(room)
+        found = (finder.find_spec(room, None) for finder in sys.meta_path)
+        spec = next(filter(None, found), None)
         places = list(spec.submodule_search_locations or [spec.origin or ""]) if spec else []
-        if not any(Path(place).resolve() == HERE / room for place in places):
-            found = places[0] if places else "nothing"
-            return f"keywatch's own package `{room}` is hidden by {found}"
+        if not any(os.path.realpath(place) == os.path.join(HERE, room) for place in places):
+            hiding = places[0] if places else "nothing"
+            return f"keywatch's own package `{room}` is hidden by {hiding}"
     return ""
 
 

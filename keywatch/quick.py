@@ -1,4 +1,4 @@
-"""The two commands that run before every commit, without the machinery of a command line.
+"""Help, and the two commands that run before every commit, without a command line's machinery.
 
 `keywatch scan --staged` and `keywatch hook run pre-commit` do here exactly what they do there,
 without importing what parses and explains all the other words. Whatever is unusual, an error first
@@ -9,22 +9,27 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from vocabulary.errors import ExitCode
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scanner.run import Report
 
-# ruff: noqa: PLC0415  (see above)
+# ruff: noqa: PLC0415, PTH118, PTH120, PTH123  (see above)
 
 _STAGED = (["scan", "--staged"], ["scan", "--staged", "."], ["scan", ".", "--staged"])
 _HOOK = ["hook", "run", "pre-commit"]
 
 
-def run(words: Sequence[str]) -> int | None:
-    """Do what the words say, if they are of the two; returns the exit code, else None."""
+COLUMNS = 80
+"""On wider terminals help is as wide as on one of this width."""
+
+
+def run(words: "Sequence[str]") -> int | None:
+    """Do what the words say, if it is done here; returns the exit code, else None."""
+    if list(words) in (["--help"], ["-h"]):
+        return _help()
     asked, config = list(words), None
     if asked[:1] == ["--config"] and len(asked) > 1:
         config, asked = asked[1], asked[2:]
@@ -38,10 +43,25 @@ def run(words: Sequence[str]) -> int | None:
     except Exception:  # noqa: BLE001  (the command line does it again, and says what is wrong)
         return None
     except KeyboardInterrupt:
+        from vocabulary.errors import ExitCode
+
         return ExitCode.INTERRUPTED
     finally:
         gc.enable()
     return _said(out.getvalue(), err.getvalue(), code)
+
+
+def _help() -> int | None:
+    """Say what docs/reference.py has written down."""
+    try:
+        wide = not sys.stdout.isatty() or os.get_terminal_size().columns >= COLUMNS
+        if not wide or any(name in os.environ for name in ("COLUMNS", "_KEYWATCH_COMPLETE")):
+            return None
+        file = os.path.join(os.path.dirname(__file__), "help.txt")
+        with open(file, encoding="utf-8") as stream:
+            return _said(stream.read(), "", 0)
+    except OSError:
+        return None
 
 
 def _scanned(config: str | None) -> "Report":

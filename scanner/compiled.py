@@ -1,105 +1,98 @@
-"""All patterns in one hyperscan database, compiled once a rule set and kept in the user's cache."""
+"""A rule set as hyperscan looks for it: databases, and what their patterns mean."""
 
-import platform
-import sys
-from collections.abc import Mapping
-from hashlib import blake2b
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 import hyperscan
 import msgspec
+from msgspec.structs import replace
 
-from scanner import cache
-from scanner.archives.kinds import CONTAINERS
 from scanner.automaton import loaded
 from scanner.confirm import Bounds
 from scanner.family import Family, Kin
-from scanner.rules import RuleSet
 
-_FORMAT = "14"  # raised when patterns are made otherwise from the same rules
-
-
-class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """A compiled rule set, as it is written down; see `Compiled`."""
-
-    meanings: tuple[tuple[int, ...], ...]
-    everywhere: tuple[int, ...]
-    by_keyword: tuple[int, ...]
-    families: tuple[tuple[int, Kin], ...]
-    bounds: tuple[Bounds, ...]
-    database: memoryview
+SILENT = 0xFF
+"""Stands for what a trigger means where nothing follows from it."""
+LEFT_OUT = -1
+"""Stands for the number of a rule that is not of a set."""
 
 
-class Compiled(msgspec.Struct, frozen=True):
-    """A database and what its patterns mean.
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """One database, as it is written down.
 
     Attributes:
-        meanings: for each pattern the numbers it stands for. Those below the number of rules are
-            rules; then come the encodings of decode.ENCODINGS, then the containers of
-            archives.kinds.CONTAINERS.
-        everywhere: rules for which `re` must read everything, for want of a keyword.
-        by_keyword: rules that are found by their keywords alone.
+        database: first the patterns of rules, then triggers.
+        meanings: for each pattern of rules the numbers of those that it may be.
         families: for patterns that many rules share, what tells the rules apart.
-        bounds: of each rule, how far its matches reach.
+        triggers: for each trigger the encoding of decode.ENCODINGS that it announces, or, counted
+            on from those, the container of archives.kinds.CONTAINERS; or `SILENT`.
     """
+
+    database: memoryview
+    meanings: tuple[tuple[int, ...], ...]
+    families: tuple[tuple[int, Kin], ...]
+    triggers: bytes
+
+    def numbered(self, numbers: Sequence[int]) -> "Part":
+        """Give rules other numbers.
+
+        Args:
+            numbers: for each old number the new one, or `LEFT_OUT`.
+        """
+
+        def all_of(meanings: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+            return tuple(renamed(meaning, numbers) for meaning in meanings)
+
+        families = tuple(
+            (pattern, replace(kin, members=all_of(kin.members))) for pattern, kin in self.families
+        )
+        return replace(self, meanings=all_of(self.meanings), families=families)
+
+
+def renamed(rules: Iterable[int], numbers: Sequence[int]) -> tuple[int, ...]:
+    """Return the new numbers of rules, without those that have none; see `Part.numbered`."""
+    return tuple(numbers[old] for old in rules if numbers[old] != LEFT_OUT)
+
+
+class Stored(msgspec.Struct, frozen=True, array_like=True):
+    """A compiled rule set, as it is written down.
+
+    Attributes:
+        parts: each looks for some of the rules.
+        bounds: of each rule, how far its matches reach.
+        everywhere: rules for which `re` must read everything, for want of a keyword.
+    """
+
+    parts: tuple[Part, ...]
+    bounds: tuple[Bounds, ...]
+    everywhere: tuple[int, ...] = ()
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A part that is ready; see there."""
 
     database: hyperscan.Database
     meanings: tuple[tuple[int, ...], ...]
-    everywhere: tuple[int, ...]
-    by_keyword: frozenset[int]
     families: Mapping[int, Family]
+    triggers: bytes
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """A compiled rule set that is ready; see `Stored`."""
+
+    parts: tuple[Loaded, ...]
     bounds: tuple[Bounds, ...]
+    everywhere: tuple[int, ...]
 
 
-def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:
-    """Return the database of these rules, from the cache where it is there; else leave it there."""
-    name = f"patterns-{ruleset.name}-{_key(ruleset)}"
-    if (raw := cache.read(name)) is not None:
-        try:
-            kept = msgspec.msgpack.decode(raw, type=Kept)
-            return _loaded(kept)
-        except (msgspec.MsgspecError, hyperscan.HyperscanError):
-            pass  # made by another machine, or damaged: it is made anew
-    from scanner.compiling import kept_of  # noqa: PLC0415  (not where the cache has them)
+def compiled_of(stored: Stored) -> Compiled:
+    """Make what was written down ready.
 
-    kept = kept_of(ruleset)
-    if cached:
-        cache.write(name, msgspec.msgpack.encode(kept))
-        cache.forget("patterns-", keep=name)
-    return _loaded(kept)
+    Raises:
+        hyperscan.HyperscanError: another machine wrote it, or it is damaged.
+    """
+    return Compiled(tuple(map(_ready, stored.parts)), stored.bounds, stored.everywhere)
 
 
-def _loaded(kept: Kept) -> Compiled:
-    return Compiled(
-        loaded(kept.database),
-        kept.meanings,
-        kept.everywhere,
-        frozenset(kept.by_keyword),
-        {pattern: Family(kept_kin) for pattern, kept_kin in kept.families},
-        kept.bounds,
-    )
-
-
-def _key(ruleset: RuleSet) -> str:
-    """Name all that a compiled database depends on."""
-    stated = (
-        _FORMAT,
-        ruleset.sought or ruleset.digest,
-        *(container.magic for container in CONTAINERS),
-        str(getattr(hyperscan, "__version__", "")),
-        platform.machine(),
-        _cpu(),
-    )
-    return blake2b("\0".join(stated).encode(), digest_size=16).hexdigest()
-
-
-def _cpu() -> str:
-    """Return the features of the first processor, as the system states them."""
-    if sys.platform != "linux":
-        return platform.processor()
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as stream:
-            first = stream.read(8192)
-    except OSError:
-        return ""
-    return next((line for line in first.splitlines() if line.startswith(("flags", "Features"))), "")
+def _ready(part: Part) -> Loaded:
+    families = {pattern: Family(kin) for pattern, kin in part.families}
+    return Loaded(loaded(part.database), part.meanings, families, part.triggers)

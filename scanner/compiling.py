@@ -3,6 +3,7 @@
 A scan whose compiled rules are in the cache imports nothing of this.
 """
 
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import hyperscan
@@ -10,59 +11,80 @@ import hyperscan
 from scanner.archives.kinds import CONTAINERS
 from scanner.automaton import compiles, database_of, dumped
 from scanner.bounds import bounds_of
-from scanner.compiled import Kept
+from scanner.compiled import Part, Stored
 from scanner.decode import ENCODINGS, spelled
-from scanner.grouping import Relatives, families, kin, whole
+from scanner.grouping import Relatives, families, kin
 from scanner.parsetree import parsed, spells
 from scanner.prefilter import loosened
-from scanner.rules import Rule, RuleSet
+from scanner.rules import Rule
 
 Patterns = dict[str, list[int]]
-"""What hyperscan looks for → the numbers of what it may be."""
+"""What hyperscan looks for → the numbers of the rules that it may be."""
+Triggers = dict[tuple[str, int], None]
+"""What hyperscan looks for, and what it announces; see `Part.triggers`."""
 
 
-def kept_of(ruleset: RuleSet) -> Kept:
-    """Compile all patterns at once; only where that fails, find out which ones are to blame."""
+def stored_of(rules: Sequence[Rule]) -> Stored:
+    """Compile rules, and what announces encodings and containers in which they may be met."""
+    stored = compiled_with(rules, triggers(rules))
+    parsed.cache_clear()  # a scan needs few of the trees
+    return stored
+
+
+def compiled_with(rules: Sequence[Rule], announced: Iterable[tuple[str, int]]) -> Stored:
+    """Compile all patterns at once; only where that fails, find out which ones are to blame.
+
+    Args:
+        rules: numbered from 0.
+        announced: see `Triggers`.
+    """
     try:
-        return _kept(ruleset, families(ruleset.rules))
+        return _stored(rules, families(rules), tuple(announced))
     except hyperscan.HyperscanError:  # a pattern of the user's; each is looked for by itself
-        return _kept(ruleset, [])
+        return _stored(rules, [], tuple(announced))
 
 
-def _kept(ruleset: RuleSet, related: list[Relatives]) -> Kept:
+def _stored(
+    rules: Sequence[Rule], related: list[Relatives], announced: Sequence[tuple[str, int]]
+) -> Stored:
     """Compile rules, and meanwhile what tells the members of families apart.
 
     Raises:
         hyperscan.HyperscanError: hyperscan refuses a member of a family.
     """
-    rules, everywhere = ruleset.rules, list[int]()
-    patterns, by_keyword = _needles(ruleset, related)
-    triggers = _triggers(ruleset)
+    patterns, by_keyword = _needles(rules, related)
+    more = [*(family.shared for family in related), *(pattern for pattern, _ in announced)]
+    everywhere: list[int] = []
+    database: hyperscan.Database | None
     with ThreadPoolExecutor(1) as beside:  # hyperscan needs no interpreter to compile
-        asked = beside.submit(database_of, [*patterns, *triggers])
-        told = {family.shared: kin(family, rules) for family in related}
-        bounds = tuple(bounds_of(rule) for rule in rules)
+        asked = beside.submit(database_of, [*patterns, *more])
+        told = [kin(family, rules) for family in related]
+        bounds = [bounds_of(rule) for rule in rules]
         try:
             database = asked.result()
         except hyperscan.HyperscanError:
-            everywhere = _by_words(ruleset, patterns, by_keyword)
-            database = database_of([*patterns, *triggers])
-    shared = tuple(
-        (at, told.get(pattern) or whole(pattern, numbers, rules))
-        for at, (pattern, numbers) in enumerate(patterns.items())
-        if len(numbers) > 1
+            everywhere = _by_words(rules, patterns, by_keyword)
+            expressions = [*patterns, *more]
+            database = database_of(expressions) if expressions else None
+    for number in by_keyword:
+        bounds[number] = bounds_of(rules[number], exact=False)
+    if database is None:
+        return Stored((), tuple(bounds), tuple(everywhere))
+    part = Part(
+        dumped(database),
+        (*map(tuple, patterns.values()), *(family.numbers for family in related)),
+        tuple(enumerate(told, len(patterns))),
+        bytes(kind for _, kind in announced),
     )
-    meanings = (*map(tuple, patterns.values()), *map(tuple, triggers.values()))
-    parsed.cache_clear()  # a scan needs few of the trees
-    return Kept(meanings, tuple(everywhere), tuple(by_keyword), shared, bounds, dumped(database))
+    return Stored((part,), tuple(bounds), tuple(everywhere))
 
 
-def _by_words(ruleset: RuleSet, patterns: Patterns, by_keyword: set[int]) -> list[int]:
+def _by_words(rules: Sequence[Rule], patterns: Patterns, by_keyword: set[int]) -> list[int]:
     """Put keywords in the place of what hyperscan refuses; return the rules that have none."""
     everywhere: list[int] = []
     for needle in [needle for needle in patterns if not compiles(needle)]:
         for number in patterns.pop(needle):
-            words = _words(ruleset.rules[number])
+            words = _words(rules[number])
             for word in words:
                 patterns.setdefault(word, []).append(number)
             by_keyword.add(number)
@@ -70,12 +92,12 @@ def _by_words(ruleset: RuleSet, patterns: Patterns, by_keyword: set[int]) -> lis
     return everywhere
 
 
-def _needles(ruleset: RuleSet, related: list[Relatives]) -> tuple[Patterns, set[int]]:
-    """Return what hyperscan looks for and for which rules, and the rules found by keyword."""
+def _needles(rules: Sequence[Rule], related: list[Relatives]) -> tuple[Patterns, set[int]]:
+    """Return what is looked for of rules without relatives, and the rules found by keyword."""
     patterns: Patterns = {}
     by_keyword: set[int] = set()
     alike = {number for family in related for number in family.numbers}
-    for number, rule in enumerate(ruleset.rules):
+    for number, rule in enumerate(rules):
         if number in alike:
             continue
         telling = bool(rule.keywords) and all(len(word) >= _TELLING for word in rule.keywords)
@@ -85,7 +107,7 @@ def _needles(ruleset: RuleSet, related: list[Relatives]) -> tuple[Patterns, set[
             by_keyword.add(number)
         for needle in needles:
             patterns.setdefault(needle, []).append(number)
-    return patterns | {family.shared: list(family.numbers) for family in related}, by_keyword
+    return patterns, by_keyword
 
 
 _TELLING = 3  # shorter keywords stand everywhere
@@ -102,16 +124,12 @@ def _spelled(word: bytes) -> str:
     return literal + (f"(?:[^\\x{word[0]:02x}]|\\z)" if len(set(word)) == 1 else "")
 
 
-def _triggers(ruleset: RuleSet) -> Patterns:
-    """Number the triggers of encodings and the magics of containers after the rules."""
-    words = spelled(ruleset.rules)
-    found: Patterns = {}
-    number = len(ruleset.rules)
-    for encoding in ENCODINGS:
-        for pattern in encoding.triggers(words):
-            found.setdefault(pattern, []).append(number)
-        number += 1
-    for container in CONTAINERS:
-        found.setdefault(container.magic, []).append(number)
-        number += 1
+def triggers(rules: Iterable[Rule]) -> Triggers:
+    """Return what announces that something is encoded, or packed."""
+    words = spelled(rules)
+    found: Triggers = {}
+    for kind, encoding in enumerate(ENCODINGS):
+        found |= dict.fromkeys((pattern, kind) for pattern in encoding.triggers(words))
+    for kind, container in enumerate(CONTAINERS, len(ENCODINGS)):
+        found[container.magic, kind] = None
     return found

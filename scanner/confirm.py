@@ -52,25 +52,25 @@ class Bounds(msgspec.Struct, frozen=True, array_like=True):
         reach: bytes from a hit to either end of the match, at most.
         before: bytes from a hit back to where the match begins, at most.
         lined: matches stay within a line, so that each line is read by itself.
+        exact: hits are ends of the pattern, loosened; else a keyword stands there.
     """
 
     reach: int
     before: int
     lined: bool
+    exact: bool
 
 
 class Confirmer(msgspec.Struct):
     """One rule, ready to be tried; its patterns are compiled when it is first needed.
 
     Attributes:
-        exact: hits are ends of the pattern, loosened; else a keyword stands there.
         barren: lines in which there is nothing, whatever stands around them.
     """
 
     rule: Rule
     memory: Memory
     bounds: Bounds
-    exact: bool = False
     barren: set[bytes] = msgspec.field(default_factory=set)
     _pattern: re.Pattern[bytes] | None = None
     _opening: re.Pattern[bytes] | None = None
@@ -99,7 +99,7 @@ class Confirmer(msgspec.Struct):
                 stop = min(high, last + self.bounds.reach + _BEARS)
             else:
                 start, stop = self._left(data, first, low), self._right(data, last, high)
-            begin, end = (first - self.bounds.before, last) if self.exact else (start, stop)
+            begin, end = (first - self.bounds.before, last) if self.bounds.exact else (start, stop)
             for found in self._piece(data, (start, stop), (begin, end), low):
                 if self._surrounded(data, start - 1, found, low, high):
                     yield start - 1, found

@@ -2,14 +2,14 @@
 
 import os
 
-import hyperscan
 import msgspec
 
 from scanner.batch import batch_of
-from scanner.compiled import Compiled, compiled
+from scanner.compiled import Compiled
 from scanner.confirm import Confirmer, Memory
 from scanner.hits import Spotter
 from scanner.match import Match
+from scanner.patterns import compiled
 from scanner.rules import Rule, RuleSet
 from scanner.searcher import Searcher
 
@@ -28,8 +28,7 @@ class Engine(msgspec.Struct, frozen=True):
 
     def searcher(self) -> Searcher:
         """Return what one thread scans with."""
-        scratch = hyperscan.Scratch(self.patterns.database)
-        return Searcher(self, Spotter(self.patterns, scratch))
+        return Searcher(self.confirmers, Spotter(self.patterns), self.inline_ignores)
 
     def search(self, text: bytes, name: str = "") -> list[Match]:
         """Scan one text."""
@@ -37,19 +36,15 @@ class Engine(msgspec.Struct, frozen=True):
 
     def looks_for(self, rule: Rule) -> bool:
         """Say whether hyperscan takes the pattern of a rule, not its keywords alone."""
-        loose = {*self.patterns.by_keyword, *self.patterns.everywhere}
-        return any(
-            rule is own and number not in loose for number, own in enumerate(self.ruleset.rules)
-        )
+        return any(rule is one.rule and one.bounds.exact for one in self.confirmers)
 
 
 def engine_of(ruleset: RuleSet, *, inline_ignores: bool = True, cached: bool = True) -> Engine:
     """Compile a rule set, or take its compiled form from the cache."""
     memory: Memory = {}
     patterns = compiled(ruleset, cached=cached)
-    loose = {*patterns.by_keyword, *patterns.everywhere}
     confirmers = tuple(
-        Confirmer(rule, memory, bounds, exact=number not in loose)
-        for number, (rule, bounds) in enumerate(zip(ruleset.rules, patterns.bounds, strict=True))
+        Confirmer(rule, memory, bounds)
+        for rule, bounds in zip(ruleset.rules, patterns.bounds, strict=True)
     )
     return Engine(ruleset, patterns, confirmers, inline_ignores)

@@ -7,12 +7,11 @@ they are of addresses with a password, and differ in the scheme.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import hyperscan
 import msgspec
 
 from scanner.addresses import ADDRESS, is_address
 from scanner.assignments import Assignment, assignment
-from scanner.automaton import compiles, database_of, dumped
+from scanner.automaton import database_of, dumped
 from scanner.family import SECRET, Kin
 from scanner.prefilter import loosened
 from scanner.rules import Rule
@@ -78,7 +77,7 @@ def kin(family: Relatives, rules: Sequence[Rule]) -> Kin:
         hyperscan.HyperscanError: hyperscan refuses one of its patterns.
     """
     if not family.parts:
-        return whole(family.shared, family.numbers, rules)
+        return _whole(family, rules)
     names: dict[str, list[int]] = {}
     shapes: dict[tuple[str, tuple[int, int]], list[int]] = {}
     for number, parts in zip(family.numbers, family.parts, strict=True):
@@ -92,14 +91,6 @@ def kin(family: Relatives, rules: Sequence[Rule]) -> Kin:
     )
 
 
-def whole(shared: str, numbers: Sequence[int], rules: Sequence[Rule]) -> Kin:
-    """Compile the patterns of rules that are found by one and the same pattern.
-
-    Where hyperscan refuses one, its rule is tried wherever the shared pattern ends.
-    """
-    patterns = [loosened(rules[number].pattern) for number in numbers]
-    try:
-        database = database_of(patterns)
-    except hyperscan.HyperscanError:
-        database = database_of([one if compiles(one) else shared for one in patterns])
-    return Kin(dumped(database), tuple((number,) for number in numbers))
+def _whole(family: Relatives, rules: Sequence[Rule]) -> Kin:
+    patterns = [loosened(rules[number].pattern) for number in family.numbers]
+    return Kin(dumped(database_of(patterns)), tuple((number,) for number in family.numbers))

@@ -122,7 +122,7 @@ class Heritage(msgspec.Struct):
         if not starts:
             return
         data = b"".join(pieces)
-        confirmers = self.searcher.engine.confirmers
+        confirmers = self.searcher.confirmers
         for number, ends in self.searcher.hits(Batch(data, len(data), (), (), ())).items():
             if number < len(confirmers):
                 ends = confirmers[number].fertile(data, ends)  # noqa: PLW2901

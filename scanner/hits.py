@@ -8,26 +8,32 @@ import hyperscan
 import msgspec
 
 from scanner.batch import Batch
-from scanner.compiled import Compiled
+from scanner.compiled import SILENT, Compiled, Loaded
 
 Hits = dict[int, list[int]]
-"""Ends, by the number of what they mean (see `Compiled.meanings`)."""
+"""Ends, by the number of what they mean: of a rule, or, counted on from those, of what a trigger
+announces (see `compiled.Part`)."""
 _SLACK = 1  # a pattern may take in the byte after a text as context
 
 
 class Spotter(msgspec.Struct):
-    """One thread's way to run hyperscan.
-
-    Attributes:
-        scratch: for the database of all patterns.
-    """
+    """One thread's way to run hyperscan."""
 
     patterns: Compiled
-    scratch: hyperscan.Scratch
-    _aside: dict[int, hyperscan.Scratch] = msgspec.field(default_factory=dict)
+    _scratch: dict[int, hyperscan.Scratch] = msgspec.field(default_factory=dict)
 
     def hits(self, batch: Batch) -> Hits:
         """Return where patterns end in a batch."""
+        meant: Hits = {}
+        for part in self.patterns.parts:
+            for pattern, ends in self._ends(part.database, batch).items():
+                self._meaning(batch, part, pattern, ends, meant)
+        for number in self.patterns.everywhere:
+            meant[number] = list(batch.ends)
+        return meant
+
+    def _ends(self, database: hyperscan.Database, batch: Batch) -> Hits:
+        """Return where patterns of a database end, by their number."""
         hits: Hits = {}
 
         def note(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
@@ -36,26 +42,32 @@ class Spotter(msgspec.Struct):
         view: Any = batch.data  # its stubs know neither bytearray nor memoryview
         if batch.used < len(batch.data):
             view = memoryview(batch.data)[: batch.used]
-        self.patterns.database.scan(view, note, scratch=self.scratch)
-        meant: Hits = {}
-        for pattern, ends in hits.items():
-            self._meaning(batch, pattern, ends, meant)
-        for number in self.patterns.everywhere:
-            meant[number] = list(batch.ends)
-        return meant
+        database.scan(view, note, scratch=self._scratch_of(database))
+        return hits
 
-    def _meaning(self, batch: Batch, pattern: int, ends: list[int], meant: Hits) -> None:
+    def _meaning(
+        self, batch: Batch, part: Loaded, pattern: int, ends: list[int], meant: Hits
+    ) -> None:
         """Sort the hits of a pattern to what it stands for."""
-        numbers = self.patterns.meanings[pattern]
-        if len(numbers) == 1:
-            meant.setdefault(numbers[0], []).extend(ends)
-            return
-        family = self.patterns.families[pattern]
-        if pattern not in self._aside:
-            self._aside[pattern] = hyperscan.Scratch(family.database)
-        told = family.told_apart(batch.data, ends, batch.used, self._aside[pattern])
-        for number, near in told.items():
-            meant.setdefault(number, []).extend(near)
+        if pattern >= len(part.meanings):
+            kind = part.triggers[pattern - len(part.meanings)]
+            if kind != SILENT:
+                meant.setdefault(len(self.patterns.bounds) + kind, []).extend(ends)
+        elif (numbers := part.meanings[pattern]) and pattern in part.families:
+            family = part.families[pattern]
+            scratch = self._scratch_of(family.database)
+            told = family.told_apart(batch.data, ends, batch.used, scratch)
+            for number, near in told.items():
+                meant.setdefault(number, []).extend(near)
+        else:
+            for number in numbers:
+                meant.setdefault(number, []).extend(ends)
+
+    def _scratch_of(self, database: hyperscan.Database) -> hyperscan.Scratch:
+        scratch = self._scratch.get(id(database))
+        if scratch is None:
+            scratch = self._scratch[id(database)] = hyperscan.Scratch(database)
+        return scratch
 
 
 def by_text(batch: Batch, ends: list[int]) -> Iterator[tuple[int, list[int]]]:

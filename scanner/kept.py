@@ -31,7 +31,7 @@ class _Around(msgspec.Struct, frozen=True, array_like=True):
     after: int
 
 
-class Kept(msgspec.Struct, frozen=True, array_like=True):
+class KeptMatch(msgspec.Struct, frozen=True, array_like=True):
     """A match without its secret; see `scanner.match.Match`."""
 
     rule: str
@@ -47,7 +47,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     around: _Around | None
 
 
-Held = dict[str, tuple[Kept, ...]]
+Held = dict[str, tuple[KeptMatch, ...]]
 """Ids of objects → all that is in each."""
 
 
@@ -58,7 +58,7 @@ def held(matches: Iterable[Match], doubtful: set[str]) -> Held:
         matches: in objects, all there are in each.
         doubtful: ids of objects that hold more than their matches.
     """
-    found: dict[str, list[Kept]] = {}
+    found: dict[str, list[KeptMatch]] = {}
     lost = set(doubtful)
     for match in matches:
         kept = _kept(match)
@@ -70,7 +70,7 @@ def held(matches: Iterable[Match], doubtful: set[str]) -> Held:
     return whole if sum(map(len, whole.values())) <= _MOST else {}
 
 
-def _kept(match: Match) -> Kept | None:
+def _kept(match: Match) -> KeptMatch | None:
     if (
         match.decoding
         or match.inside
@@ -85,7 +85,7 @@ def _kept(match: Match) -> Kept | None:
             return None
         before, after = len(candidate.before.encode()), len(candidate.after.encode())
         around = _Around(candidate.kind, candidate.name, before, after)
-    return Kept(
+    return KeptMatch(
         match.rule.id,
         match.start,
         match.end,
@@ -129,7 +129,7 @@ def restored(
     return matches, list(left)
 
 
-def _restored(kept: Kept, name: str, text: bytes, rules: Mapping[str, Rule]) -> Match | None:
+def _restored(kept: KeptMatch, name: str, text: bytes, rules: Mapping[str, Rule]) -> Match | None:
     if kept.rule not in rules or kept.end > len(text):
         return None
     secret, candidate = text[kept.start : kept.end], None

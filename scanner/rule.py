@@ -56,6 +56,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Whether it depends on the place, so that it may not exclude what another rule finds."""
         return bool(self.path) or any(allow.placed for allow in self.allow)
 
+    @property
+    def sought(self) -> tuple[str, tuple[str, ...], str]:
+        """All that its compiled form depends on."""
+        return self.pattern, self.keywords, self.provider
+
 
 class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One TOML file: a provider and its rules, and what these or others let pass."""

@@ -1,6 +1,7 @@
 """Rules: what a secret of each kind looks like, read from one TOML file a provider."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
@@ -12,12 +13,13 @@ from msgspec.structs import replace
 
 from scanner import cache
 from scanner.allow import Allow
-from scanner.rule import Rule, nearest, parse_file
+from scanner.rule import Rule, RuleFile, nearest, parse_file
 from vocabulary.errors import ConfigError
 
 __all__ = ["BUILTIN", "Rule", "RuleSet", "load_rules"]
 
 BUILTIN = Path(__file__).resolve().parent.parent / "rules"
+_SHIPPED, _AMENDED = "shipped", "amended"
 
 
 class RuleSet(msgspec.Struct, frozen=True):
@@ -25,14 +27,19 @@ class RuleSet(msgspec.Struct, frozen=True):
 
     Attributes:
         digest: BLAKE2 of all that the rules were made from, hex; names compiled caches.
-        name: of each name the newest compiled form is kept.
+        name: of each name the newest compiled forms are kept.
         sought: BLAKE2 of what is compiled of the rules, hex; other words about them leave it.
     """
 
     rules: tuple[Rule, ...]
     digest: str
-    name: str = "all"
+    name: str = "own"
     sought: str = ""
+
+    @property
+    def amended(self) -> bool:
+        """Whether they are those that are shipped, but for what the user changed."""
+        return self.name == _AMENDED
 
     def find(self, rule_id: str) -> Rule:
         """Return the rule of that id.
@@ -60,19 +67,43 @@ def load_rules(
         ConfigError: a file cannot be read, or an entry is wrong; says file and line.
     """
     places = (BUILTIN, *extra)
-    name = f"rules-{_stamp(places, disabled)}"
+    of = _AMENDED if extra or disabled else _SHIPPED
+    name = f"rules-{of}-{_stamp(places, disabled)}"
     if kept := cache.read(name):
         try:
             return msgspec.msgpack.decode(kept, type=RuleSet)
         except msgspec.MsgspecError:
             pass
-    texts = [(file, _bytes(file)) for file in _files(places)]
-    rules = _without(_merged(texts), disabled)
-    ruleset = RuleSet(rules, _digest(texts, disabled), sought=_sought(rules))
+    files = [*_shipped(cached=cached), *map(_read, _files(extra))]
+    rules = _without(_merged(file.parsed for file in files), disabled)
+    ruleset = RuleSet(rules, _digest(files, disabled), of, _sought(rules))
     if cached:
-        cache.write(name, msgspec.msgpack.encode(ruleset))
-        cache.forget("rules-", keep=name)
+        _keep(of, name, ruleset)
     return ruleset
+
+
+class _File(msgspec.Struct, frozen=True, array_like=True):
+    """A file of rules, and the BLAKE2 of its name and its text."""
+
+    parsed: RuleFile
+    digest: bytes
+
+
+def _shipped(*, cached: bool) -> tuple[_File, ...]:
+    """Read the files that are shipped, which seldom change."""
+    name = f"rules-files-{_stamp((BUILTIN,), ())}"
+    if kept := cache.read(name):
+        with suppress(msgspec.MsgspecError):
+            return msgspec.msgpack.decode(kept, type=tuple[_File, ...])
+    files = tuple(map(_read, _files((BUILTIN,))))
+    if cached:
+        _keep("files", name, files)
+    return files
+
+
+def _keep(kind: str, name: str, made: object) -> None:
+    cache.write(name, msgspec.msgpack.encode(made))
+    cache.forget(f"rules-{kind}-", keep=name)
 
 
 def _stamp(places: Iterable[Path], disabled: Sequence[str]) -> str:
@@ -102,44 +133,44 @@ def _files(places: Iterable[Path]) -> Iterable[Path]:
             yield place
 
 
-def _bytes(file: Path) -> bytes:
+def _read(file: Path) -> _File:
     try:
-        return file.read_bytes()
+        raw = file.read_bytes()
+        text = raw.decode()
     except OSError as error:
         raise ConfigError(f"cannot read rules: {error.strerror}", where=str(file)) from None
+    except UnicodeDecodeError:
+        raise ConfigError("not UTF-8", where=str(file)) from None
+    parsed = parse_file(text, str(file))
+    twice = [rule_id for rule_id, n in Counter(rule.id for rule in parsed.rule).items() if n > 1]
+    if twice:
+        raise ConfigError(f"two rules `{twice[0]}` in one file", where=str(file))
+    named = os.fsencode(file.name) + b"\0"
+    return _File(parsed, blake2b(named + raw, digest_size=16).digest())
 
 
-def _digest(texts: Iterable[tuple[Path, bytes]], disabled: Sequence[str]) -> str:
+def _digest(files: Iterable[_File], disabled: Sequence[str]) -> str:
     hashed = blake2b(digest_size=16)
-    for file, text in texts:
-        hashed.update(f"{file.name}\0{len(text)}\0".encode())
-        hashed.update(text)
+    for file in files:
+        hashed.update(file.digest)
     hashed.update("\0".join(sorted(disabled)).encode())
     hashed.update(repr(Rule.__struct_fields__).encode())
     return hashed.hexdigest()
 
 
 def _sought(rules: Iterable[Rule]) -> str:
-    stated = repr([(rule.pattern, rule.keywords, rule.provider) for rule in rules])
+    stated = repr([rule.sought for rule in rules])
     return blake2b(stated.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
 
-def _merged(texts: Iterable[tuple[Path, bytes]]) -> dict[str, Rule]:
+def _merged(files: Iterable[RuleFile]) -> dict[str, Rule]:
     """Put later rules in the place of earlier ones, then say what they let pass and require."""
     rules: dict[str, Rule] = {}
     allows: list[tuple[Allow, frozenset[str]]] = []
-    for file, raw in texts:
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            raise ConfigError("not UTF-8", where=str(file)) from None
-        parsed = parse_file(text, str(file))
-        own = frozenset(rule.id for rule in parsed.rule)
-        if len(own) < len(parsed.rule):
-            twice = next(r.id for r in parsed.rule if sum(o.id == r.id for o in parsed.rule) > 1)
-            raise ConfigError(f"two rules `{twice}` in one file", where=str(file))
-        rules |= {rule.id: rule for rule in parsed.rule}
-        allows += [(allow, own) for allow in parsed.allow]
+    for file in files:
+        rules |= {rule.id: rule for rule in file.rule}
+        own = frozenset(rule.id for rule in file.rule)
+        allows += [(allow, own) for allow in file.allow]
     return {rule.id: _completed(rule, rules, allows) for rule in rules.values()}
 
 

@@ -3,13 +3,14 @@
 import io
 import os
 from collections.abc import Iterator, Sequence
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import msgspec
 from msgspec.structs import replace
 
 from scanner.archives.kinds import CONTAINERS, Container
 from scanner.batch import Batch, batch_of
+from scanner.confirm import Confirmer
 from scanner.decode import ENCODINGS, MAX_DEPTH
 from scanner.hits import Hits, Spotter, by_text
 from scanner.ignore import ignored
@@ -19,9 +20,6 @@ from scanner.region import Region
 from scanner.settle import settled
 from scanner.tally import Tally
 from scanner.trace import Trace, trace_of
-
-if TYPE_CHECKING:
-    from scanner.engine import Engine
 
 _REMEMBERED = 2_000  # encoded runs
 
@@ -37,10 +35,16 @@ _ROOT = _Origin()
 
 
 class Searcher(msgspec.Struct):
-    """One thread's way to scan: its scratch space and its counts."""
+    """One thread's way to scan: its scratch space and its counts.
 
-    engine: "Engine"
+    Attributes:
+        confirmers: of each rule, shared by threads.
+        inline_ignores: whether marks in the text are honoured.
+    """
+
+    confirmers: Sequence[Confirmer]
     spotter: Spotter
+    inline_ignores: bool
     tally: Tally = msgspec.field(default_factory=Tally)
     _decoded: dict[tuple[str, bytes], list[Match]] = msgspec.field(default_factory=dict)
 
@@ -89,7 +93,7 @@ class Searcher(msgspec.Struct):
         self, batch: Batch, hits: Hits, origin: _Origin, traces: list[Trace] | None
     ) -> dict[int, list[Match]]:
         """Return the matches of each text, as it is and decoded."""
-        rules = len(self.engine.ruleset.rules)
+        rules = len(self.confirmers)
         found: dict[int, list[Match]] = {}
         for number, ends in sorted(hits.items()):  # of equals the first rule stands, everywhere
             if number < rules:
@@ -104,7 +108,7 @@ class Searcher(msgspec.Struct):
 
     def _containers(self, hits: Hits) -> Hits:
         """Return the hits of containers, by their number among those."""
-        first = len(self.engine.ruleset.rules) + len(ENCODINGS)
+        first = len(self.confirmers) + len(ENCODINGS)
         return {number - first: ends for number, ends in hits.items() if number >= first}
 
     def hits(self, batch: Batch) -> Hits:
@@ -114,7 +118,7 @@ class Searcher(msgspec.Struct):
     def _confirmed(
         self, batch: Batch, number: int, ends: list[int], traces: list[Trace] | None
     ) -> Iterator[tuple[int, Match]]:
-        confirmer = self.engine.confirmers[number]
+        confirmer = self.confirmers[number]
         for text, inside in by_text(batch, ends):
             if traces is not None and confirmer.far:
                 traces.append(Trace(number, tuple(inside), 0, 0, far=True))
@@ -133,7 +137,7 @@ class Searcher(msgspec.Struct):
 
     def _hidden(self, batch: Batch, text: int, start: int, end: int) -> bool:
         low, high = batch.starts[text], batch.ends[text]
-        if self.engine.inline_ignores and ignored(batch.data, start, end, low, high):
+        if self.inline_ignores and ignored(batch.data, start, end, low, high):
             self.tally.ignored += 1
             self.tally.doubtful.add(os.fsdecode(batch.names[text]))
             return True
@@ -159,7 +163,7 @@ class Searcher(msgspec.Struct):
                 done = region.end
                 found = list(self._within(batch, text, encoding.name, region, origin))
                 if found and traces is not None:
-                    number_ = len(self.engine.ruleset.rules) + number
+                    number_ = len(self.confirmers) + number
                     traces.append(Trace(number_, (end,), region.start, region.end))
                 for match in found:
                     yield text, match

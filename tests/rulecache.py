@@ -2,7 +2,7 @@
 
 import shutil
 
-from scanner import cache, compiled, rules
+from scanner import cache, patterns, rules
 from scanner.engine import engine_of
 
 
@@ -11,15 +11,14 @@ def seeded(folder):
 
     Called before the environment names another cache.
     """
+    rules._shipped(cached=True)
     ruleset = rules.load_rules()
     engine_of(ruleset)
     kept = cache.cache_dir()
     own = folder / "keywatch"
     own.mkdir(mode=0o700, parents=True)
-    names = (
-        f"rules-{rules._stamp((rules.BUILTIN,), ())}",
-        f"patterns-{ruleset.name}-{compiled._key(ruleset)}",
-    )
+    stamp = rules._stamp((rules.BUILTIN,), ())
+    names = f"rules-{ruleset.name}-{stamp}", f"rules-files-{stamp}", patterns._name(ruleset)
     for name in names if kept else ():
         shutil.copy2(kept / name, own / name)
     return folder

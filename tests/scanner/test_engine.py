@@ -129,7 +129,7 @@ def test_a_loosened_pattern_matches_wherever_the_pattern_does(pattern, text):
 
 def test_every_shipped_rule_is_compiled_and_none_reads_everything(engine):
     rules = load_rules().rules
-    told = {number for meaning in engine.patterns.meanings for number in meaning}
+    told = {n for part in engine.patterns.parts for meaning in part.meanings for n in meaning}
     assert set(range(len(rules))) <= told
     assert engine.patterns.everywhere == ()
 
@@ -144,7 +144,7 @@ def test_a_rule_that_hyperscan_refuses_is_found_by_its_keyword():
     made = engine_of(RuleSet((rule, easy), "huge"), cached=False)
     text = b"easy_abcdefabc zzq"
     assert [m.rule.id for m in made.search(text)] == ["x-easy"]
-    told = {number for meaning in made.patterns.meanings for number in meaning}
+    told = {n for part in made.patterns.parts for meaning in part.meanings for n in meaning}
     assert 0 in told
 
 

@@ -51,6 +51,23 @@ def test_both_ways_say_the_same(words, state, repo, keywatch, tmp_path):
     assert fast[0] == {"clean": 0, "secret": 1, "broken": 3}.get(state, 2)
 
 
+@pytest.mark.parametrize("columns", [None, "60", "200"])
+@pytest.mark.parametrize("words", [["--help"], ["-h"]])
+def test_help_is_what_the_command_line_says(words, columns, tmp_path, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+    fast = said(words, tmp_path)
+    assert fast == said(words, tmp_path, code=SLOW)
+    assert fast[0] == 0
+
+
+def test_help_imports_no_command_line(tmp_path):
+    code = "import sys; from keywatch import quick; quick.run(['-h']); print(*sys.modules)"
+    loaded = said([], tmp_path, code=code)[1].rsplit("\n", 2)[1].split()
+    assert not {"click", "pathlib", "re", "msgspec"} & set(loaded)
+
+
 def test_without_a_configuration_a_scan_is_what_the_defaults_make_it(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     ignores = tmp_path / "keywatch" / "ignore.toml"
