@@ -187,7 +187,7 @@ def _plain(address: str) -> str:
 
 _WITHOUT_ASN = (
     "no ASN database: networks are told apart by prefix and country only, so a stolen key used "
-    "from another operator of the same country is noticed by its prefix alone"
+    "from another operator of the same country is noticed by its prefix alone (set geoip.asn)"
 )
 
 

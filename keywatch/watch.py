@@ -41,6 +41,10 @@ LOOK_S = 10.0
 
 _RETRY_S = 1.0
 _MEASURE_S = 1.0
+_NO_SOURCE = (
+    "no access log is configured, so none is read: name --access-log FILE and its --format, or "
+    "[[sources]] in keywatch.toml"
+)
 _HELD = "the outbox is long: sources are not read on until more of it is done (watch.max_outbox)"
 
 
@@ -85,6 +89,8 @@ class Watch:
             FormatError: with `once`, when a source held no event.
             DatabaseError: with `once`; otherwise the watch waits for the database.
         """
+        if not self._sources:
+            self._voice.tell(_NO_SOURCE)
         if self._geo.missing:
             self._voice.tell(self._geo.missing)
         executor = wiring.executor(self._settings, self._engine)

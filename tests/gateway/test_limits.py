@@ -102,6 +102,39 @@ def test_an_amount_of_zero_refuses_all_and_no_limit_none():
     assert buckets.take([], 0) is None
 
 
+def test_of_limits_that_are_used_up_the_one_speaks_that_is_waited_for_longest():
+    buckets = Buckets()
+    quick, slow = Limit("s", 1, 1), Limit("min", 1, 60)
+    assert buckets.take([(slow, "k"), (quick, "k")], S).reset_s == 60
+    for claims in ([(quick, "k"), (slow, "k")], [(slow, "k"), (quick, "k")]):
+        told = buckets.take(claims, S)
+        assert (told.allowed, told.limit, told.retry_s, told.reset_s) == (False, slow, 60.0, 60.0)
+
+
+def test_an_amount_of_zero_refuses_beside_another_limit_too():
+    nothing, some = Limit("none", 0, 60), Limit("s", 1, 1)
+    for claims in ([(nothing, "k"), (some, "k")], [(some, "k"), (nothing, "k")]):
+        told = Buckets().take(claims, S)
+        assert (told.allowed, told.limit, told.retry_s) == (False, nothing, 60.0)
+
+
+def test_a_third_of_a_second_is_not_rounded():
+    third, buckets = Limit("s", 3, 1, 1), Buckets()
+    assert buckets.take_one(third, "k", S).allowed
+    assert not buckets.take_one(third, "k", S + 333_333_333).allowed
+    assert buckets.take_one(third, "k", S + 333_333_334).allowed
+
+
+def test_addresses_that_somebody_invents_do_not_fill_memory_nor_free_who_waits_longest():
+    limit, buckets = Limit("min", 2, 60), Buckets(sweep_at=4, most=8)
+    for _ in range(2):
+        buckets.take_one(limit, "greedy", S)
+    for number in range(100):
+        buckets.take_one(limit, f"invented {number}", S)
+        assert len(buckets) <= 17
+    assert not buckets.take_one(limit, "greedy", S).allowed
+
+
 def test_full_buckets_are_forgotten_which_changes_nothing():
     limit, buckets = Limit("l", 60), Buckets(sweep_at=100)
     for number in range(1000):

@@ -52,6 +52,13 @@ def test_reads_patterns_objects_and_shaped_logs_once(folder, capsys):
         assert events(capsys) == {"read": 6, "committed": 5, "dead": 1, "late": 0}
 
 
+def test_a_first_run_without_anything_to_read_says_what_to_do(folder, capsys):
+    assert run(["watch", "--once"]) == 0
+    said = capsys.readouterr().err
+    assert "--access-log" in said
+    assert "geoip.asn" in said
+
+
 @pytest.mark.parametrize("path", ["access.log", "*.log"])
 def test_what_was_rotated_before_the_first_commit_is_read(folder, engine, path):
     """The first watch ends before it has committed anything; then the log is rotated."""
