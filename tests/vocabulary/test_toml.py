@@ -53,6 +53,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         toml.read(tmp_path / "nowhere.toml", Outer)
 
 
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "latin.toml").write_bytes(b'name = "caf\xe9"')
+    with pytest.raises(ConfigError, match=r"latin\.toml: this is not UTF-8"):
+        toml.read(tmp_path / "latin.toml", Outer)
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused_and_never_anything_else(text):
     try:
