@@ -38,7 +38,11 @@ MODULES = {
     "limits": ("gateway/limits.py", ["tests/gateway/test_limits.py"]),
     "fuse": (
         "detectors/fuse.py",
-        ["tests/detectors/test_contract.py", "tests/detectors/test_story.py"],
+        [
+            "tests/detectors/test_severities.py",
+            "tests/detectors/test_contract.py",
+            "tests/detectors/test_story.py",
+        ],
     ),
 }
 ROOMS = (

@@ -34,6 +34,14 @@ class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "[inner]\nzzz = 1",
             "f.toml:2: there is no entry `inner.zzz` (valid here: colour, weight)",
         ),
+        (
+            "[[rows]]\nweight = 1\n[[rows]]\nwieght = 2",
+            "f.toml:4: there is no entry `rows[1].wieght` (did you mean `weight`?)",
+        ),
+        (
+            "rows = [{ weight = 1 }, { zzz = 1 }]",
+            "f.toml:1: there is no entry `rows[1].zzz` (valid here: colour, weight)",
+        ),
         ("name = 1", "f.toml:1: `name`: expected `str`, got `int`"),
     ],
 )
