@@ -147,7 +147,8 @@ def test_the_command_lists_shows_and_tries(capsys, tmp_path, compiled, monkeypat
     assert secret not in printed
 
 
-def test_the_command_checks_a_file_of_the_user(capsys, tmp_path):
+def test_the_command_checks_a_file_of_the_user(capsys, tmp_path, compiled, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(compiled))
     file = tmp_path / "acme.toml"
     file.write_text(GOOD)
     assert run(["rules", "check", "--no-cost", str(file)]) == 0

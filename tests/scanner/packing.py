@@ -10,6 +10,12 @@ import zipfile
 
 import zstandard
 
+# Some of the texts are noise, in which to look for repetitions is in vain.
+_FAST = {
+    "id": lzma.FILTER_LZMA2, "preset": 0, "mf": lzma.MF_HC3, "nice_len": 4, "depth": 1,
+    "dict_size": 1 << 20,
+}  # fmt: skip
+
 
 def zipped(files, kind=zipfile.ZIP_DEFLATED):
     out = io.BytesIO()
@@ -100,8 +106,7 @@ def _fixed(value):
 
 def _packed(text, method):
     if method == b"\x21":
-        filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}]
-        return lzma.compress(text, lzma.FORMAT_RAW, filters=filters), b"\x21\x21\x01\x12"
+        return lzma.compress(text, lzma.FORMAT_RAW, filters=[_FAST]), b"\x21\x21\x01\x12"
     if method == b"\x03\x01\x01":
         filters = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20, "lc": 3, "lp": 0, "pb": 2}]
         packed = lzma.compress(text, lzma.FORMAT_RAW, filters=filters)
@@ -138,7 +143,7 @@ ARCHIVES = {
     "ustar.tar": lambda files: tarred(files, tarfile.USTAR_FORMAT),
     "tgz": lambda files: gzip.compress(tarred(files)),
     "tar.bz2": lambda files: bz2.compress(tarred(files)),
-    "tar.xz": lambda files: lzma.compress(tarred(files)),
+    "tar.xz": lambda files: lzma.compress(tarred(files), filters=[_FAST]),
     "tar.zst": lambda files: zstandard.compress(tarred(files)),
     "a": ar,
     "cpio": cpio,

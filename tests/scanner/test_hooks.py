@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
+from keywatch import cli
 from tests.scanner.secrets import github_token
 
 
@@ -15,20 +17,18 @@ def line(seed=1):
 
 
 @pytest.fixture
-def keywatch(tmp_path, monkeypatch):
+def keywatch(tmp_path, monkeypatch, capsys):
     """Run the command; what it finds in the environment is nobody's."""
     for name in [name for name in os.environ if name.startswith(("KEYWATCH_", "GIT_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
     def run(*words, cwd, ok=True):
-        done = subprocess.run(
-            [sys.executable, "-m", "keywatch", *map(str, words)],
-            cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr
-        assert (done.returncode == 0) == ok, done.stderr
-        return done.stdout + done.stderr
+        with chdir(cwd):
+            code = cli.run([*map(str, words)])
+        out, err = capsys.readouterr()
+        assert (code == 0) == ok, err
+        return out + err
 
     return run
 

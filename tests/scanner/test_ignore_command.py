@@ -2,30 +2,27 @@
 
 import json
 import os
-import subprocess
-import sys
+from contextlib import chdir
 
 import pytest
 
+from keywatch import cli
 from tests.scanner.secrets import github_token
 
 
 @pytest.fixture
-def keywatch(repo, tmp_path):
+def keywatch(repo, tmp_path, monkeypatch, capsys):
     """Run the command from a folder that is not scanned; returns exit code, output and errors."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
-    environ = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")}
-    for name in [name for name in environ if name.startswith("KEYWATCH_")]:
-        del environ[name]
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in [name for name in os.environ if name.startswith("KEYWATCH_")]:
+        monkeypatch.delenv(name)
 
     def run(*words, cwd=folder):
-        done = subprocess.run(
-            [sys.executable, "-m", "keywatch", *map(str, words)],
-            cwd=cwd, env=environ, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stdout, done.stderr
+        with chdir(cwd):
+            code = cli.run([*map(str, words)])
+        return code, *capsys.readouterr()
 
     return run
 
