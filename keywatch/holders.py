@@ -8,7 +8,7 @@ import msgspec
 from keystore.accounts import Account
 from keystore.denials import Denial
 from keystore.plans import Plan
-from vocabulary.moments import rfc3339
+from vocabulary.moments import minute, rfc3339
 
 _BUDGET = ("tokens_per_min", "tokens_per_day", "tokens_per_month")
 Table = tuple[list[str], list[list[str]]]
@@ -96,8 +96,8 @@ def denials_table(denials: Sequence[Denial]) -> Table:
             each.kind if each.per_min is None else f"{each.kind}: {each.per_min}/min",
             each.value,
             each.issuer or "any",
-            _time(each.issued_before) or "",
-            _time(each.until) or "",
+            "" if each.issued_before is None else minute(each.issued_before),
+            "" if each.until is None else minute(each.until),
             each.actor,
             each.reason,
         ]
@@ -116,4 +116,4 @@ def _time(at: float | None) -> str | None:
 
 
 def _until(at: float | None) -> str:
-    return "" if at is None else f" until {rfc3339(at)}"
+    return "" if at is None else f" until {minute(at)}"

@@ -13,7 +13,7 @@ from keystore.store import KeyStore
 from keystore.usage import Use
 from keywatch.config_keys import IssuerSettings, KeySettings
 from vocabulary.errors import ConfigError
-from vocabulary.moments import rfc3339
+from vocabulary.moments import minute, rfc3339
 
 _COLUMNS = ("id", "state", "environment", "expires", "owner", "account", "name", "limits")
 _ALWAYS = _COLUMNS[:4]
@@ -57,7 +57,8 @@ def table(keys: Sequence[Key], now: float) -> tuple[list[str], list[list[str]]]:
     """Return columns and rows for a person; a column in which no key has anything is left out."""
     rows = [_cells(key, now) for key in keys]
     names = [name for name in _COLUMNS if name in _ALWAYS or any(r[name] for r in rows)]
-    return names, [[row[name] for name in names] for row in rows]
+    columns = ["env" if name == "environment" else name for name in names]
+    return columns, [[row[name] for name in names] for row in rows]
 
 
 def identities_table(keys: Sequence[Key], now: float) -> tuple[list[str], list[list[str]]]:
@@ -158,7 +159,7 @@ def usage_table(uses: Sequence[Use]) -> tuple[list[str], list[list[str]]]:
     """Return columns and rows for a person, tokens only where there are any."""
     columns = ["hour", "method", "status", "network", "requests"]
     rows = [
-        [rfc3339(use.hour)[:16] + "Z", use.method, _status(use), use.network, f"{use.requests:,}"]
+        [minute(use.hour), use.method, _status(use), use.network, f"{use.requests:,}"]
         for use in uses
     ]
     if any(use.tokens for use in uses):
@@ -176,4 +177,4 @@ def _time(at: float | None) -> str | None:
 
 
 def _until(at: float | None) -> str:
-    return "" if at is None else f" until {rfc3339(at)}"
+    return "" if at is None else f" until {minute(at)}"

@@ -18,6 +18,11 @@ def rfc3339(at: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03}Z"
 
 
+def minute(epoch_s: float) -> str:
+    """Return epoch seconds to the minute in UTC, `2026-03-01T12:00Z`: for narrow tables."""
+    return rfc3339(epoch_s)[:16] + "Z"
+
+
 def seconds_of(duration: str) -> float:
     """Return the seconds of a duration such as `15m`, `12h` or `30d`.
 

@@ -1,11 +1,14 @@
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from actions.decide import decide
 from actions.outbox import record
 from database.schema import alerts, incidents
 from database.transaction import reading, transaction
+from keystore import usage
 from tests.actions.desk import ALL, START, alert_about
+from vocabulary.action import ActionKind
 
 
 def incidents_of(desk):
@@ -138,3 +141,43 @@ def test_hostile_text_does_not_stop_a_revocation(desk):
     said = desk.rows(effect="notify")[0].arguments["data"]["alert"]["summary"]
     assert "\0" not in said
     assert len(said) <= 2000
+
+
+LATER = [
+    ({"then": ActionKind.REVOKE, "then_after_s": 60.0}, "revoke"),
+    ({"undo_after_s": 60.0}, "undo"),
+]
+
+
+@pytest.mark.parametrize(("later", "effect"), LATER)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_follows_an_action_is_written_beside_it_and_after_a_show_nothing(
+    desk, later, effect, dry_run
+):
+    key = desk.key()
+    alert = alert_about(key)
+    decided = replace(decide(alert, desk.known(key), desk.policy, ALL), dry_run=dry_run, **later)
+    with transaction(desk.engine) as connection:
+        record(connection, alert, decided, desk.known(key), START)
+    first, *more = desk.rows(lane="effect")
+    assert (first.state, len(more)) == ("dry_run" if dry_run else "waiting", 1 - dry_run)
+    for one in more:
+        assert (one.effect, one.state, one.not_before) == (effect, "scheduled", START + 60)
+        assert one.arguments["follows"] == first.id
+        assert one.arguments["blast"] == first.arguments["blast"]
+
+
+def test_what_an_action_would_hit_is_written_with_it(desk):
+    key = desk.key()
+    alert = alert_about(key)
+    hour = int(START // usage.HOUR_S - 1) * usage.HOUR_S
+    with transaction(desk.engine) as connection:
+        used = usage.Use(key, hour, "GET", 2, "203.0.113.0/24", 7)
+        usage.record(connection, [used], {key: START}, START)
+        decided = decide(alert, desk.known(key), desk.policy, ALL)
+        record(
+            connection, alert, decided, desk.known(key), START, called=lambda _: ["GET /v1/orders"]
+        )
+    (effect,) = desk.rows(lane="effect")
+    blast = effect.arguments["blast"]
+    assert (blast["requests"], blast["called"]) == (7, ["GET /v1/orders"])

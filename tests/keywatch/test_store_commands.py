@@ -140,6 +140,11 @@ def test_an_account_reads_well_in_a_narrow_window(as_json, keywatch, monkeypatch
         assert max(map(len, out.splitlines())) <= 80
         assert "{" not in out
     assert "per_min 7, until 2" in keywatch("accounts", "show", "acme")[1]
+    key = as_json("keys", "create", "--owner", "maria@acme.example", "--account", "acme")["id"]
+    as_json("keys", "throttle", key, "--per-min", "5", "--until", "2h")
+    _, out, _ = keywatch("keys", "list")
+    assert out.splitlines()[0].split() == "id state env expires owner account limits".split()
+    assert max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("what", ["accounts", "identities"])
