@@ -175,6 +175,21 @@ def test_what_was_never_committed_is_found_again_though_it_was_rotated_meanwhile
     assert drain(following(log), position)[0] == [b"one", b"two", b"three", b"four"]
 
 
+def test_a_broken_generation_holds_up_nobody_and_is_told(log):
+    """Rotated and packed while nobody read, and the packed file was cut off."""
+    told = []
+    _, position = drain(following(log))
+    write(log, *[b"lost %d" % number for number in range(2000)])
+    packed = gzip.compress(log.read_bytes())
+    log.with_name("access.log.1.gz").write_bytes(packed[: len(packed) // 2])
+    log.unlink()
+    write(log, b"after")
+    lines, _ = drain(following(log, told), position, rounds=2000)
+    assert lines[0].startswith(b"lost")
+    assert lines[-1] == b"after"
+    assert any("access.log.1.gz" in said for said in told)
+
+
 def test_a_file_that_was_read_before_begins_nowhere(log):
     kept = {}
     _, position = drain(once(log))
