@@ -86,7 +86,9 @@ class Partitions(Generic[Partition]):
             wanted, after = self._next[partition], self._after[partition]
             if wanted is None:
                 wanted = self._next[partition] = first_seen
-            fresh = [record for record in records if record.offset >= wanted]
+            fresh = records
+            if records[0].offset < wanted:
+                fresh = [record for record in records if record.offset >= wanted]
             if not fresh or self._lacking(partition, fresh[0].offset) is not None:
                 return None
             end = fresh[-1].offset + 1

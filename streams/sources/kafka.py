@@ -249,7 +249,7 @@ class KafkaSource(Closing):
             refused=refused,
             # A record is one line, whatever its producer put into it.
             lines=[(record.value or b"").replace(b"\n", b" ") for record in taken.records],
-            offsets=[record.offset for record in taken.records],
+            offsets=_offsets(taken.records),
             position={"offset": last + 1, "after": taken.after},
             origin={"topic": self._topic, "partition": partition.partition},
         )
@@ -318,6 +318,13 @@ class KafkaSource(Closing):
         if time.monotonic() - self._told_at >= _REMIND_S:
             self._told_at = time.monotonic()
             self._tell(f"{self.name} at {', '.join(self._brokers)}: {what}")
+
+
+def _offsets(records: Sequence["ConsumerRecord"]) -> Sequence[int]:
+    first, last = records[0].offset, records[-1].offset
+    if last - first == len(records) - 1:  # compaction and transactions leave gaps
+        return range(first, last + 1)
+    return [record.offset for record in records]
 
 
 def _listener(source: KafkaSource) -> Any:  # noqa: ANN401  (a class of the extra)

@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
+from random import Random
+from string import ascii_letters, digits
 
 import pytest
 
 from database.transaction import open_database, reading, transaction
-from keywatch import rates
+from keywatch import rates, wiring
 from keywatch.cli import run
+from keywatch.config import load
+from keywatch.intake import queue_up
 from streams import deadletter
+from streams.chunk import Chunk
 from vocabulary.errors import DatabaseError
 
 LINE = '192.0.2.1 [03/Nov/2025:09:12:44 +0000] "GET /" 200\n'
@@ -74,6 +79,36 @@ def test_a_letter_of_a_spark_job_says_what_to_do(log, capsys):
         "dead",
         "of a Spark job: send its line to the t",
     )
+
+
+def test_no_secret_of_a_topic_of_repository_events_stands_in_its_letters(tmp_path):
+    secret = "ghp_" + "".join(Random(7).choices(ascii_letters + digits, k=36))
+    push = {"delivery": "1", "repository": "https://git.example/a", "ref": "refs/heads/main"}
+    lines = [
+        f"not JSON, {secret}",
+        json.dumps(push | {"after": secret}),
+        json.dumps(push | {"after": "a" * 40, "private": secret}),
+        json.dumps({secret: secret}),
+        json.dumps(push | {"after": "a" * 40, "why": secret}),  # the source refuses it
+    ]
+    file = tmp_path / "a.db"
+    engine = open_database(f"sqlite:///{file}")
+    settings = load(None, environ={}).settings
+    event = push | {"after": "a" * 40, "repository": f"https://{secret}@git.example/a"}
+    chunk = Chunk(
+        "kafka:pushes/0",
+        [line.encode() for line in [*lines, json.dumps(event)]],
+        range(len(lines) + 1),
+        {"offset": len(lines) + 1, "after": None},
+        refused=[(len(lines) - 1, "schema: version 2")],
+    )
+    queue_up(engine, chunk, 5.0, wiring.cleaner(settings.scan, wiring.peppers(settings)))
+    with reading(engine) as connection:
+        letters = deadletter.newest(connection, 99, None)
+    engine.dispose()
+    assert {letter.position["offset"] for letter in letters} == set(range(len(lines)))
+    assert all(b"credential:" in letter.raw for letter in letters)
+    assert not any(secret.encode() in one.read_bytes() for one in tmp_path.iterdir())
 
 
 def test_letters_are_shown_and_dropped(log, capsys):

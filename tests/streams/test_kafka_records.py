@@ -1,11 +1,13 @@
 """The short way through a batch gives what kafka-python gives."""
 
 from contextlib import suppress
+from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams import kafka_records
 from streams.kafka_records import lean
 
 kafka = pytest.importorskip("kafka")
@@ -16,7 +18,7 @@ batches = pytest.importorskip("kafka.record.default_records")
 
 WHOLE = fetcher.Fetcher.PartitionRecords
 PARTITION = kafka.TopicPartition("t", 0)
-OCTETS = st.none() | st.binary(max_size=200)
+OCTETS = st.none() | st.binary(max_size=200) | st.just(b"x" * 9000)
 RECORDS = st.lists(
     st.tuples(OCTETS, OCTETS, st.lists(st.tuples(st.text(max_size=20), OCTETS), max_size=3)),
     min_size=1,
@@ -59,12 +61,26 @@ def read(kind, octets, start=0):
     return found, reader.next_fetch_offset
 
 
+HALF = settings(max_examples=50)
+WAYS = pytest.mark.parametrize("few", [0, 1000], ids=["in columns", "one by one"])
+
+
+@WAYS
+@HALF
 @given(RECORDS, st.sampled_from([0, 1]), st.integers(0, 30))
-def test_gives_what_kafka_python_gives(records, compression, start):
+def test_gives_what_kafka_python_gives(few, records, compression, start):
     octets = batch_of(records, compression=compression)
     octets += batch_of(records[:1], base=len(records), transactional=True)
     octets += batch_of(records, base=len(records) + 1)
-    assert read(lean(WHOLE), octets, start) == read(WHOLE, octets, start)
+    with mock.patch.object(kafka_records, "_FEW", few):
+        assert read(lean(WHOLE), octets, start) == read(WHOLE, octets, start)
+
+
+def test_a_batch_of_many_records_is_read_in_columns():
+    records = [(b"k%d" % n, b"v" * n, [("n", b"%d" % n)] if n % 7 == 0 else []) for n in range(900)]
+    octets = batch_of(records, base=2**40)
+    with mock.patch.object(kafka_records, "_one_by_one", None):
+        assert read(lean(WHOLE), octets) == read(WHOLE, octets)
 
 
 def test_a_damaged_batch_is_an_error_as_it_is_to_kafka_python():
@@ -75,8 +91,10 @@ def test_a_damaged_batch_is_an_error_as_it_is_to_kafka_python():
             read(kind, bytes(octets))
 
 
+@WAYS
+@HALF
 @given(st.binary(max_size=40), st.integers(0, 39))
-def test_lengths_that_do_not_fit_are_an_error_and_nothing_else(garbage, place):
+def test_lengths_that_do_not_fit_are_an_error_and_nothing_else(few, garbage, place):
     octets = bytearray(batch_of([(b"k", b"value", [("a", b"b")])] * 3))
     at = min(61 + place, len(octets))  # behind the head
     octets[at : at + len(garbage)] = garbage[: len(octets) - at]
@@ -86,5 +104,5 @@ def test_lengths_that_do_not_fit_are_an_error_and_nothing_else(garbage, place):
             super().__init__(*words)
             self.check_crcs = False
 
-    with suppress(errors.CorruptRecordError):
+    with mock.patch.object(kafka_records, "_FEW", few), suppress(errors.CorruptRecordError):
         read(Unchecked, bytes(octets))
