@@ -9,6 +9,7 @@ Peers are those that are on PATH.
 """
 
 import argparse
+import os
 import platform
 import shutil
 import subprocess
@@ -20,6 +21,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import drawn
+
+# As on a user's machine: modules are compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
