@@ -13,8 +13,11 @@ from vocabulary.errors import UsageError
 SCHEMA = b"1"
 """Version of what records hold, where their header `schema` names one."""
 
-_BOOTSTRAP_MS = 2000
+BOOTSTRAP_MS = 2000
 _KNOCK_S = 0.25
+_SAID_CHARS = 200
+_EMPTY = ("socket disconnected", "Unable to bootstrap")
+"""Failures that tell nothing of their cause."""
 _MAX_FETCH = 8 * 1024 * 1024
 
 
@@ -31,10 +34,40 @@ def imported() -> Any:  # noqa: ANN401  (a module)
             "Kafka needs kafka-python", remedy="pip install 'keywatch[kafka]'"
         ) from error
     logger = logging.getLogger("kafka")
-    if not logger.handlers:
+    if _LOG not in logger.handlers:
         # What matters to the user is told as one sentence; nobody asked for the client's log.
-        logger.addHandler(logging.NullHandler())
+        logger.addHandler(_LOG)
     return kafka
+
+
+class _Log(logging.Handler):
+    """The client's log, of which only the last telling failure of a connection is kept."""
+
+    failure = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the failure: an error of the client says no more than that nobody was reached."""
+        for error in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(error, Exception) and not any(map(str(error).__contains__, _EMPTY)):
+                self.failure = _plain(type(error).__name__, str(error))
+
+
+_LOG = _Log(logging.WARNING)
+
+
+def _plain(kind: str, said: str) -> str:
+    # kafka-python puts the kind before what it says, and where it says nothing, there too
+    said = said.removeprefix(f"{kind}: ")[:_SAID_CHARS]
+    return kind if kind in said else f"{kind}: {said}"
+
+
+def cause_of(error: Exception) -> str:
+    """Say why the client failed: the last failure of a connection that its log tells, or its kind.
+
+    The failure is told once.
+    """
+    failure, _LOG.failure = _LOG.failure, ""
+    return failure if failure and is_away(error) else type(error).__name__
 
 
 def consumer_settings(
@@ -53,7 +86,7 @@ def consumer_settings(
 
     return {
         "bootstrap_servers": brokers,
-        "bootstrap_timeout_ms": _BOOTSTRAP_MS,
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
         "client_id": "keywatch",
         "group_id": group,
         "enable_auto_commit": False,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streams.kafka_client import SCHEMA, answers, imported
+from streams.kafka_client import BOOTSTRAP_MS, SCHEMA, answers, cause_of, imported
 from vocabulary.errors import ServiceError
 
 _PATIENCE_S = 30.0
@@ -52,7 +52,7 @@ class KafkaSink:
             answers = [(one, self._refusal(begun)) for one, begun in sent]
         except KafkaError as error:
             self.close()
-            raise self._refused(f"{topic}: {type(error).__name__}") from error
+            raise self._refused(f"{topic}: {cause_of(error)}") from error
         return [(one, reason) for one, reason in answers if reason]
 
     def close(self) -> None:
@@ -92,6 +92,7 @@ class KafkaSink:
                 raise self._refused("no broker answers")
             self._producer = kafka.KafkaProducer(
                 bootstrap_servers=self._brokers,
+                bootstrap_timeout_ms=BOOTSTRAP_MS,
                 client_id="keywatch",
                 acks="all",
                 # To an idempotent producer a record that is too large is the end of all that come

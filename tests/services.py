@@ -6,6 +6,7 @@ A service that is not installed skips the test, loudly, on a user's machine, and
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.certificates import certificate
 
 _HERE = Path(__file__).parent / "services"
 _JARS = Path(os.environ.get("KAFKA_JARS", _HERE / "lib" / "kafka")) / ".complete"
@@ -131,8 +134,10 @@ def _service(name: str, *script: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def kafka_service() -> Iterator[Service]:
-    """Yield a broker that is not started."""
-    yield from _service("kafka", sys.executable, str(_HERE / "kafka" / "broker.py"))
+    """Yield a broker that is not started; it will have a listener with TLS too."""
+    for service in _service("kafka", sys.executable, str(_HERE / "kafka" / "broker.py")):
+        certificate(service.folder)
+        yield service
 
 
 @pytest.fixture(scope="session")
@@ -146,9 +151,15 @@ class _ClosedInTheEnd(socket.socket):
         self.close()
 
 
+class _TlsClosedInTheEnd(ssl.SSLSocket):
+    def __del__(self) -> None:
+        self.close()
+
+
 @pytest.fixture
 def kafka_closes_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Close what kafka-python (3.0.12) leaves to the garbage collector: refused connections."""
+    monkeypatch.setattr(ssl.SSLContext, "sslsocket_class", _TlsClosedInTheEnd)
     net = pytest.importorskip("kafka.net.inet").KafkaNetSocket
     monkeypatch.setattr(net, "socket", lambda _, *kind: _ClosedInTheEnd(*kind))
 

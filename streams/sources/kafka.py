@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
-from streams.kafka_client import answers, consumer_settings, imported, is_away, unknown_schema
+from streams.kafka_client import (
+    answers,
+    cause_of,
+    consumer_settings,
+    imported,
+    is_away,
+    unknown_schema,
+)
 from streams.kafka_records import read_leanly
 from streams.partitions import Partitions
 from streams.sources.closing import Closing
@@ -72,6 +79,7 @@ class KafkaSource(Closing):
         self._joining_since: float | None = None
         self._paused = False
         self._told_at = self._not_before = float("-inf")
+        self._why = ""
 
     @property
     def done(self) -> bool:
@@ -113,7 +121,7 @@ class KafkaSource(Closing):
         while not self._connect():
             time.sleep(_KNOCK_S)
             if time.monotonic() > deadline:
-                raise self._refused("no broker answers")
+                raise self._refused(self._why)
 
     def read(self, max_lines: int, timeout_s: float) -> Chunk | None:
         """Return the records that there are of one partition, or None when none came in time.
@@ -281,7 +289,7 @@ class KafkaSource(Closing):
             self.close()
             if not getattr(error, "retriable", False) and not is_away(error):
                 raise self._refused(type(error).__name__) from error
-            self._remind(f"{type(error).__name__}; trying again")
+            self._remind(f"{cause_of(error)}; trying again")
             return False
         except KeywatchError:
             self.close()
@@ -315,6 +323,7 @@ class KafkaSource(Closing):
         return ServiceError(what, where=where, remedy="check the brokers, the topic and its rights")
 
     def _remind(self, what: str) -> None:
+        self._why = what.removesuffix("; trying again")
         if time.monotonic() - self._told_at >= _REMIND_S:
             self._told_at = time.monotonic()
             self._tell(f"{self.name} at {', '.join(self._brokers)}: {what}")

@@ -283,6 +283,14 @@ class Sender(threading.Thread):
         return code == 200
 
 
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), PATIENCE_S).close()
+    except OSError:
+        return False
+    return True
+
+
 def test_killed_at_random_moments_what_is_posted_counts_once(prepared, calm, nest, tmp_path):
     expected, took_s = calm
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -302,6 +310,7 @@ def test_killed_at_random_moments_what_is_posted_counts_once(prepared, calm, nes
         engine = open_database(f"sqlite:///{config.parent}/keywatch.db")
         until(lambda: not sender.is_alive() and not status(engine)["outbox"]["waiting"])
         engine.dispose()
+        until(lambda: listens(port))  # nothing may be left to do before it hears signals
         assert nest.end(signal.SIGTERM) == 0, nest.said()
         assert not sender.refused
         return kills

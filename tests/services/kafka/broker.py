@@ -103,11 +103,32 @@ def configured(folder):
     """Write the configuration and prepare the storage, the first time; return the port."""
     known = folder / "port.json"
     if not known.exists():
-        port, controller = free_ports(2)
-        written(folder / "server.properties", configuration(folder / "data", port, controller))
+        port, controller, secure = free_ports(3)
+        settings = configuration(folder / "data", port, controller)
+        if (folder / "server.pem").exists():
+            settings |= secured(settings, folder / "server.pem", secure)
+            (folder / "secure.json").write_text(json.dumps(secure))
+        written(folder / "server.properties", settings)
         shutil.copytree(formatted(), folder / "data")
         known.write_text(json.dumps(port))
     return json.loads(known.read_text())
+
+
+def secured(settings, pem, port):
+    """Return what a second listener changes: TLS with a file of key and certificate, and SCRAM."""
+    also, name = f",SECURE://{HOST}:{port}", "listener.name.secure"
+    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    return {
+        "listeners": settings["listeners"] + also,
+        "advertised.listeners": settings["advertised.listeners"] + also,
+        "listener.security.protocol.map": (
+            settings["listener.security.protocol.map"] + ",SECURE:SASL_SSL"
+        ),
+        f"{name}.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        f"{name}.scram-sha-512.sasl.jaas.config": f"{module} required;",
+        f"{name}.ssl.keystore.type": "PEM",
+        f"{name}.ssl.keystore.location": pem,
+    }
 
 
 def written(path, settings):
