@@ -151,7 +151,7 @@ def close(rows: Rows, in_an_hour: Ints) -> Evidence:
     """Judge the objects of the day that is over, one piece of evidence a profile.
 
     By the distinct objects, less what a busier day brings by itself; `in_an_hour` is what
-    `rate.day_counts` gives.
+    `levels.day_counts` gives.
     """
     objects, requests = distinct(rows), np.maximum(in_an_hour.sum(axis=1), 1)
     x = np.log1p(objects) - BUSIER * np.log(requests)

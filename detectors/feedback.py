@@ -10,9 +10,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from detectors import tables
+from detectors.levels import day_counts, local_hours, taught
 from detectors.network import KNOWN
 from detectors.profile import DAY_MS, HOUR_MS, HOURS, WEEKEND, Rows, alarmed
-from detectors.rate import day_counts, local_hours, taught
 from detectors.tables import TRUSTED_DAYS
 from vocabulary.access import Flags, Ints
 from vocabulary.lesson import Lesson

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
-from detectors import calibration, hours, rate, sessions, tables
+from detectors import calibration, hours, levels, sessions, tables
 from detectors.chance import Floats
 from detectors.feedback import ALARMS
 from detectors.network import KNOWN
@@ -20,8 +20,8 @@ PERSONAL = (*ALARMS, "late", "stolen", "held_day", "strange", "spotted")
 """What a profile is not given by another."""
 NOVELTY_DAYS = 90.0
 FADING = {
-    "requests": rate.HALF_LIFE_DAYS,
-    "exposure": rate.HALF_LIFE_DAYS,
+    "requests": levels.HALF_LIFE_DAYS,
+    "exposure": levels.HALF_LIFE_DAYS,
     "active": hours.HALF_LIFE_DAYS,
     "calibration": calibration.HALF_LIFE_DAYS,
     "sessions": sessions.HALF_LIFE_DAYS,
@@ -65,7 +65,7 @@ def merged(heir: Rows, old: Rows, offset_ms: Ints) -> Rows:
     _merge_turns(new, old)
     for name in KNOWN:
         _merge_tables(new, old, name)
-    new["steady"] = rate.is_steady(new)
+    new["steady"] = levels.is_steady(new)
     hours.foresee(new, new["day"], offset_ms)
     return new
 
@@ -86,7 +86,7 @@ def _faded(rows: Rows, name: str, half_life: float, day: int) -> Floats:
 def _merge_turns(new: Rows, old: Rows) -> None:
     """Take over what is usual at the turn of a month, from whoever had one last."""
     mine, other = int(new["turned"][0]), int(old["turned"][0])
-    if abs(mine - other) <= rate.TURN_DAYS:
+    if abs(mine - other) <= levels.TURN_DAYS:
         new["turn"] = np.maximum(new["turn"], old["turn"])
     elif other > mine:
         new["turn"] = old["turn"]

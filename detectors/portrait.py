@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors import rate, sessions, words
+from detectors import levels, sessions, words
 from detectors.geoip import country_of
 from detectors.hosting import kind_of
 from detectors.prefixes import prefix_text
@@ -82,7 +82,7 @@ def _hours(row: Rows) -> dict[str, Any]:
 
 
 def _rate(rows: Rows) -> dict[str, Any]:
-    an_hour, a_day = rate.usual(rows)
+    an_hour, a_day = levels.usual(rows)
     return {
         "per_day": round(float(a_day[0]), 1),
         "per_hour": {

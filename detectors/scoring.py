@@ -21,6 +21,7 @@ from detectors import (
     declared,
     feedback,
     hours,
+    levels,
     network,
     rate,
     sessions,
@@ -200,13 +201,13 @@ class Scorer:
             feedback.hold(past, offset[closing])
             stolen = np.flatnonzero(feedback.stolen(past))
             before = past[stolen]
-            counts = rate.day_counts(past)
+            counts = levels.day_counts(past)
             said = behaviour.close(past, counts)
             for column, values in zip(closed, (said.e, said.observed, said.expected), strict=True):
                 column[closing] = values
             elapsed = (today[closing] - past["day"]).astype(np.float64)
             calibration.learn(past, elapsed)
-            rate.learn(past, counts, offset[closing], elapsed)
+            levels.learn(past, counts, offset[closing], elapsed)
             hours.learn(past, counts, offset[closing], elapsed)
             network.learn(past, elapsed)
             sessions.learn(past, elapsed)
@@ -214,7 +215,7 @@ class Scorer:
             past["days"] += 1
             # Decided when a day opens, so that it does not depend on where a batch begins.
             past["mature"] = self._mature(past, today[closing])
-            past["steady"] = rate.is_steady(past)
+            past["steady"] = levels.is_steady(past)
             hours.foresee(past, today[closing], offset[closing])
             if not every:
                 words_of(rows)[closing] = words_of(past)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from detectors.geoip import GeoReader
+from detectors.levels import day_counts, learn
 from detectors.profile import blank
-from detectors.rate import day_counts, learn
 from detectors.watcher import Watcher
 from tests.detectors.events import DAY_MS, START_MS, cut
 from tests.detectors.test_story import event
