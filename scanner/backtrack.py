@@ -23,11 +23,15 @@ _CATEGORIES = {
 UNBOUNDED = float("inf")
 
 
-def ways(pattern: str) -> float:
+def ways(pattern: str, most: float = UNBOUNDED) -> float:
     """Return how many ways `re` may have to try at one place of a hostile text.
 
     Neighbouring repetitions multiply where one could take what the other leaves; repetitions
-    whose letters differ only add. Without a bound on a repetition the answer is infinite.
+    whose letters differ only add.
+
+    Args:
+        pattern: in the syntax of `re`.
+        most: how often a repetition without a bound may come, by the length of the text.
 
     Example:
         >>> ways("a{0,9}a{0,9}b")
@@ -38,16 +42,18 @@ def ways(pattern: str) -> float:
         3.0
         >>> ways("(?:a+)+b")
         inf
+        >>> ways("a+b", 100)
+        100.0
     """
-    return _sequence(list(_parser.parse(pattern)))
+    return _sequence(list(_parser.parse(pattern)), most)
 
 
-def _sequence(nodes: Sequence[Node]) -> float:
+def _sequence(nodes: Sequence[Node], unbounded: float) -> float:
     """Multiply along chains of nodes that share letters; the costliest chain is the answer."""
     most = chain = 1.0
     shared: Letters = frozenset()
     for node in _flat(nodes):
-        letters, choices = _letters(node), _choices(node)
+        letters, choices = _letters(node), _choices(node, unbounded)
         if not letters & shared and not _may_be_empty(node):
             chain, shared = 1.0, frozenset()
         if choices > 1:
@@ -67,23 +73,25 @@ def _flat(nodes: Iterable[Node]) -> Iterable[Node]:
             yield operation, argument
 
 
-def _choices(node: Node) -> float:
+def _choices(node: Node, unbounded: float = UNBOUNDED) -> float:
     operation, argument = str(node[0]), node[1]
     if "REPEAT" in operation:
         least, greatest, inner = argument
-        inside = _sequence(list(inner))
+        inside = _sequence(list(inner), unbounded)
         if greatest == _parser.MAXREPEAT:
-            return UNBOUNDED
+            if unbounded == UNBOUNDED:
+                return UNBOUNDED
+            greatest = least + unbounded - 1
         spread: float = greatest - least + 1
         if inside == 1 or _is_delimited(list(inner)):
             return float(spread * inside)
         return _power(spread, inside, greatest)
     if operation == "BRANCH":
-        return float(max(_sequence(list(branch)) for branch in argument[1]))
+        return float(max(_sequence(list(branch), unbounded) for branch in argument[1]))
     return 1.0
 
 
-def _power(spread: float, inside: float, greatest: int) -> float:
+def _power(spread: float, inside: float, greatest: float) -> float:
     try:
         return float(spread * inside**greatest)
     except OverflowError:

@@ -68,11 +68,13 @@ def git_texts(
     elif receipt.read[0] == len(todo.names):
         todo.keep(hit, tally.doubtful, history, matches)
     counted(todo, receipt)
+    if not narrow:
+        receipt.incomplete += revisions.lost(repository, plan)
     _covered(repository, options, history, receipt)
     located = _located(repository, plan, hit, history)
     if repository.worktree and not options.branch and options.objects is None:
         read = files.ReadFiles()
-        paths = _uncommitted(repository, options, receipt)
+        paths = _uncommitted(repository, options, receipt, plan, history)
         if not narrow:
             paths += worktree.settings(repository)
         matches += read_files(repository.worktree, paths, read, engine, receipt, progress)
@@ -81,13 +83,27 @@ def git_texts(
     )
 
 
-def _uncommitted(repository: Repository, options: ScanOptions, receipt: Receipt) -> list[bytes]:
+def _uncommitted(
+    repository: Repository,
+    options: ScanOptions,
+    receipt: Receipt,
+    plan: objects.Plan,
+    history: History,
+) -> list[bytes]:
     """List the uncommitted work; an index that git cannot read costs no more than that."""
+    whole = not options.since
     try:
-        return worktree.uncommitted(repository, ignored=options.ignored)
+        found = worktree.uncommitted(
+            repository, ignored=options.ignored, held=plan.names if whole else None
+        )
     except RepositoryError as error:
         receipt.incomplete.append(f"uncommitted work: {error}")
         return []
+    told = set(history.missing)
+    receipt.incomplete += _first(
+        [f"blob {name} is staged and missing" for name in found.lost if name not in told]
+    )
+    return found.paths
 
 
 def _staged_paths(repository: Repository) -> dict[str, str]:
@@ -112,11 +128,15 @@ def _covered(
             )
     if history.problem:
         receipt.incomplete.append(f"who introduced what is not fully known: {history.problem}")
-    receipt.incomplete += [
-        f"blob {name} is named by a commit and missing" for name in history.missing[:_NAMED]
-    ]
-    if len(history.missing) > _NAMED:
-        receipt.incomplete.append(f"{len(history.missing) - _NAMED} more blobs are missing")
+    receipt.incomplete += _first(
+        [f"blob {name} is named by a commit and missing" for name in history.missing]
+    )
+
+
+def _first(missing: list[str]) -> list[str]:
+    """Return the first sentences, and how many more there would be."""
+    more = len(missing) - _NAMED
+    return [*missing[:_NAMED], *([f"{more} more blobs are missing"] if more > 0 else [])]
 
 
 def _located(

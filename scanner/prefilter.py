@@ -3,18 +3,19 @@
 Hyperscan says that a pattern may end here; Python's `re` then decides on a few hundred bytes
 around it. So the pattern given to hyperscan may match more than the rule, never less. What is
 loosened: optional ends, which would make it report every byte of a long match; look-around and
-back references, which it does not have; large repetitions, which make its automata large.
+back references, which it does not have; large repetitions, which make its automata large, and
+those in one another, which make them larger than it can bear (see `scanner.expansion`).
 """
 
 import re
 from collections.abc import Iterable
 from typing import Any
 
+from scanner.expansion import BIG, small
 from scanner.parsetree import UNBOUNDED, Node, parsed, widest, width
 
 __all__ = ["UNBOUNDED", "loosened", "member", "reach", "trimmed", "width", "without_end", "written"]
 
-_BIG = 300  # repetitions above this are left open: cheaper for hyperscan, and looser
 _CATEGORIES = {
     "CATEGORY_DIGIT": r"\d",
     "CATEGORY_NOT_DIGIT": r"\D",
@@ -43,7 +44,7 @@ def loosened(pattern: str) -> str:
         re.error: when it is not valid.
     """
     tree = parsed(pattern)
-    body = written(trimmed(list(tree)), tree)
+    body = written(trimmed(small(list(tree))), tree)
     return f"(?i){body}" if tree.state.flags & re.IGNORECASE else body
 
 
@@ -178,7 +179,7 @@ def _group(argument: Any, inner: str) -> str:  # noqa: ANN401  (a tuple of re's 
 
 
 def _times(least: int, greatest: int) -> str:
-    if greatest == UNBOUNDED or greatest > _BIG:
+    if greatest == UNBOUNDED or greatest > BIG:
         return {0: "*", 1: "+"}.get(least, f"{{{least},}}" if greatest != least else f"{{{least}}}")
     if least == greatest:
         return f"{{{least}}}"

@@ -11,6 +11,9 @@ from vocabulary.errors import ConfigError
 from vocabulary.finding import Confidence
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+RUNAWAY = 1e15
+"""Ways to match at one place that no pattern may have; `rules check` complains much earlier."""
+_TEXT = 1 << 10  # bytes that a repetition without a bound may take
 MAX_LINES = 100
 """How far away the other half of a pair may stand."""
 
@@ -73,12 +76,13 @@ class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allow: tuple[Allow, ...] = ()
 
 
-def parse_file(text: str, where: str) -> RuleFile:
+def parse_file(text: str, where: str, *, own: bool = False) -> RuleFile:
     """Read one rule file.
 
     Args:
         text: the TOML.
         where: its name, for errors.
+        own: whether it is the user's, so that nobody has proven its patterns.
 
     Raises:
         ConfigError: says the line.
@@ -93,6 +97,8 @@ def parse_file(text: str, where: str) -> RuleFile:
         raise _located(str(error), text, where) from None
     _check_allows(file.allow, where)
     rules = tuple(_checked(_filled(rule, file), text, where) for rule in file.rule)
+    for rule in rules if own else ():
+        _holds_still(rule, f"{where}:{_line_of(text, _id_line(rule))}")
     return msgspec.structs.replace(file, rule=rules)
 
 
@@ -112,8 +118,7 @@ def _checked(rule: Rule, text: str, where: str) -> Rule:
     Raises:
         ConfigError: a field holds what it may not; says the line.
     """
-    wanted = f'id = "{rule.id}"'
-    where = f"{where}:{_line_of(text, wanted)}"
+    where = f"{where}:{_line_of(text, _id_line(rule))}"
     for field, allowed in (
         ("severity", [severity.word for severity in Severity]),
         ("confidence", [str(confidence) for confidence in Confidence]),
@@ -137,6 +142,31 @@ def _checked(rule: Rule, text: str, where: str) -> Rule:
             )
     _check_allows(rule.allow, where)
     return rule
+
+
+def _id_line(rule: Rule) -> str:
+    return f'id = "{rule.id}"'
+
+
+def _holds_still(rule: Rule, where: str) -> None:
+    """Refuse what would keep `re` busy for ever with a few hundred bytes of a hostile text.
+
+    Raises:
+        ConfigError: says the line.
+    """
+    from scanner.backtrack import ways  # noqa: PLC0415  (only when no cache holds the rules)
+
+    for field, pattern in _patterns(rule):
+        if (worst := ways(pattern, _TEXT)) > RUNAWAY:
+            raise ConfigError(
+                f"{field} of `{rule.id}` may be tried in {_told(worst)} ways at one place",
+                where=where,
+                remedy="bound its repetitions, and let none that varies stand in another",
+            )
+
+
+def _told(ways: float) -> str:
+    return f"{ways:.0e}" if ways < float("inf") else "any number of"
 
 
 def _patterns(rule: Rule) -> Iterator[tuple[str, str]]:

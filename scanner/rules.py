@@ -74,7 +74,7 @@ def load_rules(
             return msgspec.msgpack.decode(kept, type=RuleSet)
         except msgspec.MsgspecError:
             pass
-    files = [*_shipped(cached=cached), *map(_read, _files(extra))]
+    files = [*_shipped(cached=cached), *(_read(file, own=True) for file in _files(extra))]
     rules = _without(_merged(file.parsed for file in files), disabled)
     ruleset = RuleSet(rules, _digest(files, disabled), of, _sought(rules))
     if cached:
@@ -133,7 +133,7 @@ def _files(places: Iterable[Path]) -> Iterable[Path]:
             yield place
 
 
-def _read(file: Path) -> _File:
+def _read(file: Path, *, own: bool = False) -> _File:
     try:
         raw = file.read_bytes()
         text = raw.decode()
@@ -141,7 +141,7 @@ def _read(file: Path) -> _File:
         raise ConfigError(f"cannot read rules: {error.strerror}", where=str(file)) from None
     except UnicodeDecodeError:
         raise ConfigError("not UTF-8", where=str(file)) from None
-    parsed = parse_file(text, str(file))
+    parsed = parse_file(text, str(file), own=own)
     twice = [rule_id for rule_id, n in Counter(rule.id for rule in parsed.rule).items() if n > 1]
     if twice:
         raise ConfigError(f"two rules `{twice[0]}` in one file", where=str(file))

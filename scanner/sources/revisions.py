@@ -3,6 +3,7 @@
 import os
 import re
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,6 +12,9 @@ from scanner.options import ScanOptions
 from scanner.sources.gitrun import Repository, failed, output, start
 from vocabulary.errors import RepositoryError, UsageError
 from vocabulary.finding import Place
+
+if TYPE_CHECKING:
+    from scanner.sources.objects import Plan
 
 _TAGGER = lazy(r"^tagger (.*>) (\d+) ([+-]\d{4})$", re.MULTILINE)
 
@@ -159,6 +163,24 @@ def _follows(repository: Repository, before: str) -> bool:
 
 
 _ID = lazy(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def lost(repository: Repository, plan: "Plan") -> list[str]:
+    """Say which refs name an object that the repository does not hold: their history is not there.
+
+    Where the commits themselves are gone, nothing else would miss what they led to.
+    """
+    listed = output(repository, "for-each-ref", "--format=%(objectname) %(refname)")
+    named = dict(line.split(b" ", 1) for line in listed.splitlines())
+    head = (repository.git_dir / "HEAD").read_bytes().strip()
+    if _ID.fullmatch(head.decode("ascii", "replace")):
+        named[head] = b"HEAD"
+    missing = set(named).difference(plan.names)
+    missing -= set(plan.kinds(missing)) if missing else set()  # trees
+    return sorted(
+        f"{named[oid].decode(errors='replace')} names {oid.decode()}, which is missing"
+        for oid in missing
+    )
 
 
 def tag_place(repository: Repository, name: str) -> Place:

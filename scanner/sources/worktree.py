@@ -3,8 +3,10 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import msgspec
 
 from scanner.lazy import lazy
 from scanner.sources.gitrun import Repository, output
@@ -14,6 +16,25 @@ _ENTRY = lazy(
     rb"  dev: [^\n]*\n  uid: [^\n]*\n  size: (\d+)\tflags: [^\n]*\n"
 )
 _REGULAR = (b"100644", b"100755")
+_EMPTY = frozenset(
+    (
+        b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+        b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+    )
+)
+"""Blobs that git knows without holding them."""
+
+
+class Uncommitted(msgspec.Struct, frozen=True):
+    """What a worktree holds beyond its repository.
+
+    Attributes:
+        paths: of files.
+        lost: ids of blobs that the index names, and that neither the repository holds nor a file.
+    """
+
+    paths: list[bytes]
+    lost: list[str]
 
 
 def staged_paths(repository: Repository) -> dict[str, str]:
@@ -23,18 +44,27 @@ def staged_paths(repository: Repository) -> dict[str, str]:
     return {left.split(b" ")[1].decode(): os.fsdecode(path) for left, _, path in entries}
 
 
-def uncommitted(repository: Repository, *, ignored: bool) -> list[bytes]:
+def uncommitted(
+    repository: Repository, *, ignored: bool, held: Iterable[bytes] | None
+) -> Uncommitted:
     """Return the files of the worktree whose content the repository may lack.
 
     A tracked file counts as unchanged when size and time are those of the index (git's own
-    rule), or when its content has the blob's id. Nothing is asked of git that would run a filter.
+    rule), or when its content has the blob's id, and the repository holds that blob. Nothing is
+    asked of git that would run a filter.
+
+    Args:
+        repository: has a worktree.
+        ignored: whether ignored files are wanted.
+        held: ids of all blobs that the repository holds; None where nobody listed them.
     """
     assert repository.worktree is not None
-    paths = list(_changed(repository, repository.worktree))
+    lost: list[str] = []
+    paths = list(_changed(repository, repository.worktree, held, lost))
     paths += _listed(repository, "--others", "--exclude-standard")
     if ignored:
         paths += _listed(repository, "--others", "--ignored", "--exclude-standard")
-    return paths
+    return Uncommitted(paths, lost)
 
 
 _SETTINGS = ("config", "config.worktree", "FETCH_HEAD", "info/attributes", "info/exclude")
@@ -74,20 +104,30 @@ def _listed(repository: Repository, *arguments: str) -> list[bytes]:
     return [path for path in listed.split(b"\0") if path and not path.endswith(b"/")]
 
 
-def _changed(repository: Repository, root: Path) -> Iterator[bytes]:
+def _changed(
+    repository: Repository, root: Path, held: Iterable[bytes] | None, lost: list[str]
+) -> Iterator[bytes]:
     listed = output(repository, "ls-files", "-z", "--stage", "--debug")
     written = _index_time(repository)
     base = os.fsencode(root)
-    for mode, blob, stage, path, seconds, nanoseconds, size in _ENTRY.findall(listed):
-        if mode not in _REGULAR or stage not in (b"0", b"2"):
-            continue
+    entries = [
+        (blob, *told)
+        for mode, blob, stage, *told in _ENTRY.findall(listed)
+        if mode in _REGULAR and stage in (b"0", b"2")
+    ]
+    lacking: set[bytes] = set()
+    if held is not None:
+        lacking = {blob for blob, *_ in entries}.difference(_EMPTY, held)
+    for blob, path, seconds, nanoseconds, size in entries:
         try:
             status = os.lstat(os.path.join(base, path))
-        except OSError:
-            continue  # deleted: what was in it is in the repository
+        except OSError:  # deleted: what was in it is in the repository
+            lost += [blob.decode()] if blob in lacking else []
+            continue
         mtime = int(seconds) * 10**9 + int(nanoseconds)
         same = status.st_size == int(size) and status.st_mtime_ns == mtime and mtime < written
-        if stat.S_ISREG(status.st_mode) and not same and not _is_blob(base, path, blob, status):
+        kept = blob not in lacking and (same or _is_blob(base, path, blob, status))
+        if stat.S_ISREG(status.st_mode) and not kept:
             yield path
 
 

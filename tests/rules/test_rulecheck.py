@@ -8,10 +8,10 @@ from keywatch.cli import run
 from scanner.backtrack import ways
 from scanner.engine import engine_of
 from scanner.generators import expand
-from scanner.rule import parse_file
+from scanner.rule import RUNAWAY, parse_file
 from scanner.rulecheck import explained, problems
 from scanner.rulecost import cost, standard_text
-from scanner.rules import RuleSet
+from scanner.rules import RuleSet, load_rules
 from tests.rulecache import seeded
 from vocabulary.errors import ConfigError
 
@@ -105,6 +105,26 @@ def test_a_shadowed_rule_is_named():
 )
 def test_the_bound_on_ways_follows_the_structure(pattern, least, most):
     assert least <= ways(pattern) <= most
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(?P<secret>(?:a+)+)b", r"(?:\\w{1,20}[.-]?){1,20}=", "(?:[ab]*c?)*d"]
+)
+def test_a_pattern_of_the_users_that_would_never_end_is_refused_at_its_line(pattern, tmp_path):
+    file = tmp_path / "acme.toml"
+    file.write_text(
+        f"provider = 'acme'\n\n[[rule]]\nid = \"acme-key\"\nname = 'key'\npattern = \"{pattern}\"\n"
+    )
+    with pytest.raises(ConfigError, match=r"acme\.toml:4: pattern of `acme-key` may be tried in"):
+        load_rules([file])
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"\w+[ \t]*=[ \t]*[^\s]+", r"(?:[a-z]+\.)+[a-z]+", ".*key.*=.*"]
+)
+def test_a_pattern_without_bounds_that_ends_is_not(pattern):
+    assert ways(pattern) == float("inf")
+    assert ways(pattern, 1 << 10) < RUNAWAY
 
 
 def test_an_unknown_generator_is_refused_and_other_braces_stay():

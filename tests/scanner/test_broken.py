@@ -1,6 +1,7 @@
 """What cannot be read is named, and all else is scanned."""
 
 import os
+import shutil
 import stat
 import textwrap
 
@@ -54,6 +55,46 @@ def test_a_missing_blob_is_named(repo):
     report = scan(repo.path)
     assert len(report) == 1
     assert report.receipt.incomplete == [f"blob {bad} is named by a commit and missing"]
+
+
+def test_a_repository_whose_objects_are_gone_is_not_clean(repo):
+    head = repo.commit("a.txt", LINE)
+    shutil.rmtree(repo.path / ".git" / "objects")
+    (repo.path / ".git" / "objects").mkdir()
+    report = scan(repo.path)
+    assert [finding.path for finding in report] == ["a.txt"]  # git calls the file unchanged
+    assert report.receipt.incomplete == [f"refs/heads/main names {head}, which is missing"]
+
+
+@pytest.mark.parametrize("where", ["refs/heads/gone", "HEAD"])
+def test_a_ref_whose_commit_is_missing_is_named(repo, where):
+    repo.git("checkout", "-q", "--detach")
+    gone = repo.commit("a.txt", LINE)
+    if where != "HEAD":
+        repo.git("update-ref", where, gone)
+        repo.git("checkout", "-q", "main")
+    loose(repo, gone).unlink()
+    report = scan(repo.path)
+    assert f"{where} names {gone}, which is missing" in report.receipt.incomplete
+    assert report.receipt.exit_code == ExitCode.INCOMPLETE
+
+
+def test_a_file_whose_staged_blob_is_missing_is_read_itself(repo):
+    repo.write("a.txt", LINE)
+    repo.git("add", "a.txt")
+    blob = repo.git("rev-parse", ":a.txt")
+    loose(repo, blob).unlink()
+    report = scan(repo.path)
+    assert ([finding.path for finding in report], report.receipt.incomplete) == (["a.txt"], [])
+    (repo.path / "a.txt").unlink()
+    assert scan(repo.path).receipt.incomplete == [f"blob {blob} is staged and missing"]
+
+
+def test_an_empty_file_that_is_only_meant_to_be_added_is_not_missing(repo):
+    repo.write("new", "")
+    repo.git("add", "-N", "new")
+    (repo.path / "new").unlink()
+    assert scan(repo.path).receipt.incomplete == []
 
 
 def test_a_corrupt_pack_is_named_and_loose_objects_are_scanned(repo):

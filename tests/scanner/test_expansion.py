@@ -1,0 +1,73 @@
+"""Patterns that would become too large an automaton are looked for more loosely, never left out."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.automaton import database_of
+from scanner.engine import engine_of
+from scanner.expansion import MOST, small, states
+from scanner.parsetree import parsed
+from scanner.prefilter import loosened, written
+from scanner.rules import Rule, RuleSet, load_rules
+
+LARGE = [
+    "key=(?:(?:[a-f]{1,100}-){1,100}[0-9]{1,50};){1,100}",
+    "(?:(?:ab{0,90}c){9,90}|x(?:yz){700})end",
+    "key(?:[a-z]{2,40}[._]){60,}x",
+    "(?i)(?:(?P<secret>(?:k[0-9]{1,64}){64}))",
+    "key=" + "[a-z]{1,250}-" * 40,
+    "(?i:api)(?:[a-z]{400}|[0-9a-f]{300}x){9}",
+]
+
+
+@pytest.mark.parametrize("pattern", LARGE)
+def test_what_is_too_large_is_made_small(pattern):
+    nodes = list(parsed(pattern))
+    assert states(nodes) > MOST
+    assert states(small(nodes)) <= MOST
+    database_of([loosened(pattern)])
+
+
+def test_what_is_small_stays_as_it_is():
+    for rule in load_rules().rules:
+        nodes = list(parsed(rule.pattern))
+        assert small(nodes) == nodes, rule.id
+
+
+def test_states_are_characters_as_often_as_they_are_written_out():
+    assert states(list(parsed("ab{2,5}(?:c|[de]f){3}g*$"))) == 1 + 5 + 9 + 1
+
+
+ATOM = st.sampled_from(["a", "b", "[ab]", "-", "[^a]"])
+
+
+def nested(inner):
+    count = st.tuples(st.integers(0, 4), st.integers(0, 4)).map(
+        lambda both: f"{{{both[0]},{both[0] + both[1]}}}"
+    )
+    return st.one_of(
+        st.tuples(inner, inner).map("".join),
+        st.tuples(inner, inner).map(lambda both: f"(?:{both[0]}|{both[1]})"),
+        st.tuples(inner, count).map(lambda both: f"(?:{both[0]}){both[1]}"),
+    )
+
+
+@given(st.recursive(ATOM, nested, max_leaves=8), st.text("ab-", max_size=30), st.integers(1, 40))
+def test_the_small_pattern_ends_within_every_match(pattern, text, most):
+    tree = parsed(pattern)
+    loose = re.compile(written(small(list(tree), most), tree))
+    for match in re.compile(pattern).finditer(text):
+        assert loose.fullmatch(match[0])
+
+
+def test_a_rule_with_such_a_pattern_finds_what_it_says():
+    rule = Rule(
+        id="acme-key", provider="acme", name="key", keywords=("acme",),
+        pattern="acme=(?P<secret>(?:(?:[a-f]{1,40}-){1,40}[0-9]{1,50};){2,40})",
+    )  # fmt: skip
+    engine = engine_of(RuleSet((rule,), "large"), cached=False)
+    (match,) = engine.search(b"x acme=fade-bead-4711;cafe-0815; acme=fade-4711;\n")
+    assert match.secret == b"fade-bead-4711;cafe-0815;"
