@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from gateway.bounded import BoundedProtocol
 from gateway.extract import Header
-from gateway.server import BoundedProtocol
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -63,7 +63,7 @@ class InstantProtocol(BoundedProtocol):
         if self._reply is None:
             super().on_message_complete()
             return
-        self._joined.write_now(self._reply)
+        self._joined.write(self._reply)
         self._reply = None
         self.server_state.total_requests += 1
         self._count_again()

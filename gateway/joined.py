@@ -19,12 +19,44 @@ class JoinedTransport:
         loop: on which it lives.
     """
 
-    __slots__ = ("_held", "_loop", "_size", "_transport")
+    __slots__ = ("_held", "_is_held", "_is_reading", "_loop", "_size", "_transport", "_wanted")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
         self._held: list[bytes] = []
         self._size = 0
+        self._wanted = self._is_reading = True
+        self._is_held = False
+
+    def pause_reading(self) -> None:
+        """Read no more until `resume_reading`."""
+        self._wanted = False
+        self._read_on()
+
+    def resume_reading(self) -> None:
+        """Read on, unless it is held."""
+        self._wanted = True
+        self._read_on()
+
+    def hold(self) -> None:
+        """Read no more until `release`, whatever `resume_reading` says meanwhile."""
+        self._is_held = True
+        self._read_on()
+
+    def release(self) -> None:
+        """End what `hold` began."""
+        self._is_held = False
+        self._read_on()
+
+    def _read_on(self) -> None:
+        wanted = self._wanted and not self._is_held
+        if wanted == self._is_reading:
+            return
+        self._is_reading = wanted
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def write(self, data: bytes) -> None:
         """Send it at the end of this turn, or at once when it is much."""
@@ -34,11 +66,6 @@ class JoinedTransport:
         self._size += len(data)
         if self._size > _ENOUGH:
             self.flush()
-
-    def write_now(self, data: bytes) -> None:
-        """Send it behind what is held, without waiting: an answer that is whole."""
-        self.flush()
-        self._transport.write(data)
 
     def flush(self) -> None:
         """Send what is held."""

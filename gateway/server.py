@@ -1,6 +1,5 @@
 """An HTTP server (uvicorn) for an ASGI application: tells its address, ends on SIGTERM."""
 
-import asyncio
 import signal
 import socket
 import sys
@@ -8,21 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import App
-from gateway.joined import JoinedTransport
+from gateway.bounded import KEEP_ALIVE_S, BoundedProtocol
 from vocabulary.errors import ServiceError
-
-MAX_HEAD_BYTES = 128 * 1024
-"""Bytes of one request's line and headers; a longer one is cut off before it fills memory."""
 
 _GRACE_S = 5
 _SWITCH_S = 0.0005
-
-_KEEP_ALIVE_S = 75
-"""Longer than nginx (60 s) and others keep theirs: who closes first must be the proxy, or it
-sends a request into a connection that has just ended."""
 
 _BACKLOG = 2048
 
@@ -74,73 +65,8 @@ def config_of(app: App, protocol: "type[BoundedProtocol] | None" = None) -> uvic
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
-        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, with an end to how long heads are and take: it and llhttp leave both open."""
-
-    head_timeout_s = 10.0
-
-    _joined: JoinedTransport
-    _head_bytes = 0
-    _head_since: float | None = None
-    _in_head = True
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect the first head from now on."""
-        self._joined = JoinedTransport(transport, self.loop)
-        super().connection_made(self._joined)  # type: ignore[arg-type]
-        self._head_since = self.loop.time()
-        self.loop.call_later(self.head_timeout_s, self._check)
-
-    def data_received(self, data: bytes) -> None:
-        """Count what arrives until the head is complete."""
-        if self._in_head:
-            if self._head_since is None:
-                self._head_since = self.loop.time()
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES + _READ_BYTES:
-                self._refuse(b"431 Request Header Fields Too Large")
-                return
-        super().data_received(data)
-
-    def on_headers_complete(self) -> None:
-        """Stop counting: bodies have their own flow control."""
-        self._stop_counting()
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """Count again: what follows is the next request's head."""
-        super().on_message_complete()
-        self._count_again()
-
-    def _stop_counting(self) -> None:
-        self._in_head, self._head_bytes, self._head_since = False, 0, None
-
-    def _count_again(self) -> None:
-        self._in_head = True
-
-    def _check(self) -> None:
-        """Cut off who sends a head byte by byte, or nothing at all."""
-        if self.transport.is_closing():
-            return
-        since = self._head_since
-        if since is not None and self.loop.time() - since >= self.head_timeout_s:
-            self._refuse(b"408 Request Timeout")
-        else:
-            self.loop.call_later(self.head_timeout_s, self._check)
-
-    def _refuse(self, status: bytes) -> None:
-        self.transport.write(
-            b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.close()
-
-
-# One read may hold the end of a body and the beginning of the next head.
-_READ_BYTES = 256 * 1024
 
 
 class _Server(uvicorn.Server):

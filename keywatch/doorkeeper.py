@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from database import counters
 from database.transaction import transaction
-from gateway.server import BoundedProtocol
+from gateway.bounded import BoundedProtocol
 from keywatch.beside import beside
 from keywatch.status import REFUSED
 from streams.asgi import Application, Message, Receive, Send

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from database.transaction import reading
-from gateway.server import BoundedProtocol
+from gateway.bounded import BoundedProtocol
 from keywatch.doorkeeper import Doorkeeper
 from keywatch.intake import serving
 from keywatch.status import status
