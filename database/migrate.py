@@ -6,11 +6,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 
-def configuration(engine: Engine) -> Config:
-    """Return alembic's configuration for `engine`, without any file."""
+
+def configuration(engine: Engine, folder: Path = MIGRATIONS) -> Config:
+    """Return alembic's configuration for `engine`, without any file; migrations are in `folder`."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(folder))
     config.attributes["engine"] = engine
     return config
 

@@ -7,18 +7,22 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import create_engine
 
-from database.migrate import configuration, run
+from database.migrate import MIGRATIONS, configuration
 
 
-def main(revision: str, message: str) -> None:
-    """Compare an upgraded empty database with the schema and write the difference as a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        engine = create_engine(f"sqlite:///{Path(folder) / 'empty.db'}")
-        versions = Path(__file__).parent / "migrations" / "versions"
-        if any(versions.glob("*.py")):
-            run(engine)
-        command.revision(configuration(engine), message, autogenerate=True, rev_id=revision)
+def main(revision: str, message: str, folder: Path = MIGRATIONS) -> None:
+    """Compare an upgraded empty database with the schema and write the difference as a file.
+
+    Args:
+        revision: its number.
+        message: what changes.
+        folder: of the migrations that there are, and of the new one.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        config = configuration(create_engine(f"sqlite:///{Path(place) / 'empty.db'}"), folder)
+        command.upgrade(config, "head")
+        command.revision(config, message, autogenerate=True, rev_id=revision)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], sys.argv[2])

@@ -42,10 +42,9 @@ class Site:
         timeout_s: for a whole request.
         most_bytes: longest answer that is read.
         cut: of a longer answer the beginning is enough; else it is none.
-        context: whom to trust; None for the system's certificates.
     """
 
-    def __init__(  # noqa: PLR0913  (each has its default)
+    def __init__(
         self,
         url: str,
         where: str,
@@ -55,12 +54,10 @@ class Site:
         timeout_s: float = TIMEOUT_S,
         most_bytes: int = MOST_BYTES,
         cut: bool = False,
-        context: ssl.SSLContext | None = None,
     ) -> None:
         self._address = checked_url(url, where, plain_http=plain_http)
         self._headers = {"User-Agent": "keywatch", **(headers or {})}
-        self._timeout_s, self._most_bytes, self._context = timeout_s, most_bytes, context
-        self._cut = cut
+        self._timeout_s, self._most_bytes, self._cut = timeout_s, most_bytes, cut
         for name, value in self._headers.items():
             if not f"{name}{value}".isprintable():
                 raise ConfigError(f"the header {name!r} cannot be sent", where=where)
@@ -135,8 +132,8 @@ class Site:
         host, port = self._address.hostname or "", _port(self._address)
         if self._address.scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
-        context = self._context or ssl.create_default_context()
-        return http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=context)
+        trusted = ssl.create_default_context()
+        return http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=trusted)
 
 
 def segment(text: str) -> str:

@@ -1,5 +1,6 @@
 """A real HTTP server on this machine that answers as a test says and keeps what it was asked."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,8 +26,15 @@ Reply = tuple[int, dict[str, str], bytes]
 
 
 @contextmanager
-def serving(answer: Callable[[Asked], Reply]) -> Iterator[Httpd]:
-    """Serve on a free port; `answer` may raise, then the connection ends without an answer."""
+def serving(
+    answer: Callable[[Asked], Reply], context: ssl.SSLContext | None = None
+) -> Iterator[Httpd]:
+    """Serve on a free port; `answer` may raise, then the connection ends without an answer.
+
+    Args:
+        answer: what is said to a request.
+        context: of TLS; the URL says http all the same.
+    """
     kept = Httpd()
 
     class Handler(BaseHTTPRequestHandler):
@@ -54,6 +62,8 @@ def serving(answer: Callable[[Asked], Reply]) -> Iterator[Httpd]:
             """Say nothing."""
 
     server = Server(("127.0.0.1", 0), Handler)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     kept.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

@@ -30,12 +30,13 @@ def refuse_dangling(connection: Connection) -> None:
 with engine.connect().execution_options(write=True) as connection:
     foreign_keys(connection, "OFF")
     try:
-        context.configure(
-            connection=connection,
-            target_metadata=metadata,
-            render_as_batch=connection.dialect.name == "sqlite",
-        )
         with connection.begin():
+            # in here: a connection without a transaction would be committed after each migration
+            context.configure(
+                connection=connection,
+                target_metadata=metadata,
+                render_as_batch=connection.dialect.name == "sqlite",
+            )
             # two processes may find an old schema at the same time: the second finds it upgraded
             in_commit_order(connection)
             context.run_migrations()

@@ -12,7 +12,7 @@ from typing import Any
 from keystore.adapters import Adapter, Foreign, Options, cannot, missing
 from keystore.adapters._index import Index
 from vocabulary.credential import Credential
-from vocabulary.errors import ConfigError, ServiceError
+from vocabulary.errors import ConfigError, KeyNotFoundError, ServiceError
 
 _IAM, _API = "iam:", "api:"
 
@@ -32,10 +32,14 @@ class Aws:
 
     def find(self, credential: Credential) -> Foreign | None:
         """Return the access key of this public id, or API Gateway's key of this hash."""
-        with self._told(""):
-            if credential.public_id:
-                return self._access_key(credential.public_id)
-            return self._api_key(credential.sha256) if self._gateway else None
+        try:
+            with self._told(""):
+                if credential.public_id:
+                    return self._access_key(credential.public_id)
+                return self._api_key(credential.sha256) if self._gateway else None
+        except KeyNotFoundError:  # it was deleted since the keys were read
+            self._index.forget(credential.sha256)
+            return None
 
     def revoke(self, key_id: str) -> None:
         """Make the key inactive."""

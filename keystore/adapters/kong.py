@@ -64,7 +64,7 @@ class Kong:
         """Take away what we put on the key's consumer."""
         consumer = self._consumer(key_id)
         for plugin_id in self._ours(consumer).values():
-            self._ask("DELETE", f"/plugins{segment(plugin_id)}")
+            self._must_be_ok(self._ask("DELETE", f"/plugins{segment(plugin_id)}"))
 
     def _all(self) -> dict[str, str]:
         return {_hash(each): each["id"] for each in self._pages("/key-auths")}
@@ -77,8 +77,7 @@ class Kong:
             answer = self._ask("PATCH", f"/plugins{segment(known)}", said)
         else:
             answer = self._ask("POST", f"/consumers{segment(consumer)}/plugins", said)
-        if not answer.is_ok:
-            raise ServiceError(f"Kong answered {answer.status}", where=self._where)
+        self._must_be_ok(answer)
 
     def _consumer(self, key_id: str) -> str:
         found = self._get(f"/key-auths{segment(key_id)}")
@@ -105,12 +104,15 @@ class Kong:
         answer = self._ask("GET", path)
         if answer.status == _NOT_FOUND:
             return None
-        if not answer.is_ok:
-            raise ServiceError(f"Kong answered {answer.status}", where=self._where)
+        self._must_be_ok(answer)
         try:
             return msgspec.json.decode(answer.body, type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError):
             raise ServiceError("Kong's answer cannot be read", where=self._where) from None
+
+    def _must_be_ok(self, answer: Answer) -> None:
+        if not answer.is_ok:
+            raise ServiceError(f"Kong answered {answer.status}", where=self._where)
 
     def _ask(self, method: str, path: str, said: dict[str, Any] | None = None) -> Answer:
         body = msgspec.json.encode(said) if said else b""

@@ -1,12 +1,15 @@
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import Column, MetaData, String, Table, inspect
 
 import database
-from database import migrate
+from database import migrate, new_revision
 from database.engine import engine_of
 from database.schema import metadata
 from database.transaction import HEAD, open_database, reading, revision, transaction, upgrade
@@ -14,7 +17,9 @@ from keystore import audit, identities
 from keystore.issue import KeyOrder
 from keystore.keys import Kind
 from keystore.store import KeyStore
+from vocabulary.errors import DatabaseError
 
+OLDER = f"{int(HEAD) - 1:04}"
 VERSIONS = Path(database.__file__).parent / "migrations" / "versions"
 
 
@@ -132,3 +137,39 @@ def test_nobody_gains_by_going_back(engine):
     migrate.back(engine, "0001")
     upgrade(engine, "here")
     assert {key.id: key.suspended for key in store.list()} == {narrowed.id: True, plain.id: False}
+
+
+def test_a_new_revision_holds_what_the_schema_has_beyond_the_newest(tmp_path, monkeypatch):
+    folder = shutil.copytree(migrate.MIGRATIONS, tmp_path / "migrations")
+    with monkeypatch.context() as patched:
+        grown = MetaData()
+        for table in metadata.sorted_tables:
+            table.to_metadata(grown)
+        Table("notes", grown, Column("text", String, nullable=False))
+        patched.setattr("database.schema.metadata", grown)
+        new_revision.main("9998", "notes of people", folder)
+    new_revision.main("9999", "nothing", folder)
+    engine = engine_of(f"sqlite:///{tmp_path / 'k.db'}")
+    command.upgrade(migrate.configuration(engine, folder), "9998")
+    assert tables(engine) == {*metadata.tables, "alembic_version", "notes"}
+    command.downgrade(migrate.configuration(engine, folder), HEAD)
+    assert tables(engine) == {*metadata.tables, "alembic_version"}
+    engine.dispose()
+    undone = (folder / "versions" / "9999_nothing.py").read_text()
+    assert 'down_revision = "9998"' in undone.replace("'", '"')
+    assert 'op.drop_table("notes")' in undone.replace("'", '"')
+
+
+@pytest.mark.parametrize("older", ["0002", OLDER])
+def test_a_migration_that_would_leave_a_reference_to_nothing_is_not_done(tmp_path, older):
+    engine = engine_of(f"sqlite:///{tmp_path / 'k.db'}")
+    migrate.run(engine, older)
+    with sqlite3.connect(tmp_path / "k.db") as connection:
+        connection.execute(
+            "INSERT INTO accounts (id, name, plan_id, created_at) VALUES ('a', '', 'none', 1)"
+        )
+    connection.close()
+    with pytest.raises(DatabaseError, match="accounts refers to no row of plans"):
+        upgrade(engine, "here")
+    assert revision(engine, "here") == older
+    engine.dispose()

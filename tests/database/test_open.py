@@ -248,3 +248,18 @@ def test_threads_share_an_engine(database_url):
         list(threads.map(lambda _: store.create(KeyOrder(), **BY), range(40)))
     assert len(store.list(limit=None)) == 40
     engine.dispose()
+
+
+def test_a_database_in_memory_has_no_file():
+    engine = open_database("sqlite://")
+    assert sqlite_file(engine) is None
+    with reading(engine) as connection:
+        assert engine.dialect.has_table(connection, "keys")
+    engine.dispose()
+
+
+def test_without_the_driver_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    error = refusal("postgresql://u:hidden@127.0.0.1/db")
+    assert "keywatch[postgres]" in error.remedy
+    assert "hidden" not in str(error)

@@ -176,3 +176,17 @@ def test_a_successor_has_all_the_grants(store, does):
     assert [getattr(store.get(new.id), name) for name in names] == [
         getattr(old, name) for name in names
     ]
+
+
+@pytest.mark.parametrize("wrong", [{"per_min": 0}, {"per_min": 10**10}, {"until": 1.0}])
+def test_a_throttle_of_an_account_that_means_nothing_is_refused(local, wrong):
+    local.accounts.create("acme", **BY)
+    with pytest.raises(UsageError):
+        local.accounts.throttle("acme", **{"per_min": 5, **wrong}, **BY)
+    assert local.accounts.get("acme").throttle_per_min is None
+
+
+def test_accounts_of_one_organisation_make_it_once(local):
+    for name in ("acme", "beta"):
+        local.accounts.create(name, Changes(organisation="group"), **BY)
+    assert [(number, one.id) for number, one in local.accounts.organisations()] == [(2, "group")]

@@ -2,14 +2,17 @@
 
 import base64
 import json
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import boto3
 import moto
 import pytest
+from botocore.stub import Stubber
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
@@ -164,11 +167,12 @@ def aws_clients(stack, monkeypatch=None):
 def make_aws_iam(stack, tmp_path):
     aws = aws_clients(stack)
     aws.iam.create_user(UserName="deploy")
-    key = aws.iam.create_access_key(UserName="deploy")["AccessKey"]
+    _, key = (aws.iam.create_access_key(UserName="deploy")["AccessKey"] for _ in range(2))
 
     def lets_in():
-        (said,) = aws.iam.list_access_keys(UserName="deploy")["AccessKeyMetadata"]
-        return said["Status"] == "Active"
+        listed = aws.iam.list_access_keys(UserName="deploy")["AccessKeyMetadata"]
+        said = {each["AccessKeyId"]: each["Status"] for each in listed}
+        return said[key["AccessKeyId"]] == "Active"
 
     credential = credential_of(key["SecretAccessKey"], public_id=key["AccessKeyId"])
     return Place(
@@ -360,3 +364,177 @@ def test_many_unknown_keys_do_not_read_the_store_through_each(kind, tmp_path):
             assert place.adapter.find(credential_of(f"unknown {number}")) is None
         assert len(place.asked) == before
         assert place.adapter.find(place.credential).active
+
+
+def test_a_change_that_kong_refuses_is_told():
+    kong = Kong(ADMIN)
+    key = kong.add("mobile", "a key of theirs")
+
+    def reads_only(asked):
+        return kong(asked) if asked.method == "GET" else (503, {}, b"")
+
+    with serving(kong) as willing, serving(reads_only) as refusing:
+        options = {"name": "x", "type": "kong", "secret": ADMIN}
+        adapter = adapters.make({**options, "url": refusing.url})
+        with pytest.raises(ServiceError, match="503"):
+            adapter.revoke(key)
+        adapters.make({**options, "url": willing.url}).revoke(key)
+        with pytest.raises(ServiceError, match="503"):
+            adapter.restore(key)
+    assert not kong.lets_in(key)
+
+
+def test_a_key_that_kong_has_no_more_is_not_found():
+    kong = Kong(ADMIN)
+    key = kong.add("mobile", "a key of theirs")
+    with serving(kong) as server:
+        options = {"name": "x", "type": "kong", "url": server.url, "secret": ADMIN}
+        adapter = adapters.make(options)
+        assert adapter.find(credential_of("a key of theirs")).id == key
+        del kong.keys[key]
+        assert adapter.find(credential_of("a key of theirs")) is None
+
+
+@pytest.mark.parametrize(("status", "error"), [(501, UsageError), (500, ServiceError)])
+def test_what_another_store_cannot_do_is_told_apart_from_what_it_did_not_do(status, error):
+    with serving(lambda _: (status, {}, b"")) as server:
+        options = {"name": "x", "type": "http", "url": server.url, "secret": SIGNING}
+        with pytest.raises(error, match=str(status)):
+            adapters.make(options).throttle("7", 30)
+
+
+def vault_of(stack, vault, **more):
+    server = stack.enter_context(serving(vault))
+    options = {"name": "x", "type": "vault", "url": server.url, "secret": ADMIN, **more}
+    return adapters.make(options)
+
+
+def test_an_accessor_that_vault_does_not_know_says_nothing_of_the_value():
+    vault = Vault(ADMIN)
+    vault.put("app", key="a key of theirs")
+    with ExitStack() as stack:
+        adapter = vault_of(stack, vault)
+        assert adapter.find(credential_of("a key of theirs", public_id="acc")).id == "app"
+
+
+def test_an_empty_place_of_vault_has_no_keys():
+    with ExitStack() as stack:
+        assert vault_of(stack, Vault(ADMIN), path="none").find(credential_of("k")) is None
+
+
+def test_folders_of_vault_without_end_are_not_followed_for_ever():
+    def endless(asked):
+        assert asked.path.count("/deeper") < 30
+        return 200, {}, json.dumps({"data": {"keys": ["deeper/"]}}).encode()
+
+    with ExitStack() as stack:
+        assert vault_of(stack, endless).find(credential_of("k")) is None
+
+
+def stubbed(stack, name):
+    """Return boto3's client of a service, and what it will be answered."""
+    more = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "s"}
+    client = boto3.client(name, **more)
+    return client, stack.enter_context(Stubber(client))
+
+
+ACCESS_KEY = "AKIA" + "A" * 16
+LAST_USED = {"LastUsedDate": datetime(2026, 1, 1, tzinfo=UTC), "ServiceName": "s3", "Region": "r"}
+
+
+def test_an_access_key_that_its_user_has_no_more_is_not_found():
+    with ExitStack() as stack:
+        iam, answers = stubbed(stack, "iam")
+        told = {"UserName": "deploy", "AccessKeyLastUsed": LAST_USED}
+        answers.add_response("get_access_key_last_used", told)
+        answers.add_response("list_access_keys", {"AccessKeyMetadata": []})
+        credential = credential_of("x", public_id=ACCESS_KEY)
+        assert Aws(iam, None, "stores.x").find(credential) is None
+        answers.add_response("get_access_key_last_used", told)
+        answers.add_client_error("list_access_keys", "NoSuchEntity")
+        assert Aws(iam, None, "stores.x").find(credential) is None
+
+
+def test_what_aws_refuses_is_told_without_what_it_echoes():
+    with ExitStack() as stack:
+        iam, answers = stubbed(stack, "iam")
+        adapter = Aws(iam, None, "stores.x")
+        for verb in (adapter.revoke, adapter.restore):
+            answers.add_client_error("get_access_key_last_used", "Throttling", "an echo")
+            with pytest.raises(ServiceError, match="Throttling") as told:
+                verb(f"iam:{ACCESS_KEY}")
+            assert "echo" not in str(told.value)
+
+
+def test_a_key_of_api_gateway_that_was_deleted_is_not_found_any_more():
+    with ExitStack() as stack:
+        aws = aws_clients(stack)
+        key = aws.gateway.create_api_key(name="n", enabled=True, value="a key of theirs, long")
+        adapter = Aws(aws.iam, aws.gateway, "stores.x")
+        assert adapter.find(credential_of("a key of theirs, long"))
+        aws.gateway.delete_api_key(apiKey=key["id"])
+        assert adapter.find(credential_of("a key of theirs, long")) is None
+
+
+def test_without_a_region_only_access_keys_are_looked_for():
+    with ExitStack() as stack:
+        aws_clients(stack)
+        plain = adapters.make({"name": "x", "type": "aws"})
+        assert plain.find(credential_of("a key of theirs, long")) is None
+        with pytest.raises(KeyNotFoundError):
+            plain.revoke("api:7")
+        both = adapters.make({"name": "x", "type": "aws", "region": "eu-west-1"})
+        boto3.client("apigateway", region_name="eu-west-1").create_api_key(
+            enabled=True, value="a key of theirs, long"
+        )
+        assert both.find(credential_of("a key of theirs, long")).active
+
+
+def test_without_boto3_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(ConfigError) as told:
+        adapters.make({"name": "x", "type": "aws"})
+    assert "keywatch[aws]" in told.value.remedy
+
+
+def public_table(tmp_path, states):
+    """Return the options of a table that knows keys by their public part, and their states."""
+    url = f"sqlite:///{tmp_path / 'public.db'}"
+    engine = open_database(url)
+    with transaction(engine) as connection:
+        connection.execute(text("CREATE TABLE clients (name TEXT, pub TEXT, state)"))
+        for number, state in enumerate(states):
+            row = {"name": f"n{number}", "pub": f"P{number}", "state": state}
+            connection.execute(text("INSERT INTO clients VALUES (:name, :pub, :state)"), row)
+    engine.dispose()
+    return {
+        "name": "x", "type": "sql", "url": url, "table": "clients", "id_column": "name",
+        "state_column": "state", "public_id_column": "pub",
+    }  # fmt: skip
+
+
+def test_a_table_without_hashes_is_asked_by_the_public_id(tmp_path):
+    adapter = adapters.make(public_table(tmp_path, ["active", "revoked"]))
+    found = [adapter.find(credential_of("x", public_id=f"P{number}")) for number in range(3)]
+    assert [each and (each.id, each.active, each.public_id) for each in found] == [
+        ("n0", True, "P0"),
+        ("n1", False, "P1"),
+        None,
+    ]
+    assert adapter.find(credential_of("x")) is None
+    adapter.revoke("n0")
+    assert not adapter.find(credential_of("x", public_id="P0")).active
+    with pytest.raises(UsageError, match="throttle"):
+        adapter.throttle("n0", 5)
+
+
+def test_a_value_that_does_not_fit_its_column_is_told(tmp_path):
+    with ExitStack() as stack:
+        make_sql(stack, tmp_path)
+    options = {
+        "name": "x", "type": "sql", "url": f"sqlite:///{tmp_path / 'theirs.db'}",
+        "table": "api keys", "id_column": "id", "state_column": "enabled",
+        "active_value": "perhaps", "hash_column": "digest",
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match="active_value"):
+        adapters.make(options).restore("7")

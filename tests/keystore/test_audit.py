@@ -114,3 +114,10 @@ def test_what_is_sealed_is_what_is_read_back(filled):
         "was": {"throttle_per_min": 7},
         "is": {"throttle_per_min": 8},
     }
+
+
+def test_erasing_the_words_of_nobody_is_said_all_the_same(filled):
+    said = audit.Entry(1.0, "ann", audit.FORGET, "key_none", "asked to")
+    with transaction(filled.engine) as connection:
+        assert audit.erase(connection, ["key_none"], said) == 0
+    assert (verified(filled).rows, verified(filled).erased) == (11, 0)

@@ -10,6 +10,7 @@ from database.transaction import open_database, reading, transaction
 from keystore import bells, feed
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
+from vocabulary.errors import ConfigError, ServiceError
 
 BY = {"actor": "ann", "reason": "a test"}
 WRITER = Path(__file__).parent / "writer.py"
@@ -133,3 +134,46 @@ def test_the_command_line_rings_by_the_configured_redis(tmp_path, redis_url):
             subprocess.run(command, cwd=tmp_path, env=environ, check=True, capture_output=True)
             assert rang.wait(PATIENCE_S if redis == redis_url else 0) == (redis == redis_url)
     engine.dispose()
+
+
+def test_without_a_redis_nothing_is_asked_of_one(local):
+    with bells.ringing_redis(local.engine, ""):
+        assert local.create(KeyOrder(), **BY).key.change_seq == 1
+
+
+def test_what_is_no_address_of_a_redis_is_refused_without_repeating_it(local):
+    listen = bells.hearing(local.engine, lambda: None, "https://:hidden@x")
+    ring = bells.ringing_redis(local.engine, "https://:hidden@x")
+    for opened in (listen, ring):
+        with pytest.raises(ServiceError) as told, opened:
+            pass
+        assert "hidden" not in str(told.value)
+
+
+def test_without_the_driver_it_is_said_what_to_install(local, monkeypatch):
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with (
+        pytest.raises(ConfigError) as told,
+        bells.ringing_redis(local.engine, "redis://127.0.0.1:9"),
+    ):
+        pass
+    assert "keywatch[redis]" in told.value.remedy
+
+
+def test_a_bell_that_cannot_be_heard_is_told_once_and_tried_again(local, monkeypatch, caplog):
+    """What is heard in this process goes on ringing, and nobody's log is filled."""
+    monkeypatch.setattr(bells, "_RETRY_S", 0.001)
+    tries, rang = [], Event()
+
+    def broken(_client, _wake, _stop):
+        tries.append(1)
+        if len(tries) >= 3:
+            rang.set()
+        raise ConnectionError("redis://:hidden@x")
+
+    monkeypatch.setattr(bells, "_hear_redis", broken)
+    with bells.hearing(local.engine, lambda: None, "redis://127.0.0.1:9"):
+        assert rang.wait(PATIENCE_S)
+    assert [record.getMessage() for record in caplog.records] == [
+        "changes are not announced: ConnectionError"
+    ]

@@ -141,6 +141,7 @@ def test_what_a_row_says_is_what_the_key_is(local):
         ({"hash": hash_of(1), "expires_at": "nan"}, "expires_at"),
         ({"hash": hash_of(1), "declared": '{"speed": 1}'}, "declared"),
         ({"hash": hash_of(1), "scopes": {"a": 1}}, "scopes"),
+        ({"hash": hash_of(1), "networks": "[10.0.0.0/8"}, "network"),
         ("no JSON object", "no JSON"),
     ],
 )

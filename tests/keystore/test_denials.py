@@ -6,7 +6,7 @@ from database.transaction import reading, transaction
 from keystore import denials, feed
 from keystore.audit import rows_of
 from keystore.denials import Denial, DenyList
-from keystore.unregistered import name_of_secret
+from keystore.unregistered import is_let_in, name_of_identity, name_of_secret
 from vocabulary.errors import KeyStoreError, UsageError
 
 NAME = "token:0123456789abcdef"
@@ -157,3 +157,16 @@ def test_whoever_is_slowed_down_twice_goes_at_the_slower_pace(store, clock, deny
     found = listed(store, clock).pace([NAME, "token:0000000000000000"], clock.now)
     assert (found.per_min, found.until) == (6, clock.now + 20)
     assert listed(store, clock).pace([NAME], clock.now + 20) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "let_in"),
+    [
+        (name_of_identity("token", "0123456789abcdef" * 4), True),
+        (name_of_identity("certificate", "0123456789abcdef" * 4), True),
+        (name_of_secret(b"a secret"), False),
+        ("key_1", False),
+    ],
+)
+def test_whom_a_gateway_lets_in_without_knowing_them(name, let_in):
+    assert is_let_in(name) == let_in

@@ -1,6 +1,6 @@
 import pytest
 
-from database.transaction import reading, transaction
+from database.transaction import transaction
 from gateway.follower import Follower, Question, place_of
 from keystore import identities, lifecycle
 from keystore.identities import Client, Name, certificate_names, token_name
@@ -24,8 +24,7 @@ def does(store, clock):
 
 
 def found(store, kind, names):
-    with reading(store.engine) as connection:
-        return identities.named(connection, kind, names)
+    return store.identities.named(kind, names)
 
 
 def test_a_tokens_subject_lives_the_life_of_a_key(store, does, clock):
@@ -55,16 +54,15 @@ def test_a_certificate_is_known_by_the_most_exact_of_its_names(store, does):
 
 def test_a_client_is_known_by_its_secret_and_by_nothing_else(store, does):
     issued = does(identities.register_client, Client(), KeyOrder())
-    with reading(store.engine) as connection:
-        right = identities.authentic_client(connection, issued.key.public_id, issued.secret)
-        assert right.id == issued.key.id
-        for name, secret in [
-            (issued.key.public_id, "x"),
-            ("client_x", issued.secret),
-            (issued.key.public_id, "\ud800"),
-            ("\0", issued.secret),
-        ]:
-            assert identities.authentic_client(connection, name, secret) is None
+    authentic = store.identities.authentic_client
+    assert authentic(issued.key.public_id, issued.secret).id == issued.key.id
+    for name, secret in [
+        (issued.key.public_id, "x"),
+        ("client_x", issued.secret),
+        (issued.key.public_id, "\ud800"),
+        ("\0", issued.secret),
+    ]:
+        assert authentic(name, secret) is None
 
 
 def test_a_leaked_client_secret_is_found_by_the_scanner_but_is_no_api_key(store, does):
@@ -82,8 +80,7 @@ def test_a_client_that_exists_elsewhere_is_taken_over_by_its_hash(store, does):
         identities.register_client, Client("theirs", credential_of(secret).sha256), KeyOrder()
     )
     assert taken.secret == ""
-    with reading(store.engine) as connection:
-        assert identities.authentic_client(connection, "theirs", secret).id == taken.key.id
+    assert store.identities.authentic_client("theirs", secret).id == taken.key.id
     with pytest.raises(KeyStoreError):
         does(identities.register_client, Client("theirs"), KeyOrder())
 
@@ -105,6 +102,15 @@ def test_a_client_that_exists_elsewhere_is_taken_over_by_its_hash(store, does):
 def test_what_cannot_be_a_name_is_refused(local, clock, kind, text):
     with pytest.raises(UsageError), transaction(local.engine) as connection:
         identities.register(connection, Name(kind, text), KeyOrder(), **BY, now=clock.now)
+
+
+@pytest.mark.parametrize(
+    "client", [Client("a:b"), Client("\u00e4"), Client("theirs", "AB" * 32), Client("theirs", "x")]
+)
+def test_what_cannot_be_a_client_is_refused(local, client):
+    with pytest.raises(UsageError):
+        local.identities.register_client(client, KeyOrder(), **BY)
+    assert local.list() == []
 
 
 def test_the_same_name_is_taken_once(store, does):

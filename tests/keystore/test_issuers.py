@@ -1,12 +1,15 @@
 import json
+import ssl
 from base64 import b64decode
+from threading import Event, Thread
 from urllib.parse import parse_qs
 
 import pytest
 
 from keystore.issuers import Issuer, introspect, revoke_token
-from keystore.jwks import Jwks
+from keystore.jwks import Jwks, jwks_of
 from keystore.web import Site
+from tests.certificates import certificate
 from tests.httpd import serving
 from vocabulary.errors import ConfigError, ServiceError
 
@@ -234,3 +237,72 @@ def test_a_token_without_a_key_id_gets_no_key_where_there_are_several(ring):
     offered.append(rsa("two"))
     keys.refresh()
     assert keys.held("") is None
+
+
+def test_a_service_that_cannot_prove_who_it_is_gets_nothing(tmp_path):
+    certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    with serving(says(200), context) as server, pytest.raises(ServiceError, match="SSL"):
+        revoke_token(issuer(server.url.replace("http:", "https:")), "the token")
+    assert server.asked == []
+
+
+def test_a_header_that_would_become_two_is_not_sent():
+    with pytest.raises(ConfigError) as told:
+        Site("https://issuer.example", "here", headers={"X-Token": "hidden\r\nX-More: 1"})
+    assert "hidden" not in str(told.value)
+
+
+def test_where_an_operator_says_so_http_leaves_this_machine():
+    assert Site("http://issuer.example/x", "here", plain_http=True).place == (
+        "http://issuer.example:80"
+    )
+
+
+def test_a_service_that_never_ends_its_answer_is_cut_off():
+    """Every byte renews a socket's own timeout: the request as a whole has its end."""
+    ended = Event()
+
+    def trickle(asked):
+        ended.wait(60)
+        return 200, {}, b""
+
+    with serving(trickle) as server:
+        with pytest.raises(ServiceError):
+            Site(server.url, "here", timeout_s=0.05).ask("GET")
+        ended.set()
+
+
+@pytest.mark.parametrize("verb", [revoke_token, introspect])
+def test_an_issuer_without_the_service_is_not_asked(verb):
+    with pytest.raises(ConfigError, match="no such service"):
+        verb(issuer(), "t")
+
+
+def test_an_introspection_that_was_refused_is_told():
+    with serving(says(401)) as server, pytest.raises(ServiceError, match="does not know us"):
+        introspect(issuer(server.url), "t")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, b"{}"), (200, b"[1]"), (200, b"[" * 100_000), (200, b"{}")]
+)
+def test_an_answer_that_is_no_key_set_believes_nobody_and_is_told(status, body):
+    with serving(lambda _: (status, {}, body)) as server:
+        keys = jwks_of(server.url, "ours")
+        assert keys.key("one") is None
+    assert keys.problem
+
+
+def test_threads_that_miss_the_same_key_ask_once(ring):
+    """The second finds, once it may, that the first has fetched meanwhile."""
+    _, keys, _, server = ring
+    with keys._lock:
+        waiting = [Thread(target=keys.key, args=("one",)) for _ in range(2)]
+        for thread in waiting:
+            thread.start()
+        keys.refresh()
+    for thread in waiting:
+        thread.join()
+    assert (keys.held("one")["kid"], len(server.asked)) == ("one", 1)

@@ -241,3 +241,18 @@ def test_a_key_from_elsewhere_is_taken_over_once(store):
 def test_names_of_origins_are_no_names_of_peppers(local, name):
     with pytest.raises(ConfigError):
         KeyStore(local.engine, peppers={name: b"x"})
+
+
+def test_the_successor_of_a_key_without_end_has_the_longest_life_that_is_allowed(local, clock):
+    endless = local.adopt(
+        KeyOrder(store="theirs", external_id="7"), Origin(hash_of("their secret")), **BY
+    )
+    assert endless.expires_at is None
+    longest = local.scheme.max_life_s
+    assert local.rotate(endless.id, **BY).key.expires_at == clock.now + longest
+
+
+def test_no_orders_make_no_keys_and_no_row_of_the_log(local):
+    assert local.create_many([], **BY) == []
+    with reading(local.engine) as connection:
+        assert (feed.head(connection), audit.verify(connection).rows) == (0, 0)

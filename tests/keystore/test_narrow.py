@@ -65,6 +65,24 @@ def test_what_is_no_endpoint_is_refused(pattern):
         narrow.endpoints([pattern])
 
 
+@pytest.mark.parametrize("pattern", ["", " ", "gpt 4", "gpt\n4"])
+def test_what_is_no_model_is_refused(pattern):
+    with pytest.raises(UsageError):
+        narrow.models([pattern])
+
+
+def test_a_key_without_networks_or_models_may_come_from_anywhere_and_ask_any():
+    assert "203.0.113.7" in Networks(narrow.networks([]))
+    assert narrow.model_matcher(narrow.models([]))("anything")
+
+
+def test_a_key_has_only_so_many_of_each():
+    names = [f"s{number}" for number in range(1000)]
+    assert narrow.scopes([*names, "s0"]) == tuple(names)
+    with pytest.raises(UsageError, match="1000 scopes, not 1001"):
+        narrow.scopes([*names, "s"])
+
+
 def test_models():
     allows = narrow.model_matcher(narrow.models(["gpt-4o-*", "small"]))
     assert allows("gpt-4o-mini")

@@ -99,6 +99,7 @@ def test_what_is_counted_is_what_came(batches):
         ("2001:db8:1:2::3", "2001:db8:1::/48"),
         ("", ""),
         ("x", ""),
+        (":x", ""),
     ],
 )
 def test_networks(ip, network):
