@@ -104,23 +104,38 @@ class Crowd:
         begins = np.concatenate(([True], minute[1:] != minute[:-1]))
         place = np.cumsum(begins) - 1
         pair, counts = np.unique(place << 32 | key[order], return_counts=True)
-        edges = np.searchsorted(pair >> 32, np.arange(place[-1] + 2))
-        found = np.empty((place[-1] + 1, 3))
-        roots = np.append(np.rint(np.sqrt(counts) * ROOT).astype(np.int64), 0)
+        edges = np.searchsorted(pair >> 32, np.arange(place[-1] + 2)).tolist()
+        found = np.ones((place[-1] + 1, 3))
+        roots = np.rint(np.sqrt(counts) * ROOT).astype(np.int64)
+        before = [0, *np.cumsum(roots).tolist()]
         minutes = minute[begins].tolist()
-        for i, at in enumerate(minutes):
+        calm = self._is_calm()
+        for i, (at, begin, end) in enumerate(zip(minutes, edges[:-1], edges[1:], strict=True)):
             if at != self.state.minute:
                 self._advance(at)
-            found[i] = self._factors()
-            which = self._chosen(pair[edges[i] : edges[i + 1]] & 0xFFFFFFFF) + edges[i]
-            if i in (0, len(minutes) - 1):
-                self._count(pair[which] & 0xFFFFFFFF, counts[which])
-            else:
+                calm = calm and self._is_calm(since=-1)
+            if not calm:
+                found[i] = self._factors()
+            over = 0 < i < len(minutes) - 1
+            if over and self.state.share == 1:
                 # A whole minute that is over: its sums are enough.
+                self.state.done = (before[end] - before[begin], end - begin)
+                continue
+            which = self._chosen(pair[begin:end] & 0xFFFFFFFF) + begin
+            if over:
                 self.state.done = (int(roots[which].sum()), len(which))
+            else:
+                self._count(pair[which] & 0xFFFFFFFF, counts[which])
         result = np.empty((len(order), 3))
         result[order] = found[place]
         return result
+
+    def _is_calm(self, since: int = 0) -> bool:
+        """Whether no minute since then, and no hour, makes any factor more than 1."""
+        state = self.state
+        return all(one == 1.0 for one in state.by_minute[since:]) and all(
+            one <= 1.0 for one in state.by_hour
+        )
 
     def _chosen(self, names: Ints) -> Ints:
         """Return which keys are counted: of a large fleet a share stands for all."""
@@ -180,11 +195,11 @@ class Crowd:
     def _factor(self) -> float:
         state = self.state
         slot = state.minute // SLOT_MIN % SLOTS
+        if state.days[slot] < READY_DAYS or state.usual_keys[slot] * SMOOTH < LEAST_KEYS:
+            return 1.0
         near = (slot - 1, slot, (slot + 1) % SLOTS)
         # A fleet that grew since yesterday is no crowd.
         usual = max(*(state.usual[i] for i in near), *(state.last[i] for i in near[1:]))
-        if state.days[slot] < READY_DAYS or state.usual_keys[slot] * SMOOTH < LEAST_KEYS:
-            return 1.0
         present = max(sum(state.recent) / len(state.recent), state.recent[-1] * LAST)
         ratio = present / usual
         noise = 1.0 + NOISE / math.sqrt(state.usual_keys[slot] * SMOOTH)

@@ -43,6 +43,25 @@ def test_the_share_does_not_depend_on_batches(traffic, monkeypatch):
     assert (first == second).all()
 
 
+def test_a_crowd_begins_and_ends_at_the_same_event_whatever_the_batches():
+    """Six quiet days of thirty keys, then ten minutes in which all are ten times as busy."""
+    rng = np.random.default_rng(8)
+    quiet = rng.integers(0, 6 * 24 * 60 * fleet.MINUTE_MS, 60_000)
+    busy = 6 * 24 * 60 * fleet.MINUTE_MS + rng.integers(0, 10 * fleet.MINUTE_MS, 20_000)
+    after = 6 * 24 * 60 * fleet.MINUTE_MS + rng.integers(0, 20 * 60 * fleet.MINUTE_MS, 8_000)
+    ts = START_MS + np.sort(np.concatenate((quiet, busy, after)))
+    key = rng.integers(0, 1 << 32, 30)[rng.integers(0, 30, len(ts))]
+    one, other = Crowd(), Crowd()
+    first = factors(one, key, ts, [])
+    second = factors(other, key, ts, np.sort(rng.integers(0, len(ts), 900)))
+    assert one.state == other.state
+    assert (first == second).all()
+    assert (first[:60_000] == 1.0).all()
+    assert first[:, 0].max() == fleet.MOST
+    # The hour and the day remember what the minutes forget.
+    assert (first[-1] == 1.0).tolist() == [True, True, False]
+
+
 def test_an_address_that_tries_keys_for_ever_takes_little_memory():
     sources = Sources()
     n = 3000
