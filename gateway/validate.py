@@ -132,7 +132,8 @@ class Validator:
         if room and digest not in self._ahead and digest not in self._flights:
             self._ahead.add(digest)
             credential = credential_of(secret.decode(), peppers=self._peppers)
-            self._ask(digest, Question(digest, credential))
+            self._await(digest)
+            self._reader.renew(Question(digest, credential))
         return standing
 
     async def look_up(self, secret: bytes) -> Standing:
@@ -169,16 +170,17 @@ class Validator:
             assert question is not None
             if len(self._flights) >= _MAX_FLIGHTS:
                 return UNAVAILABLE
-            flight = self._ask(digest, question)
+            flight = self._await(digest)
+            self._reader.ask(question)
         waiter: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
         flight.waiters.append(waiter)
         return await waiter
 
-    def _ask(self, digest: bytes, question: Question) -> _Flight:
+    def _await(self, digest: bytes) -> _Flight:
+        """Let whoever wants this key wait for the answer that is asked for now."""
         loop = asyncio.get_running_loop()
         timer = loop.call_later(self._silence_s, self._land, digest, UNAVAILABLE)
         flight = self._flights[digest] = _Flight(timer, [])
-        self._reader.ask(question)
         return flight
 
     def stop(self) -> None:

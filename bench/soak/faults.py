@@ -129,7 +129,8 @@ class Faults:
 
     def _lock(self, _number: int) -> None:
         """Hold the write lock for longer than writers wait patiently."""
-        other = sqlite3.connect(self.database, timeout=30, isolation_level=None)
+        # SQLite deals the lock out by chance: on a busy machine one may wait for it very long.
+        other = sqlite3.connect(self.database, timeout=600, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         self.stopped.wait(self._random.uniform(*LOCKED_S))
         other.execute("ROLLBACK")

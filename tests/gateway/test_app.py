@@ -345,6 +345,10 @@ class Counting(Reader):
         self.asked += 1
         super().ask(question)
 
+    def renew(self, question):
+        self.asked += 1
+        super().renew(question)
+
 
 def test_a_key_that_is_used_is_read_again_before_anybody_has_to_wait_for_it(place):
     issued = place.issue()

@@ -41,6 +41,21 @@ def test_tells_to_forget_all_at_first_and_then_what_changed(place, eventually):
     assert not any(n.everything for n in news[1:])
 
 
+def test_what_is_to_be_read_again_is_answered_with_the_next_looks_however_much_it_is(
+    place, eventually
+):
+    renewed = [question(place.issue().secret) for _ in range(200)]
+    news = []
+    with following(place, news.append) as reader:
+        eventually(lambda: news)
+        for one in renewed:
+            reader.renew(one)
+        eventually(lambda: {d for n in news for d, _ in n.answers} == {q.digest for q in renewed})
+    answers = [(digest, grants) for n in news for digest, grants in n.answers]
+    assert len(answers) == len(renewed)
+    assert all(bytes.fromhex(grants.key.hash) == digest for digest, grants in answers)
+
+
 @pytest.mark.parametrize(
     "record",
     [
