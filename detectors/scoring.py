@@ -298,6 +298,6 @@ def _offset_ms(zone: str, day: int) -> int:
     try:
         noon = datetime(1970, 1, 1, 12, tzinfo=UTC) + timedelta(days=day)
         ahead = noon.astimezone(ZoneInfo(zone)).utcoffset()
-    except (OSError, ValueError, OverflowError):
+    except (LookupError, OSError, ValueError, OverflowError):
         return 0
     return int(ahead.total_seconds() * 1000) if ahead else 0

@@ -103,6 +103,30 @@ def test_a_theft_that_is_confirmed_on_its_day_is_not_learned_at_all(life):
     assert np.array_equal(watcher.of(["key_a"])[0]["requests"], before)
 
 
+def test_a_theft_that_is_confirmed_when_its_day_is_over_is_taken_out_again(life):
+    watcher, never = grown(life), grown(life)
+    theft = stepped(watcher, foreign(28))
+    for one in (watcher, never):
+        stepped(one, [home(29)])
+    assert watcher.of(["key_a"])["requests"].sum() > never.of(["key_a"])["requests"].sum() + 20
+    assert knows(watcher, ABROAD)
+    stepped(watcher, [home(30)], lesson(theft, "confirmed"))
+    stepped(never, [home(30)])
+    row, clean = (one.of(["key_a"])[0] for one in (watcher, never))
+    assert not knows(watcher, ABROAD)
+    assert np.allclose(row["requests"], clean["requests"], rtol=0.05, atol=1.0)
+    assert np.allclose(row["busiest"], clean["busiest"], rtol=0.05)
+    assert worst(stepped(watcher, foreign(31))) in ("high", "critical")
+
+
+@pytest.mark.parametrize("verdict", ["acknowledged", "false", "confirmed"])
+def test_a_lesson_about_a_key_of_which_nothing_is_known_teaches_nothing(verdict):
+    taught, never = (Watcher(None, GEO, clock=lambda: math.inf) for _ in range(2))
+    stepped(taught, [home(29)], Lesson("key_a", verdict, START_MS, START_MS))
+    stepped(never, [home(29)])
+    assert taught.of(["key_a"]).tobytes() == never.of(["key_a"]).tobytes()
+
+
 def test_a_false_alarm_raises_what_it_takes_up_to_a_bound(life):
     watcher = grown(life)
     alerts = stepped(watcher, foreign(28))

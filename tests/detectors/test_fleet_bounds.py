@@ -69,3 +69,52 @@ def test_an_address_that_tries_keys_for_ever_takes_little_memory():
     alerts = sources.alerts(part, part.ts_ms)
     assert [alert.severity for alert in alerts] == ["medium", "high"]
     assert max(map(len, sources.state.tried.values())) <= fleet.MOST_TRIED
+
+
+def busy(crowd, hour, keys, each):
+    """Have so many keys send so much in every minute of an hour; return the last factors."""
+    minute = START_MS + hour * 60 * fleet.MINUTE_MS
+    for i in range(60):
+        names = np.repeat(np.arange(1, keys + 1), each)
+        ts = np.full(len(names), minute + i * fleet.MINUTE_MS)
+        found = crowd.factors(np.arange(len(names)), names, ts)
+    return found[-1]
+
+
+@pytest.mark.parametrize(
+    ("keys", "each", "low", "high"),
+    [(40, 1, 1.0, 1.0), (40, 16, 8.0, 20.0), (120, 100, 20.0, 20.0)],
+)
+def test_a_fleet_that_is_busier_than_at_this_hour_of_other_days_is_a_crowd(keys, each, low, high):
+    crowd = Crowd()
+    for day in range(5):
+        assert busy(crowd, day * 24, 40, 1)[0] == 1.0
+    now, hour, day = busy(crowd, 5 * 24, keys, each)
+    assert low <= now <= high
+    assert now >= hour >= day >= 1.0
+
+
+def test_few_keys_are_no_fleet_and_have_no_crowd():
+    crowd = Crowd()
+    for day in range(5):
+        busy(crowd, day * 24, 2, 1)
+    assert busy(crowd, 5 * 24, 2, 100).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_addresses_beyond_those_that_are_told_apart_hide_none_of_these(monkeypatch):
+    monkeypatch.setattr(fleet, "MOST_SOURCES", 2)
+    sources = Sources()
+    asked = [f"203.0.113.{number}" for number in (1, 2, 3)] * 10
+    part = batch([f"key_{i}" for i in range(30)], [START_MS] * 30, ips=asked, status=[401] * 30)
+    assert [alert.ip for alert in sources.alerts(part, part.ts_ms)] == asked[:2]
+    later = part.ts_ms + fleet.WINDOW_MS
+    assert [alert.ip for alert in sources.alerts(part, later)] == asked[:2]
+
+
+@pytest.mark.parametrize("data", [b"", b"rubbish", b"\x92\x80"])
+def test_a_fleet_whose_state_cannot_be_read_begins_anew(data):
+    assert fleet.Fleet.unpacked(data) == fleet.Fleet()
+
+
+def test_a_key_of_whatever_name_has_its_hash():
+    assert len(set(fleet.hashes(["key_a", "\ud800", ""]).tolist())) == 3

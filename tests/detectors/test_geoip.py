@@ -116,3 +116,56 @@ def test_a_file_that_is_no_database_is_refused_by_name(tmp_path):
     file.write_text("hello")
     with pytest.raises(ConfigError, match=r"x\.mmdb"):
         GeoReader([str(file)])
+
+
+def test_a_file_of_countries_and_one_of_operators_with_more_than_their_number(tmp_path):
+    country = write(tmp_path / "c.mmdb", "GeoLite2-Country", {"8.8.8.0/24": city("DE")})
+    operator = write(tmp_path / "i.mmdb", "GeoIP2-ISP", {"8.8.8.0/24": asn(64496, "Example VPN")})
+    geo = GeoReader([str(country)], [str(operator)])
+    found, unknown = place(geo, "8.8.8.8"), place(geo, "9.9.9.9")
+    assert (country_of(found["country"]), found["asn"], found["kind"]) == ("DE", 64496, Kind.VPN)
+    assert (unknown["country"], unknown["asn"], unknown["kind"]) == (0, 0, Kind.UNKNOWN)
+
+
+def test_without_a_file_of_countries_the_built_in_table_serves_beside_one_of_operators(files):
+    found = place(GeoReader([], [str(files[1])]), "8.8.8.8")
+    assert (country_of(found["country"]), found["asn"]) == ("US", 64496)
+
+
+@pytest.mark.parametrize(
+    ("record", "country", "number"),
+    [
+        ({"country": {"iso_code": "FR"}, "as_number": 64500}, "FR", 64500),
+        ({"country": {"names": "none"}, "asn": "no number"}, "", 0),
+        ({"country_code": "FR", "latitude": "north"}, "FR", 0),
+        ("no record at all", "", 0),
+    ],
+)
+def test_a_flat_database_of_whatever_shape_is_read_as_far_as_it_goes(
+    tmp_path, record, country, number
+):
+    file = write(tmp_path / "flat.mmdb", "Some-Flat", {"8.8.8.0/24": record})
+    found = place(GeoReader([str(file)]), "8.8.8.8")
+    assert (country_of(found["country"]), found["asn"]) == (country, number)
+    assert np.isnan(found["lat"])
+
+
+def test_a_moment_that_is_none_is_refused(files):
+    with pytest.raises(ConfigError, match="'tomorrow' is no moment"):
+        GeoReader([f"{files[0]}@tomorrow"])
+
+
+def test_a_file_that_is_gone_is_told_and_what_was_read_stays(files):
+    geo = GeoReader([str(files[0])])
+    files[0].unlink()
+    assert "cannot be read" in geo.refresh()
+    assert country_of(place(geo, "8.8.8.8")["country"]) == "DE"
+
+
+def test_more_networks_than_are_remembered_are_looked_up_again(files, monkeypatch):
+    monkeypatch.setattr("detectors.geoip.CACHED", 2)
+    geo = GeoReader([str(files[0])])
+    asked = ["8.8.8.8", "1.1.1.1", "9.9.9.9", "5.5.5.5", "8.8.8.9"]
+    found = geo.places(asked, np.arange(5), np.zeros(5, np.int64))
+    assert [country_of(code) for code in found["country"]] == ["DE", "", "", "", "DE"]
+    assert len(geo._by_prefix) <= 2

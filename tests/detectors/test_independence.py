@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -99,17 +100,26 @@ def test_a_lost_transaction_is_repeated_with_the_same_result(tmp_path):
     assert state(again) == state(never)
 
 
+@pytest.mark.parametrize("behind", [False, True])
 def test_profiles_that_wait_in_the_database_give_the_same_profiles_and_alerts(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, behind
 ):
+    """Whether they stand there whole, or before differences that no whole row holds yet."""
     monkeypatch.setattr("detectors.stored.MANY", 0)
     batches = cut(life(11, keys=9, days=18.0), list(range(0, 400, 14)))
     never = watcher()
     expected = ran(never, batches)
     engine = open_empty(f"sqlite:///{tmp_path / 'k.db'}")
-    crowded = Watcher(engine, GEO, WatchSettings(profiles_in_memory=2), clock=lambda: math.inf)
+    if behind:
+        monkeypatch.setattr("detectors.store.LEAST_CHECKPOINT", 1)
+        monkeypatch.setattr("detectors.store.SHARE_CHECKPOINT", 1000)
+        monkeypatch.setattr("detectors.store.SHARE_SOWN", 1000)
+    few = WatchSettings(profiles_in_memory=2)
+    crowded = Watcher(engine, GEO, few, clock=lambda: math.inf)
     alerts, most = [], 0
-    for batch in batches:
+    for number, batch in enumerate(batches):
+        if behind and number == 3:
+            crowded = Watcher(engine, GEO, few, clock=lambda: math.inf)
         step = crowded.step(batch, {})
         with transaction(engine) as connection:
             step.write(connection, 0.0)

@@ -142,3 +142,21 @@ def test_a_key_in_use_before_it_is_said_to_replace_another_knows_what_both_did()
     # Once is enough: another batch adds nothing again.
     watcher.step(cut([event(abroad + DAY_MS) | {"keys": "key_b"}], [])[0], facts)
     assert watcher.of(["key_b"])[0]["events"] == row["events"] + 1
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "turn", "turned"),
+    [
+        ((20_000, 10), (20_001, 30), 30, 20_001),  # of the same turn: the larger
+        ((20_000, 10), (20_031, 30), 30, 20_031),
+        ((20_031, 10), (20_000, 30), 10, 20_031),  # of another: the last
+    ],
+)
+def test_what_is_usual_at_the_turn_of_a_month_is_what_was_there_last(
+    profiles, mine, other, turn, turned
+):
+    rows = [profiles[0].copy(), profiles[1].copy()]
+    for row, (day, size) in zip(rows, (mine, other), strict=True):
+        row["turned"], row["turn"] = day, size
+    new = merging.merged(*rows, UTC)
+    assert (int(new["turned"][0]), int(new["turn"].max())) == (turned, turn)

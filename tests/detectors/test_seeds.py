@@ -188,3 +188,14 @@ def test_seeds_of_nobody_are_swept_out():
     ran(one, [batch(names[5:] * 4, [last] * 4 * 1995)])
     assert one._arena._bed._used <= SeedBed.FIRST
     assert one.of(names[:5]).tobytes() == before
+
+
+def test_kept_events_of_several_keys_become_rows_together_as_each_alone():
+    """One was used on one day, the other on two."""
+    known = watcher()
+    ts = [START_MS, START_MS + 1000, START_MS + DAY_MS]
+    known.step(batch(["key_a", "key_b", "key_b"], ts), {})
+    together = known.of(["key_a", "key_b"])
+    assert together["events"].tolist() == [1, 2]
+    for i, name in enumerate(("key_a", "key_b")):
+        assert known.of([name]).tobytes() == together[i : i + 1].tobytes()

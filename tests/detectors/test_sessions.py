@@ -12,6 +12,7 @@ from detectors import forest, sessions, training
 from detectors.geoip import GeoReader
 from detectors.watcher import Watcher
 from tests.detectors.events import DAY_MS, HOUR_MS, START_MS, batch, cut, life
+from tests.detectors.test_story import FACTS, weeks
 from vocabulary.errors import ConfigError, UsageError
 
 GEO = GeoReader()
@@ -52,6 +53,7 @@ def test_a_model_comes_back_from_its_file(tmp_path, grown):
         (lambda raw: raw[:-20], "no model"),
         (lambda _: b"rubbish", "no model"),
         (lambda raw: raw.replace(b'"keywatch_model":1', b'"keywatch_model":2'), "version 2"),
+        (lambda _: forest.dumped({"trees": "none"}), "no model"),
     ],
 )
 def test_a_model_that_was_changed_is_refused(tmp_path, grown, spoil, said):
@@ -61,6 +63,11 @@ def test_a_model_that_was_changed_is_refused(tmp_path, grown, spoil, said):
         forest.loaded(file, sessions.FEATURES)
 
 
+def test_a_model_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="no such file"):
+        forest.loaded(tmp_path / "m.json", sessions.FEATURES)
+
+
 def test_a_model_of_other_features_is_refused(tmp_path, grown):
     file = tmp_path / "m.json"
     file.write_bytes(forest.dumped(grown))
@@ -68,10 +75,19 @@ def test_a_model_of_other_features_is_refused(tmp_path, grown):
         forest.loaded(file, sessions.FEATURES[:-1])
 
 
-def test_a_tree_that_leads_in_a_circle_is_refused(tmp_path, grown):
-    circle = forest.Tree([0, -1], [0.0, 0.0], [0, -1], [1, -1], [0.0, 1.0])
+@pytest.mark.parametrize(
+    "tree",
+    [
+        forest.Tree([0, -1], [0.0, 0.0], [0, -1], [1, -1], [0.0, 1.0]),
+        forest.Tree([], [], [], [], []),
+        forest.Tree([-1], [0.0], [-1], [-1], []),
+        forest.Tree([99, -1, -1], [0.0] * 3, [1, -1, -1], [2, -1, -1], [1.0] * 3),
+    ],
+    ids=["a circle", "nothing", "columns of two lengths", "a feature that is none"],
+)
+def test_a_tree_that_leads_nowhere_is_refused(tmp_path, grown, tree):
     file = tmp_path / "m.json"
-    file.write_bytes(forest.dumped(msgspec.structs.replace(grown, trees=(circle,))))
+    file.write_bytes(forest.dumped(msgspec.structs.replace(grown, trees=(tree,))))
     with pytest.raises(ConfigError, match="lead nowhere"):
         forest.loaded(file, sessions.FEATURES)
 
@@ -138,3 +154,20 @@ def test_an_hour_unlike_the_others_says_little_alone_and_names_its_features(grow
     said = [int(r) for r in row["reason"] if r >= 64]
     assert len(said) == 1
     assert row["observed"].max() > 0
+
+
+def test_history_gives_sessions_of_known_keys_and_only_so_many(monkeypatch):
+    found = []
+    for most in (training.MOST_SESSIONS, 5):
+        monkeypatch.setattr(training, "MOST_SESSIONS", most)
+        found.append(training.Collection())
+        watcher = Watcher(None, GEO, collect=found[-1].take, clock=lambda: math.inf)
+        # a batch a day, which opens when the next one comes
+        for part in cut(weeks(6, per_hour=8), list(range(0, 400, 60))):
+            watcher.step(part, FACTS)
+    every, few = (np.concatenate(one.parts) for one in found)
+    assert every.shape == (found[0].count, len(sessions.FEATURES))
+    assert found[0].keys == {"key_a"}
+    assert np.array_equal(few, every[: len(few)])
+    assert 5 <= len(few) < len(every) <= 6 * 8
+    assert np.abs(every).max() <= sessions.WIDEST

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from database.schema import profile_deltas, side_inputs
 from database.transaction import reading, transaction
-from detectors import refusals
+from detectors import handover, refusals
 from detectors.fleet import STUFFING, Sources
 from detectors.geoip import GeoReader
 from detectors.handover import take_over
@@ -111,3 +111,26 @@ def test_nothing_is_taken_over_from_who_still_works(engine, monkeypatch):
     take_over(engine, shared=True)
     with reading(engine) as connection:
         assert connection.scalar(select(func.count()).select_from(profile_deltas)) == before > 0
+
+
+def test_who_takes_over_a_moment_after_another_changes_nothing(engine, monkeypatch):
+    monkeypatch.setattr("detectors.store.LEAST_CHECKPOINT", 0)
+    monkeypatch.setattr("detectors.store.SHARE_CHECKPOINT", 1000)
+    _, before = work(engine, cut(life(3), [200]), "a")
+    write, asked = handover.transaction, []
+
+    def after_another(database):
+        if not asked:
+            asked.append(1)
+            take_over(engine, shared=False)
+            work(engine, cut(life(4), [200]))  # and it goes on working
+        return write(database)
+
+    monkeypatch.setattr(handover, "transaction", after_another)
+    take_over(engine, shared=False)
+    expected = work(None, [*cut(life(3), [200]), *cut(life(4), [200])])[1]
+    assert before.keys() == expected.keys()
+    assert work(engine, [])[1] == {}
+    again = Watcher(engine, GeoReader(), clock=lambda: math.inf)
+    names = sorted(expected)
+    assert {n: r.tobytes() for n, r in zip(names, again.of(names), strict=True)} == expected

@@ -130,3 +130,30 @@ def test_late_events_are_counted_and_move_no_clock():
     row = watcher.of(["key_a"])[0]
     assert (step.late, step.events) == (1, 3)
     assert (row["clock"], row["late"], row["minutes"].sum()) == (START_MS + DAY_MS, 1, 2)
+
+
+def test_the_strongest_evidence_of_each_day_is_told_to_who_asks(life):
+    told = []
+    watcher = Watcher(None, GEO, clock=lambda: math.inf, totals=lambda *found: told.append(found))
+    start = START_MS + 28 * DAY_MS + 16 * HOUR_MS
+    flood = [event(start + i * 2000) for i in range(400)]
+    for part in cut([*life, *flood], [len(life) // 2]):
+        watcher.step(part, FACTS)
+    assert {name for names, *_ in told for name in names} == {"key_a"}
+    days = {}
+    for _, day, most in told:
+        days[day] = max(days.get(day, 0.0), float(most[0]))
+    quiet, loud = list(days.values())[:-1], days[max(days)]
+    assert loud >= 5.0 > max(quiet)
+    assert len(days) == 21
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "\0", "x" * 5000])
+def test_a_key_of_a_time_zone_that_is_not_known_here_is_judged_by_utc(zone):
+    rows = []
+    for tz in ("", zone):
+        watcher = Watcher(None, GEO, clock=lambda: math.inf)
+        for part in cut(weeks(3), []):
+            watcher.step(part, {"key_a": KeyFacts("service", tz=tz)})
+        rows.append(watcher.of(["key_a"]).tobytes())
+    assert rows[0] == rows[1]

@@ -49,3 +49,15 @@ def test_values_that_feedback_took_out_leave_room_for_others():
     seen_on(rows, [4], 20_001)
     tables.learn(rows, "asn")
     assert set(rows["asn"][0].tolist()) == {0, 1, 3, 4}
+
+
+def test_a_full_list_of_a_day_takes_no_more_and_says_that_nothing_is_new():
+    rows, row, day = blank(1), np.zeros(NEW_ASNS + 3, np.int32), np.array([20_000])
+    rows["day"] = day
+    many = np.arange(1, NEW_ASNS + 4, dtype=np.uint32)
+    tables.look_up(rows, "asn", row, many, day)
+    waiting = rows["asn_new"].copy()
+    tables.look_up(rows, "asn", row[:1], np.array([999], np.uint32), day)
+    assert rows["asn_count"].tolist() == [NEW_ASNS]
+    assert np.array_equal(rows["asn_new"], waiting)
+    assert waiting[0].tolist() == many[:NEW_ASNS].tolist()
