@@ -24,7 +24,11 @@ BESIDE = {
     "actions": ["tests/keywatch/test_keynews.py", "tests/keywatch/test_forget_command.py"],
     "database": ["tests/keystore/test_recovery.py", "tests/keywatch/test_forget_command.py"],
     "detectors": ["tests/keywatch/test_profile_command.py"],
-    "streams": ["tests/keywatch/test_deadletters.py", "tests/keywatch/test_reported.py"],
+    "streams": [
+        "tests/keywatch/test_deadletters.py",
+        "tests/keywatch/test_publishing.py",
+        "tests/keywatch/test_reported.py",
+    ],
     "keystore": ["tests/keywatch/test_store_commands.py", "tests/keywatch/test_forget_command.py"],
 }
 """Tests about a room that need one above it."""

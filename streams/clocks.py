@@ -13,6 +13,9 @@ from vocabulary.errors import ConfigError
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 64
 _DIGITS = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,9})?")
+_DIRECTIVE = re.compile("%.")
+# Of C, for which Python's strptime has no short form.
+_SHORT = {"%T": "%H:%M:%S", "%R": "%H:%M", "%F": "%Y-%m-%d", "%D": "%m/%d/%y"}
 # As seconds these would be the years 5138 and beyond.
 _MS_FROM, _US_FROM, _NS_FROM = 10**11, 10**14, 10**17
 
@@ -99,14 +102,15 @@ def strptime(pattern: str) -> Reader[int]:
     Raises:
         ConfigError: when it does not tell a whole date.
     """
+    told_as, pattern = pattern, _DIRECTIVE.sub(lambda one: _SHORT.get(one[0], one[0]), pattern)
     try:
         told = datetime.strptime(  # noqa: DTZ007  (an offset is read where the pattern has one)
             datetime(2025, 11, 3, 9, 12, 44, tzinfo=UTC).strftime(pattern), pattern
         )
     except (ValueError, re.error) as error:
-        raise ConfigError("no pattern of times", where=f"time: {pattern[:64]!r}") from error
+        raise ConfigError("no pattern of times", where=f"time: {told_as[:64]!r}") from error
     if (told.year, told.month, told.day) != (2025, 11, 3):
-        raise ConfigError("tells no whole date", where=f"time: {pattern[:64]!r}")
+        raise ConfigError("tells no whole date", where=f"time: {told_as[:64]!r}")
 
     def read(word: str) -> int | None:
         if len(word) > _LONGEST:
@@ -118,4 +122,4 @@ def strptime(pattern: str) -> Reader[int]:
         aware = found if found.tzinfo else found.replace(tzinfo=UTC)
         return epoch_ms((aware - _BEGIN) // timedelta(milliseconds=1))
 
-    return Reader(f"a time like {pattern}", read)
+    return Reader(f"a time like {told_as}", read)

@@ -16,8 +16,10 @@ SCHEMA = b"1"
 BOOTSTRAP_MS = 2000
 _KNOCK_S = 0.25
 _SAID_CHARS = 200
-_EMPTY = ("socket disconnected", "Unable to bootstrap")
+_EMPTY = ("socket disconnected", "Unable to bootstrap", "Request timed out")
 """Failures that tell nothing of their cause."""
+_OF_CONNECTIONS = "kafka.net"
+"""The client's loggers that tell of them."""
 _MAX_FETCH = 8 * 1024 * 1024
 
 
@@ -47,6 +49,8 @@ class _Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the failure: an error of the client says no more than that nobody was reached."""
+        if not record.name.startswith(_OF_CONNECTIONS):
+            return  # what a group's coordinator answers is no cause of the next connection's end
         for error in record.args if isinstance(record.args, tuple) else ():
             if isinstance(error, Exception) and not any(map(str(error).__contains__, _EMPTY)):
                 self.failure = _plain(type(error).__name__, str(error))

@@ -55,7 +55,9 @@ def _time(argument: str | None) -> Variable:
         return Variable(f"%{{{argument}}}t")
     iso = pattern in {"%Y-%m-%dT%H:%M:%S%z", "%FT%T%z"}
     clock = ANY_TIME if iso else strptime(pattern)
-    words = " ".join([r'[^ "]++'] * (pattern.count(" ") + 1))
+    # A point that is none of the pattern's ends it: `.%{msec_frac}t`, as the manual has it.
+    word = r'[^ "]++' if "." in pattern else r'[^ ".]++'
+    words = " ".join([word] * (pattern.count(" ") + 1))
     return Variable(f"%{{{argument}}}t", "time", f"({words})", clock)
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from streams.addresses import NO_PROXIES, Proxies
-from streams.assemble import assembled
+from streams.assemble import COLUMNS, assembled
 from streams.clocks import EPOCH_NS
 from streams.jsonlines import JsonLines
 from streams.parsed import Format, Parsed, Parser, Shape
+from vocabulary.errors import ConfigError
 
 _ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "key": ("api_key.id", "enduser.id"),
@@ -72,6 +73,8 @@ def unfold(line: bytes) -> list[bytes]:
 
 
 def _parser(attributes: dict[str, tuple[str, ...]]) -> Parser:
+    called = {"time": "timeUnixNano", **{column: names[0] for column, names in attributes.items()}}
+
     def parse(lines: Sequence[bytes], proxies: Proxies = NO_PROXIES) -> Parsed:
         index, rows, rejected = _LINES.rows(lines)
         told = [{one.key: _plain(one.value) for one in row.attributes} for row in rows]
@@ -80,7 +83,7 @@ def _parser(attributes: dict[str, tuple[str, ...]]) -> Parser:
             for column, names in attributes.items()
         }
         found["time"] = [_time(row) for row in rows]
-        return assembled(found, _NAMES, (index, rejected), EPOCH_NS, proxies)
+        return assembled(found, called, (index, rejected), EPOCH_NS, proxies)
 
     return parse
 
@@ -101,11 +104,16 @@ def _plain(value: _Value | None) -> Any:  # noqa: ANN401  (what a log holds)
     return value.int_value if value.int_value is not None else value.double_value
 
 
-_NAMES = {"time": "timeUnixNano", **{column: names[0] for column, names in _ATTRIBUTES.items()}}
-
-
 def shaped(shape: Shape) -> Parser:
-    """Return what reads records whose attributes the configuration names."""
+    """Return what reads records whose attributes the configuration names.
+
+    Raises:
+        ConfigError: when no attribute can be what it is to be; the time is the record's own.
+    """
+    could_be = [column for column in COLUMNS if column != "time"]
+    if wrong := sorted(set(shape.fields) - set(could_be)):
+        what = f"no attribute can be {wrong[0][:64]!r}"
+        raise ConfigError(what, where="fields", remedy=f"one of {', '.join(could_be)}")
     return _parser({**_ATTRIBUTES, **{name: (one,) for name, one in shape.fields.items()}})
 
 

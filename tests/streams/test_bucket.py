@@ -1,3 +1,4 @@
+import sys
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from streams.sources.bucket import Bucket
 from streams.sources.objects import ObjectSource
 from tests.httpd import serving
-from vocabulary.errors import TargetError
+from vocabulary.errors import TargetError, UsageError
 
 KEYS = ("a/", "a/1.log", "a/3.txt", "a/b/2.log", "c/4.log")
 
@@ -16,6 +17,8 @@ def answer(asked):
     told = {name: values[0] for name, values in parse_qs(url.query).items()}
     if url.path.startswith("/nowhere"):
         return 404, {}, b"<Error><Code>NoSuchBucket</Code></Error>"
+    if url.path.endswith("/gone"):
+        return 404, {}, b"<Error><Code>NoSuchKey</Code></Error>"
     if "list-type" not in told:
         return 200, {}, f"{url.path.removeprefix('/logs/')}\n".encode()
     keys = [key for key in KEYS if key.startswith(told["prefix"])]
@@ -52,3 +55,24 @@ def test_reads_the_objects_of_a_prefix(endpoint):
 def test_says_what_is_wrong_with_a_bucket(endpoint):
     with pytest.raises(TargetError, match="s3:ListBucket"):
         ObjectSource(Bucket("s3://nowhere/", "us-east-1", endpoint), lambda _: {}).open()
+
+
+def test_an_object_may_be_named_by_itself(endpoint):
+    folder = Bucket("s3://logs/a/1.log", "us-east-1", endpoint)
+    with ObjectSource(folder, lambda _: {}, once=True) as source:
+        source.open()
+        chunk = source.read(9, 0.0)
+        assert source.done
+    assert chunk.lines == [b"a/1.log"]
+    assert chunk.source == "objects:s3://logs/a/1.log/"
+
+
+def test_an_object_that_is_gone_when_its_turn_comes_is_told_of(endpoint):
+    with pytest.raises(TargetError, match="s3://logs: NoSuchKey"):
+        Bucket("s3://logs/", "us-east-1", endpoint).read("gone", 99)
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(UsageError, match=r"pip install 'keywatch\[aws\]'"):
+        Bucket("s3://logs/")

@@ -1,10 +1,14 @@
+import errno
 import gzip
 import os
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from streams.logfile import BLOCK, open_log
+from streams.rotation import HEAD
 from streams.sources.file import FileSource
 from vocabulary.errors import TargetError
 
@@ -339,3 +343,127 @@ def test_cuts_a_line_of_ten_megabytes_and_goes_on_behind_it(tmp_path):
     assert [len(line) for line in chunk.lines] == [1_048_577, 3]
     assert chunk.offsets == [4, 10_000_005]
     assert chunk.position["offset"] == 10_000_009
+
+
+def test_unpacks_no_more_than_is_asked_for(tmp_path):
+    path = tmp_path / "log.gz"
+    path.write_bytes(gzip.compress(b"x" * 4_000_000 + b"\n"))
+    source = once(path)
+    source.open(None)
+    assert len(source._log.head(0)) + len(source._head) == 0
+    chunk = source.read(10, 0.0)
+    assert (len(chunk.lines[0]), chunk.position["head"]) == (1_048_577, HEAD)
+
+
+@pytest.mark.parametrize("size", [BLOCK, BLOCK + 100, 3 * BLOCK - 1])
+def test_gives_all_that_a_gzip_without_its_end_holds(tmp_path, size):
+    text = b"\n" * size
+    path = tmp_path / "log.gz"
+    path.write_bytes(gzip.compress(text)[:-8])
+    log = open_log(path)
+    read = []
+    with pytest.raises(TargetError, match="ends too early"):
+        read.extend(iter(log.read, None))
+    log.close()
+    assert b"".join(read) == text
+
+
+def test_a_log_that_is_gone_is_an_error_where_nobody_waits(log):
+    _, position = drain(once(log))
+    log.unlink()
+    with pytest.raises(TargetError, match="no such file"):
+        once(log).open(position)
+
+
+def test_a_log_that_is_gone_is_waited_for(log):
+    told = []
+    source = following(log, told)
+    _, position = drain(source)
+    log.unlink()
+    assert drain(source, position)[0] == []
+    write(log, b"new")
+    assert more(source)[0] == [b"new"]
+    assert len(told) == 1  # that it was gone
+
+
+def test_lines_that_come_while_it_waits_are_given_at_once(log):
+    waited = []
+    OPEN.append(FileSource(log, follow=True, wait=lambda s: waited.append(s) or write(log, b"new")))
+    (source,) = OPEN
+    drain(source, rounds=1)
+    assert source.read(9, 60.0).lines == [b"new"]
+    assert len(waited) == 1
+
+
+def test_an_empty_log_that_was_rotated_before_its_first_line_was_read_is_read_first(tmp_path):
+    log = tmp_path / "access.log"
+    log.touch()
+    source = following(log)
+    source.open(None)
+    write(log, b"one")
+    log.rename(log.with_name("access.log.1"))
+    write(log, b"two")
+    assert more(source)[0] == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_rotation_between_seeing_the_next_file_and_opening_it_loses_nothing(log, again):
+    """It happens while it looks whether the old file is quiet."""
+    turns = []
+
+    def clock():
+        if not turns:
+            turns.append(log.rename(log.with_name("access.log.2")))
+            if again:
+                write(log, b"four")
+        return log.with_name("access.log.1").stat().st_mtime + 60
+
+    source = opened(log, follow=True, clock=clock, tell=pytest.fail)
+    drain(source)
+    log.rename(log.with_name("access.log.1"))
+    os.utime(log.with_name("access.log.1"), (1, 1))
+    write(log, b"three")
+    assert more(source)[0] == [b"three", b"four"][: 1 + again]
+    assert turns
+
+
+def test_a_new_log_that_is_no_text_is_told_until_it_is_one(log):
+    source = following(log)
+    drain(source)
+    log.rename(log.with_name("access.log.1"))
+    log.write_bytes(b"\x7fELF\0\0\0\1")
+    for _ in range(2):
+        with pytest.raises(TargetError, match="binary"):
+            more(source)
+    log.write_bytes(b"new\n")
+    assert more(source)[0] == [b"new"]
+
+
+def test_a_log_without_read_access_is_told_with_what_to_do(log, monkeypatch):
+    def refuse(*_words):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "open", refuse)  # root may read everything
+    with pytest.raises(TargetError, match=r"permission denied \(give read access to it\)"):
+        once(log).open(None)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_disk_that_fails_is_told_with_the_file(tmp_path, packed):
+    path = tmp_path / "access.log"
+    path.write_bytes(gzip.compress(b"one\n") if packed else b"one\n")
+    log = open_log(path)
+    log._file.close()
+    log._file = mock.Mock(read=mock.Mock(side_effect=OSError(errno.EIO, "Input/output error")))
+    with pytest.raises(TargetError, match=r"access\.log: Input/output error"):
+        log.read()
+
+
+def test_generations_by_number_and_by_name_are_ordered_by_their_times(log):
+    """What two tools rotated, one after the other."""
+    _, position = drain(once(log))
+    for at, name in enumerate(["access.log.20251103", "access.log.1", "access.log.old"]):
+        older = log.rename(log.with_name(name))
+        os.utime(older, (at + 1, at + 1))
+        write(log, b"%d" % at)
+    assert drain(once(log), position)[0] == [b"0", b"1", b"2"]

@@ -121,6 +121,32 @@ def test_reads_a_push_of_bitbucket_data_center():
     ]
 
 
+@pytest.mark.parametrize(
+    ("clone", "address"),
+    [
+        ([("ssh", "ssh://git@git.example/a.git"), ("http", "https://git.example/a.git")], "https"),
+        ([("ssh", "ssh://git@git.example/a.git")], "ssh"),
+    ],
+)
+def test_of_the_addresses_of_bitbucket_data_center_the_web_s_is_taken(clone, address):
+    links = {"clone": [{"name": name, "href": href} for name, href in clone]}
+    body = json.dumps({**SERVER, "repository": {"links": links}}).encode()
+    ((repository, *_, private),) = moves(read("bitbucket", body, "repo:refs_changed"))
+    assert (repository.partition(":")[0], private) == (address, True)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {**CLOUD, "push": {"changes": [{"old": None, "new": None}]}},
+        {**SERVER, "repository": {"links": {"clone": []}}},
+    ],
+)
+def test_refuses_a_push_of_bitbucket_that_tells_no_ref_or_no_address(told):
+    with pytest.raises(FormatError):
+        read("bitbucket", json.dumps(told).encode())
+
+
 @EVERY
 def test_does_nothing_for_other_events(name):
     assert read(name, event="ping") == []

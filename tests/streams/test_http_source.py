@@ -173,6 +173,17 @@ def test_reads_arrays_and_gzip(engine, source, port):
     assert ask(port, b"")[1] == {"status": "committed", "lines": 0}
 
 
+def test_reads_all_members_of_gzip(engine, source, port):
+    """Each append to a packed log is a member of its own."""
+    body = b"".join(gzip.compress(b"%d\n" % number) for number in range(3))
+    with asking(port, body, Content_Encoding="gzip") as answers:
+        chunk = next_chunk(source)
+        assert list(chunk.lines) == [b"0", b"1", b"2"]
+        commit(engine, chunk)
+        source.read(1000, 0.0)
+    assert answers == [(200, {"status": "committed", "lines": 3})]
+
+
 def test_refuses_what_is_no_batch(port, monkeypatch):
     assert ask(port, token="wrong")[0] == 401
     assert ask(port, token="")[0] == 401
@@ -181,6 +192,7 @@ def test_refuses_what_is_no_batch(port, monkeypatch):
     assert ask(port, b"x", Content_Encoding="br")[0] == 415
     assert ask(port, b"x", Content_Encoding="gzip")[0] == 400
     assert ask(port, gzip.compress(b"x" * 99)[:-9], Content_Encoding="gzip")[0] == 400
+    assert ask(port, gzip.compress(b"x") + b"and more", Content_Encoding="gzip")[0] == 400
     assert ask(port, b"[1,", Content_Type="application/json")[0] == 400
     monkeypatch.setattr(intake, "MAX_UNPACKED", 1000)
     assert ask(port, gzip.compress(b"x" * 99_000), Content_Encoding="gzip")[0] == 413
@@ -218,3 +230,19 @@ def test_who_looked_before_the_commit_and_offers_after_it_counts_once(engine, so
     assert first.result(0)
     assert source.offer("one", [b"a"]).result(0)
     assert source.read(1000, 0.0) is None
+
+
+def test_what_comes_while_it_closes_is_to_be_sent_again(source, port):
+    source.close()
+    status, _, headers = ask(port)
+    assert (status, headers["Retry-After"]) == (503, "5")
+
+
+def test_of_settled_batches_so_many_are_remembered(engine, source, monkeypatch):
+    monkeypatch.setattr(intake, "_MOST_SETTLED", 2)
+    for key in "abc":
+        source.offer(key, [b"x"])
+        commit(engine, next_chunk(source))
+        source.read(1000, 0.0)
+    assert list(source._settled) == ["b", "c"]
+    assert source.is_known("a")  # the database knows all of them

@@ -104,7 +104,10 @@ def test_the_cause_is_what_the_client_says_to_its_log_alone():
     log = logging.getLogger("kafka.net.connection")
     away = kafka.errors.KafkaTimeoutError("Unable to bootstrap from ['127.0.0.1:1']")
     for error in (kafka.errors.SaslAuthenticationFailedError(),
-                  kafka.errors.KafkaConnectionError("socket disconnected"), away):  # fmt: skip
+                  kafka.errors.KafkaConnectionError("socket disconnected"), away,
+                  kafka.errors.RequestTimedOutError("Request timed out after 270 ms")):  # fmt: skip
         log.error("%s: Connection lost: %s", "node", error)
+    # an answer to the group is of a connection that stands
+    logging.getLogger("kafka.coordinator").warning("%s", kafka.errors.NotCoordinatorError())
     assert cause_of(away) == "SaslAuthenticationFailedError"
     assert cause_of(away) == "KafkaTimeoutError"

@@ -6,10 +6,13 @@ import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from unittest import mock
 
 import pytest
 
 from streams import formats
+from streams.chunk import Chunk
+from streams.sources import kafka as kafka_source
 from streams.sources.kafka import KafkaSource
 from vocabulary.errors import DatabaseError, ServiceError, UsageError
 
@@ -19,14 +22,15 @@ pytestmark = [pytest.mark.service, pytest.mark.usefixtures("kafka_closes_sockets
 
 PATIENCE_S = 60.0
 NUMBERS = count()
+EMPTY = Chunk("", [], [], {})
 
 
 class Topic:
     """A topic of one test alone."""
 
-    def __init__(self, broker, partitions):
+    def __init__(self, broker, partitions, name=""):
         self.broker, self.partitions = broker, partitions
-        self.name = f"test-{next(NUMBERS)}"
+        self.name = name or f"test-{next(NUMBERS)}"
         self.admin = kafka_admin.KafkaAdminClient(bootstrap_servers=broker)
         self.admin.create_topics([kafka_admin.NewTopic(self.name, partitions, 1)])
         self.producer = kafka.KafkaProducer(
@@ -310,3 +314,107 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     source = KafkaSource("t", brokers=["127.0.0.1:1"], group="g", positions=lambda _: None)
     with pytest.raises(UsageError, match=r"pip install 'keywatch\[kafka\]'"):
         source.open(None)
+
+
+def test_what_a_transaction_took_back_is_not_read(topic, worker):
+    producer = kafka.KafkaProducer(bootstrap_servers=topic.broker, transactional_id=topic.name)
+    producer.init_transactions()
+    for values, end in (((b"a", b"b"), "commit"), ((b"c",), "abort"), ((b"d",), "commit")):
+        producer.begin_transaction()
+        for value in values:
+            producer.send(topic.name, value, partition=0)
+        producer.flush()  # else what is to be aborted is never sent
+        getattr(producer, f"{end}_transaction")()
+    producer.close()
+    reader, offsets = worker(once=True), []
+    until(lambda: offsets.extend((reader.step() or EMPTY).offsets) or reader.source.done)
+    assert reader.read == {f"kafka:{topic.name}/0": [b"a", b"b", b"d"]}
+    assert offsets == [0, 1, 5]  # ends of transactions are records as well
+
+
+def test_chunks_are_no_larger_than_asked_for(topic, worker):
+    topic.send(*lines(0, 90))
+    reader, sizes = worker(), iter([60, *[2] * 1000])
+
+    def step():
+        most = next(sizes)
+        assert len((reader.step(most) or EMPTY).lines) <= most
+        return reader.read == topic.sent
+
+    until(step)
+    assert reader.source.parts == set(topic.sent)
+
+
+def test_paused_before_it_has_partitions_it_gives_nothing(topic, worker, eventually_assigned):
+    topic.send(*lines(0, 9))
+    reader = worker()
+    reader.source.close()
+    reader.source.pause()
+    reader.source.resume()
+    reader.source.pause()
+    reader.source.assigned([kafka.TopicPartition(topic.name, 0)])  # too late to matter
+    assert reader.source.parts == set()
+    reader.source.open(None)
+    eventually_assigned(reader)
+    assert not any(reader.step() for _ in range(3))
+    reader.source.resume()
+    until(lambda: reader.read == topic.sent, reader)
+
+
+@pytest.fixture
+def eventually_assigned():
+    return lambda reader: until(lambda: len(reader.source.assignment) == 3, reader)
+
+
+def test_who_reads_once_waits_only_so_long_for_a_broker(monkeypatch):
+    monkeypatch.setattr(kafka_source, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(kafka_source, "_KNOCK_S", 0.0)
+    source = KafkaSource("t", brokers=["127.0.0.1:1"], group="g", positions={}.get, once=True)
+    with pytest.raises(ServiceError, match=r"kafka:t at 127\.0\.0\.1:1: no broker answers"):
+        source.open(None)
+
+
+def test_what_the_broker_refuses_for_good_is_an_error_and_what_passes_a_reminder(topic, worker):
+    topic.send(*lines(0, 9))
+    reader = worker()
+    for error in (kafka.errors.TopicAuthorizationFailedError, kafka.errors.RequestTimedOutError):
+        reader.source._consumer.poll = mock.Mock(side_effect=error)
+        if error.retriable:
+            assert reader.step() is None
+            assert f"{error.__name__}; trying again" in reader.told[-1]
+        else:
+            with pytest.raises(ServiceError, match=f"{error.__name__}.*its rights"):
+                reader.step()
+            reader.source.open(None)
+    del reader.source._consumer.poll
+    until(lambda: reader.read == topic.sent, reader)
+
+
+def test_a_group_that_never_agrees_is_joined_anew(topic, worker, monkeypatch):
+    topic.send(*lines(0, 9))
+    monkeypatch.setattr(kafka_source, "_STUCK_S", 0.0)
+    monkeypatch.setattr(kafka_source, "_JOIN_S", 0.0)
+    reader = worker()
+    reader.source._agreeing = lambda: True
+    was = reader.source._consumer
+    until(lambda: reader.source._consumer is not was, reader)
+    del reader.source._agreeing
+    monkeypatch.undo()
+    until(lambda: reader.read == topic.sent, reader)
+
+
+def test_a_topic_that_does_not_exist_yet_is_waited_for(kafka_broker):
+    name, told = f"later-{next(NUMBERS)}", []
+    source = KafkaSource(
+        name, brokers=[kafka_broker], group="g", positions={}.get, tell=told.append,
+        options={"metadata_max_age_ms": 100},
+    )  # fmt: skip
+    with source:
+        source.open(None)
+        assert "the topic does not exist yet" in told[0]
+        topic = Topic(kafka_broker, 1, name)
+        topic.send(b"a")
+        topic.close()
+        chunks = []
+        until(lambda: chunks.append(source.read(9, 0.05)) or chunks[-1])
+    assert chunks[-1].lines == [b"a"]

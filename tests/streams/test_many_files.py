@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import struct
 from contextlib import suppress
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from streams import formats
 from streams.sources.globbed import GlobSource, matching
 from streams.sources.objects import Directory, ObjectSource
-from streams.sources.syslog import SyslogSource, message_of
+from streams.sources.syslog import IDLE_S, SyslogSource, message_of
 from vocabulary.errors import ServiceError, TargetError
 
 
@@ -84,6 +85,21 @@ def test_a_broken_file_holds_no_other_up_and_is_told_of(tmp_path, positions):
         with pytest.raises(TargetError, match="ends too early"):
             drained(source, positions)
         assert source.done
+
+
+@pytest.mark.parametrize("content", [b"\x7fELF\0\0\0\1", gzip.compress(b"x\n")])
+def test_a_file_that_cannot_be_followed_is_told_of_and_holds_no_other_up(
+    tmp_path, positions, content
+):
+    (tmp_path / "a.log").write_bytes(content)
+    (tmp_path / "b.log").write_text("b1\n")
+    told = []
+    pattern = str(tmp_path / "*.log")
+    with GlobSource(pattern, follow=True, positions={}.get, tell=told.append) as source:
+        source.open()
+        assert drained(source, positions) == [b"b1"]
+        assert not source.done
+    assert [one.partition(": ")[0] for one in told] == [str(tmp_path / "a.log")]
 
 
 def test_a_pattern_without_files_is_refused_where_nobody_waits(tmp_path):
@@ -164,6 +180,34 @@ def test_a_damaged_object_holds_no_other_up(tmp_path, positions):
         assert source.done
     assert len(positions.kept) == 1
     assert "damaged" in told[0]
+
+
+def test_a_folder_that_is_missing_is_refused_and_one_that_goes_is_told_of(tmp_path, positions):
+    with pytest.raises(TargetError, match="no such directory"):
+        objects(tmp_path / "missing", positions).open()
+    now, told, folder = [0.0], [], tmp_path / "a"
+    folder.mkdir()
+    with objects(folder, positions, clock=lambda: now[0], tell=told.append) as source:
+        source.open()
+        folder.rmdir()
+        now[0] = 60.0
+        assert source.read(9, 0.0) is None
+        assert "no such directory" in told[0]
+        folder.mkdir()
+        (folder / "1").write_bytes(cloudtrail("t1"))
+        now[0] = 120.0
+        assert len(drained(source, positions)) == 1
+
+
+def test_an_object_that_is_gone_when_its_turn_comes_holds_no_other_up(tmp_path, positions):
+    for name in "ab":
+        (tmp_path / name).write_bytes(cloudtrail("t1"))
+    told = []
+    with objects(tmp_path, positions, tell=told.append) as source:
+        source.open()
+        (tmp_path / "a").unlink()
+        assert len(drained(source, positions)) == 1
+    assert "a: no such file" in told[0]
 
 
 def test_an_object_beyond_the_limit_is_left_out(tmp_path, positions, monkeypatch):
@@ -271,8 +315,47 @@ def test_hangs_up_on_the_most_silent_when_there_are_too_many(monkeypatch):
             peer.close()
 
 
-def test_says_when_the_address_is_taken():
-    with SyslogSource("udp", "127.0.0.1", 0) as source:
+def test_hangs_up_on_who_says_nothing_for_long():
+    now = [0.0]
+    with SyslogSource("tcp", "127.0.0.1", 0, clock=lambda: now[0]) as source:
+        source.open(None)
+        with socket.create_connection(("127.0.0.1", source.port)) as sender:
+            sender.sendall(b"<190>nginx: a\n")
+            assert gathered(source, 1) == [b"a"]
+            now[0] = IDLE_S + 1
+            source.read(1, 0.0)
+            sender.settimeout(5)
+            assert sender.recv(1) == b""
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_who_hangs_up_leaves_what_was_whole(reset):
+    with SyslogSource("tcp", "127.0.0.1", 0, tell=pytest.fail) as source:
+        source.open(None)
+        sender = socket.create_connection(("127.0.0.1", source.port))
+        sender.sendall(b"<190>nginx: a\n<190>ngi")
+        assert gathered(source, 1) == [b"a"]
+        if reset:  # as a sender that was killed does
+            linger = struct.pack("ii", 1, 0)
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        sender.close()
+        while source._peers:
+            assert source.read(1, 0.01) is None
+
+
+def test_listens_on_where_it_did_when_it_is_opened_again():
+    with SyslogSource("tcp", "127.0.0.1", 0) as source:
+        source.open(None)
+        with socket.create_connection(("127.0.0.1", source.port)) as sender:
+            sender.sendall(b"<190>nginx: a\n<190>nginx: b\n")
+            chunk = source.read(1, 5.0)
+            source.open(chunk.position)
+            assert gathered(source, 1) == [b"b"]
+
+
+@pytest.mark.parametrize("scheme", ["udp", "tcp"])
+def test_says_when_the_address_is_taken(scheme):
+    with SyslogSource(scheme, "::1", 0) as source:
         source.open(None)
         with pytest.raises(ServiceError, match="in use"):
-            SyslogSource("udp", "127.0.0.1", source.port).open(None)
+            SyslogSource(scheme, "::1", source.port).open(None)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.parsed import MAX_LINE
 from streams.repository import address, repo_events
 
 
@@ -75,6 +76,11 @@ def test_reads_a_push_and_fills_in_what_it_does_not_say():
 def test_says_which_field_is_wrong_and_why(change, reason):
     events, rejected = repo_events([json.dumps(PUSH | change).encode()], 7.0)
     assert (events, rejected) == ([], [(0, reason)])
+
+
+def test_refuses_a_line_that_is_too_long_unread():
+    line = json.dumps(PUSH | {"more": "x" * MAX_LINE}).encode()
+    assert repo_events([line], 7.0) == ([], [(0, f"line: longer than {MAX_LINE} bytes")])
 
 
 def test_names_a_missing_field():

@@ -1,16 +1,17 @@
 """Formats as a configuration shapes them, and what each of them alone does."""
 
 import json
+import sys
 
 import pytest
 
 from streams import formats
 from streams.addresses import Proxies
 from streams.chunk import Chunk
-from streams.parsed import Shape
+from streams.parsed import MAX_LINE, Shape
 from streams.paths import path_of
 from streams.unfolding import parsed_under, unfolded
-from vocabulary.errors import ConfigError
+from vocabulary.errors import ConfigError, UsageError
 
 
 def parsed(name, line, proxies=(), **shape):
@@ -56,6 +57,11 @@ EVENT = ("198.51.100.7", "key_a", "GET", "/v1/a", 200)
             b"key_a\t1762157564000\tGET /v1/a HTTP/1.1\t200\t198.51.100.7",
         ),
         (
+            "apache",
+            '%{c}a %a %{begin:%FT%T%z}t.%{msec_frac}t "%r" %s %{KEY_ID}e %{X-Api-Key-Id}i',
+            b'10.0.0.1 198.51.100.7 2025-11-03T08:12:44+0000.003 "GET /v1/a" 200 - key_a',
+        ),
+        (
             "nginx",
             '$msec $remote_addr "$request_method $request_uri" $status ${api_key_id};',
             b'1762157564.000 198.51.100.7 "GET /v1/a?x" 200 key_a;',
@@ -82,6 +88,13 @@ def test_reads_a_log_by_the_servers_own_format_string(name, layout, line):
     assert parsed(name, line, layout=layout).ts_ms[0] == 1762157564000
 
 
+def test_of_two_fields_for_the_key_the_first_that_holds_one_counts():
+    layout = '%a %t "%r" %>s "%{KEY_ID}e" "%{X-Api-Key-Id}i"'
+    line = b'198.51.100.7 [03/Nov/2025:09:12:44 +0100] "GET /v1/a" 200 "%b" "%b"'
+    lines = [line % keys for keys in ((b"key_a", b"key_b"), (b"-", b"key_b"), (b"", b"key_b"))]
+    assert list(parsed("apache", lines, layout=layout).key) == ["key_a", "key_b", "key_b"]
+
+
 def test_a_field_of_ones_own_may_be_the_key():
     line = b'198.51.100.7 [03/Nov/2025:09:12:44 +0100] "GET /v1/a" 200 "key_a" "key_b"'
     layout = '%a %t "%r" %>s "%{KEY_ID}e" "%{X-Client}i"'
@@ -106,7 +119,12 @@ def test_a_field_of_ones_own_may_be_the_key():
         ("custom-json", {"fields": {"soul": "a"}}, "an event has no 'soul'"),
         ("custom-json", {"fields": {"key": "a", "ip": "a.b"}}, "one path ends"),
         ("custom-json", {"fields": {"key": "a[0]", "ip": "a.b"}}, "an array"),
+        ("custom-json", {"fields": {"key": "a.b", "ip": "a"}}, "one path ends"),
         ("custom-json", {"time": "sundial"}, "no way to write times"),
+        ("custom-json", {"time": "%Q%"}, "no pattern of times"),
+        ("otlp-json", {"fields": {"soul": "a"}}, "no attribute can be 'soul'"),
+        ("otlp-json", {"fields": {"time": "a"}}, "no attribute can be 'time'"),
+        ("iis", {"layout": "date time c-ip", "fields": {"key": "cs-x"}}, "no field 'cs-x'"),
         ("custom-regex", {"pattern": "(?P<time>x)(?P<soul>y)"}, "no 'soul'"),
         ("custom-regex", {"pattern": "(?P<ip>x)"}, "without a group `time`"),
         ("custom-regex", {"pattern": "(?P<time>x"}, "missing"),
@@ -160,6 +178,54 @@ def test_numbers_of_json_may_be_fractions_or_text():
     assert list(statuses('"200"').status) == [200]
     assert list(statuses("null").status) == [0]
     assert statuses("200.5").rejected[0][1] == "status: not a status from 0 to 999"
+
+
+def test_requests_may_be_a_line_or_parts_of_one():
+    fields = {"time": "t", "request": "r", "method": "m", "target": "u", "query": "q"}
+    told = [
+        {"r": "GET /a HTTP/1.1"},
+        {"m": "PUT", "u": "/b", "q": f"?x=1&key={TOKEN}"},
+        {"m": "PUT", "u": "/c", "q": "-"},
+    ]
+    lines = [json.dumps({"t": 1762157564, **one}).encode() for one in told]
+    found = parsed("custom-json", lines, fields=fields, time="epoch_s")
+    assert list(zip(found.method, found.path, found.key, strict=True)) == [
+        ("GET", "/a", ""),
+        ("PUT", "/b", TOKEN),
+        ("PUT", "/c", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("time", "word"),
+    [
+        ("epoch_us", "1762157564000000"),
+        ("epoch_ns", '"1762157564000000000"'),
+        ("utc", '"2025-11-03 08:12:44"'),
+        ("%F %T", '"2025-11-03 08:12:44"'),
+        ("%d.%m.%Y %H:%M:%S", '"03.11.2025 08:12:44"'),
+        ("%d.%m.%Y %H:%M:%S %z", '"03.11.2025 09:12:44 +0100"'),
+    ],
+)
+def test_reads_times_as_the_configuration_says(time, word):
+    wrong = ("never", "9" * 300, f"{word.strip(chr(34))}!")
+    lines = [f'{{"time":{one}}}'.encode() for one in (word, *map(json.dumps, wrong))]
+    found = formats.shaped("custom-json", Shape(time=time)).parse(lines)
+    assert list(found.ts_ms) == [1762157564000]
+    assert [line for line, _ in found.rejected] == [1, 2, 3]
+
+
+def test_without_the_package_the_default_expression_is_read_and_no_other(monkeypatch):
+    monkeypatch.setitem(sys.modules, "re2", None)
+    monkeypatch.delitem(sys.modules, "streams.formats.custom_regex", raising=False)
+    formats.find.cache_clear()
+    try:
+        plain = formats.find("custom-regex")
+        assert not plain.parse(plain.samples).rejected
+        with pytest.raises(UsageError, match=r"pip install 'keywatch\[re2\]'"):
+            formats.shaped("custom-regex", Shape(pattern="(?P<time>.*)"))
+    finally:
+        formats.find.cache_clear()
 
 
 def test_an_expression_never_takes_long():
@@ -224,7 +290,21 @@ def test_reads_times_however_they_are_written(word, ms):
     assert list(parsed("cloudflare", line).ts_ms) == [ms]
 
 
+TOKEN = "credential:0123456789abcdef"
 HEADER = b"#Fields: date time c-ip sc-status cs-username"
+
+
+def test_a_field_of_w3c_of_ones_own_may_be_the_key():
+    lines = [b"2025-11-03 08:12:44 key_a 192.0.2.1", b"#Fields: date time c-ip x-who"]
+    lines.append(b"2025-11-03 08:12:44 192.0.2.1 key_b")
+    shape = {"layout": "date time X-Who c-ip", "fields": {"key": "X-Who"}}
+    assert list(parsed("iis", lines, **shape).key) == ["key_a", "key_b"]
+
+
+def test_a_line_beyond_the_limit_below_a_header_is_refused():
+    long = b"2025-11-03 08:12:44 192.0.2.1 200 " + b"x" * MAX_LINE
+    found = formats.find("iis").parse([HEADER, long])
+    assert found.rejected == [(1, f"line: longer than {MAX_LINE} bytes")]
 
 
 def test_a_header_holds_until_the_next_one():
@@ -268,6 +348,25 @@ def test_records_that_share_a_line_are_events_of_their_own():
     found = formats.find("cloudtrail").parse(opened.lines)
     assert list(found.line) == [1, 3]
     assert opened.place(2) == {"offset": 3}
+
+
+@pytest.mark.parametrize("name", ["cloudtrail", "otlp-json"])
+@pytest.mark.parametrize("line", [b'{"Records": ["resourceLogs"', b'{"Records":' * 5000])
+def test_a_line_that_only_looks_like_many_records_is_one_line(name, line):
+    chunk = Chunk("s", [line, line], [0, 3], {"offset": 9})
+    opened = unfolded(chunk, formats.find(name))
+    assert (opened.lines, opened.offsets) == ([line, line], [0, 3])
+    assert len(formats.find(name).parse(opened.lines).rejected) == 2
+
+
+def test_attributes_of_opentelemetry_have_names_of_ones_own():
+    record = json.loads(formats.find("otlp-json").samples[0])
+    attributes = {"who": "key_a", "code": "broken"}
+    told = [{"key": name, "value": {"stringValue": text}} for name, text in attributes.items()]
+    line = json.dumps({**record, "attributes": [*record["attributes"], *told]}).encode()
+    assert list(parsed("otlp-json", line, fields={"key": "who"}).key) == ["key_a"]
+    found = formats.shaped("otlp-json", Shape(fields={"status": "code"})).parse([line])
+    assert found.rejected == [(0, "code: not a status from 0 to 999")]
 
 
 def test_an_export_of_opentelemetry_is_taken_apart():

@@ -1,6 +1,9 @@
 """Positions, dead letters and the queue, on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from sqlalchemy import text
 
 from database.transaction import reading, transaction
 from streams import checkpoint, deadletter, repoqueue
@@ -129,3 +132,41 @@ def test_an_event_that_brings_the_process_down_is_given_up(engine):
         repoqueue.put(connection, push(1, at=now))
         assert repoqueue.take(connection, now).event.delivery == "d1"
         assert repoqueue.take(connection, now) is None
+
+
+@pytest.mark.parametrize("fenced", [True, False])
+def test_of_two_workers_that_begin_a_source_at_once_the_second_is_told_or_later(engine, fenced):
+    after = {"after": None} if fenced else {}
+
+    def second():
+        with transaction(engine) as connection:
+            checkpoint.save(connection, "kafka:t/0", {"offset": 7, **after}, 2.0)
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(engine) as connection:
+            checkpoint.save(connection, "kafka:t/0", {"offset": 5, **after}, 1.0)
+            saving = pool.submit(second)
+            # SQLite lets the other one in when this is over; PostgreSQL, and then has it wait.
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while engine.dialect.name == "postgresql" and not connection.execute(waits).scalar():
+                pass
+        failed = saving.exception()
+    assert isinstance(failed, DatabaseError) is fenced
+    with reading(engine) as connection:
+        assert checkpoint.load(connection, "kafka:t/0") == {"offset": 5 if fenced else 7}
+
+
+def test_deliveries_are_known_for_a_week_and_sources_found_by_their_names(engine):
+    week = 7 * 86_400.0
+    with transaction(engine) as connection:
+        checkpoint.save(connection, "http:a_b", {"lines": 1, "deliveries": ["k1", "k2", "k1"]}, 1.0)
+        checkpoint.save(connection, "http:axb", {"lines": 2, "deliveries": ["k3"]}, week)
+        assert checkpoint.delivered(connection, ["k1", "k3", "k9"]) == {"k1", "k3"}
+        checkpoint.save(connection, "http:axb", {"lines": 3, "deliveries": ["k4"]}, week + 2)
+        assert checkpoint.delivered(connection, ["k1", "k2", "k3", "k4"]) == {"k3", "k4"}
+        assert checkpoint.under(connection, "http:a_") == {"http:a_b": {"lines": 1}}
+
+
+def test_what_the_pipeline_notes_with_a_position_is_none_of_the_sources(engine):
+    noted = {"offset": 1, "header": "#Fields:", "newest_ms": 5, "lag_ms": 1, "behind": 0}
+    assert checkpoint.bare(noted) == {"offset": 1}

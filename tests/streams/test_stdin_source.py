@@ -63,3 +63,14 @@ def test_refuses_what_is_no_text(pipe):
     write(b"\x1f\x8b\x08\0\0")
     with pytest.raises(TargetError, match="zcat"):
         source.read(9, 1.0)
+
+
+def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path):
+    folder = os.open(tmp_path, os.O_RDONLY)
+    source = StdinSource(folder)
+    source.open(None)
+    try:
+        with pytest.raises(TargetError, match="stdin: is a directory"):
+            source.read(9, 1.0)
+    finally:
+        os.close(folder)

@@ -1,5 +1,6 @@
 """The webhook over a real socket."""
 
+import asyncio
 import http.client
 import json
 import socket
@@ -89,6 +90,39 @@ def test_refuses_a_body_that_is_too_large_before_it_is_sent(port):
         head = "".join(f"{name}: {value}\r\n" for name, value in large.items())
         connection.sendall(f"POST {PATH} HTTP/1.1\r\nHost: a\r\n{head}\r\n".encode())
         assert connection.recv(99).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "¹"])
+def test_a_length_that_is_no_number_is_refused(engine, length):
+    """Servers see to that; another one might not."""
+    assert told_by(engine, [], length)[0]["status"] == 400
+
+
+def test_a_sender_that_goes_leaves_nothing(engine):
+    messages = [{"type": "http.request", "body": BODY, "more_body": True}]
+    sent = told_by(engine, [*messages, {"type": "http.disconnect"}], "9")
+    assert sent[0]["status"] == 400
+    assert queued(engine) is None
+
+
+def told_by(engine, messages, length):
+    headers = {**signed(BODY), "Content-Length": length}
+    scope = {
+        "type": "http",
+        "path": PATH,
+        "method": "POST",
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
+    }
+    sent, coming = [], iter(messages)
+
+    async def receive():
+        return next(coming)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(webhook.app(engine, {"github": [SECRET]})(scope, receive, send))
+    return sent
 
 
 def test_refuses_a_body_that_grows_too_large(port):
