@@ -6,6 +6,7 @@ writer keeps the events for the pipeline: `AccessEvent`s as they are, with nothi
 
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ import msgspec
 from vocabulary.access import AccessEvent
 from vocabulary.credential import Cleaner
 from vocabulary.errors import TargetError
+from vocabulary.exposed import told
 
 _log = logging.getLogger(__name__)
 
@@ -183,7 +185,7 @@ class AccessLog:
             return
         lines: list[bytes] = [self._line(access) for access in waiting]
         if self._clean is not None:
-            lines = list(self._clean(lines)[0])
+            lines = _cleaned(lines, self._clean)
         if len(self._pending) > _MAX_PENDING_BYTES:
             self._lost += len(lines)
         else:
@@ -230,6 +232,17 @@ class AccessLog:
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
         return os.open(self._path, flags, 0o640)  # not inherited: PEP 446
+
+
+def _cleaned(lines: list[bytes], clean: Cleaner) -> list[bytes]:
+    """Return the lines without secrets; one that held some says so, and which."""
+    cleaned, exposures = clean(lines)
+    if not exposures:
+        return list(cleaned)
+    found = defaultdict(list)
+    for exposure in exposures:
+        found[exposure.line].append(exposure)
+    return [told(line, found[number]) for number, line in enumerate(cleaned)]
 
 
 def both(one: Sink, other: Sink) -> Sink:

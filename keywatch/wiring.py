@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scanner.rules import RuleSet
     from streams.parsed import Format
     from vocabulary.alert import Alert
-    from vocabulary.credential import KnownKey
+    from vocabulary.credential import Exposure, KnownKey
 
 # Each function imports what it builds: a command pays only for the rooms it enters.
 # ruff: noqa: PLC0415
@@ -52,10 +52,18 @@ def scan_options(settings: "Settings") -> "ScanOptions":
 
 
 def cleaner(scan: "ScanSettings", peppers: Mapping[str, bytes]) -> Cleaner:
-    """Return what replaces secrets in log lines."""
+    """Return what replaces secrets in log lines, and hears of those that were replaced before."""
     from scanner.redact import Redactor
+    from vocabulary.exposed import exposures_in
 
-    return Redactor(rules(scan), peppers).clean
+    redact = Redactor(rules(scan), peppers).clean
+
+    def clean(lines: Sequence[bytes]) -> "tuple[Sequence[bytes], Sequence[Exposure]]":
+        cleaned, exposures = redact(lines)
+        before = exposures_in(lines)
+        return cleaned, ([*exposures, *before] if before else exposures)
+
+    return clean
 
 
 def log_format(settings: "Settings", name: str) -> "Format":

@@ -192,14 +192,20 @@ def _sink(chosen: "Settings", access_log: str | None, stack: ExitStack) -> "Sink
 
     from gateway.accesslog import AccessLog, both, event_of
     from gateway.app import ignore
+    from keywatch import wiring
 
     sink: Sink = ignore
+    if not (access_log or chosen.gateway.access_log or chosen.gateway.events):
+        return sink
+    clean = wiring.cleaner(chosen.scan, wiring.peppers(chosen))
     if path := access_log or chosen.gateway.access_log:
-        log = AccessLog(Path(path))
+        log = AccessLog(Path(path), clean)
         stack.callback(log.close)
         sink = log
     if chosen.gateway.events:
-        events = AccessLog(Path(chosen.gateway.events), line=event_of, most_bytes=_MOST_EVENT_BYTES)
+        events = AccessLog(
+            Path(chosen.gateway.events), clean, line=event_of, most_bytes=_MOST_EVENT_BYTES
+        )
         stack.callback(events.close)
         sink = events if sink is ignore else both(sink, events)
     return sink

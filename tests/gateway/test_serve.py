@@ -37,6 +37,36 @@ def test_without_one_good_key_the_answer_is_401_and_says_why(running, headers, p
     assert answer.headers["www-authenticate"]
 
 
+def test_no_key_reaches_the_disk_wherever_it_stands_and_the_pipeline_hears_of_each(
+    make_place, eventually
+):
+    place = make_place()
+    good, other = place.issue(), place.issue()
+    events = place.folder / "events.jsonl"
+    (place.folder / "keywatch.toml").write_text(f'[gateway]\nevents = "{events}"\n')
+    with place.serving() as served:
+        served.get(good.secret, f"/v1/{other.secret}/x")
+        served.get(good.secret, f"/v1/things?foo={good.secret}")
+        served.get(good.secret, "/v1/things", {"User-Agent": f"me {good.secret}"})
+        served.get(path=f"/v1/{other.secret}", headers={"X-API-Key": "nobody-has-this"})
+        for log in (place.log, events):
+            eventually(lambda log=log: log.exists() and log.read_bytes().count(b"\n") == 4)
+            text = log.read_text()
+            assert good.secret not in text
+            assert other.secret not in text
+            assert all(json.loads(line) for line in text.splitlines())
+    watch = ("watch", "--once", "--access-log")
+    for log, kind in ((place.log, "nginx-json"), (events, "keywatch-json")):
+        assert place.say(*watch, str(log), "--format", kind).returncode == 0
+        told = json.loads(place.say("alerts", "list", "--json").stdout)
+        exposed = [
+            one["key"]
+            for one in told
+            if one["kind"] == "exposed-in-log" and str(log) in one["summary"]
+        ]
+        assert sorted(exposed) == sorted([good.key.id, other.key.id]), kind
+
+
 def test_a_key_revoked_in_another_process_is_refused_and_a_restored_one_let_in(running, eventually):
     place, served = running
     issued = place.issue()
