@@ -90,7 +90,7 @@ class Gateway:
             fault = "model_unknown"
             if scope["type"] == "http":
                 body, receive = await whole(receive)
-                fault = fault_of(body, verdict.standing.grant.models)
+                fault = fault_of(body, verdict.standing.grant.models, asked.method)
             if fault:
                 refusal = suited(REFUSALS[fault], scope["headers"])
                 verdict = msgspec.structs.replace(verdict, refusal=refusal)

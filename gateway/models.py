@@ -10,6 +10,8 @@ from keystore.narrow import model_matcher
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """A longer body of a key that is narrowed to models is refused: it cannot be read."""
 
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
@@ -32,7 +34,7 @@ async def whole(receive: Receive) -> tuple[bytes | None, Receive]:
     return b"".join(message.get("body", b"") for message in messages), again
 
 
-def fault_of(body: bytes | None, patterns: tuple[str, ...]) -> str:
+def fault_of(body: bytes | None, patterns: tuple[str, ...], method: str = "POST") -> str:
     """Return the code of the refusal, empty when the key may ask this model.
 
     A body that names no model, or cannot be read as JSON, is refused: who is behind us may find
@@ -41,11 +43,13 @@ def fault_of(body: bytes | None, patterns: tuple[str, ...]) -> str:
     Args:
         body: None when it is too long to be read.
         patterns: see `Key.models`.
+        method: of the request; without a body only one passes that usually has none. A model that
+            is named by path or query alone is not seen: narrow the endpoints of such a key, too.
     """
     if body is None:
         return "model_unknown"
     if not body:
-        return ""
+        return "" if method in _BODILESS else "model_unknown"
     try:
         asked = _models(body)
     except (ValueError, RecursionError):
@@ -65,7 +69,8 @@ def _models(body: bytes) -> list[Any]:
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         # Called for the inner objects first: what is left in the end is the outermost one's.
-        found[:] = [value for name, value in items if name == "model"]
+        # Whatever the case: there are readers of JSON to whom `Model` is the same field.
+        found[:] = [value for name, value in items if name.casefold() == "model"]
         return dict(items)
 
     if not isinstance(json.loads(body, object_pairs_hook=pairs), dict):

@@ -19,6 +19,7 @@ from keystore.unregistered import name_of_digest
 from vocabulary.credential import Credential, credential_of
 
 _MAX_FLIGHTS = 10_000
+_PATIENCE_S = 2.0
 _MAX_GRANTS = 10_000
 _AHEAD = 6
 """In the last sixth of the time for which it may be held, a key that is used is read again."""
@@ -45,7 +46,8 @@ class Validator:
         self._reader, self._clock, self._ticks = reader, clock, ticks
         self._peppers = options.peppers
         self._cached_s = options.cached_s
-        self._silence_s = options.silence_s
+        # Who must be looked up does not wait for as long as others may be believed.
+        self._patience_s = min(options.silence_s, _PATIENCE_S)
         self._silence_ns = int(options.silence_s * 1e9)
         self._known: Generations[Standing] = Generations(options.cached_keys)
         self._unknown: Generations[float] = Generations(options.cached_unknown)
@@ -84,7 +86,7 @@ class Validator:
         """Wait for the first word from the key store, for as long as silence is borne."""
         assert self._ready is not None
         try:
-            await asyncio.wait_for(self._ready.wait(), self._silence_s)
+            await asyncio.wait_for(self._ready.wait(), self._patience_s)
         except TimeoutError:
             return
 
@@ -179,7 +181,7 @@ class Validator:
     def _await(self, digest: bytes) -> _Flight:
         """Let whoever wants this key wait for the answer that is asked for now."""
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._silence_s, self._land, digest, UNAVAILABLE)
+        timer = loop.call_later(self._patience_s, self._land, digest, UNAVAILABLE)
         flight = self._flights[digest] = _Flight(timer, [])
         return flight
 

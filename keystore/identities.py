@@ -17,12 +17,12 @@ from sqlalchemy import Connection, select
 
 from database.schema import keys
 from database.transaction import in_commit_order
-from keystore import issue
+from keystore import issue, lifecycle
 from keystore.audit import storable
 from keystore.issue import Issued, KeyOrder, Origin
 from keystore.keys import NAMED, SHA256, Key, Kind, key_of
 from keystore.scheme import DEFAULT_SCHEME, KeyScheme, base62, hash_of
-from vocabulary.errors import KeyStoreError, UsageError
+from vocabulary.errors import KeyStoreError, TransitionError, UsageError
 
 _LONGEST = 2048
 _CLIENT_ID = re.compile(r"[\x21-\x39\x3b-\x7e]{1,200}")
@@ -136,6 +136,28 @@ def register_client(
     origin = Origin(held, kind=Kind.OAUTH_CLIENT.value, pepper_id=SHA256, public_id=name)
     key = issue.adopt(connection, order, origin, actor=actor, reason=reason, now=now, scheme=scheme)
     return Issued(key, secret)
+
+
+def renew_secret(
+    connection: Connection, key_id: str, *, actor: str, reason: str, now: float
+) -> Issued:
+    """Give an OAuth 2.0 client another secret under its client id; the old one ends at once.
+
+    Raises:
+        TransitionError: when it is no client, or works no longer.
+    """
+    key = lifecycle.locked(connection, key_id)
+    if key.kind != Kind.OAUTH_CLIENT:
+        raise TransitionError(
+            f"{key_id} is no OAuth client: it has no secret of its own",
+            remedy=f"keywatch keys rotate {key_id}" if key.kind == Kind.KEY else "",
+        )
+    lifecycle.must_work(key, now, "given a new secret")
+    secret = _new_secret()
+    act = (actor, reason, now)
+    return Issued(
+        lifecycle.write(connection, key, {"hash": hash_of(secret)}, "rotate", act), secret
+    )
 
 
 def named(connection: Connection, kind: Kind, names: Iterable[str]) -> Key | None:

@@ -19,7 +19,7 @@ from database.schema import keys
 from database.transaction import in_commit_order
 from keystore import audit, feed, issue, query
 from keystore.issue import Issued, KeyOrder, adopt, create_many
-from keystore.keys import Key, KeyState, row_of
+from keystore.keys import Key, KeyState, Kind, row_of
 from keystore.scheme import DEFAULT_SCHEME, KeyScheme
 from vocabulary.errors import TransitionError, UsageError
 from vocabulary.moments import LATEST
@@ -84,9 +84,14 @@ def rotate(
         scheme: what the new key looks like.
 
     Raises:
-        TransitionError: when the key no longer works or was rotated before.
+        TransitionError: when the key no longer works or was rotated before, or is another
+            identity, which has no successor.
     """
     key = locked(connection, key_id)
+    if key.kind != Kind.KEY:
+        raise TransitionError(
+            f"{key_id} is no API key but a {key.kind}", remedy=_NEXT[Kind(key.kind)]
+        )
     must_work(key, now, "rotated")
     if key.rotated_to:
         raise TransitionError(
@@ -100,6 +105,13 @@ def rotate(
     values = (kept if grace else ended) | {"rotated_to": new.key.id}
     write(connection, key, values, "rotate", (actor, reason, now), {"grace_s": grace})
     return new
+
+
+_NEXT = {
+    Kind.OAUTH_CLIENT: "keywatch identities new-secret gives it another secret",
+    Kind.TOKEN: "refuse what was issued: keywatch identities deny subject … --issued-before now",
+    Kind.CERTIFICATE: "add the next certificate, then revoke this one: keywatch identities --help",
+}
 
 
 def deprecate(

@@ -149,6 +149,12 @@ class Identities(_Verbs):
                 connection, client, order, **act, now=self._clock(), scheme=self._scheme
             )
 
+    def renew_secret(self, key_id: str, *, actor: str, reason: str = "") -> Issued:
+        """Give an OAuth 2.0 client another secret."""
+        act = {"actor": actor, "reason": reason}
+        with transaction(self._engine) as connection:
+            return identities.renew_secret(connection, key_id, **act, now=self._clock())
+
     def named(self, kind: Kind, names: Sequence[str]) -> Key | None:
         """Return the identity of the first of the names that the store knows."""
         with reading(self._engine) as connection:

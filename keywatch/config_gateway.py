@@ -70,6 +70,23 @@ class GatewaySettings(Table, frozen=True):
     closed_without_redis: Annotated[
         bool, Meta(description="let nobody in who has limits while Redis is away")
     ] = True
+    stale_s: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=3600,
+            description="seconds for which keys in memory are believed while the store is away",
+        ),
+    ] = 1.0
+    cached_s: Annotated[
+        float, Meta(ge=1, le=600, description="seconds after which a key in memory is read again")
+    ] = 60.0
+    cached_keys: Annotated[
+        int, Meta(ge=100, le=100_000_000, description="keys held in memory, some 340 bytes each")
+    ] = 200_000
+    cached_unknown: Annotated[
+        int, Meta(ge=100, le=100_000_000, description="unknown keys held in memory")
+    ] = 50_000
     certificates: Annotated[
         bool, Meta(description="take client certificates that a trusted proxy tells of")
     ] = False

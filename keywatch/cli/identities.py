@@ -69,6 +69,17 @@ def add_client(
     print_issued(store, issued, as_json)
 
 
+@command.command("new-secret")
+@click.argument("key_id", metavar="ID")
+@acting
+@click.pass_context
+def new_secret(ctx: click.Context, key_id: str, actor: str, reason: str, *, as_json: bool) -> None:
+    """Give an OAuth 2.0 client another secret, shown this once; the old one ends at once."""
+    store = key_store_of(ctx)
+    issued = store.identities.renew_secret(key_id, actor=person(actor), reason=reason)
+    print_issued(store, issued, as_json)
+
+
 @command.command("add-token")
 @click.argument("issuer")
 @click.argument("subject")

@@ -267,6 +267,10 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
         metrics=gateway.metrics,
         redis=gateway.redis,
         closed_without_redis=gateway.closed_without_redis,
+        silence_s=gateway.stale_s,
+        cached_s=gateway.cached_s,
+        cached_keys=gateway.cached_keys,
+        cached_unknown=gateway.cached_unknown,
         peppers={name: pepper.encode() for name, pepper in chosen.keys.peppers.items()},
     )
 

@@ -84,6 +84,25 @@ def test_fails_closed_while_the_database_is_away(place, eventually, fault):
     assert issued.secret not in said
 
 
+def test_what_is_in_memory_serves_as_long_as_the_operator_says_and_never_what_was_revoked(
+    make_place, eventually
+):
+    place = make_place("[gateway]\nstale_s = 600\n")
+    used, revoked, unseen = place.issue(), place.issue(), place.issue()
+    with place.serving() as served:
+        assert served.get(used.secret).status == 200
+        assert served.get(revoked.secret).status == 200
+        place.store.revoke(revoked.key.id, actor="test")
+        eventually(lambda: served.get(revoked.secret).status == 401)
+        with moved(place):
+            eventually(lambda: served.get(unseen.secret).status == 503)
+            assert served.get(used.secret).status == 200
+            assert served.get(revoked.secret).status == 401
+            assert served.get("nobody-has-this").status == 503
+        eventually(lambda: served.get(unseen.secret).status == 200)
+    assert place.say("--config", "keywatch.toml", "config", "show").returncode == 0
+
+
 def test_a_key_revoked_while_the_file_was_away_is_not_let_in_again(place, make_place, eventually):
     issued = place.issue()
     with place.serving() as served:

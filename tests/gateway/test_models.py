@@ -76,12 +76,21 @@ def test_a_key_asks_its_models_alone_and_the_application_gets_the_whole_body(pla
         (b"model=large", "model_unknown"),
         (b"\xff\xfe", "model_unknown"),
         (b"[" * 100_000, "model_unknown"),
+        (b'{"model":"small-1","Model":"large"}', "model_unknown"),
+        (b'{"MODEL":"large"}', "model_not_allowed"),
         (None, "model_unknown"),
-        (b"", ""),
+        (b"", "model_unknown"),
     ],
 )
 def test_what_cannot_be_read_is_refused(body, fault):
     assert fault_of(body, ("small-*",)) == fault
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"), [("GET", ""), ("DELETE", ""), ("PUT", "model_unknown")]
+)
+def test_without_a_body_passes_what_usually_has_none(method, fault):
+    assert fault_of(b"", ("small-*",), method) == fault
 
 
 def test_a_body_that_is_too_long_to_be_read_is_refused(place):

@@ -7,7 +7,7 @@ from keystore.identities import Client, Name, certificate_names, token_name
 from keystore.issue import KeyOrder
 from keystore.keys import Kind
 from vocabulary.credential import credential_of
-from vocabulary.errors import KeyStoreError, UsageError
+from vocabulary.errors import KeyStoreError, TransitionError, UsageError
 
 BY = {"actor": "ann", "reason": "a test"}
 ISSUER = "https://issuer.example"
@@ -50,6 +50,37 @@ def test_a_certificate_is_known_by_the_most_exact_of_its_names(store, does):
     exact = does(identities.register, Name(Kind.CERTIFICATE, f"sha256:{FINGERPRINT}"), KeyOrder())
     assert found(store, Kind.CERTIFICATE, names).id == exact.id
     assert found(store, Kind.TOKEN, names) is None
+
+
+def test_a_client_gets_another_secret_under_its_name_and_the_old_one_ends(store, does):
+    issued = does(identities.register_client, Client(), KeyOrder(owner="team"))
+    name, authentic = issued.key.public_id, store.identities.authentic_client
+    renewed = does(identities.renew_secret, issued.key.id)
+    assert (renewed.key.id, renewed.key.public_id, renewed.key.owner) == (
+        issued.key.id,
+        name,
+        "team",
+    )
+    assert authentic(name, issued.secret) is None
+    assert authentic(name, renewed.secret).id == issued.key.id
+    does(lifecycle.revoke, issued.key.id)
+    with pytest.raises(TransitionError, match="cannot be given a new secret"):
+        does(identities.renew_secret, issued.key.id)
+
+
+@pytest.mark.parametrize("kind", [Kind.OAUTH_CLIENT, Kind.TOKEN, Kind.CERTIFICATE])
+def test_what_is_no_key_is_not_rotated_into_one(store, does, kind):
+    if kind == Kind.OAUTH_CLIENT:
+        made = does(identities.register_client, Client(), KeyOrder()).key
+    else:
+        text = token_name(ISSUER, "bob") if kind == Kind.TOKEN else "cn:web"
+        made = does(identities.register, Name(kind, text), KeyOrder())
+        with pytest.raises(TransitionError, match="is no OAuth client"):
+            does(identities.renew_secret, made.id)
+    with pytest.raises(TransitionError, match="is no API key") as raised:
+        does(lifecycle.rotate, made.id)
+    assert raised.value.remedy
+    assert store.get(made.id).state == "active"
 
 
 def test_a_client_is_known_by_its_secret_and_by_nothing_else(store, does):
