@@ -4,7 +4,7 @@ import re
 import smtplib
 import ssl
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -127,11 +127,14 @@ class Email:
             server = smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT_S, context=context)
         else:
             server = smtplib.SMTP(host, port or 587, timeout=TIMEOUT_S)
-        server.ehlo_or_helo_if_needed()
-        if self._server.scheme == "smtp" and (server.has_extn("starttls") or not is_here(host)):
-            server.starttls(context=context)
-        if self._user:
-            server.login(unquote(self._user), self._password)
+        with ExitStack() as unless:
+            unless.callback(server.close)
+            server.ehlo_or_helo_if_needed()
+            if self._server.scheme == "smtp" and (server.has_extn("starttls") or not is_here(host)):
+                server.starttls(context=context)
+            if self._user:
+                server.login(unquote(self._user), self._password)
+            unless.pop_all()
         return server
 
 

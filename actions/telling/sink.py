@@ -105,6 +105,7 @@ class _Kafka:
                 self._producer = self._make(
                     bootstrap_servers=self._brokers.split(","),
                     acks="all",
+                    bootstrap_timeout_ms=int(TIMEOUT_S * 1000),
                     max_block_ms=int(TIMEOUT_S * 1000),
                 )
             headers = [("idempotency-key", idempotency_key.encode())]

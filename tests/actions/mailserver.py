@@ -11,12 +11,18 @@ from aiosmtpd.smtp import SMTP
 class MailServer:
     def __init__(self) -> None:
         self.mails = []
-        self.refuse = ""
+        self.refuse = self.unknown = ""
         self.port = 0
 
     def options(self, **other):
         url = f"smtp://127.0.0.1:{self.port}"
         return {"name": "mail", "url": url, "sender": "watch@keys.example"} | other
+
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802
+        if self.unknown:
+            return self.unknown
+        envelope.rcpt_tos.append(address)
+        return "250 known"
 
     async def handle_DATA(self, _server, _session, envelope):  # noqa: N802  (aiosmtpd's name)
         if self.refuse:

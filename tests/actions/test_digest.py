@@ -2,9 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions import keynews
 from actions.executor import Executor, Limits
 from actions.telling.manners import Manners, manners_of
 from actions.telling.words import Writer
+from database.transaction import transaction
 from tests.actions.desk import START, alert_about
 from vocabulary.errors import UsageError
 
@@ -156,3 +158,14 @@ def test_who_asks_for_nothing_has_no_manners():
 def test_wrong_manners_are_refused(wrong):
     with pytest.raises(UsageError):
         manners_of({"name": "a"} | wrong)
+
+
+def test_a_digest_tells_of_keys_that_somebody_changed(desk, told, work):
+    key = desk.key()
+    desk.store.revoke(key, actor="ann", reason="she left")
+    with transaction(desk.engine) as connection:
+        keynews.queue_up(connection, 0, {"owner": ("revoke",)}, desk.now)
+    assert work(digest="1h") == []
+    desk.now += 3600
+    assert work(digest="1h") == ["digest"]
+    assert f"key {key}: revoke by ann: she left" in Writer("owner").write(told.messages[0]).body

@@ -343,6 +343,12 @@ def silly(alert, key, decision):
 
 def endless(alert, key, decision):
     return replace(decision, action=ActionKind.THROTTLE, rate_per_min=0)
+
+def graceless(alert, key, decision):
+    return replace(decision, action=ActionKind.REISSUE, duration_s=0.0)
+
+def hasty(alert, key, decision):
+    return replace(decision, then=ActionKind.REVOKE)
 """
 
 
@@ -371,7 +377,7 @@ def test_the_users_own_say_comes_before_the_guards(desk, file):
         )
 
 
-@pytest.mark.parametrize("name", ["broken", "silly", "endless"])
+@pytest.mark.parametrize("name", ["broken", "silly", "endless", "graceless", "hasty"])
 def test_a_say_that_fails_changes_nothing_and_is_told(file, name):
     wanted = Decision(ActionKind.THROTTLE, "p.toml:1", dry_run=True, rate_per_min=9)
     known = KnownKey("key_a", "active", "live", "live")

@@ -7,12 +7,14 @@ from actions import casebook
 from actions.closing import move, write_note
 from actions.executor import Executor
 from actions.judgement import judge_all
+from actions.policy import parse
 from actions.undo import undo
+from database.schema import keys
 from database.transaction import reading, transaction
 from keystore import audit
 from keywatch.cli import keywatch
 from tests.actions.desk import alert_about
-from vocabulary.errors import UsageError
+from vocabulary.errors import ConfigError, UsageError
 
 
 @pytest.fixture
@@ -230,3 +232,34 @@ def test_one_instant_holds_several_moves_and_each_is_told(desk):
         moved(desk, incident["id"], state)
     told = [row.arguments["type"] for row in desk.rows(effect="notify", lane="notify:owner")]
     assert told[-3:] == ["incident.resolved", "incident.false", "incident.resolved"]
+
+
+def test_the_timeline_tells_what_was_given_up_and_who_could_not_be_told(desk):
+    def failing(*_):
+        raise ConfigError("gone")
+
+    desk.answer(alert_about(desk.key(), severity="critical"))
+    told = dict.fromkeys(("owner", "security"), failing)
+    Executor(desk.engine, effects={}, notifiers=told, clock=desk.clock).run_once()
+    (incident,) = listed(desk)
+    said = [entry["what"] for entry in shown(desk, incident["id"])["timeline"]]
+    assert any(one.startswith("revoke given up: ") for one in said)
+    assert any(one.startswith("security could not be told: gone") for one in said)
+    assert "revoke carried out" not in said
+
+
+def test_a_key_that_was_forgotten_holds_up_nothing_that_was_to_follow(desk):
+    later = 'action = "throttle"\nrate_per_min = 3\nduration = "1h"\nthen = "revoke"\nafter = "30m"'
+    desk.policy = parse(f"[[case]]\n{later}", "p.toml")
+    lost, other = desk.key(), desk.key()
+    for key in (lost, other):
+        desk.answer(alert_about(key, number=key))
+    work(desk)
+    with transaction(desk.engine) as connection:
+        connection.execute(keys.delete().where(keys.c.id == lost))
+    desk.now += 1801
+    work(desk)
+    work(desk)
+    states = {row.subject: row.state for row in desk.rows(effect="revoke")}
+    assert (states[other], desk.store.get(other).state) == ("done", "revoked")
+    assert states[lost] == "dead"

@@ -3,6 +3,8 @@
 import json
 import re
 import socket
+import ssl
+import sys
 from contextlib import closing
 from threading import Thread
 
@@ -17,9 +19,10 @@ from actions.notify.slack import shown
 from actions.notify.syslog import cef, record
 from actions.policy import parse
 from actions.telling.escape import plain
-from actions.telling.words import Writer
+from actions.telling.words import Words, Writer
 from tests.actions.desk import alert_about
 from tests.actions.messages import HOSTILE, message
+from tests.certificates import certificate
 from tests.httpd import serving
 from vocabulary.errors import ConfigError, ServiceError
 
@@ -441,3 +444,111 @@ def test_one_thread_an_incident_whatever_comes_between(desk):
         executor.run_once()
     assert {row.result.get("ts") for row in desk.rows(effect="notify", state="done")} == {"1.2"}
     assert bodies(server)[-1].get("thread_ts") is None  # another incident, another thread
+
+
+def about(kind, **data):
+    return {"type": kind, "timestamp": "2025-06-15T15:06:40.000Z", "data": data}
+
+
+REVOKED = about("key.revoke", key="key_a", actor="ann", reason="she left")
+ADDRESS = about(
+    "incident.opened",
+    incident={"id": "inc_1", "subject": "ip:203.0.113.7", "severity": "high"},
+    alert={"kind": "stuffing", "ip": "203.0.113.7", "summary": "many keys"},
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "source", "user", "resources"),
+    [
+        (REVOKED, None, None, [{"uid": "key_a", "type": "API key"}]),
+        (ADDRESS, "203.0.113.7", None, [{"uid": "203.0.113.7", "type": "IP address"}]),
+        (about("digest", count=2, messages=[]), None, None, []),
+        (message(), None, HOSTILE, [{"uid": "key_a", "type": "API key"}]),
+    ],
+)
+def test_events_name_who_and_what_they_are_about_as_far_as_that_is_known(
+    tmp_path, said, source, user, resources
+):
+    file = tmp_path / "events.jsonl"
+    make("ecs", {"name": "x", "url": f"file://{file}"})(said, "msg_1", NOW)
+    document = json.loads(file.read_bytes())
+    assert document.get("source", {}).get("ip") == source
+    assert ("user" in document) == bool(user)
+    found = finding_of(said, "msg_1")["resources"]
+    assert [{name: one[name] for name in ("uid", "type")} for one in found] == resources
+
+
+def test_a_message_without_link_or_body_is_a_title_alone():
+    (block,) = shown(Words("a title", "", "key", "", "low", "", ""))["blocks"]
+    assert block["type"] == "header"
+
+
+def test_email_about_no_incident_stands_in_no_thread(smtp):
+    make("email", smtp.options(to=("team@example.com",)))(REVOKED, "msg_1", NOW)
+    (mail,) = smtp.mails
+    assert (mail["References"], mail["In-Reply-To"]) == (None, None)
+
+
+def test_email_to_another_machine_never_goes_in_clear(smtp, monkeypatch):
+    monkeypatch.setattr("actions.notify.email.is_here", lambda _: False)
+    with pytest.raises(ServiceError, match="SMTPNotSupportedError"):
+        make("email", smtp.options(to=("a@b.example",)))(message(), "msg_1", NOW)
+    assert smtp.mails == []
+
+
+def test_email_is_not_sent_without_the_name_that_was_to_be_shown(smtp):
+    options = smtp.options(to=("a@b.example",), username="u", secret="s3cr3t" * 8)
+    with pytest.raises(ServiceError) as told:
+        make("email", options)(message(), "msg_1", NOW)
+    assert "s3cr3t" not in str(told.value)
+    assert smtp.mails == []
+
+
+@pytest.mark.parametrize(("code", "error"), [(450, ServiceError), (550, ConfigError)])
+def test_email_to_nobody_that_the_server_knows_is_tried_again_or_given_up(smtp, code, error):
+    smtp.unknown = f"{code} no such mailbox"
+    with pytest.raises(error, match=rf"the recipients \({code}\)"):
+        make("email", smtp.options(to=("a@b.example", "c@b.example")))(message(), "msg_1", NOW)
+
+
+def test_nothing_is_sent_to_who_cannot_prove_who_they_are(tmp_path):
+    certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    with serving(ok(), context) as server:
+        port = server.url.rpartition(":")[2]
+        to = {"sender": "a@b.example", "to": ["a@b.example"]}
+        for way, options in {
+            "email": {"url": f"smtps://127.0.0.1:{port}", **to},
+            "syslog": {"url": f"tls://127.0.0.1:{port}"},
+            "ecs": {"url": f"https://127.0.0.1:{port}"},
+        }.items():
+            with pytest.raises(ServiceError):
+                make(way, {"name": "x", **options})(message(), "msg_1", NOW)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("listed", [b"{}", b"<html>", b"[1]"])
+def test_github_posts_where_what_it_lists_cannot_be_read(listed):
+    def answer(asked):
+        return 200, {}, listed if asked.method == "GET" else b'{"number": 7}'
+
+    with serving(answer) as server:
+        options = {"name": "g", "url": server.url, "repository": "a/b", "secret": "t"}
+        assert make("github", options)(message(), "msg_1", NOW, None, again=True) == {"number": 7}
+        assert len(posts(server)) == 1
+
+
+@pytest.mark.parametrize(
+    ("way", "module", "options", "extra"),
+    [
+        ("apprise", "apprise", {"secret": "json://127.0.0.1"}, "keywatch[apprise]"),
+        ("ecs", "kafka", {"url": "kafka://127.0.0.1:9/topic"}, "keywatch[kafka]"),
+    ],
+)
+def test_without_the_package_it_is_said_what_to_install(monkeypatch, way, module, options, extra):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ConfigError) as told:
+        make(way, {"name": "x", **options})
+    assert extra in told.value.remedy

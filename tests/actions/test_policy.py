@@ -1,5 +1,6 @@
 import pytest
 
+from actions.explain import rows
 from actions.policy import BUILT_IN, load, parse
 from vocabulary.errors import ConfigError
 
@@ -99,6 +100,11 @@ REFUSED = {
         "p.toml:1",
         "time zone",
     ),
+    "a window of no moment": (
+        '[[guards.maintenance]]\nbegin = "soon"\nend = "2026-01-01T00:00:00Z"',
+        "p.toml:1",
+        "soon",
+    ),
     "a share above 1": ("[guards]\nbreaker_share = 3", "p.toml:2", "breaker_share"),
     "a negative cap": ("[guards]\nrevocations_per_hour = -1", "p.toml:2", ">= 0"),
 }
@@ -134,3 +140,22 @@ def test_a_policy_of_another_text_has_another_digest():
 
 def test_an_empty_policy_does_nothing():
     assert parse("", "p.toml").cases == ()
+
+
+LATER = 'then = "revoke"\nafter = "30m"'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('action = "revoke"\nundo_after = "2h"', "revoke, undone after 2h unless confirmed"),
+        (
+            'action = "throttle"\nrate_per_min = 3\nduration = "1h"\n' + LATER,
+            "throttle to 3/min for 1h, then revoke after 30m unless somebody is on it",
+        ),
+        ('action = "none"', "none"),
+    ],
+)
+def test_what_a_case_does_is_said(text, said):
+    (row,) = rows(parse(f"[[case]]\n{text}", "p.toml"))
+    assert (row["then"], row["when"]) == (said, "always")

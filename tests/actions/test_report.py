@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.executor import Executor
+from actions.policy import parse
 from actions.telling.document import Code, Heading, Paragraph, Table, escaped, html, markdown
 from database.transaction import transaction
 from keystore import usage
@@ -187,3 +188,20 @@ def test_revoked_keys_are_watched_on(desk, run):
 def test_wrong_words_are_refused(run, words):
     with pytest.raises(UsageError):
         run("report", *words)
+
+
+def test_an_incident_of_an_ended_key_says_that_it_is_still_tried_and_that_nothing_was_done(
+    desk, run
+):
+    desk.now = time.time() - 5 * HOUR_S
+    desk.policy = parse('[[case]]\naction = "none"', "p.toml")
+    key = desk.key()
+    desk.answer(alert_about(key))
+    desk.store.revoke(key, actor="ann")
+    hour = int(desk.now // HOUR_S + 1) * HOUR_S
+    with transaction(desk.engine) as connection:
+        usage.record(connection, [Use(key, hour, "GET", 4, "", 5)], {}, desk.now)
+    (incident,) = json.loads(run("incidents", "list", "--json"))
+    text = run("report", "incident", incident["id"])
+    assert "Nothing\\." in text
+    assert "It is still tried\\: 5 tries since it ended, from unknown" in text

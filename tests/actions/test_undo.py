@@ -3,6 +3,7 @@ from sqlalchemy import select
 
 from actions import judgement
 from actions.executor import Executor
+from actions.policy import parse
 from actions.undo import done_since, undo
 from database.schema import audit, incidents
 from database.transaction import reading, transaction
@@ -58,8 +59,6 @@ def test_a_throttle_that_was_over_by_itself_does_not_come_back(desk):
 
 
 def test_a_suspension_is_lifted(desk):
-    from actions.policy import parse  # noqa: PLC0415
-
     desk.policy = parse('[[case]]\naction = "suspend"\nduration = "1h"', "p.toml")
     key = desk.key()
     (number,) = act(desk, alert_about(key))
@@ -193,3 +192,28 @@ def test_an_alert_is_judged_and_its_incident_with_it(desk):
     desk.answer(alert_about(key, number="b"))
     with reading(desk.engine) as connection:
         assert len(connection.execute(select(incidents)).all()) == 2
+
+
+def test_an_undo_that_was_carried_out_is_no_action_to_undo(desk):
+    desk.policy = parse('[[case]]\naction = "revoke"\nundo_after = "1h"', "p.toml")
+    key = desk.key()
+    act(desk, alert_about(key, severity="critical"))
+    desk.now += 3601
+    Executor(desk.engine, clock=desk.clock).run_effects()
+    Executor(desk.engine, clock=desk.clock).run_effects()
+    assert desk.store.get(key).state == "active"
+    (undone,) = desk.rows(effect="undo")
+    assert undone.state == "done"
+    with pytest.raises(UsageError, match="was an undo itself"):
+        take_back(desk, undone.id)
+
+
+def test_saying_the_same_of_an_alert_again_changes_nothing(desk):
+    desk.answer(alert_about(desk.key(), number="aa"))
+    seen = []
+    for _ in range(2):
+        with transaction(desk.engine) as connection:
+            assert judgement.judge(connection, "alert_aa", "false", actor="bob", now=desk.now)
+        with reading(desk.engine) as connection:
+            seen.append(connection.execute(select(audit.c.seq)).all())
+    assert seen[0] == seen[1]

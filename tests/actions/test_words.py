@@ -117,3 +117,42 @@ def test_a_link_names_the_key_or_the_incident_alone(link):
 def test_there_are_two_audiences():
     with pytest.raises(ConfigError, match="audience"):
         Writer("everybody")
+
+
+@pytest.mark.parametrize(
+    ("decided", "said"),
+    [
+        ({}, ""),
+        ({"action": "none"}, "nothing; it is written down"),
+        ({"action": "suspend", "duration_s": 7200.0}, "let nothing through, for 2 h"),
+        ({"action": "throttle", "rate_per_min": 30, "duration_s": 86_400.0},
+         "let through at 30 requests a minute, for 1 d"),
+        ({"action": "rotate", "duration_s": 90.0}, "let it work for a grace only, for 90 s"),
+        ({"action": "suspend", "duration_s": 300.0, "dry_run": True},
+         ("nothing yet, this action is not switched on; it would have: let nothing through, "
+          "for 5 min")),
+        ({"action": "revoke", "held": True},
+         "waits for a person to approve: ended it for good"),
+    ],
+)  # fmt: skip
+def test_what_was_done_is_said(decided, said):
+    told = message()
+    told["data"]["decision"] = decided
+    assert facts(told)["done"] == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "todo"),
+    [
+        ("leak", "revoke", ["take the key out", "make a new key"]),
+        ("leak", "none", ["take the key out", "make a new key", "if this was you"]),
+        ("anomaly", "rotate", ["make a new key"]),
+        ("anomaly", "throttle", ["if this was you"]),
+    ],
+)
+def test_an_owner_is_told_what_there_is_to_do(kind, action, todo):
+    told = message()
+    told["data"]["alert"]["kind"], told["data"]["decision"]["action"] = kind, action
+    steps = facts(told)["todo"].split("; ")
+    assert len(steps) >= len(todo)
+    assert [step for step in todo if any(one.startswith(step) for one in steps)] == todo
