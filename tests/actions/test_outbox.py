@@ -3,7 +3,10 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from actions.decide import decide
-from actions.outbox import record
+from actions.executor import Executor
+from actions.incident import join
+from actions.outbox import announce, record
+from actions.undo import undo
 from database.schema import alerts, incidents
 from database.transaction import reading, transaction
 from keystore import usage
@@ -34,6 +37,131 @@ def test_an_alert_is_written_with_its_incident_effect_and_notification(desk):
     assert alert.body["action"] == "throttle"
     assert alert.body["dry_run"] is False
     assert alert.decision["line"].startswith("policy.toml:")
+
+
+def recorded(desk, alert, decision):
+    with transaction(desk.engine) as connection:
+        assert record(connection, alert, decision, desk.known(alert.key), desk.now)
+    return desk.rows()
+
+
+def test_what_is_to_be_done_is_written_with_all_that_whoever_does_it_must_know(desk):
+    key = desk.key()
+    alert = alert_about(key, ip="203.0.113.7", summary="s" * 400)
+    usual = decide(alert, desk.known(key), desk.policy, ALL)
+    decision = replace(
+        usual, held=True, guard="too many", approvals=2, duration_s=600.0, rate_per_min=7,
+        notify=("owner", "owner", "security"),
+    )  # fmt: skip
+    effect, *told = recorded(desk, alert, decision)
+    arguments = {name: value for name, value in effect.arguments.items() if name != "blast"}
+    assert arguments == {
+        "reason": "s" * 300, "kind": "anomaly", "source": "203.0.113.7", "rate_per_min": 7,
+        "duration_s": 600.0, "line": usual.line, "policy": usual.policy, "approvals": 2,
+    }  # fmt: skip
+    assert (effect.state, effect.error, effect.attempts) == ("held", "too many", 0)
+    assert [(row.lane, row.state, row.error) for row in told] == [
+        ("notify:owner", "waiting", ""),
+        ("notify:security", "waiting", ""),
+    ]
+    for row in (effect, *told):
+        assert (row.alert_id, row.subject, row.not_before, row.created_at, row.attempts) == (
+            alert.id,
+            key,
+            0.0,
+            desk.now,
+            0,
+        )
+    assert len({row.idempotency_key for row in (effect, *told)}) == 3
+    with reading(desk.engine) as connection:
+        written = connection.execute(select(alerts)).mappings().one()
+    (incident,) = incidents_of(desk)
+    assert (written["incident_id"], written["subject"], written["kind"], written["severity"]) == (
+        incident.id,
+        key,
+        "anomaly",
+        "high",
+    )
+    assert (written["ts"], written["recorded_at"]) == (START, desk.now)
+    assert written["decision"]["guard"] == "too many"
+
+
+@pytest.mark.parametrize(("after_s", "acts"), [(3599.0, 1), (3600.0, 2)])
+def test_a_throttle_is_in_force_until_the_moment_of_its_end(desk, after_s, acts):
+    key = desk.key()
+    desk.answer(alert_about(key, number=1))
+    desk.now += after_s
+    desk.answer(alert_about(key, number=2))
+    assert len(effects(desk)) == acts
+
+
+def test_a_throttle_lasts_from_when_it_was_carried_out(desk):
+    key = desk.key()
+    desk.answer(alert_about(key, number=1))
+    desk.now += 3000
+    Executor(desk.engine, clock=desk.clock).run_effects()
+    for number, (wait, acts) in enumerate([(3000, 1), (599, 1), (1, 2)], 2):
+        desk.now += wait
+        desk.answer(alert_about(key, number=number))
+        assert len(effects(desk)) == acts
+
+
+@pytest.mark.parametrize(("after_s", "acts"), [(86_000, False), (86_401, True)])
+def test_what_a_person_undid_counts_for_as_long_as_the_incident(desk, after_s, acts):
+    """A throttle would be over after an hour: that a person took it back is not."""
+    key = desk.key()
+    desk.answer(alert_about(key, number=1))
+    (row,) = desk.rows(lane="effect")
+    with transaction(desk.engine) as connection:
+        undo(connection, row.id, actor="bob", now=desk.now)
+    # what keeps the incident open is no reason to act
+    desk.now += after_s / 2
+    desk.answer(alert_about(key, number=2, severity="low"))
+    desk.now += after_s / 2
+    desk.answer(alert_about(key, number=3))
+    assert ("throttle", "waiting") in effects(desk) if acts else len(effects(desk)) == 1
+
+
+@pytest.mark.parametrize("enabled", [frozenset(), ALL])
+def test_what_was_shown_is_not_shown_again(desk, enabled):
+    key = desk.key()
+    for number in range(2):
+        desk.answer(alert_about(key, number=number), enabled=enabled)
+    assert len(effects(desk)) == 1
+
+
+def test_what_was_given_up_does_not_stand_in_for_the_deed(desk):
+    key = desk.key()
+    desk.answer(alert_about(key, number=1))
+    Executor(desk.engine, effects={}, clock=desk.clock).run_effects()
+    desk.answer(alert_about(key, number=2))
+    assert effects(desk) == [("throttle", "dead"), ("throttle", "waiting")]
+
+
+def test_an_announcement_goes_once_to_each_who_was_told(desk):
+    key = desk.key()
+    desk.answer(alert_about(key))
+    (row,) = incidents_of(desk)
+    said = {"type": "incident.resolved"}
+    with transaction(desk.engine) as connection:
+        incident = join(
+            connection, alert_about(key), decide(alert_about(key), None, desk.policy, ALL), None,
+            desk.now, 86_400.0,
+        )  # fmt: skip
+        for cause in ("a", "b"):
+            announce(
+                connection, incident, said, ("notify:x", "notify:y", "notify:x"), (cause,), 5.0
+            )
+    told = [each for each in desk.rows(effect="notify") if each.arguments == said]
+    assert [(each.lane, each.subject, each.alert_id, each.state) for each in told] == [
+        ("notify:x", key, "", "waiting"),
+        ("notify:y", key, "", "waiting"),
+    ] * 2
+    assert {(each.attempts, each.not_before, each.created_at, each.error) for each in told} == {
+        (0, 0.0, 5.0, "")
+    }
+    assert len({each.idempotency_key for each in told}) == 4
+    assert incident.id == row.id
 
 
 def test_recording_the_same_alert_again_changes_nothing(desk):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from detectors.chance import CAP
-from detectors.fuse import FAMILIES, severities
+from detectors.fuse import FAMILIES, fading, fuse, severities
+from detectors.profile import blank
+from tests.detectors.events import START_MS
 from vocabulary.alert import Severity
 
 LOW, MEDIUM, HIGH, CRITICAL = Severity
@@ -40,3 +42,75 @@ def test_a_severity_needs_its_evidence_and_is_had_with_it(
     day = SimpleNamespace(row=np.array([0, 1]), mature=np.array([True, mature]))
     found = severities(day, np.array([0.0, total]), np.array([0, strong]), shares)
     assert found.tolist() == [0, severity]
+
+
+HALF_MS = 1_800_000
+"""Half an hour, after which evidence is worth half as much."""
+
+
+def day_of(row, halves, before=None, lenient=0.0):
+    """Return events of some keys, each so many half-lives after the start."""
+    count = max(row) + 1
+    rows = blank(count)
+    if before is not None:
+        rows["evidence"] = before
+    return SimpleNamespace(
+        row=np.array(row, np.int32),
+        t=START_MS + np.array(halves) * HALF_MS,
+        rows=rows,
+        mature=np.ones(count, bool),
+        lenient=np.full(count, lenient),
+    )
+
+
+def faded(day, e, before=0):
+    share, level, since = fading(day, np.array(e), np.full(len(day.rows), before, np.int64))
+    return np.round(share, 3).tolist(), level, since.tolist()
+
+
+def test_evidence_fades_by_half_in_half_an_hour_and_the_strongest_counts():
+    day = day_of([0] * 5, [0, 1, 2, 2, 4])
+    share, _, since = faded(day, [4.0, 0.0, 0.5, 3.0, 0.0])
+    assert share == [4.0, 2.0, 1.0, 3.0, 0.75]
+    assert since == [0, 0, 0, 3, 3]
+
+
+def test_evidence_of_an_earlier_round_goes_on_fading_until_there_is_stronger():
+    _, level, _ = faded(day_of([0], [0]), [4.0])
+    share, _, since = faded(day_of([0, 0, 0], [1, 2, 3]), [0.0, 0.9, 5.0], int(level[0]))
+    assert share == [2.0, 1.0, 5.0]
+    assert since == [-1, -1, 2]
+
+
+def test_keys_do_not_lend_each_other_evidence():
+    share, _, since = faded(day_of([0, 1, 1, 2], [0, 0, 1, 1]), [4.0, 0.0, 1.5, 0.0])
+    assert share == [4.0, 0.0, 1.5, 0.0]
+    assert since == [0, -1, 2, -1]
+
+
+def test_no_evidence_is_none_and_no_family_counts_for_more_than_eight():
+    assert faded(day_of([0, 0], [0, 9]), [0.0, 0.0])[0] == [0.0, 0.0]
+    assert faded(day_of([0, 0], [0, 1]), [20.0, 0.0])[0] == [8.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("said", "lenient", "total"),
+    [
+        ((2.0, 0.0, 0.0, 0.0), 0.0, 2.0),
+        ((0.99, 0.99, 0.99, 0.99), 0.0, 0.0),
+        ((2.0, 1.5, 0.99, 0.0), 0.0, 3.0),
+        ((2.0, 2.0, 2.0, 2.0), 0.0, 6.5),
+        ((2.0, 2.0, 0.0, 0.0), 1.0, 2.5),
+        ((2.0, 2.0, 0.0, 0.0), -0.5, 4.0),
+    ],
+)
+def test_families_add_up_less_a_half_for_each_further_one_and_what_the_key_is_granted(
+    said, lenient, total
+):
+    assert len(FAMILIES) == len(said)
+    found = fuse(
+        day_of([0], [0], lenient=lenient), [SimpleNamespace(e=np.array([e])) for e in said]
+    )
+    assert found.total.tolist() == pytest.approx([total], abs=1e-4)
+    assert [share.tolist() for share in found.share] == [pytest.approx([e], abs=1e-4) for e in said]
+    assert [since.tolist() for since in found.since] == [[0 if e else -1] for e in said]

@@ -83,6 +83,90 @@ def test_who_notes_down_what_was_decided_elsewhere_never_refuses_what_that_allow
             assert here.take([(limit, "k")], decided + after, since_ns=since).allowed
 
 
+def test_what_is_said_in_numbers_is_the_same_of_one_limit_and_of_several():
+    """Ten a minute, four at once: a token comes back every six seconds."""
+    limit, wide = Limit("l", 10, 60, 4), Limit("wide", 1000, 60)
+    one, several = Buckets(), Buckets()
+    said = []
+    for at in (0, 0, 3, 3, 3, 30):
+        alone = one.take_one(limit, "k", at * S)
+        assert several.take([(wide, "k"), (limit, "k")], at * S) == alone
+        said.append((alone.allowed, alone.remaining, alone.reset_s, alone.retry_s))
+    assert said == [
+        (True, 3, 6.0, 0.0),
+        (True, 2, 12.0, 0.0),
+        (True, 1, 15.0, 0.0),
+        (True, 0, 21.0, 0.0),
+        (False, 0, 21.0, 3.0),
+        (True, 3, 6.0, 0.0),
+    ]
+
+
+@pytest.mark.parametrize("more", [[], [(Limit("wide", 1000), "k")]])
+def test_who_only_looks_takes_nothing_and_is_told_what_taking_would_say(more):
+    claims, buckets = [(Limit("l", 2, 60), "k"), *more], Buckets()
+    for taken in (0, 1, 2):
+        seen = [buckets.take(claims, S, only_look=True) for _ in range(3)]
+        assert len(set(seen)) == 1
+        assert buckets.take(claims, S) == seen[0]
+        assert seen[0].allowed == (taken < 2)
+
+
+@pytest.mark.parametrize("claims", [1, 2])
+def test_who_spent_more_than_was_there_waits_the_longer(claims):
+    limits = [Limit("l", 60, 60), Limit("wide", 600, 60)][:claims]
+    both, buckets = [(limit, "k") for limit in limits], Buckets()
+    buckets.charge(both, 0, S)
+    assert buckets.take(both, S).remaining == 59
+    buckets.charge(both, 69, S)
+    told = buckets.take(both, S)
+    assert (told.allowed, told.limit, told.retry_s, told.reset_s) == (False, limits[0], 11.0, 70.0)
+    assert not buckets.take(both, 12 * S - 1).allowed
+    assert buckets.take(both, 12 * S).allowed
+    buckets.charge(both, 5, 1000 * S)  # a rest is worth no more than a full bucket
+    assert buckets.take(both, 1000 * S).remaining == 54
+
+
+def test_of_equal_limits_the_first_speaks():
+    one, other = Limit("one", 5), Limit("other", 5)
+    for claims in ([(one, "k"), (other, "k")], [(other, "k"), (one, "k")]):
+        buckets = Buckets()
+        for _ in range(6):
+            assert buckets.take(claims, S).limit == claims[0][0]
+
+
+def test_what_was_decided_elsewhere_counts_from_when_it_was():
+    limit, buckets = Limit("l", 60, 60), Buckets()
+    claims = [(limit, "k")]
+    assert buckets.take(claims, 100 * S, since_ns=40 * S).remaining == 59
+    # the token that was taken a minute ago is back: the bucket is full
+    assert buckets.take(claims, 100 * S, only_look=True).remaining == 59
+    for _ in range(5):
+        buckets.take(claims, 100 * S)
+    buckets.take(claims, 100 * S, since_ns=40 * S)
+    assert buckets.take(claims, 100 * S).remaining == 53
+
+
+def test_an_amount_of_zero_names_the_window_as_its_end():
+    told = Buckets().take_one(Limit("l", 0, 3600, 5), "k", S)
+    assert (told.allowed, told.remaining, told.reset_s, told.retry_s) == (False, 0, 3600.0, 3600.0)
+
+
+def test_buckets_are_swept_when_there_are_more_than_so_many_and_then_twice_as_many():
+    limit, buckets = Limit("min", 60, 60), Buckets(sweep_at=4)
+    sizes = []
+    for number in range(12):
+        # those of the first second are full again after two; what came since is not
+        buckets.take([(limit, str(number))], (0 if number < 3 else 5) * S)
+        sizes.append(len(buckets))
+    assert sizes == [1, 2, 3, 4, 2, 3, 4, 5, 6, 7, 8, 9]
+    buckets.take_one(Limit("other", 1), "k", 3600 * S)
+    assert len(buckets) == 10
+    for number in range(12):
+        buckets.take_one(limit, f"later {number}", 3600 * S)
+    assert len(buckets) == 13
+
+
 def test_a_refused_request_takes_nothing_from_any_bucket():
     wide, narrow = Limit("wide", 10), Limit("narrow", 1)
     buckets = Buckets()
@@ -171,7 +255,20 @@ def test_reads_limits_as_people_write_them(text, limit):
     assert limit_of(text) == limit
 
 
+def test_a_limit_of_another_level_is_named_after_it():
+    assert limit_of("100 / 10min : 5", "ip") == Limit("ip-10min", 100, 600, 5, "ip")
+    assert limit_of("0/h").amount == 0
+    assert [limit_of(f"7/{unit}").window_s for unit in ("s", "min", "h", "d")] == [
+        1,
+        60,
+        3600,
+        86_400,
+    ]
+
+
 @pytest.mark.parametrize("text", ["", "600", "600/", "/min", "600/0min", "-1/s", "1/week", "1/s:x"])
 def test_says_how_a_limit_is_written(text):
-    with pytest.raises(ConfigError, match="no limit"):
+    with pytest.raises(ConfigError, match="no limit") as told:
         limit_of(text)
+    assert told.value.where == repr(text)
+    assert "600/min" in told.value.remedy
