@@ -3,10 +3,12 @@
 A scan whose compiled rules are in the cache imports nothing of this.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import hyperscan
+from msgspec.structs import replace
 
 from scanner.archives.kinds import CONTAINERS
 from scanner.automaton import compiles, database_of, dumped
@@ -22,32 +24,49 @@ Patterns = dict[str, list[int]]
 """What hyperscan looks for → the numbers of the rules that it may be."""
 Triggers = dict[tuple[str, int], None]
 """What hyperscan looks for, and what it announces; see `Part.triggers`."""
+Announcing = Callable[[], Iterable[tuple[str, int]]]
 
 
 def stored_of(rules: Sequence[Rule]) -> Stored:
-    """Compile rules, and what announces encodings and containers in which they may be met."""
-    stored = compiled_with(rules, triggers(rules))
+    """Compile rules, and what announces encodings and containers in which they may be met.
+
+    For many rules that is thousands of literals. They have a database of their own, which is
+    compiled while the other one is; to look for both costs little more than for one.
+    """
+    if len(rules) < _MANY:
+        stored = compiled_with(rules, triggers(rules))
+    else:
+        stored = compiled_with(rules, (), partial(triggers, rules))
     parsed.cache_clear()  # a scan needs few of the trees
     return stored
 
 
-def compiled_with(rules: Sequence[Rule], announced: Iterable[tuple[str, int]]) -> Stored:
+_MANY = 100  # rules that are worth a second database
+
+
+def compiled_with(
+    rules: Sequence[Rule], announced: Iterable[tuple[str, int]], apart: Announcing = tuple
+) -> Stored:
     """Compile all patterns at once; only where that fails, find out which ones are to blame.
 
     Args:
         rules: numbered from 0.
         announced: see `Triggers`.
+        apart: says what of these has a database of its own.
     """
     try:
-        return _stored(rules, families(rules), tuple(announced))
+        return _stored(rules, families(rules), tuple(announced), apart)
     except hyperscan.HyperscanError:  # a pattern of the user's; each is looked for by itself
-        return _stored(rules, [], tuple(announced))
+        return _stored(rules, [], tuple(announced), apart)
 
 
 def _stored(
-    rules: Sequence[Rule], related: list[Relatives], announced: Sequence[tuple[str, int]]
+    rules: Sequence[Rule],
+    related: list[Relatives],
+    announced: Sequence[tuple[str, int]],
+    apart: Announcing,
 ) -> Stored:
-    """Compile rules, and meanwhile what tells the members of families apart.
+    """Compile patterns on one core, and all else on another.
 
     Raises:
         hyperscan.HyperscanError: hyperscan refuses a member of a family.
@@ -55,28 +74,39 @@ def _stored(
     patterns, by_keyword = _needles(rules, related)
     more = [*(family.shared for family in related), *(pattern for pattern, _ in announced)]
     everywhere: list[int] = []
-    database: hyperscan.Database | None
     with ThreadPoolExecutor(1) as beside:  # hyperscan needs no interpreter to compile
-        asked = beside.submit(database_of, [*patterns, *more])
+        asked = beside.submit(_dumped, [*patterns, *more])
+        others = tuple(apart())
+        parts = [(_dumped([pattern for pattern, _ in others]), Part(_NONE, (), (), _kinds(others)))]
         told = [kin(family, rules) for family in related]
         bounds = [bounds_of(rule) for rule in rules]
         try:
             database = asked.result()
         except hyperscan.HyperscanError:
             everywhere = _by_words(rules, patterns, by_keyword)
-            expressions = [*patterns, *more]
-            database = database_of(expressions) if expressions else None
+            database = _dumped([*patterns, *more])
     for number in by_keyword:
         bounds[number] = bounds_of(rules[number], exact=False)
-    if database is None:
-        return Stored((), tuple(bounds), tuple(everywhere))
-    part = Part(
-        dumped(database),
-        (*map(tuple, patterns.values()), *(family.numbers for family in related)),
-        tuple(enumerate(told, len(patterns))),
-        bytes(kind for _, kind in announced),
+    meanings = (*map(tuple, patterns.values()), *(family.numbers for family in related))
+    kinds = tuple(enumerate(told, len(patterns)))
+    parts.insert(0, (database, Part(_NONE, meanings, kinds, _kinds(announced))))
+    return Stored(
+        tuple(replace(part, database=made) for made, part in parts if made),
+        tuple(bounds),
+        tuple(everywhere),
     )
-    return Stored((part,), tuple(bounds), tuple(everywhere))
+
+
+_NONE = memoryview(b"")
+
+
+def _kinds(announced: Iterable[tuple[str, int]]) -> bytes:
+    return bytes(kind for _, kind in announced)
+
+
+def _dumped(patterns: Sequence[str]) -> memoryview:
+    """Compile patterns and write them down; nothing for none."""
+    return dumped(database_of(patterns)) if patterns else _NONE
 
 
 def _by_words(rules: Sequence[Rule], patterns: Patterns, by_keyword: set[int]) -> list[int]:

@@ -35,7 +35,10 @@ def composed(rules: Sequence[Rule], shipped: Sequence[Rule], stored: Stored) -> 
     parsed.cache_clear()  # a scan needs few of the trees
     announced = bytes(kind if (at, kind) in wanted else SILENT for at, kind in there)
     more = [trigger for trigger in wanted if trigger not in there]
-    kept = [replace(part.numbered(numbers), triggers=announced) for part in stored.parts]
+    kept = [
+        replace(part.numbered(numbers), triggers=announced if part.triggers else b"")
+        for part in stored.parts
+    ]
     added = compiled_with([rules[number] for number in own], more)
     reaches = dict(zip((*numbers, *own), (*stored.bounds, *added.bounds), strict=True))
     everywhere = (*renamed(stored.everywhere, numbers), *renamed(added.everywhere, own))

@@ -31,7 +31,7 @@ def path_texts(
         return Texts(read_files(path, paths, read, engine, receipt, progress), "directory")
     name = os.fsencode(path.name)
     matches = read_files(path.parent, [name], read, engine, receipt, progress)
-    return Texts(matches, "file", {path.name: (Place(path=str(path)),)})
+    return Texts(matches, "file", {path.name: (Place(path=path.as_posix()),)})
 
 
 def tree_texts(

@@ -76,6 +76,8 @@ def git_texts(
         read = files.ReadFiles()
         paths = _uncommitted(repository, options, receipt, plan, history)
         if not narrow:
+            if not (paths or plan.names):
+                receipt.warnings.append("the repository is empty: it has no object and no file")
             paths += worktree.settings(repository)
         matches += read_files(repository.worktree, paths, read, engine, receipt, progress)
     return Texts(

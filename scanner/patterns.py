@@ -13,7 +13,7 @@ from scanner.archives.kinds import CONTAINERS
 from scanner.compiled import Compiled, Stored, compiled_of
 from scanner.rules import RuleSet, load_rules
 
-_FORMAT = "15"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "16"  # raised when patterns are made otherwise from the same rules
 
 
 def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:

@@ -72,6 +72,11 @@ class Receipt(msgspec.Struct):
         self.submodules += [path, *(f"{path}/{name}" for name in inner.submodules)]
 
     @property
+    def empty(self) -> bool:
+        """Whether not a single byte was there to be scanned."""
+        return not (self.read[1] or self.seen or self.files[1] or self.unfolded or self.incomplete)
+
+    @property
     def exit_code(self) -> ExitCode:
         """Return what the command line ends with; something missed beats something found."""
         if self.incomplete:

@@ -76,13 +76,13 @@ class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allow: tuple[Allow, ...] = ()
 
 
-def parse_file(text: str, where: str, *, own: bool = False) -> RuleFile:
+def parse_file(text: str, where: str, *, proven: bool = False) -> RuleFile:
     """Read one rule file.
 
     Args:
         text: the TOML.
         where: its name, for errors.
-        own: whether it is the user's, so that nobody has proven its patterns.
+        proven: whether it is known that its patterns compile; to try hundreds takes a while.
 
     Raises:
         ConfigError: says the line.
@@ -95,10 +95,10 @@ def parse_file(text: str, where: str, *, own: bool = False) -> RuleFile:
         raise ConfigError(f"not TOML: {error}", where=where) from None
     except msgspec.ValidationError as error:
         raise _located(str(error), text, where) from None
+    if proven:
+        return msgspec.structs.replace(file, rule=tuple(_filled(rule, file) for rule in file.rule))
     _check_allows(file.allow, where)
     rules = tuple(_checked(_filled(rule, file), text, where) for rule in file.rule)
-    for rule in rules if own else ():
-        _holds_still(rule, f"{where}:{_line_of(text, _id_line(rule))}")
     return msgspec.structs.replace(file, rule=rules)
 
 
@@ -148,21 +148,27 @@ def _id_line(rule: Rule) -> str:
     return f'id = "{rule.id}"'
 
 
-def _holds_still(rule: Rule, where: str) -> None:
+def refuse_runaways(rules: Iterable[Rule], text: str, where: str) -> None:
     """Refuse what would keep `re` busy for ever with a few hundred bytes of a hostile text.
+
+    Args:
+        rules: of the user.
+        text: the file in which they stand.
+        where: its name, for errors.
 
     Raises:
         ConfigError: says the line.
     """
     from scanner.backtrack import ways  # noqa: PLC0415  (only when no cache holds the rules)
 
-    for field, pattern in _patterns(rule):
-        if (worst := ways(pattern, _TEXT)) > RUNAWAY:
-            raise ConfigError(
-                f"{field} of `{rule.id}` may be tried in {_told(worst)} ways at one place",
-                where=where,
-                remedy="bound its repetitions, and let none that varies stand in another",
-            )
+    for rule in rules:
+        for field, pattern in _patterns(rule):
+            if (worst := ways(pattern, _TEXT)) > RUNAWAY:
+                raise ConfigError(
+                    f"{field} of `{rule.id}` may be tried in {_told(worst)} ways at one place",
+                    where=f"{where}:{_line_of(text, _id_line(rule))}",
+                    remedy="bound its repetitions, and let none that varies stand in another",
+                )
 
 
 def _told(ways: float) -> str:

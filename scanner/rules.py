@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from scanner import cache
 from scanner.allow import Allow
-from scanner.rule import Rule, RuleFile, nearest, parse_file
+from scanner.rule import Rule, RuleFile, nearest, parse_file, refuse_runaways
 from vocabulary.errors import ConfigError
 
 __all__ = ["BUILTIN", "Rule", "RuleSet", "load_rules"]
@@ -127,10 +127,13 @@ def _stamp(places: Iterable[Path], disabled: Sequence[str]) -> str:
 
 def _files(places: Iterable[Path]) -> Iterable[Path]:
     for place in places:
-        if place.is_dir():
-            yield from sorted(place.glob("*.toml"))
-        else:
+        if not place.is_dir():
             yield place
+            continue
+        inside = sorted(place.glob("*.toml"))
+        if not inside:
+            raise ConfigError("no rule file (*.toml) lies in this folder", where=str(place))
+        yield from inside
 
 
 def _read(file: Path, *, own: bool = False) -> _File:
@@ -141,10 +144,14 @@ def _read(file: Path, *, own: bool = False) -> _File:
         raise ConfigError(f"cannot read rules: {error.strerror}", where=str(file)) from None
     except UnicodeDecodeError:
         raise ConfigError("not UTF-8", where=str(file)) from None
-    parsed = parse_file(text, str(file), own=own)
+    parsed = parse_file(text, str(file), proven=not own)
+    if own:
+        refuse_runaways(parsed.rule, text, str(file))
     twice = [rule_id for rule_id, n in Counter(rule.id for rule in parsed.rule).items() if n > 1]
     if twice:
         raise ConfigError(f"two rules `{twice[0]}` in one file", where=str(file))
+    if not (parsed.rule or parsed.allow):
+        raise ConfigError("neither a rule nor an `allow` stands in it", where=str(file))
     named = os.fsencode(file.name) + b"\0"
     return _File(parsed, blake2b(named + raw, digest_size=16).digest())
 

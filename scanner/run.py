@@ -101,6 +101,8 @@ def _scan(
     if not engine.ruleset.rules:
         raise UsageError("there are no rules to scan with", remedy="enable some rules")
     texts = find(engine, receipt, progress or _silent)
+    if receipt.empty and not (asked.staged or asked.since or asked.branch or asked.objects):
+        receipt.warnings.append("there was nothing to scan")
     secrets: dict[str, str] | None = {} if asked.verifier else None
     found = _findings(texts, asked, lookup, receipt, secrets)
     shown, known = _hidden(found, asked, receipt, begun)

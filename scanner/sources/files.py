@@ -73,7 +73,7 @@ def walk(root: Path, read: ReadFiles) -> Iterator[bytes]:
             read.problems.append(f"{os.fsdecode(folder) or root}: {error.strerror}")
             continue
         for entry in entries:
-            path = os.path.join(folder, entry.name) if folder else entry.name
+            path = folder + b"/" + entry.name if folder else entry.name  # on Windows as well
             if not entry.is_dir(follow_symlinks=False):
                 yield path
             elif entry.name != b".git":

@@ -7,6 +7,7 @@ from scanner.engine import engine_of
 from scanner.generators import expand
 from scanner.rulecheck import examples, problems
 from scanner.rules import BUILTIN, load_rules
+from vocabulary.errors import ConfigError
 
 RULES = load_rules()
 FILES = sorted(file.stem for file in BUILTIN.glob("*.toml"))
@@ -51,3 +52,16 @@ def test_the_keys_that_the_store_issues_are_found(environment, publishable, engi
     found = engine.search(f"ACME_KEY={key}\n".encode())
     kind = "publishable" if publishable else "secret"
     assert [(m.rule.id, m.checksum) for m in found] == [(f"keywatch-{kind}-key", "valid")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("acme.toml", "provider = 'acme'\n", "neither a rule nor an `allow`"),
+        ("acme.yml", "rules: []\n", "no rule file"),
+    ],
+)
+def test_rules_that_are_not_there_are_said_and_not_taken_for_none(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_rules([tmp_path])

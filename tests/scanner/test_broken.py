@@ -1,5 +1,6 @@
 """What cannot be read is named, and all else is scanned."""
 
+import io
 import os
 import shutil
 import stat
@@ -198,16 +199,30 @@ def test_options_that_need_a_repository(tmp_path):
         scan(tmp_path, ScanOptions(staged=True, tree=True))
 
 
-def test_an_empty_repository_is_clean(tmp_path, repo):
+def test_an_empty_repository_is_clean_and_said_to_be_empty(tmp_path, repo):
     repo.path = tmp_path / "empty"
     repo.path.mkdir()
     repo.git("init", "-q")
-    for options in (ScanOptions(), ScanOptions(staged=True), ScanOptions(tree=True)):
-        assert scan(repo.path, options).receipt.exit_code == ExitCode.OK
+    for options, said in (
+        (ScanOptions(), ["the repository is empty: it has no object and no file"]),
+        (ScanOptions(tree=True), ["there was nothing to scan"]),
+        (ScanOptions(staged=True), []),
+    ):
+        receipt = scan(repo.path, options).receipt
+        assert (receipt.exit_code, receipt.warnings) == (ExitCode.OK, said)
     repo.write("a.txt", LINE)
     repo.git("add", "a.txt")
     assert len(scan(repo.path, ScanOptions(staged=True))) == 1
     assert len(scan(repo.path)) == 1
+
+
+@pytest.mark.parametrize("made", ["folder", "file", "stdin"])
+def test_where_there_is_nothing_to_scan_that_is_said(tmp_path, made):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    target = "-" if made == "stdin" else tmp_path / made
+    receipt = scan(target, stdin=io.BytesIO()).receipt
+    assert (receipt.exit_code, receipt.warnings) == (ExitCode.OK, ["there was nothing to scan"])
 
 
 def test_the_cache_is_not_used_when_others_could_write_to_it(tmp_path, monkeypatch):
