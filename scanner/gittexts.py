@@ -101,9 +101,10 @@ def _uncommitted(
     except RepositoryError as error:
         receipt.incomplete.append(f"uncommitted work: {error}")
         return []
-    told = set(history.missing)
+    lost = [name for name in found.lost if name not in set(history.missing)]
+    gone = revisions.absent(repository, [name.encode() for name in lost])
     receipt.incomplete += _first(
-        [f"blob {name} is staged and missing" for name in found.lost if name not in told]
+        [f"blob {name} is staged and missing" for name in lost if name.encode() in gone]
     )
     return found.paths
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Collection
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -175,12 +176,19 @@ def lost(repository: Repository, plan: "Plan") -> list[str]:
     head = (repository.git_dir / "HEAD").read_bytes().strip()
     if _ID.fullmatch(head.decode("ascii", "replace")):
         named[head] = b"HEAD"
-    missing = set(named).difference(plan.names)
-    missing -= set(plan.kinds(missing)) if missing else set()  # trees
     return sorted(
         f"{named[oid].decode(errors='replace')} names {oid.decode()}, which is missing"
-        for oid in missing
+        for oid in absent(repository, set(named).difference(plan.names))
     )
+
+
+def absent(repository: Repository, names: Collection[bytes]) -> set[bytes]:
+    """Return the ids of which there is no object now: others came after objects were listed."""
+    if not names:
+        return set()
+    asked = b"".join(name + b"\n" for name in names)
+    told = output(repository, "cat-file", "--buffer", "--batch-check", stdin=asked).splitlines()
+    return {line.split(b" ")[0] for line in told if line.endswith(b" missing")}
 
 
 def tag_place(repository: Repository, name: str) -> Place:

@@ -9,6 +9,7 @@ import textwrap
 import pytest
 
 from scanner import ScanOptions, scan
+from scanner.sources import gitrun, objects, revisions
 from tests.scanner.secrets import github_token
 from vocabulary.errors import ExitCode, RepositoryError, UsageError
 
@@ -78,6 +79,16 @@ def test_a_ref_whose_commit_is_missing_is_named(repo, where):
     report = scan(repo.path)
     assert f"{where} names {gone}, which is missing" in report.receipt.incomplete
     assert report.receipt.exit_code == ExitCode.INCOMPLETE
+
+
+def test_what_comes_while_a_scan_goes_on_is_not_missing(repo):
+    repo.commit("a.txt", "a\n")
+    found = gitrun.find(repo.path)
+    plan = objects.Listing(found).plan()
+    new = repo.commit("b.txt", "b\n")
+    assert revisions.lost(found, plan) == []
+    loose(repo, new).unlink()
+    assert revisions.lost(found, plan) == [f"refs/heads/main names {new}, which is missing"]
 
 
 def test_a_file_whose_staged_blob_is_missing_is_read_itself(repo):
