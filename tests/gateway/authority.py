@@ -5,7 +5,7 @@ from base64 import b64encode
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
@@ -21,9 +21,13 @@ def named(name):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
+def hash_for(key):
+    return None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256
+
+
 class Authority:
-    def __init__(self, name="Our CA"):
-        self.name, self.key = named(name), ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, name="Our CA", key=None):
+        self.name, self.key = named(name), key or ec.generate_private_key(ec.SECP256R1())
         self.certificate = self.issue(name, self.key, serial=1)
 
     def issue(self, name, key=None, *, serial=None, responder="", usage=None, days=90):
@@ -43,12 +47,12 @@ class Authority:
             builder = builder.add_extension(x509.AuthorityInformationAccess(told), critical=False)
         if usage:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        return builder.sign(self.key, SHA256)
+        return builder.sign(self.key, hash_for(self.key))
 
     def pem(self):
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
-    def revocation_list(self, *revoked, ends=1, key=None, extension=None):
+    def revocation_list(self, *revoked, ends=1, key=None, extension=None, critical=True):
         """Return a list as DER; `ends` in days from now."""
         builder = (
             x509.CertificateRevocationListBuilder()
@@ -57,7 +61,7 @@ class Authority:
             .next_update(now() + ends * DAY)
         )
         if extension:
-            builder = builder.add_extension(extension, critical=True)
+            builder = builder.add_extension(extension, critical=critical)
         for one in revoked:
             entry = x509.RevokedCertificateBuilder().serial_number(one.serial_number)
             builder = builder.add_revoked_certificate(entry.revocation_date(now()).build())
@@ -80,12 +84,15 @@ class Responder:
         self.issued = {}
         self.revoked = set()
         self.signer = self.of = None
-        self.unknown = self.is_down = False
+        self.unknown = self.is_down = self.is_busy = False
         self.begins, self.until = dt.timedelta(), DAY
 
     def answer(self, asked):
         if self.is_down:
             return 503, {}, b""
+        if self.is_busy:
+            busy = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER)
+            return 200, {}, busy.public_bytes(serialization.Encoding.DER)
         request = ocsp.load_der_ocsp_request(asked.body)
         found = self.of or self.issued[request.serial_number]
         taken = found.serial_number in self.revoked
@@ -106,12 +113,12 @@ class Responder:
         builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer)
         if self.signer:
             builder = builder.certificates([signer])
-        made = builder.sign(key, SHA256).public_bytes(serialization.Encoding.DER)
+        made = builder.sign(key, hash_for(key)).public_bytes(serialization.Encoding.DER)
         return 200, {"Content-Type": "application/ocsp-response"}, made
 
-    def appoint(self, usage=ExtendedKeyUsageOID.OCSP_SIGNING, by=None):
+    def appoint(self, usage=ExtendedKeyUsageOID.OCSP_SIGNING, by=None, days=90):
         key = ec.generate_private_key(ec.SECP256R1())
-        made = (by or self.authority).issue("responder", key, usage=usage)
+        made = (by or self.authority).issue("responder", key, usage=usage, days=days)
         self.signer = made, key
 
 

@@ -74,7 +74,8 @@ def certificate(days=90, begun=1, name="robot", spiffe="", dns=(), key=None):
     now = dt.datetime.now(dt.UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     names = [x509.DNSName(one) for one in dns]
-    names += [x509.UniformResourceIdentifier(spiffe)] if spiffe else []
+    uris = [spiffe] if isinstance(spiffe, str) and spiffe else spiffe
+    names += [x509.UniformResourceIdentifier(uri) for uri in uris]
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)

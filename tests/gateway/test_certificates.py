@@ -14,6 +14,7 @@ from keystore.denials import Denial, DenyList
 from tests.gateway.issuer import certificate, der, pem
 
 CERT = certificate(name="robot", spiffe="spiffe://prod/robot", dns=("robot.example",))
+TWICE = certificate(spiffe=("spiffe://prod/robot", "spiffe://prod/admin"))
 PRINT = sha256(der(CERT)).hexdigest()
 NGINX = {
     b"x-ssl-client-cert": quote(pem(CERT)).encode(),
@@ -68,6 +69,7 @@ def test_a_comma_in_a_quoted_subject_begins_no_element():
         {**ENVOY, **RFC_9440},
         {b"client-cert": b64encode(der(CERT))},
         {b"client-cert": b":!!!:"},
+        {b"client-cert": b":" + b64encode(der(TWICE)) + b":"},
         {b"client-cert": b":" + b64encode(der(CERT)[:-1]) + b":"},
         {b"client-cert": b":" + b64encode(b"\x30\x80" * 50) + b":"},
         {b"client-cert": b":" + b"A" * 40_000 + b":"},
@@ -120,6 +122,7 @@ def test_its_owner_is_warned_of_its_age_and_its_end():
         return shown({b"client-cert": b":" + encoded + b":"}).warnings(time.time())
 
     assert warnings(90, 1) == ()
+    assert shown(ENVOY).warnings(time.time()) == ()  # it tells of no times
     assert warnings(10, 1) == ("certificate-ends-soon",)
     assert warnings(800, 1) == ("certificate-lives-long",)
     assert warnings(10, 800) == ("certificate-lives-long", "certificate-ends-soon")

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from gateway.endpoints import Endpoint
+from gateway.levels import _block
 from gateway.limits import LEVELS, Limit
 from gateway.options import Options
 from tests.gateway.test_app import ask, gateway, scope_of, with_key
@@ -110,3 +111,16 @@ def test_an_endpoint_asks_for_scopes_whatever_the_spelling_of_its_path(place):
 
 def test_levels_are_all_known():
     assert {"key", "account", "plan", "endpoint", "ip", "global"} == set(LEVELS)
+
+
+@pytest.mark.parametrize(
+    ("client", "block"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::"),
+        ("unix:", ""),
+    ],
+)
+def test_an_address_is_counted_by_what_one_customer_has(client, block):
+    assert _block(client) == block

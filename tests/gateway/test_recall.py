@@ -5,7 +5,7 @@ import time
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from database.transaction import transaction
@@ -16,11 +16,13 @@ from gateway.crl import LOOK_S, RevocationLists
 from gateway.ocsp import FROM_CERTIFICATE, LONGEST_S, PAUSE_S, Responders
 from gateway.options import Options
 from gateway.reader import Reader
+from gateway.recall import Recall
 from keystore import identities
 from keystore.identities import Name
 from keystore.issue import KeyOrder
 from keystore.keys import Kind
 from tests.gateway.authority import DAY, Authority, Responder, header
+from tests.gateway.issuer import rsa_key
 from tests.gateway.test_app import ask, echo, scope_of
 from tests.httpd import serving
 from vocabulary.errors import ConfigError
@@ -110,6 +112,46 @@ def test_a_list_that_nobody_known_signed_is_no_list(listed, authority):
             listed(raw)
 
 
+def test_a_list_beyond_the_limit_is_no_list(listed, authority, monkeypatch):
+    monkeypatch.setattr("gateway.crl._MOST_BYTES", 50)
+    with pytest.raises(ConfigError, match="no revocation list"):
+        listed(authority.revocation_list())
+
+
+def test_what_a_list_says_beside_is_no_reason_to_refuse_it(listed, authority):
+    bad = authority.issue("bad")
+    number = x509.CRLNumber(7)
+    lists = listed(authority.revocation_list(bad, extension=number, critical=False))
+    assert code_of(lists, bad) == "certificate_revoked"
+
+
+def test_the_gateway_looks_for_renewed_lists_and_asks_once_while_an_answer_holds(
+    listed, authority, talk
+):
+    one, other = authority.issue("one"), authority.issue("other")
+    lists = listed(authority.revocation_list(one))
+    talk.responder.issued[other.serial_number] = other
+    recall = Recall(lists, talk.of)
+
+    async def code():
+        try:
+            await recall.check(read(other), talk.now)
+        except CertificateError as error:
+            return error.code
+        return ""
+
+    async def go():
+        assert [await code() for _ in range(2)] == ["", ""]
+        listed.ticks[0] += LOOK_S  # nothing was renewed
+        assert await code() == ""
+        listed.file.write_bytes(authority.revocation_list(one, other))
+        listed.ticks[0] += LOOK_S
+        return await code()
+
+    assert asyncio.run(go()) == "certificate_revoked"
+    assert len(talk.server.asked) == 1
+
+
 def test_authorities_are_read_from_bundles(tmp_path, authority):
     file, other = tmp_path / "ca.pem", Authority("Other")
     file.write_bytes(authority.pem() + other.pem())
@@ -162,18 +204,34 @@ def test_an_appointed_responder_is_believed_and_no_other(talk, authority):
     assert talk.code(authority.issue("b")) == "certificate_unchecked"
     talk.responder.appoint(by=Authority())
     assert talk.code(authority.issue("c")) == "certificate_unchecked"
+    talk.responder.appoint(usage=None)
+    assert talk.code(authority.issue("d")) == "certificate_unchecked"
+    talk.responder.appoint(days=-0.5)  # its time is over
+    assert talk.code(authority.issue("e")) == "certificate_unchecked"
+
+
+@pytest.mark.parametrize("make", [rsa_key, ed25519.Ed25519PrivateKey.generate])
+def test_answers_of_cas_with_other_keys_are_believed_and_forged_ones_not(make):
+    theirs = Authority(key=make())
+    responder = Responder(theirs)
+    with serving(responder.answer) as server:
+        talk = Talk(theirs, server.url, responder)
+        assert talk.code(theirs.issue("good")) == ""
+        responder.signer = theirs.certificate, make()
+        assert talk.code(theirs.issue("stolen")) == "certificate_unchecked"
 
 
 @pytest.mark.parametrize(
     "fault",
     [
         {"is_down": True},
+        {"is_busy": True},
         {"unknown": True},
         {"until": -DAY, "begins": -2 * DAY},
         {"until": None, "begins": -DAY},
         {"begins": DAY, "until": 2 * DAY},
     ],
-    ids=["away", "unknown", "old", "old without end", "of tomorrow"],
+    ids=["away", "busy", "unknown", "old", "old without end", "of tomorrow"],
 )
 def test_without_a_good_answer_nobody_is_let_in(talk, authority, fault):
     for name, value in fault.items():

@@ -11,6 +11,10 @@ from uvicorn.server import ServerState
 from gateway.bounded import BoundedProtocol
 from gateway.instant import answering, written
 from gateway.joined import JoinedTransport
+from gateway.remote import RemoteCache
+from gateway.server import listening
+from gateway.shared import _redis
+from vocabulary.errors import ConfigError, ServiceError
 
 
 class Impatient(BoundedProtocol):
@@ -176,3 +180,16 @@ def test_who_waits_for_a_slow_answer_is_not_left(monkeypatch):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
     asyncio.run(go())
+
+
+def test_an_address_that_cannot_be_had_is_told():
+    with listening("127.0.0.1", 0) as taken:
+        for host, port in (("127.0.0.1", taken.getsockname()[1]), ("no host at all", 0)):
+            with pytest.raises(ServiceError, match="cannot listen"):
+                listening(host, port)
+
+
+@pytest.mark.parametrize("make", [lambda url: RemoteCache(url, "x"), lambda url: _redis(url, 1.0)])
+def test_what_is_no_address_of_a_redis_is_refused(make):
+    with pytest.raises(ConfigError, match="this is no Redis"):
+        make("http://127.0.0.1:6379")

@@ -65,6 +65,14 @@ def test_a_good_token_says_who_it_is(ours, tokens):
     assert tokens.verify(token.encode(), NOBODY, time.time()) is passport
 
 
+@pytest.mark.parametrize(
+    "more", [{"scope": "read write"}, {"scp": "read write"}, {"scp": ["read", "write"]}]
+)
+def test_scopes_are_read_however_they_are_written(ours, tokens, more):
+    token = fetched(tokens, ours.token(**more))
+    assert tokens.verify(token, NOBODY, time.time()).scopes == ("read", "write")
+
+
 def test_without_signature_nobody_is_believed(tokens):
     for algorithm in ("none", "None", "NONE", "nOnE", ""):
         unsigned = f"{b64({'alg': algorithm, 'kid': 'one'})}.{b64(claims())}."

@@ -5,6 +5,7 @@ import io
 import json
 import threading
 from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
@@ -114,3 +115,17 @@ def test_accesses_are_told_once_each_with_their_status(place, serve):
 def test_two_headers_that_a_server_joins_are_two_keys(place, serve):
     issued = place.issue()
     assert serve()(headers={"X-API-Key": f"{issued.secret},{issued.secret}"})[0] == 401
+
+
+def test_closed_twice_or_before_its_first_request_it_minds_nothing(place):
+    told = []
+    app = WsgiGateway(echo, Reader(place.store.engine), sink=told.append)
+    app.close()
+    environ = {"HTTP_X_API_KEY": place.issue().secret}
+    setup_testing_defaults(environ)
+    answer = app(environ, lambda *_: None)  # a list, which has nothing to close
+    body = b"".join(answer)
+    answer.close()
+    app.close()
+    app.close()
+    assert [one.size for one in told] == [len(body)]
