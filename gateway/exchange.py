@@ -98,7 +98,8 @@ class Incoming:
     @property
     def headers(self) -> list[Header]:
         """The headers that are handed on."""
-        dropped = _named_by_connection(self._headers)
+        # The date is written by the server that hands the answer on: one is enough.
+        dropped = _named_by_connection(self._headers) | {b"date"}
         return [header for header in self._headers if header[0] not in dropped]
 
     def feed(self, raw: bytes) -> None:

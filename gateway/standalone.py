@@ -1,8 +1,9 @@
 """The gateway as a server of its own: what it answers on which path.
 
-`/auth` for nginx, `/verify` for proxies that hand answers on whole, `/healthz` for whoever looks
-after it; every other path is guarded, and what is let in goes on to the application behind it, or
-is told the id of its key where there is none.
+`/auth` for nginx, `/verify` and what is below it for proxies that hand answers on whole, `/healthz`
+for whoever looks after it; every other path is guarded, and what is let in goes on to the
+application behind it, or is told the id of its key where there is none. Where there is one, only
+trusted proxies find the first two: the application may have such paths, too.
 """
 
 import time
@@ -56,24 +57,43 @@ def standalone(
     gateway = Gateway(_by_question(upstream or _greeting), reader, options, clock, sink)
     is_trusted = trust_in(options.trusted_proxies)
     marked = _marked(gateway)
-    own: dict[str, App] = {
-        "/auth": forward.for_nginx(forward.original(marked, is_trusted, "/auth")),
-        "/verify": forward.original(marked, is_trusted, "/verify"),
+    asked: Trust = is_trusted if upstream else lambda _: True
+
+    def face(app: App) -> App:
+        return _of_proxies(app, gateway, asked)
+
+    exactly = {
+        "/auth": face(forward.for_nginx(forward.original(marked, is_trusted, "/auth"))),
         "/healthz": _health(gateway),
     }
     if options.metrics:
-        own["/metrics"] = _metrics(gateway)
-    app = mounts(gateway, own | dict(more or {}))
-    return Faces(app, _instant(gateway, is_trusted), gateway)
+        exactly["/metrics"] = _metrics(gateway)
+    below = {"/verify": face(forward.original(marked, is_trusted, "/verify"))}
+    app = mounts(gateway, below | dict(more or {}), exactly)
+    return Faces(app, _instant(gateway, is_trusted, asked), gateway)
 
 
-def _instant(gateway: Gateway, is_trusted: Trust) -> Instant:
+def _of_proxies(face: App, gateway: App, asked: Trust) -> App:
+    """Return what answers the questions of proxies; of others it is a request like any other.
+
+    The application behind the gateway may have these paths, too.
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        peer = scope.get("client")
+        chosen = face if asked(peer[0] if peer else "") else gateway
+        await chosen(scope, receive, send)
+
+    return app
+
+
+def _instant(gateway: Gateway, is_trusted: Trust, may_ask: Trust) -> Instant:
     """Return what answers proxies' questions about keys that are in memory."""
 
     def instant(peer: str, method: bytes, url: bytes, headers: list[Header]) -> bytes | None:
         path, _, query = url.partition(b"?")
         place = _PLACES.get(path)
-        if place is None or method != b"GET":
+        if place is None or method != b"GET" or not may_ask(peer):
             return None
         asked: Asked | None = Asked("GET", path, query, headers, peer, has_body=False)
         if asked is not None and is_trusted(peer):

@@ -258,13 +258,14 @@ def test_paths_are_mounted_by_whole_segments_the_longest_first(place):
             return answer
 
         await ask(
-            mounts(app("default"), {"/a": app("a"), "/a/b": app("ab")}),
+            mounts(app("default"), {"/a": app("a"), "/a/b": app("ab")}, {"/c": app("c")}),
             {**scope_of(), "path": path},
         )
         return taken[0]
 
     found = [asyncio.run(go(path)) for path in ("/", "/a", "/a/x", "/ab", "/a/b/c", "/a/bc")]
     assert found == ["default", "a", "a", "default", "ab", "a"]
+    assert [asyncio.run(go(path)) for path in ("/c", "/c/x")] == ["c", "default"]
 
 
 def test_follows_the_key_store_on_every_database(database_url):

@@ -117,6 +117,24 @@ def proxied(tmp_path_factory, application):
     place.store.engine.dispose()
 
 
+@pytest.mark.parametrize("path", ["/auth", "/auth/login", "/verify", "/verify/x", "/healthz/x"])
+def test_the_applications_own_paths_are_its_own_whatever_they_are_called(proxied, path):
+    issued, served = proxied
+    for _ in range(2):  # the second time the key is in memory
+        answer = served.get(issued.secret, path)
+        assert json.loads(answer.body)["path"] == path
+    assert served.get(None, path).status == 401
+    assert served.get(path="/healthz").status == 200
+
+
+def test_an_answer_has_one_date(proxied):
+    issued, served = proxied
+    connection = http.client.HTTPConnection(served.host, served.port)
+    connection.request("GET", "/", headers={"X-API-Key": issued.secret})
+    assert len(connection.getresponse().headers.get_all("date")) == 1
+    connection.close()
+
+
 def test_hands_on_what_is_let_in_and_nothing_else(proxied):
     issued, served = proxied
     forged = {
