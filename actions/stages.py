@@ -5,7 +5,7 @@ Such a row waits as `scheduled`, in nobody's way, and is looked at anew when its
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Float, Row, bindparam, insert, select, update
 
 from actions.brakes import Situation, braked
 from actions.idempotency import idempotency_key
@@ -20,6 +20,11 @@ SCHEDULED, SKIPPED = "scheduled", "skipped"
 UNDO = "undo"
 _AT_ONCE = 100
 _GOES_ON = ("open", "contained")
+_IS_DUE = (
+    select(outbox.c.id)
+    .where(outbox.c.state == SCHEDULED, outbox.c.not_before <= bindparam("now", type_=Float))
+    .limit(1)
+)
 
 
 def schedule(
@@ -65,7 +70,7 @@ def schedule(
 
 def are_due(connection: Connection, now: float) -> bool:
     """Say whether the time of something scheduled has come."""
-    return connection.execute(_due(now).limit(1)).first() is not None
+    return connection.execute(_IS_DUE, {"now": now}).first() is not None
 
 
 def promote(connection: Connection, guards: Guards, now: float) -> None:

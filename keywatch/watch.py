@@ -249,8 +249,10 @@ class Watch:
         if stream.format is None:
             queue_up(self._engine, chunk, time.time(), self._clean)
             return True
-        self._report(stream, self._pipelines.absorb(chunk, stream.format, stream.proxies))
-        background.wake()
+        outcome = self._pipelines.absorb(chunk, stream.format, stream.proxies)
+        self._report(stream, outcome)
+        if outcome.alerts:
+            background.wake()
         return True
 
     def _start_over(self, stream: Stream, error: DatabaseError) -> None:

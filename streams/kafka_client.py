@@ -20,7 +20,9 @@ _EMPTY = ("socket disconnected", "Unable to bootstrap", "Request timed out")
 """Failures that tell nothing of their cause."""
 _OF_CONNECTIONS = "kafka.net"
 """The client's loggers that tell of them."""
-_MAX_FETCH = 8 * 1024 * 1024
+_MAX_FETCH = 16 * 1024 * 1024
+"""Octets of an answer: some 50,000 lines of one partition, about what is committed together. What
+is larger is no sooner there, and takes memory anew for each of its copies."""
 
 
 def imported() -> Any:  # noqa: ANN401  (a module)
@@ -106,6 +108,7 @@ def consumer_settings(
         "heartbeat_interval_ms": 1000,
         "fetch_max_wait_ms": 100,
         "max_partition_fetch_bytes": _MAX_FETCH,
+        "fetch_max_bytes": _MAX_FETCH,
         "metrics_enabled": False,
         **options,
     }

@@ -88,7 +88,8 @@ def locate(
 
     The file that the position speaks of is known by its inode and its first bytes, or by these
     alone when it was copied (copytruncate) or packed. Behind it come the generations that are
-    newer, then the log itself.
+    newer, then the log itself. A file that was empty has no bytes to be known by: every generation
+    holds its lines that was not there then.
 
     Args:
         path: of the log.
@@ -99,6 +100,9 @@ def locate(
     here = [now] if now else []
     if position is None:
         fresh = [one for one in old if one.inode not in known]
+        return _unread([*_no_copies(fresh, now), *here]), True
+    if not position["head"]:
+        fresh = [one for one in old if _is_younger(one, position)]
         return _unread([*_no_copies(fresh, now), *here]), True
     for candidate in _candidates(here, old, position["inode"]):
         if _holds(candidate, position):
@@ -115,6 +119,13 @@ def _unread(generations: Sequence[Generation]) -> list[Segment]:
 
 def _segment(one: Generation, offset: int) -> Segment:
     return Segment(one.path, one.inode, offset)
+
+
+def _is_younger(one: Generation, begun: Position) -> bool:
+    """Whether it has come since an empty log was begun with; one that was packed keeps its time."""
+    if one.inode in begun.get("known", ()):
+        return False
+    return bool(one.inode == begun["inode"] or one.mtime_ns > begun["mtime_ns"])
 
 
 def _candidates(here: list[Generation], old: list[Generation], inode: object) -> list[Generation]:

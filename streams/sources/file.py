@@ -95,8 +95,7 @@ class FileSource(Closing):
             self._check()
         self._next()
         if position is None and self._follow and self._log is not None:
-            head = self._log.head(HEAD)
-            self._begun(self.name, self._position_at(0, head))
+            self._begun(self.name, self._beginning(self._log.head(HEAD)))
 
     def read(self, max_lines: int, timeout_s: float) -> Chunk | None:
         """Return the lines that there are, or None when none came within the time.
@@ -198,6 +197,12 @@ class FileSource(Closing):
             "fingerprint": fingerprint(head),
             "mtime_ns": status.st_mtime_ns,
         }
+
+    def _beginning(self, head: bytes) -> Position:
+        """Return the position before the first line; an empty file is told by what is older."""
+        position, old = self._position_at(0, head), rotated(self.path)
+        newest = max([position["mtime_ns"], *(one.mtime_ns for one in old)])
+        return {**position, "mtime_ns": newest, "known": [one.inode for one in old]}
 
     # --- moving on -------------------------------------------------------------------------
 

@@ -179,6 +179,49 @@ def test_what_was_never_committed_is_found_again_though_it_was_rotated_meanwhile
     assert drain(following(log), position)[0] == [b"one", b"two", b"three", b"four"]
 
 
+@pytest.mark.parametrize("by", ["rename", "copytruncate"])
+def test_what_was_never_committed_of_an_empty_log_is_found_again(log, by):
+    """Of what was there before it was begun with, one is still written to, one is packed since."""
+    packed, written = log.with_name("access.log.2"), log.with_name("access.log.1")
+    for old in (packed, written):
+        write(old, b"of long ago")
+    log.write_bytes(b"")
+    for one in (packed, written, log):
+        os.utime(one, ns=(10**18, 10**18))
+    kept = {}
+    opened(log, follow=True, begun=kept.__setitem__).open(None)
+    (position,) = kept.values()
+    write(log, b"three")
+    if by == "rename":
+        log.rename(log.with_name("access.log.0"))
+    else:
+        shutil.copy(log, log.with_name("access.log.0"))
+        log.write_bytes(b"")
+    write(log, b"four")
+    write(written, b"later")
+    before = packed.stat()
+    packed.with_name("access.log.2.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    os.utime(packed.with_name("access.log.2.gz"), ns=(before.st_atime_ns, before.st_mtime_ns))
+    packed.unlink()
+    source = following(log)
+    lines, position = drain(source, position)
+    assert lines == [b"three", b"four"]
+    write(log, b"five")
+    assert drain(following(log), position)[0] == [b"five"]
+
+
+def test_an_empty_log_that_was_begun_with_is_begun_with_again(log):
+    write(log.with_name("access.log.1"), b"of long ago")
+    log.write_bytes(b"")
+    kept = {}
+    opened(log, follow=True, begun=kept.__setitem__).open(None)
+    (position,) = kept.values()
+    source = following(log)
+    assert drain(source, position)[0] == []
+    write(log, b"one")
+    assert more(source)[0] == [b"one"]
+
+
 def test_a_broken_generation_holds_up_nobody_and_is_told(log):
     """Rotated and packed while nobody read, and the packed file was cut off."""
     told = []
