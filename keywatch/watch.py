@@ -230,8 +230,9 @@ class Watch:
         try:
             moved = self._advance(stream, background)
         except TargetError as error:
-            self._voice.tell(str(error))
-            self._failed = error
+            if not self._once or self._failed:
+                self._voice.tell(str(error))
+            self._failed = self._failed or error
             streams.remove(stream)
             return True
         except DatabaseError as error:

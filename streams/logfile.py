@@ -22,6 +22,8 @@ _UNREADABLE = {
     b"\xfe\xff": "iconv -f UTF-16",
 }
 _LOOKED_AT = 8192
+_BINARY = 4
+"""Where one line in so many holds a zero byte, it is no line; random bytes have more of them."""
 
 
 class LogFile(Protocol):
@@ -77,7 +79,8 @@ def refuse_binary(path: Path | str, head: bytes) -> None:
     """Refuse what holds no lines of text.
 
     A run of zero bytes at the start is let pass: it is what is left of a file that was truncated
-    under a writer that did not append.
+    under a writer that did not append. So are zero bytes in a few lines: whoever sends them to a
+    server does not have its log refused; such lines are dead letters.
 
     Raises:
         TargetError: and what to do about it.
@@ -86,7 +89,8 @@ def refuse_binary(path: Path | str, head: bytes) -> None:
         if head.startswith(magic):
             remedy = f"pipe it through {command}, and name -"
             raise TargetError("not plain text", where=str(path), remedy=remedy)
-    if b"\0" in head.lstrip(b"\0"):
+    lines = head.lstrip(b"\0").split(b"\n")
+    if _BINARY * sum(b"\0" in one for one in lines) > len(lines):
         raise TargetError("a binary file, no log", where=str(path), remedy="name a text log")
 
 

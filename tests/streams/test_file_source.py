@@ -357,6 +357,11 @@ def test_refuses_what_is_no_text(tmp_path, content, message):
         once(path).open(None)
 
 
+def test_a_line_that_holds_a_zero_byte_does_not_have_the_log_refused(log):
+    write(log, b"three", b"a client's \0", b"five")
+    assert drain(once(log))[0][-2:] == [b"a client's \0", b"five"]
+
+
 def test_refuses_what_is_missing_a_folder_or_not_regular(tmp_path):
     for path in (tmp_path / "missing", tmp_path, Path("/dev/null")):
         with pytest.raises(TargetError, match=str(path)):
