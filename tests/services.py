@@ -19,7 +19,7 @@ import pytest
 from tests.certificates import certificate
 
 _HERE = Path(__file__).parent / "services"
-_JARS = Path(os.environ.get("KAFKA_JARS", _HERE / "lib" / "kafka")) / ".complete"
+JARS = Path(os.environ.get("KAFKAJARS", _HERE / "lib" / "kafka")) / ".complete"
 _SPARK = _HERE / "lib" / "spark"
 _DEBIAN = {
     "redis": ("redis-server", "redis-server"),
@@ -48,7 +48,7 @@ def need(name: str) -> None:
     program, package = _DEBIAN[name]
     if not shutil.which(program, path=_PLACES):
         _lacking(f"{name} is not installed: apt-get install {package}")
-    if name == "kafka" and not _JARS.exists():
+    if name == "kafka" and not JARS.exists():
         _lacking("the jars of Kafka are missing: tests/services/kafka/broker.py jars")
 
 

@@ -18,7 +18,7 @@ from keywatch import metrics
 from keywatch.config import leaves, load
 from tests.console.house import House
 from tests.deploy.words import refuse_unknown
-from tests.services import need, program, tool
+from tests.services import JARS, need, program, tool
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -55,7 +55,7 @@ def test_the_files_that_are_mounted_are_there_and_the_images_have_versions(compo
     for service in compose["services"].values():
         assert re.fullmatch(r"keywatch|[\w./-]+:\d[\w.-]*", service["image"])
         for mount in service.get("volumes", []):
-            source = mount.split(":")[0]
+            source = re.sub(r"\$\{\w+:-([\w.]+)\}", r"\1", mount).split(":")[0]
             assert (DOCKER / source).exists() if source.startswith(".") else source in volumes
 
 
@@ -67,10 +67,42 @@ def test_no_password_is_written_down(compose):
     assert "${REDIS_PASSWORD:?" in text
 
 
-def test_the_pipelines_configuration_is_one():
-    chosen = load(str(DOCKER / "keywatch.toml")).settings
-    assert [source.type for source in chosen.sources] == ["file"]
+@pytest.mark.parametrize(
+    ("file", "types"),
+    [("keywatch.toml", ["file"]), ("keywatch.kafka.toml", ["file", "kafka"])],
+)
+def test_the_pipelines_configuration_is_one(file, types):
+    chosen = load(str(DOCKER / file)).settings
+    assert [source.type for source in chosen.sources] == types
     assert chosen.actions.enabled == ()
+
+
+def test_other_containers_reach_the_broker_and_its_data_outlives_it(compose, tmp_path):
+    """Kafka takes the settings, made of the environment the way that the image does."""
+    need("kafka")
+    told = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): value
+        for name, value in compose["services"]["kafka"]["environment"].items()
+    }
+    source = load(str(DOCKER / "keywatch.kafka.toml")).settings.sources[1]
+    assert told["advertised.listeners"] == f"PLAINTEXT://{source.brokers[0]}"
+    assert told["listeners"].startswith("PLAINTEXT://:9092,")
+    assert f"kafka:{told['log.dirs']}" in compose["services"]["kafka"]["volumes"]
+    settings = tmp_path / "server.properties"
+    told["log.dirs"] = str(tmp_path / "data")
+    settings.write_text("".join(f"{name}={value}\n" for name, value in told.items()))
+    java = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS.parent}/*"]
+    command = [*java, "kafka.tools.StorageTool", "format", "--cluster-id", "A" * 22]
+    done = subprocess.run(
+        [*command, "--config", str(settings)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "node.id=1" in (tmp_path / "data" / "meta.properties").read_text()
+
+
+def test_what_holds_passwords_is_neither_committed_nor_built_in():
+    for file in (".gitignore", ".dockerignore"):
+        assert ".env" in (ROOT / file).read_text().splitlines()
 
 
 def test_nginx_takes_its_configuration(tmp_path):
