@@ -1,4 +1,4 @@
-"""Rules compiled: their patterns in as few databases as serve, and what a scan need not find out again.
+"""Rules compiled: their patterns in a few databases, and what a scan need not find out again.
 
 A scan whose compiled rules are in the cache imports nothing of this.
 """
