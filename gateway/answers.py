@@ -96,6 +96,7 @@ REFUSALS = MappingProxyType({code: _refusal(code, *answer) for code, answer in _
 
 _MESSAGES = {
     "key": "Too many requests with this API key.",
+    "tokens": "This API key has spent its budget of AI tokens.",
     "account": "Too many requests of this account.",
     "plan": "Too many requests of this plan.",
     "endpoint": "Too many requests for this endpoint.",

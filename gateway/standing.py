@@ -131,7 +131,9 @@ def _budgets(grants: Grants) -> tuple[Limit, ...]:
         ("tokens-month", grants.tokens_per_month, 30 * int(DAY_S)),
     )
     return tuple(
-        Limit(name, amount, window_s) for name, amount, window_s in by_window if amount is not None
+        Limit(name, amount, window_s, level="tokens")
+        for name, amount, window_s in by_window
+        if amount is not None
     )
 
 

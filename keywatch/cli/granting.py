@@ -60,9 +60,9 @@ _OPTIONS = {
     "tokens_per_min": click.option(
         "--tokens-per-min", type=click.IntRange(0), help="Budget of AI tokens a minute."
     ),
-    "tokens_per_day": click.option("--tokens-per-day", type=click.IntRange(0), help="A day (UTC)."),
+    "tokens_per_day": click.option("--tokens-per-day", type=click.IntRange(0), help="In 24 hours."),
     "tokens_per_month": click.option(
-        "--tokens-per-month", type=click.IntRange(0), help="A month (UTC)."
+        "--tokens-per-month", type=click.IntRange(0), help="In 30 days."
     ),
     "countries": click.option(
         "--country",

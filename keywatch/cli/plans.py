@@ -27,8 +27,8 @@ def command() -> None:
 @click.option("--account-limit", "account_limits", **_LIMIT, help="Of an account's keys together.")
 @click.option("--plan-limit", "plan_limits", **_LIMIT, help="Of all keys on the plan together.")
 @click.option("--tokens-per-min", type=click.IntRange(0), help="Budget of AI tokens of each key.")
-@click.option("--tokens-per-day", type=click.IntRange(0), help="A day (UTC).")
-@click.option("--tokens-per-month", type=click.IntRange(0), help="A month (UTC).")
+@click.option("--tokens-per-day", type=click.IntRange(0), help="In 24 hours.")
+@click.option("--tokens-per-month", type=click.IntRange(0), help="In 30 days.")
 @acting
 @click.pass_context
 def set_(
