@@ -51,6 +51,7 @@ _SENTENCES = {
     "token_lives_too_long": (401, "The token lives longer than any may."),
     "token_revoked": (401, "The token was revoked."),
     "certificate_invalid": (401, "The client certificate is not to be believed."),
+    "certificate_not_shown": (401, "The proxy tells of a client certificate, and shows it not."),
     "certificate_expired": (401, "The client certificate has expired."),
     "certificate_not_yet_valid": (401, "The client certificate is not valid yet."),
     "certificate_revoked": (401, "The client certificate was revoked."),

@@ -1,8 +1,9 @@
 """Client certificates as proxies tell of them: whose, until when, and whether they may be used.
 
-The proxy has verified the chain; nobody but a trusted proxy is believed. Understood are Envoy's
-X-Forwarded-Client-Cert, nginx's escaped PEM beside its verdict, and RFC 9440 Client-Cert, which
-Caddy and others can be told to send.
+The proxy has verified the chain; nobody but a trusted proxy is believed, and it only in the one
+header that it sets itself: whatever else it hands on may be its client's invention. Understood are
+Envoy's X-Forwarded-Client-Cert, nginx's escaped PEM beside its verdict, and RFC 9440 Client-Cert,
+which Caddy and others can be told to send.
 """
 
 import re
@@ -27,6 +28,7 @@ LONG_LIFE_S = 398 * DAY_S
 """A certificate that lives longer is warned of: what public CAs may issue."""
 SOON_S = 30 * DAY_S
 
+_NAMES = frozenset().union(*CERTIFICATE_HEADERS.values())
 _LONGEST = 32 * 1024
 _OCSP = AuthorityInformationAccessOID.OCSP
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -69,16 +71,18 @@ class Certificate(msgspec.Struct, frozen=True):
         return tuple(found)
 
 
-def shown(noted: Mapping[bytes, bytes]) -> Certificate | None:
+def shown(noted: Mapping[bytes, bytes], *, hash_suffices: bool = False) -> Certificate | None:
     """Return the certificate that a trusted proxy tells of, None where it tells of none.
 
     Args:
         noted: headers; see `CERTIFICATE_HEADERS`.
+        hash_suffices: whether X-Forwarded-Client-Cert is believed without `Cert`: then nobody but
+            the proxy knows when the certificate ends and whether its CA took it back.
 
     Raises:
         CertificateError: when the proxy refused it, or what it tells cannot be read.
     """
-    told = {name: noted[name] for name in CERTIFICATE_HEADERS if noted.get(name)}
+    told = {name: noted[name] for name in _NAMES if noted.get(name)}
     verdict = told.pop(b"x-ssl-client-verify", None)
     if b"x-ssl-client-cert" in told:
         # nginx hands on what it did not verify, too.
@@ -91,7 +95,10 @@ def shown(noted: Mapping[bytes, bytes]) -> Certificate | None:
     if len(told) > 1 or any(len(value) > _LONGEST for value in told.values()):
         raise CertificateError("certificate_invalid")
     ((name, value),) = told.items()
-    return _READERS[name](value)
+    found = _READERS[name](value)
+    if not (found.serial or hash_suffices):
+        raise CertificateError("certificate_not_shown")
+    return found
 
 
 def check(certificate: Certificate, denied: DenyList, now: float) -> None:

@@ -28,10 +28,21 @@ _MAX_NAMES, _MAX_NAME_BYTES = 1024, 64
 MAX_HEADER_BYTES = 64 * 1024
 """Names and values of all headers together; servers in the field take 8 to 64 KiB."""
 
-CERTIFICATE_HEADERS = frozenset(
-    {b"x-forwarded-client-cert", b"x-ssl-client-cert", b"x-ssl-client-verify", b"client-cert"}
+CERTIFICATE_HEADERS = {
+    "x-ssl-client-cert": frozenset({b"x-ssl-client-cert", b"x-ssl-client-verify"}),
+    "x-forwarded-client-cert": frozenset({b"x-forwarded-client-cert"}),
+    "client-cert": frozenset({b"client-cert"}),
+}
+"""Header by which a proxy tells of a client certificate → what of it is read, lower case."""
+
+_OF_CERTIFICATES = frozenset({b"x-forwarded-client-cert", b"client-cert", b"client-cert-chain"})
+_OF_CERTIFICATES_TOO = (
+    *(b"x-ssl-client-", b"ssl-client-", b"x-client-cert", b"x-forwarded-tls-client-cert"),
+    *(b"x-amzn-mtls-clientcert", b"x-arr-clientcert"),
 )
-"""Headers by which a proxy tells of a client certificate, lower case; others may not send them."""
+"""How names begin by which proxies tell applications of a client certificate."""
+_REWRITES = frozenset({b"x-original-url", b"x-rewrite-url"})
+"""Some applications take their path from these, whatever was asked for."""
 
 _MANY, _SHORT = 64, 512
 assert _MANY * 2 * _SHORT <= MAX_HEADER_BYTES
@@ -74,17 +85,23 @@ def extractor(  # noqa: C901  (one pass over the headers, on every request)
     custom_headers: Iterable[str] = (),
     *,
     query_keys: bool = False,
-    noted_too: Iterable[bytes] = (),
+    certificate_header: str = "",
+    from_proxy: bool = False,
 ) -> Extractor:
     """Return the function that reads headers and a query string.
 
     Args:
         custom_headers: further headers whose value is a key.
         query_keys: whether the query may carry a key.
-        noted_too: further headers that are noted, lower case.
+        certificate_header: by which a trusted proxy tells of client certificates, one of
+            `CERTIFICATE_HEADERS`; it is noted, every other one of that kind is stripped. Empty
+            where none are taken.
+        from_proxy: whether the headers come from a trusted proxy; whoever else tells of client
+            certificates or of another path is not heard, neither here nor behind.
     """
     seen: dict[bytes, int] = {}
-    role_of = _roles(custom_headers, frozenset(noted_too), seen)
+    told = CERTIFICATE_HEADERS[certificate_header] if certificate_header and from_proxy else None
+    role_of = _roles(custom_headers, told, seen, from_proxy=from_proxy)
     known = seen.get
 
     def extract(  # noqa: C901, PLR0912  (likewise)
@@ -155,11 +172,22 @@ def without_secrets(
 
 
 def _roles(
-    custom_headers: Iterable[str], noted_too: frozenset[bytes], seen: dict[bytes, int]
+    custom_headers: Iterable[str],
+    told: frozenset[bytes] | None,
+    seen: dict[bytes, int],
+    *,
+    from_proxy: bool,
 ) -> Callable[[bytes], int]:
-    """Return the function that tells a header's role by its name, and notes it in `seen`."""
+    """Return the function that tells a header's role by its name, and notes it in `seen`.
+
+    Args:
+        custom_headers: see `extractor`.
+        told: headers of client certificates that are believed; None where none are taken.
+        seen: what was found out already.
+        from_proxy: see `extractor`.
+    """
     roles = {b"authorization": _AUTHORIZATION, b"x-api-key": _KEY}
-    roles |= dict.fromkeys(_NOTED | noted_too, _NOTE)
+    roles |= dict.fromkeys(_NOTED | (told or frozenset()), _NOTE)
     roles |= {_plain(name.encode("ascii", "replace")): _KEY for name in custom_headers}
 
     def role_of(name: bytes) -> int:
@@ -167,8 +195,10 @@ def _roles(
         role = roles.get(plain, _IGNORED)
         # Only the exact spelling counts: servers behind us fold `_` into `-`, and would see a
         # second credential that we did not check.
-        disguised = role and plain != name.lower()
-        if disguised or plain in _IDENTITY or plain.startswith(_OWN_PREFIX):
+        proxys = not role and _is_proxys(plain)
+        disguised = (role or proxys) and plain != name.lower()
+        forged = proxys and (not from_proxy or (told is not None and plain not in _REWRITES))
+        if disguised or forged or plain in _IDENTITY or plain.startswith(_OWN_PREFIX):
             role = _STRIPPED
         # The names that a flood of requests invents must not fill memory.
         if len(name) <= _MAX_NAME_BYTES and len(seen) < _MAX_NAMES:
@@ -176,6 +206,12 @@ def _roles(
         return role
 
     return role_of
+
+
+def _is_proxys(plain: bytes) -> bool:
+    """Whether only a proxy may tell an application this."""
+    is_certificates = plain in _OF_CERTIFICATES or plain.startswith(_OF_CERTIFICATES_TOO)
+    return is_certificates or plain in _REWRITES
 
 
 def _plain(name: bytes) -> bytes:

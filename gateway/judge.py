@@ -32,6 +32,9 @@ _QUERY_WARNING: Header = (b"x-keywatch-warning", b"api-key-in-query")
 _Case = tuple[float, str, Extracted]
 """A request as far as it alone tells: when it came, from which client, with which credential."""
 
+_NO_CERTIFICATE = frozenset({b"", b"NONE"})
+"""What proxies say of a client that showed none."""
+
 _HUGE = Extracted(b"", [], {}, "headers_too_large")
 
 
@@ -48,12 +51,15 @@ class Judge:
     def __init__(self, validator: Validator, options: Options, clock: Clock, ticks: Ticks) -> None:
         self._validator, self._clock, self._ticks = validator, clock, ticks
         self._desk = _desk(validator, options)
-        self._extract = extractor(
+        self._extract = extractor(options.headers, query_keys=options.query_keys)
+        self._extract_of_proxy = extractor(
             options.headers,
             query_keys=options.query_keys,
-            noted_too=CERTIFICATE_HEADERS if options.certificates else (),
+            certificate_header=options.certificate_header,
+            from_proxy=True,
         )
         self._is_trusted = trust_in(options.trusted_proxies)
+        self._of_certificate = CERTIFICATE_HEADERS.get(options.certificate_header, frozenset())
         self._levels = Levels(options)
         self._buckets = Buckets()
         # What an answer costs is known when it is there: budgets are paid afterwards.
@@ -118,7 +124,7 @@ class Judge:
                 taken, before = await self._take(before), ()
                 if taken is not None and not taken.allowed:
                     return _closed(case, NOBODY, "", taken)
-                standing, papers = await self._identified(asked, case)
+                standing, papers = await self._identified(case)
             overspent = self._overspent(standing)
             if overspent is not None:
                 return _closed(case, standing, "", overspent)
@@ -130,14 +136,11 @@ class Judge:
         told = tuple((b"x-keywatch-warning", one.encode()) for one in papers.warnings)
         return msgspec.structs.replace(verdict, headers=verdict.headers + told)
 
-    async def _identified(self, asked: Asked, case: _Case) -> tuple[Standing, Papers]:
+    async def _identified(self, case: _Case) -> tuple[Standing, Papers]:
         """Look up who sends the request; a fault of what it shows is a standing, too."""
         papers, (at, _, extracted) = NO_PAPERS, case
         if self._desk is not None and self._has_papers(extracted):
-            is_trusted = self._is_trusted(asked.peer)
-            papers = await self._desk.look(
-                extracted.token, extracted.noted, is_trusted=is_trusted, now=at
-            )
+            papers = await self._desk.look(extracted.token, extracted.noted, now=at)
         fault = extracted.fault
         if fault == "missing_api_key" and papers.carried:
             fault = ""
@@ -156,19 +159,24 @@ class Judge:
         """Whether a token or a certificate came that is to be looked at."""
         if self._desk is None:
             return False
-        return bool(extracted.token) or not CERTIFICATE_HEADERS.isdisjoint(extracted.noted)
+        if extracted.token:
+            return True
+        noted = extracted.noted
+        return any(noted.get(name, b"") not in _NO_CERTIFICATE for name in self._of_certificate)
 
     def _open(self, asked: Asked) -> _Case:
         """Return the case as far as the request alone tells."""
-        at = self._clock()
-        huge = len(asked.path) + len(asked.query) > MAX_HEADER_BYTES
-        extracted = _HUGE if huge else self._extract(asked.headers, asked.query)
-        client = asked.peer
-        if self._is_trusted(client):
+        at, client = self._clock(), asked.peer
+        is_trusted = self._is_trusted(client)
+        if len(asked.path) + len(asked.query) > MAX_HEADER_BYTES:
+            extracted = _HUGE
+        elif is_trusted:
+            extracted = self._extract_of_proxy(asked.headers, asked.query)
+        else:
+            extracted = self._extract(asked.headers, asked.query)
+        if is_trusted:
             forwarded = extracted.noted.get(b"x-forwarded-for", b"")
             client = client_of(client, forwarded, self._is_trusted)
-        elif self._desk is not None and not CERTIFICATE_HEADERS.isdisjoint(extracted.noted):
-            extracted = _without_certificate(extracted)
         return at, client, extracted
 
     def _faulty(self, case: _Case) -> Verdict | None:
@@ -241,13 +249,6 @@ def _tighter(one: Allowance | None, other: Allowance | None) -> Allowance | None
     return other if one.allowed and other.remaining < one.remaining else one
 
 
-def _without_certificate(extracted: Extracted) -> Extracted:
-    """Return what is left when somebody told of a certificate who is no trusted proxy."""
-    headers = [header for header in extracted.headers if header[0] not in CERTIFICATE_HEADERS]
-    noted = {n: value for n, value in extracted.noted.items() if n not in CERTIFICATE_HEADERS}
-    return msgspec.structs.replace(extracted, headers=headers, noted=noted)
-
-
 def _shared(options: Options) -> "SharedBuckets | None":
     """Return the limits that several gateways share, where there is a Redis."""
     if not options.redis:
@@ -259,7 +260,7 @@ def _shared(options: Options) -> "SharedBuckets | None":
 
 def _desk(validator: Validator, options: Options) -> "Desk | None":
     """Return who looks at tokens and certificates, where any are taken."""
-    if not (options.issuers or options.certificates):
+    if not (options.issuers or options.certificate_header):
         return None
     from gateway.papers import Desk  # noqa: PLC0415  (needs the extra `tokens`)
     from gateway.tokens import Tokens  # noqa: PLC0415  (likewise)
@@ -268,7 +269,8 @@ def _desk(validator: Validator, options: Options) -> "Desk | None":
     return Desk(
         validator,
         tokens,
-        certificates=options.certificates,
+        certificate_header=options.certificate_header,
+        hash_suffices=options.certificate_hash_suffices,
         unregistered=options.unregistered,
         recall=_recall(options),
     )

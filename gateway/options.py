@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.endpoints import Endpoint
+from gateway.extract import CERTIFICATE_HEADERS
 from gateway.limits import Limit
 from keystore.issuers import Issuer
+from vocabulary.errors import ConfigError
 
 Clock = Callable[[], float]
 """Epoch seconds."""
@@ -29,7 +31,11 @@ class Options:
         global_limits: what may come at all.
         endpoints: what endpoints ask for, and their limits.
         issuers: whose tokens (JWT) are taken, beside a key or in its place.
-        certificates: whether client certificates are taken that a trusted proxy tells of.
+        certificate_header: the header in which the trusted proxies tell of client certificates,
+            and which they set or remove on every request: `x-ssl-client-cert` (beside
+            `x-ssl-client-verify`), `x-forwarded-client-cert` or `client-cert`. Every other one of
+            that kind is stripped. Empty where no certificates are taken.
+        certificate_hash_suffices: whether X-Forwarded-Client-Cert is believed without `Cert`.
         certificate_authorities: files (PEM) with the CAs whose revocation lists and responders
             are believed.
         revocation_lists: files, a CRL (RFC 5280) each; every certificate must then be of a CA
@@ -61,7 +67,8 @@ class Options:
     global_limits: tuple[Limit, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     issuers: tuple[Issuer, ...] = ()
-    certificates: bool = False
+    certificate_header: str = ""
+    certificate_hash_suffices: bool = False
     certificate_authorities: tuple[str, ...] = ()
     revocation_lists: tuple[str, ...] = ()
     ocsp: str = ""
@@ -75,3 +82,12 @@ class Options:
     cached_s: float = 60.0
     silence_s: float = 1.0
     peppers: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a header of certificates that nobody here can read."""
+        if self.certificate_header and self.certificate_header not in CERTIFICATE_HEADERS:
+            raise ConfigError(
+                f"no client certificate is read from {self.certificate_header!r}",
+                where="gateway.certificate_header",
+                remedy=" or ".join(CERTIFICATE_HEADERS),
+            )

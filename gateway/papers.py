@@ -26,7 +26,9 @@ class Desk:
     Args:
         validator: knows the identities, and what is denied.
         tokens: the issuers; None where no tokens are taken.
-        certificates: whether certificates are taken.
+        certificate_header: by which trusted proxies tell of certificates, one of
+            `gateway.extract.CERTIFICATE_HEADERS`; empty where none are taken.
+        hash_suffices: see `gateway.certificates.shown`.
         unregistered: whether a good token or certificate is enough where the key store knows no
             identity of its name.
         recall: tells which certificates their CA took back; None where nobody is asked.
@@ -37,23 +39,22 @@ class Desk:
         validator: Validator,
         tokens: Tokens | None,
         *,
-        certificates: bool,
+        certificate_header: str = "",
+        hash_suffices: bool = False,
         unregistered: bool = False,
         recall: Recall | None = None,
     ) -> None:
         self._validator, self._tokens = validator, tokens
-        self._certificates, self._unregistered = certificates, unregistered
+        self._certificates = bool(certificate_header)
+        self._hash_suffices, self._unregistered = hash_suffices, unregistered
         self._recall = recall or Recall(None, None)
 
-    async def look(
-        self, token: bytes, noted: Mapping[bytes, bytes], *, is_trusted: bool, now: float
-    ) -> Papers:
+    async def look(self, token: bytes, noted: Mapping[bytes, bytes], *, now: float) -> Papers:
         """Judge what is there.
 
         Args:
             token: a JWT, or empty.
-            noted: headers; those of certificates are believed from trusted peers alone.
-            is_trusted: whether the peer is a trusted proxy.
+            noted: headers; one of a certificate is there only if a trusted proxy sent it.
             now: epoch seconds.
         """
         found: list[Standing] = []
@@ -63,7 +64,9 @@ class Desk:
             if token and self._tokens is not None:
                 found.append(await self._of_token(self._tokens, token, now))
                 carried.add("token")
-            certificate = shown(noted) if self._certificates and is_trusted else None
+            certificate = None
+            if self._certificates:
+                certificate = shown(noted, hash_suffices=self._hash_suffices)
             if certificate is not None:
                 found.append(await self._of_certificate(certificate, now))
                 carried.add("certificate")

@@ -225,7 +225,7 @@ def _packages(settings: Settings) -> Iterator[Check]:
         "postgres": (settings.database.startswith("postgres"), ("psycopg",)),
         "redis": (bool(settings.gateway.redis), ("redis",)),
         "tokens": (
-            bool(settings.issuers) or settings.gateway.certificates,
+            bool(settings.issuers) or bool(settings.gateway.certificate_header),
             ("jwt", "cryptography"),
         ),
         "aws": (any(one.type == "aws" for one in settings.stores), ("boto3",)),

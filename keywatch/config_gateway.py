@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from keywatch.config_table import Table
+from vocabulary.errors import ConfigError
 
 
 class EndpointSettings(Table, frozen=True):
@@ -88,7 +89,21 @@ class GatewaySettings(Table, frozen=True):
         int, Meta(ge=100, le=100_000_000, description="unknown keys held in memory")
     ] = 50_000
     certificates: Annotated[
-        bool, Meta(description="take client certificates that a trusted proxy tells of")
+        bool, Meta(description="refused: name your proxy's `certificate_header` instead")
+    ] = False
+    certificate_header: Annotated[
+        str,
+        Meta(
+            pattern="^(|x-ssl-client-cert|x-forwarded-client-cert|client-cert)$",
+            description="the one header in which your proxy tells of client certificates, and "
+            "which it sets or removes on every request; empty to take none",
+        ),
+    ] = ""
+    certificate_hash_suffices: Annotated[
+        bool,
+        Meta(
+            description="believe X-Forwarded-Client-Cert without `Cert`: no dates, no CRL, no OCSP"
+        ),
     ] = False
     certificate_authorities: Annotated[
         tuple[str, ...], Meta(description="files (PEM) of the CAs whose CRL and OCSP are believed")
@@ -107,3 +122,15 @@ class GatewaySettings(Table, frozen=True):
     upstream: Annotated[
         str, Meta(description="URL of the server that gets what is let in; empty for none")
     ] = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what would believe any header of certificates, whoever wrote it."""
+        if self.certificates:
+            raise ConfigError(
+                "it believed every header that tells of a certificate, also those that the proxy "
+                "only hands on from its client",
+                where="gateway.certificates",
+                remedy="write the one that your proxy sets: certificate_header = "
+                '"x-ssl-client-cert" (nginx), "x-forwarded-client-cert" (Envoy) or "client-cert" '
+                "(Caddy)",
+            )

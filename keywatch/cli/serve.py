@@ -258,7 +258,8 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
             for one in gateway.endpoints
         ),
         issuers=tuple(issuers_of(chosen.issuers).values()),
-        certificates=gateway.certificates,
+        certificate_header=gateway.certificate_header,
+        certificate_hash_suffices=gateway.certificate_hash_suffices,
         certificate_authorities=gateway.certificate_authorities,
         revocation_lists=gateway.revocation_lists,
         ocsp=gateway.ocsp,

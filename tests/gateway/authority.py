@@ -28,9 +28,9 @@ def hash_for(key):
 class Authority:
     def __init__(self, name="Our CA", key=None):
         self.name, self.key = named(name), key or ec.generate_private_key(ec.SECP256R1())
-        self.certificate = self.issue(name, self.key, serial=1)
+        self.certificate = self.issue(name, self.key, serial=1, is_ca=True)
 
-    def issue(self, name, key=None, *, serial=None, responder="", usage=None, days=90):
+    def issue(self, name, key=None, *, serial=None, responder="", usage=None, days=90, is_ca=False):
         key = key or ec.generate_private_key(ec.SECP256R1())
         builder = (
             x509.CertificateBuilder()
@@ -45,6 +45,9 @@ class Authority:
             place = x509.UniformResourceIdentifier(responder)
             told = [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, place)]
             builder = builder.add_extension(x509.AuthorityInformationAccess(told), critical=False)
+        if is_ca:
+            constraints = x509.BasicConstraints(ca=True, path_length=None)
+            builder = builder.add_extension(constraints, critical=True)
         if usage:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         return builder.sign(self.key, hash_for(self.key))

@@ -31,7 +31,7 @@ ENVOY = {
 
 @pytest.mark.parametrize("told", [NGINX, RFC_9440, ENVOY], ids=["nginx", "rfc9440", "envoy"])
 def test_whoever_tells_of_it_it_has_the_same_names(told):
-    found = shown(told)
+    found = shown(told, hash_suffices=True)
     assert found.names == (
         f"sha256:{PRINT}",
         "spiffe://prod/robot",
@@ -49,12 +49,20 @@ def test_envoys_whole_certificate_is_read_where_it_is_sent():
 def test_of_several_elements_our_own_proxys_counts():
     forged = f"Hash={'a' * 64};URI=spiffe://prod/admin"
     told = forged.encode() + b"," + ENVOY[b"x-forwarded-client-cert"]
-    assert shown({b"x-forwarded-client-cert": told}).names[1] == "spiffe://prod/robot"
+    found = shown({b"x-forwarded-client-cert": told}, hash_suffices=True)
+    assert found.names[1] == "spiffe://prod/robot"
 
 
 def test_a_comma_in_a_quoted_subject_begins_no_element():
     element = f'Hash={PRINT};Subject="CN=\\"x\\",Hash={"a" * 64}"'
-    assert shown({b"x-forwarded-client-cert": element.encode()}).fingerprints == (PRINT,)
+    found = shown({b"x-forwarded-client-cert": element.encode()}, hash_suffices=True)
+    assert found.fingerprints == (PRINT,)
+
+
+def test_a_hash_alone_shows_no_certificate_unless_that_is_allowed():
+    with pytest.raises(CertificateError) as error:
+        shown(ENVOY)
+    assert error.value.code == "certificate_not_shown"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +99,7 @@ def test_what_cannot_be_read_or_was_not_verified_is_refused(told):
 def test_no_header_breaks_it(value):
     for name in (b"x-forwarded-client-cert", b"client-cert"):
         try:
-            found = shown({name: value})
+            found = shown({name: value}, hash_suffices=True)
         except CertificateError:
             continue
         assert found is None or found.fingerprints

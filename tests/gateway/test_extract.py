@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.extract import MAX_KEY_BYTES, extractor, without_secrets
+from gateway.extract import CERTIFICATE_HEADERS, MAX_KEY_BYTES, extractor, without_secrets
 
 KEY, OTHER = b"some-key", b"another-key"
 
@@ -114,6 +114,35 @@ def test_headers_that_only_the_gateway_may_set_are_stripped(name):
     found = extract([(name, b"forged"), (b"x-api-key", KEY)], b"")
     assert found.headers == [(b"x-api-key", KEY)]
     assert found.secret == KEY
+
+
+OF_CERTIFICATES = [
+    b"x-forwarded-client-cert", b"X-Forwarded-Client-Cert", b"x_forwarded_client_cert",
+    b"client-cert", b"client_cert", b"client-cert-chain", b"x-ssl-client-cert",
+    b"x-ssl-client-verify", b"x-ssl-client-s-dn", b"X_SSL_Client_Verify", b"ssl-client-subject-dn",
+    b"x-forwarded-tls-client-cert", b"x-amzn-mtls-clientcert-leaf", b"x-client-cert-present",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*OF_CERTIFICATES, b"x-original-url", b"X_Rewrite_URL"])
+def test_what_only_a_proxy_may_tell_is_stripped_from_everybody_else(name):
+    sent = [(name, b"SUCCESS"), (b"x-api-key", KEY)]
+    for unheard in (extract, extractor(certificate_header="client-cert")):
+        found = unheard(sent, b"")
+        assert found.headers == [(b"x-api-key", KEY)]
+        assert not found.noted
+
+
+@pytest.mark.parametrize("header", ["", *CERTIFICATE_HEADERS])
+def test_a_proxys_one_header_is_noted_and_its_clients_other_ones_are_stripped(header):
+    of_proxy = extractor(certificate_header=header, from_proxy=True)
+    believed = CERTIFICATE_HEADERS.get(header, ())
+    for name in OF_CERTIFICATES:
+        found = of_proxy([(name.lower(), b"SUCCESS")], b"")
+        assert (name.lower() in found.noted) == (name.lower() in believed)
+        # where none are taken here they are the application's affair, but for the disguised ones
+        kept = name.lower() in believed if header else b"_" not in name
+        assert bool(found.headers) == kept
 
 
 def test_too_large_headers_are_refused():

@@ -1,17 +1,30 @@
 """The shipped nginx snippets in a real nginx, in front of a real application."""
 
+import http.client
 import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
+from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
+from keystore.identities import Name
+from keystore.issue import KeyOrder
+from keystore.keys import Kind
+from tests.certificates import certificate as own_certificate
+from tests.gateway.authority import Authority
 from tests.gateway.conftest import Served, until
+from tests.gateway.issuer import certificate, der, pem
 
 SNIPPETS = Path(__file__).parents[2] / "deploy" / "nginx"
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -36,8 +49,31 @@ http {{
       proxy_pass http://127.0.0.1:{app};
     }}
   }}
+  server {{
+    listen 127.0.0.1:{tls_port} ssl;
+    ssl_certificate {folder}/ca.pem;
+    ssl_certificate_key {folder}/server.pem;
+    ssl_client_certificate {folder}/clients.pem;
+    ssl_verify_client optional;
+    include {snippets}/keywatch-server.conf;
+    location / {{
+      include {snippets}/keywatch-location.conf;
+      proxy_pass http://127.0.0.1:{app};
+    }}
+  }}
 }}
 """
+
+ROBOT = certificate(name="robot", spiffe="spiffe://prod/robot")
+FORGED = [
+    {"X-Forwarded-Client-Cert": f"Hash={'a' * 64};URI=spiffe://prod/robot"},
+    {"X-Forwarded-Client-Cert": f'Hash={"a" * 64};Cert="{quote(pem(ROBOT))}"'},
+    {"Client-Cert": f":{b64encode(der(ROBOT)).decode()}:"},
+    {"X-SSL-Client-Cert": quote(pem(ROBOT)), "X-SSL-Client-Verify": "SUCCESS"},
+    {"X_SSL_Client_Cert": quote(pem(ROBOT)), "X_SSL_Client_Verify": "SUCCESS"},
+    {"X-SSL-Client-S-DN": "CN=robot", "X-Original-URL": "/200", "X-Rewrite-URL": "/200"},
+]
+"""What clients may write who have no certificate; it is public, and proves nothing."""
 
 pytestmark = pytest.mark.service
 
@@ -78,10 +114,20 @@ def behind_nginx(make_place, application):
     if NGINX is None:
         missing = "nginx is not installed (apt-get install nginx): its snippets are not tested"
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    place = make_place('[gateway]\ntrusted_proxies = ["127.0.0.1/32"]\n')
-    with place.serving() as served, socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    place = make_place(
+        '[gateway]\ntrusted_proxies = ["127.0.0.1/32"]\ncertificate_header = "x-ssl-client-cert"\n'
+    )
+    own_certificate(place.folder)
+    clients = Authority("Clients")
+    (place.folder / "clients.pem").write_bytes(clients.pem())
+    with (
+        place.serving() as served,
+        socket.create_server(("127.0.0.1", 0)) as free,
+        socket.create_server(("127.0.0.1", 0)) as free_too,
+    ):
+        port, tls_port = free.getsockname()[1], free_too.getsockname()[1]
         free.close()
+        free_too.close()
         http = (SNIPPETS / "keywatch-http.conf").read_text()
         http = http.replace("127.0.0.1:8790", f"127.0.0.1:{served.port}")
         (place.folder / "keywatch-http.conf").write_text(http)
@@ -91,6 +137,7 @@ def behind_nginx(make_place, application):
                 folder=place.folder,
                 snippets=SNIPPETS,
                 port=port,
+                tls_port=tls_port,
                 app=application,
             )
         )
@@ -100,6 +147,7 @@ def behind_nginx(make_place, application):
             try:
                 until(lambda: process.poll() is not None or listens(port))
                 assert process.poll() is None, errors.read_text()
+                place.clients, place.tls_port = clients, tls_port
                 yield place, served, Served(process, "127.0.0.1", port)
             finally:
                 process.terminate()
@@ -167,6 +215,58 @@ def test_both_logs_tell_the_clients_request(behind_nginx):
         entry = json.loads(lines[-1])
         assert entry["request"] == "GET /204?a=b HTTP/1.1"
         assert entry["api_key_id"] == issued.key.id
+
+
+def let_in(place):
+    """Register the robot whose certificate the tests forge and show."""
+    return place.store.identities.register(
+        Name(Kind.CERTIFICATE, "cn:robot"), KeyOrder(), actor="test"
+    )
+
+
+def test_nobody_becomes_a_certificate_by_writing_headers(behind_nginx):
+    place, _, nginx = behind_nginx
+    let_in(place)
+    issued = place.issue()
+    for forged in FORGED:
+        answer = nginx.get(headers=forged)
+        assert (answer.status, code_of(answer)) == (401, "missing_api_key")
+        answer = nginx.get(issued.secret, headers=forged)
+        assert answer.status == 200
+        assert not set(forged.values()) & set(json.loads(answer.body).values())
+
+
+def code_of(answer):
+    return json.loads(answer.body)["error"]["code"]
+
+
+def test_a_certificate_that_nginx_verified_is_who_shows_it(behind_nginx):
+    place, _, _ = behind_nginx
+    robot = let_in(place)
+
+    def get(authority, headers):
+        context = ssl.create_default_context(cafile=place.folder / "ca.pem")
+        if authority is not None:
+            key = ec.generate_private_key(ec.SECP256R1())
+            shown = place.folder / "robot.pem"
+            private = key.private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+            shown.write_bytes(pem(authority.issue("robot", key)) + private)
+            context.load_cert_chain(shown)
+        connection = http.client.HTTPSConnection("127.0.0.1", place.tls_port, context=context)
+        connection.request("GET", "/", headers=headers)
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        return response.status, body
+
+    for headers in ({}, *FORGED):
+        status, body = get(place.clients, headers)
+        assert (status, json.loads(body)["x-api-key-id"]) == (200, robot.id)
+        assert get(None, headers)[0] == 401
+    # nginx itself answers 400 to what no CA of its list signed
+    assert get(Authority("Else"), {})[0] == 400
 
 
 def test_fails_closed_without_the_gateway(behind_nginx):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from base64 import b64encode
+from urllib.parse import quote
 
 import pytest
 
@@ -18,8 +19,9 @@ from keystore.identities import Client, Name, token_name
 from keystore.issue import KeyOrder
 from keystore.keys import Kind
 from keystore.unregistered import name_of_secret
-from tests.gateway.issuer import ISS, certificate, der, local_issuer, rsa_key
+from tests.gateway.issuer import ISS, certificate, der, local_issuer, pem, rsa_key
 from tests.gateway.test_app import ask, echo, scope_of, with_key
+from vocabulary.errors import ConfigError
 
 BY = {"actor": "test", "reason": ""}
 CERT = certificate(name="robot", spiffe="spiffe://prod/robot")
@@ -46,10 +48,12 @@ def bearer(token):
 
 def conversation(place, ours, talk, sink=ignore, **more):
     options = Options(
-        issuers=(ours.issuer(),),
-        certificates=True,
-        trusted_proxies=("10.0.0.0/8",),
-        **more,
+        **{
+            "issuers": (ours.issuer(),),
+            "certificate_header": "client-cert",
+            "trusted_proxies": ("10.0.0.0/8",),
+            **more,
+        }
     )
 
     async def go():
@@ -190,6 +194,54 @@ def test_a_certificate_is_believed_from_a_trusted_proxy_alone(place, ours):
         assert (await asked(other, **PROXY))[:2] == (401, "identity_not_found")
 
     conversation(place, ours, talk)
+
+
+FORGED = {
+    "x-ssl-client-cert": [(b"x-ssl-client-cert", quote(pem(CERT)).encode()),
+                          (b"x-ssl-client-verify", b"SUCCESS")],
+    "x-forwarded-client-cert": [
+        (b"x-forwarded-client-cert", f'Cert="{quote(pem(CERT))}"'.encode())
+    ],
+    "client-cert": [CERT_HEADER],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("header", FORGED)
+def test_a_proxy_is_believed_in_the_one_header_that_it_sets(place, ours, header):
+    register(place, Kind.CERTIFICATE, "spiffe://prod/robot")
+    key = with_key(place.issue().secret)
+    by_hash = (b"x-forwarded-client-cert", b"Hash=" + b"a" * 64 + b";URI=spiffe://prod/robot")
+
+    async def talk(asked):
+        assert (await asked(*FORGED[header], **PROXY))[0] == 200
+        for other in FORGED.keys() - {header}:
+            assert (await asked(*FORGED[other], **PROXY))[:2] == (401, "missing_api_key")
+            # nor can the client spoil what the proxy tells
+            status, _, seen = await asked(*FORGED[other], *FORGED[header], **PROXY)
+            assert status == 200
+            assert not {name.decode() for name, _ in FORGED[other]} & dict(seen["headers"]).keys()
+            assert (await asked(key, *FORGED[other], **PROXY))[0] == 200
+        wanted = header == "x-forwarded-client-cert" and "certificate_not_shown"
+        assert (await asked(by_hash, **PROXY))[:2] == (401, wanted or "missing_api_key")
+
+    conversation(place, ours, talk, certificate_header=header)
+
+
+def test_a_hash_stands_for_a_certificate_where_that_is_said(place, ours):
+    key = register(place, Kind.CERTIFICATE, "spiffe://prod/robot")
+    told = (b"x-forwarded-client-cert", b"Hash=" + b"a" * 64 + b";URI=spiffe://prod/robot")
+
+    async def talk(asked):
+        status, _, seen = await asked(told, **PROXY)
+        assert (status, dict(seen["headers"])["x-api-key-id"]) == (200, key.id)
+
+    header = "x-forwarded-client-cert"
+    conversation(place, ours, talk, certificate_header=header, certificate_hash_suffices=True)
+
+
+def test_a_header_that_nobody_can_read_is_refused():
+    with pytest.raises(ConfigError, match="certificate_header"):
+        Options(certificate_header="x-client")
 
 
 def test_an_endpoints_scopes_are_the_tokens_and_none_that_its_identity_lacks(place, ours):

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.gateway.conftest import Served, until
-from tests.gateway.test_nginx import Application, application, listens
+from tests.gateway.test_nginx import FORGED, Application, application, code_of, let_in, listens
 from tests.services import program, tool
 
 __all__ = ["Application", "application"]
@@ -118,18 +118,19 @@ def address_of(port):
 
 
 class Proxy(NamedTuple):
-    """A proxy, and what it answers while the gateway is away."""
+    """A proxy, what it answers while the gateway is away, how it tells of certificates."""
 
     command: Callable[[Path, Ports], list[str]]
     closed: int
     tells_limits: bool = True
+    certificates: str = "client-cert"
 
 
 PROXIES = {
     "caddy": Proxy(caddy, 502),
     # it hands nothing of the gateway's yes on to the client
     "traefik": Proxy(traefik, 500, tells_limits=False),
-    "envoy": Proxy(envoy, 503),
+    "envoy": Proxy(envoy, 503, certificates="x-forwarded-client-cert"),
 }
 
 
@@ -141,7 +142,10 @@ def behind(request, make_place, application):
     # Envoy names its own address among those that a request came by
     own = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout
     trusted = ["127.0.0.1", *own.split()] if request.param == "envoy" else ["127.0.0.1"]
-    place = make_place(f"[gateway]\ntrusted_proxies = {json.dumps(trusted)}\n")
+    place = make_place(
+        f"[gateway]\ntrusted_proxies = {json.dumps(trusted)}\n"
+        f'certificate_header = "{proxy.certificates}"\n'
+    )
     with place.serving() as served, socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
         free.close()
@@ -214,6 +218,18 @@ def test_the_application_cannot_be_told_another_identity(behind):
     seen = json.loads(front.get(issued.secret, headers=forged).body)
     folded = [value for name, value in seen.items() if name.replace("_", "-") == "x-api-key-id"]
     assert folded == [issued.key.id]
+
+
+def test_nobody_becomes_a_certificate_by_writing_headers(behind):
+    place, _, front, _ = behind
+    let_in(place)
+    issued = place.issue()
+    for forged in FORGED:
+        answer = front.get(headers=forged)
+        assert (answer.status, code_of(answer)) == (401, "missing_api_key")
+        answer = front.get(issued.secret, headers=forged)
+        assert answer.status == 200
+        assert not set(forged.values()) & set(json.loads(answer.body).values())
 
 
 def test_the_gateway_judges_the_request_and_the_client_that_it_is_told_of(behind):

@@ -56,6 +56,17 @@ def test_a_wrong_variable_is_refused_by_name(environ, said):
         load(None, environ=environ)
 
 
+def test_certificates_are_refused_until_the_proxys_header_is_named(tmp_path):
+    path = tmp_path / "k.toml"
+    path.write_text("[gateway]\ncertificates = true\n")
+    for source in ({"file": str(path)}, {"environ": {"KEYWATCH_GATEWAY_CERTIFICATES": "true"}}):
+        with pytest.raises(ConfigError, match='certificate_header = "x-ssl-client-cert"'):
+            load(**{"file": None, "environ": {}, **source})
+    path.write_text('[gateway]\ncertificate_header = "x-client"\n')
+    with pytest.raises(ConfigError, match="certificate_header"):
+        load(str(path), environ={})
+
+
 def test_lists_come_from_the_environment_by_commas():
     loaded = load(None, environ={"KEYWATCH_ACTIONS_ENABLED": "throttle, revoke"})
     assert loaded.settings.actions.enabled == ("throttle", "revoke")
