@@ -86,11 +86,12 @@ class Gateway:
         asked = asked_of(scope)
         verdict = (self._ready and self._judge.at_once(asked)) or await self.judge(asked)
         answer = _Answer(send, verdict.headers, self._tokens_header)
-        if verdict.refusal is None and verdict.standing.grant.models:
+        if verdict.refusal is None and (models := _models_of(verdict)):
             fault = "model_unknown"
             if scope["type"] == "http":
                 body, receive = await whole(receive)
-                fault = fault_of(body, verdict.standing.grant.models, asked.method)
+                faults = (fault_of(body, patterns, asked.method) for patterns in models)
+                fault = next((one for one in faults if one), "")
             if fault:
                 refusal = suited(REFUSALS[fault], scope["headers"])
                 verdict = msgspec.structs.replace(verdict, refusal=refusal)
@@ -102,8 +103,8 @@ class Gateway:
             else:
                 await answer.refuse_websocket(verdict.refusal, scope, receive)
         finally:
-            if answer.tokens and verdict.standing.grant.budgets:
-                self._judge.spent(verdict.standing, answer.tokens)
+            if answer.tokens:
+                self._judge.spent(verdict, answer.tokens)
             self.note(asked, verdict, answer.status, answer.size)
 
     async def judge(self, asked: Asked) -> Verdict:
@@ -195,6 +196,14 @@ class Gateway:
                 credential,
             )
         )
+
+
+def _models_of(verdict: Verdict) -> Sequence[tuple[str, ...]]:
+    """Return which models each identity may ask, where that is narrowed."""
+    own = verdict.standing.grant.models
+    if not verdict.beside:
+        return (own,) if own else ()
+    return [one for one in (own, *(other.grant.models for other in verdict.beside)) if one]
 
 
 def asked_of(scope: Scope) -> Asked:

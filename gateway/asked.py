@@ -40,6 +40,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
         standing: of the key; nobody's where none is known.
         refusal: None when the request may pass.
         headers: what the answer carries, whoever gives it.
+        beside: the other identities that the request showed: what holds them back held, too.
     """
 
     at: float
@@ -48,6 +49,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     standing: Standing
     refusal: Refusal | None
     headers: tuple[Header, ...]
+    beside: tuple[Standing, ...] = ()
 
 
 class Papers(NamedTuple):
@@ -55,15 +57,21 @@ class Papers(NamedTuple):
 
     Attributes:
         fault: empty, or the code of the refusal.
-        standing: of the identity that speaks for the request where there is no key.
+        standings: of all identities that are named; the first speaks for the request where there
+            is no key.
         carried: "token", "certificate": what is there and good.
         warnings: what the owner of a certificate should see to.
     """
 
     fault: str = ""
-    standing: Standing = NOBODY
+    standings: tuple[Standing, ...] = ()
     carried: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def standing(self) -> Standing:
+        """Return how the first identity stands, nobody where none is named."""
+        return self.standings[0] if self.standings else NOBODY
 
 
 NO_PAPERS = Papers()

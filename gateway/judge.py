@@ -125,16 +125,19 @@ class Judge:
                 if taken is not None and not taken.allowed:
                     return _closed(case, NOBODY, "", taken)
                 standing, papers = await self._identified(case)
-            overspent = self._overspent(standing)
-            if overspent is not None:
-                return _closed(case, standing, "", overspent)
-            fault, claims = self._weighed(asked, case, standing, papers)
+            beside = _beside(standing, papers)
+            for one in (standing, *beside):
+                overspent = self._overspent(one)
+                if overspent is not None:
+                    return _closed(case, standing, "", overspent)
+            fault, claims = self._weighed(asked, case, standing, papers, beside)
             allowance = await self._take((*claims, *before))
         except ServiceError:
             return _closed(case, standing or NOBODY, "limits_unavailable", None)
         verdict = _closed(case, standing, fault, _tighter(allowance, taken))
         told = tuple((b"x-keywatch-warning", one.encode()) for one in papers.warnings)
-        return msgspec.structs.replace(verdict, headers=verdict.headers + told)
+        headers = verdict.headers + told
+        return msgspec.structs.replace(verdict, headers=headers, beside=beside)
 
     async def _identified(self, case: _Case) -> tuple[Standing, Papers]:
         """Look up who sends the request; a fault of what it shows is a standing, too."""
@@ -187,9 +190,10 @@ class Judge:
         taken = self._buckets.take(claims, self._ticks())
         return _closed(case, NOBODY, extracted.fault, taken)
 
-    def spent(self, standing: Standing, tokens: int) -> None:
-        """Note that an answer cost so many AI tokens."""
-        claims = [(budget, standing.key_id) for budget in standing.grant.budgets]
+    def spent(self, verdict: Verdict, tokens: int) -> None:
+        """Note that an answer cost so many AI tokens, of each identity that the request showed."""
+        everyone = (verdict.standing, *verdict.beside)
+        claims = [(budget, one.key_id) for one in everyone for budget in one.grant.budgets]
         self._budgets.charge(claims, tokens, self._ticks())
 
     def _overspent(self, standing: Standing) -> Allowance | None:
@@ -201,9 +205,18 @@ class Judge:
         return None if found is None or found.allowed else found
 
     def _weighed(
-        self, asked: Asked, case: _Case, standing: Standing, papers: Papers = NO_PAPERS
+        self,
+        asked: Asked,
+        case: _Case,
+        standing: Standing,
+        papers: Papers = NO_PAPERS,
+        beside: tuple[Standing, ...] = (),
     ) -> tuple[str, list[Claim]]:
-        """Return why an identity may not do this, and what it claims when it may."""
+        """Return why an identity may not do this, and what it claims when it may.
+
+        Scopes are what is allowed: those of who speaks count. All else holds back, and counts of
+        everybody who is named `beside`.
+        """
         grant = standing.grant
         if grant.fault:
             return grant.fault, []
@@ -212,7 +225,14 @@ class Judge:
             fault = _narrowed(asked, case[1], standing, endpoints, papers.carried)
             if fault:
                 return fault, []
-        return "", self._levels.after(standing, case[1], endpoints)
+        claims = self._levels.after(standing, case[1], endpoints)
+        for one in beside:
+            fault = _narrowed(asked, case[1], one, (), papers.carried)
+            if fault:
+                return fault, []
+            claims += self._levels.after(one, case[1], endpoints)
+        # What two of them share (an account, an endpoint) is claimed once.
+        return "", list(dict.fromkeys(claims)) if beside else claims
 
     async def _take(self, claims: Sequence[Claim]) -> Allowance | None:
         """Take the tokens where they are counted.
@@ -240,6 +260,13 @@ class Judge:
             if own is not None and not own.allowed:
                 return own
         return allowance
+
+
+def _beside(standing: Standing, papers: Papers) -> tuple[Standing, ...]:
+    """Return who is named beside the identity that speaks; of a refused request nobody counts."""
+    if standing.grant.fault:
+        return ()
+    return tuple(one for one in papers.standings if one is not standing)
 
 
 def _tighter(one: Allowance | None, other: Allowance | None) -> Allowance | None:

@@ -1,7 +1,9 @@
 """Tokens and certificates beside keys, or in their place: who they are, and what forbids them.
 
 A request may carry a key, a token and a certificate: each that is there must be good. The key
-speaks for the request where there is one, else the token, else the certificate.
+speaks for the request where there is one, else the token, else the certificate; but what holds
+one of them back holds the request back, whatever comes with it: who has stolen a token that is
+slowed down must not be quicker by a key of their own.
 """
 
 import asyncio
@@ -12,7 +14,7 @@ import msgspec
 from gateway.asked import Papers
 from gateway.certificates import Certificate, CertificateError, check, shown
 from gateway.recall import Recall
-from gateway.standing import NOBODY, Grant, Standing, throttle
+from gateway.standing import Grant, Standing, throttle
 from gateway.tokens import Passport, TokenError, Tokens
 from gateway.validate import Validator
 from keystore.identities import Name, token_name
@@ -62,21 +64,21 @@ class Desk:
         warnings: tuple[str, ...] = ()
         try:
             if token and self._tokens is not None:
-                found.append(await self._of_token(self._tokens, token, now))
+                found += await self._of_token(self._tokens, token, now)
                 carried.add("token")
             certificate = None
             if self._certificates:
                 certificate = shown(noted, hash_suffices=self._hash_suffices)
             if certificate is not None:
-                found.append(await self._of_certificate(certificate, now))
+                found += await self._of_certificate(certificate, now)
                 carried.add("certificate")
                 warnings = certificate.warnings(now)
         except (TokenError, CertificateError) as error:
             return Papers(error.code)
         fault = next((one.grant.fault for one in found if one.grant.fault), "")
-        return Papers(fault, found[0] if found else NOBODY, frozenset(carried), warnings)
+        return Papers(fault, tuple(found), frozenset(carried), warnings)
 
-    async def _of_token(self, tokens: Tokens, token: bytes, now: float) -> Standing:
+    async def _of_token(self, tokens: Tokens, token: bytes, now: float) -> list[Standing]:
         fetch = tokens.to_fetch(token)
         if fetch is not None:
             # An issuer that does not answer must not hold up anybody else.
@@ -85,17 +87,26 @@ class Desk:
         names = [Name(Kind.TOKEN, token_name(passport.issuer, passport.subject))]
         if passport.client:
             names.append(Name(Kind.OAUTH_CLIENT, passport.client))
-        standing = _narrowed(self._one_of(await self._known(names, now), names[0]), passport)
+        known = self._admitted(await self._known(names, now), names[0])
+        speaking, *others = known
         called = (name_of_secret(token), _name(names[0]))
-        return self._by_deny_lists(standing, called, "token_revoked", passport.issued_at, now)
+        issued_at = passport.issued_at
+        standing = _narrowed(speaking, known, passport)
+        return [
+            self._by_deny_lists(standing, called, "token_revoked", issued_at, now),
+            *others,
+        ]
 
-    async def _of_certificate(self, certificate: Certificate, now: float) -> Standing:
+    async def _of_certificate(self, certificate: Certificate, now: float) -> list[Standing]:
         check(certificate, self._validator.denials, now)
         await self._recall.check(certificate, now)
         names = [Name(Kind.CERTIFICATE, text) for text in certificate.names]
-        standing = self._one_of(await self._known(names, now), names[0])
+        standing, *others = self._admitted(await self._known(names, now), names[0])
         called, begins = [_name(name) for name in names], certificate.begins
-        return self._by_deny_lists(standing, called, "certificate_revoked", begins, now)
+        return [
+            self._by_deny_lists(standing, called, "certificate_revoked", begins, now),
+            *others,
+        ]
 
     def _by_deny_lists(
         self,
@@ -110,25 +121,25 @@ class Desk:
         if not standing.grant.fault and denied.credential(names, now, issued_at):
             return Standing(standing.key_id, Grant(code))
         slowed = denied.pace(names, now)
-        if slowed is None or standing.grant.throttle is not None:
+        if slowed is None:
             return standing
-        grant = msgspec.structs.replace(standing.grant, throttle=throttle(slowed.per_min))
+        pace, own = throttle(slowed.per_min), standing.grant.throttle
+        if own is not None and own.amount <= pace.amount:
+            return standing
+        grant = msgspec.structs.replace(standing.grant, throttle=pace)
         return Standing(standing.key_id, grant, standing.until)
 
     async def _known(self, names: Sequence[Name], now: float) -> list[Standing]:
         standings = [await self._validator.named(name, now) for name in names]
         return [one for one in standings if one.grant.fault != "api_key_not_found"]
 
-    def _one_of(self, known: list[Standing], name: Name) -> Standing:
-        """Return the first of the identities, refused when any of them is."""
-        for standing in known:
-            if standing.grant.fault:
-                return standing
+    def _admitted(self, known: list[Standing], name: Name) -> list[Standing]:
+        """Return the identities, the first that is refused before the others; never none."""
         if known:
-            return known[0]
+            return sorted(known, key=lambda one: not one.grant.fault)
         if not self._unregistered:
-            return Standing("", Grant("identity_not_found"))
-        return Standing(_name(name), _FREE)
+            return [Standing("", Grant("identity_not_found"))]
+        return [Standing(_name(name), _FREE)]
 
 
 _FREE = Grant()
@@ -139,11 +150,17 @@ def _name(name: Name) -> str:
     return name_of_identity(name.kind.value, name.hash)
 
 
-def _narrowed(standing: Standing, passport: Passport) -> Standing:
-    """Return the standing with the scopes that the token has, none that its identity lacks."""
+def _narrowed(standing: Standing, known: Sequence[Standing], passport: Passport) -> Standing:
+    """Return the standing with the scopes that the token has, none that an identity lacks.
+
+    Args:
+        standing: who speaks.
+        known: all whom the token names; without scopes of their own they lack none.
+        passport: the token's.
+    """
     grant = standing.grant
-    own = set(grant.scopes)
-    scopes = tuple(scope for scope in passport.scopes if not own or scope in own)
+    limiting = [set(one.grant.scopes) for one in known if one.grant.scopes]
+    scopes = tuple(scope for scope in passport.scopes if all(scope in own for own in limiting))
     narrowed = Grant(
         grant.fault, grant.headers, grant.environment, grant.throttle, grant.limits, grant.shared,
         grant.account, scopes, grant.networks, grant.endpoints, grant.requires, grant.models,

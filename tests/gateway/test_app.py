@@ -51,11 +51,13 @@ def scope_of(*headers, kind="http", query=b"", client="192.0.2.1", **more):
     }
 
 
-async def ask(app, scope):
+async def ask(app, scope, body=b""):
     sent = []
 
     async def receive():
-        return {"type": "websocket.connect" if scope["type"] == "websocket" else "http.request"}
+        if scope["type"] == "websocket":
+            return {"type": "websocket.connect"}
+        return {"type": "http.request", "body": body}
 
     async def send(message):
         sent.append(message)

@@ -9,7 +9,7 @@ import pytest
 
 from database.transaction import transaction
 from gateway.accesslog import event_of, line_of
-from gateway.app import Gateway, ignore
+from gateway.app import QUESTION, Gateway, ignore
 from gateway.endpoints import Endpoint
 from gateway.options import Options
 from gateway.reader import Reader
@@ -46,7 +46,7 @@ def bearer(token):
     return b"authorization", b"Bearer " + token.encode()
 
 
-def conversation(place, ours, talk, sink=ignore, **more):
+def conversation(place, ours, talk, sink=ignore, inner=echo, **more):
     options = Options(
         **{
             "issuers": (ours.issuer(),),
@@ -57,10 +57,10 @@ def conversation(place, ours, talk, sink=ignore, **more):
     )
 
     async def go():
-        app = Gateway(echo, Reader(place.store.engine), options, sink=sink)
+        app = Gateway(inner, Reader(place.store.engine), options, sink=sink)
 
-        async def asked(*headers, **scope):
-            start, body = await ask(app, scope_of(*headers, **scope))
+        async def asked(*headers, body=b"", **scope):
+            start, body = await ask(app, scope_of(*headers, **scope), body)
             document = json.loads(body["body"])
             return start["status"], document.get("error", {}).get("code", ""), document
 
@@ -242,6 +242,109 @@ def test_a_hash_stands_for_a_certificate_where_that_is_said(place, ours):
 def test_a_header_that_nobody_can_read_is_refused():
     with pytest.raises(ConfigError, match="certificate_header"):
         Options(certificate_header="x-client")
+
+
+@pytest.mark.parametrize(
+    ("order", "code"),
+    [
+        ({"networks": ("192.0.2.99/32",)}, "ip_not_allowed"),
+        ({"endpoints": ("GET /only",)}, "endpoint_not_allowed"),
+        ({"requires": ("certificate",)}, "certificate_required"),
+        ({"models": ("small-*",)}, "model_not_allowed"),
+        ({"limits": ("0/h",)}, "rate_limit_exceeded"),
+    ],
+)
+def test_what_holds_a_token_back_holds_with_a_key_beside_it(place, ours, order, code):
+    register(place, Kind.TOKEN, token_name(ISS, "alice"), **order)
+    key, token = with_key(place.issue().secret), bearer(ours.token())
+
+    async def talk(asked):
+        asks = {"method": "POST", "body": b'{"model":"large"}'}
+        assert (await asked(token, **asks))[1] == code
+        assert (await asked(key, token, **asks))[1] == code
+        assert (await asked(key, **asks))[0] == 200
+        if "models" in order:
+            assert (await asked(key, token, method="POST", body=b'{"model":"small-1"}'))[0] == 200
+            # a proxy that asks shows no body
+            assert (await asked(key, token, **{QUESTION: True}))[1] == "model_unknown"
+
+    conversation(place, ours, talk)
+
+
+def test_a_throttled_token_is_no_quicker_with_keys_beside_it(place, ours):
+    throttled = register(place, Kind.TOKEN, token_name(ISS, "alice"))
+    place.store.throttle(throttled.id, per_min=1, actor="test")
+    keys = [place.issue() for _ in range(3)]
+
+    async def talk(asked):
+        token = bearer(ours.token())
+        status, _, seen = await asked(with_key(keys[0].secret), token)
+        # the key speaks, and the token pays as well
+        assert (status, dict(seen["headers"])["x-api-key-id"]) == (200, keys[0].key.id)
+        for one in keys:
+            assert (await asked(with_key(one.secret), token))[0] == 429
+        assert (await asked(token))[0] == 429
+
+    conversation(place, ours, talk)
+
+
+def test_everybody_whom_a_token_and_a_certificate_name_is_held_to_their_own(place, ours):
+    register(place, Kind.TOKEN, token_name(ISS, "alice"))
+    app = Client("app")
+    with transaction(place.store.engine) as connection:
+        now = place.store.clock()
+        client = identities.register_client(connection, app, KeyOrder(), **BY, now=now).key
+    exact = register(place, Kind.CERTIFICATE, "spiffe://prod/robot")
+    common = register(place, Kind.CERTIFICATE, "cn:robot")
+    token, with_client = bearer(ours.token()), bearer(ours.token(client_id="app"))
+    for one in (client, exact, common):
+        place.store.throttle(one.id, per_min=1, actor="test")
+
+    async def talk(asked):
+        assert (await asked(with_client))[0] == 200
+        assert (await asked(with_client))[0] == 429
+        assert (await asked(token))[0] == 200
+        assert (await asked(token, CERT_HEADER, **PROXY))[0] == 200
+        assert (await asked(token, CERT_HEADER, **PROXY))[0] == 429
+        place.store.unthrottle(exact.id, actor="test")
+        assert (await asked(CERT_HEADER, **PROXY))[0] == 429
+
+    conversation(place, ours, talk)
+
+
+def test_a_pace_holds_with_a_key_beside_it(place, ours):
+    key, token = with_key(place.issue().secret), bearer(ours.token())
+
+    async def talk(asked):
+        _, _, seen = await asked(token)
+        name = dict(seen["headers"])["x-api-key-id"]
+        with transaction(place.store.engine) as connection:
+            pace = Denial(kind="pace", value=name, per_min=1)
+            denials.deny(connection, pace, **BY, now=place.store.clock())
+        async with asyncio.timeout(20):
+            while (await asked(key, token))[0] != 429:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert (await asked(key))[0] == 200
+
+    conversation(place, ours, talk, unregistered=True)
+
+
+def test_an_answer_is_paid_from_every_budget(place, ours):
+    register(place, Kind.TOKEN, token_name(ISS, "alice"), tokens_per_day=100)
+    key, token = with_key(place.issue().secret), bearer(ours.token())
+
+    async def costly(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-cost", b"99")]})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    async def talk(asked):
+        assert (await asked(key, token))[0] == 200
+        assert (await asked(key, token))[0] == 200
+        assert (await asked(key, token))[0] == 429
+        assert (await asked(token))[0] == 429
+        assert (await asked(key))[0] == 200
+
+    conversation(place, ours, talk, inner=costly, tokens_header="X-Cost")
 
 
 def test_an_endpoints_scopes_are_the_tokens_and_none_that_its_identity_lacks(place, ours):
