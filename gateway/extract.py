@@ -11,14 +11,14 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from vocabulary.secretnames import CARRY_KEYS, IN_QUERIES
+
 Header = tuple[bytes, bytes]
 
-QUERY_NAMES = frozenset({b"api_key", b"apikey", b"key"})
+QUERY_NAMES = frozenset(name.encode() for name in CARRY_KEYS)
 """Names of query parameters that carry keys, lower case."""
 
-SECRET_NAMES = QUERY_NAMES | {
-    *(b"api-key", b"token", b"access_token", b"client_secret", b"password", b"secret"),
-}
+SECRET_NAMES = IN_QUERIES
 """Names of query parameters whose values no log may hold, lower case."""
 
 REDACTED = b"REDACTED"

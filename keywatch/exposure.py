@@ -9,6 +9,9 @@ from vocabulary.alert import Alert, Evidence, Span
 from vocabulary.credential import Credential, Exposure, KnownKey
 from vocabulary.moments import rfc3339
 
+_OF_ANYONE = ("context-", "jwt-")
+"""How the ids of rules begin that find secrets of other issuers, a new one in every line."""
+
 
 def named(parsed: Parsed, known: Mapping[str, KnownKey]) -> Parsed:
     """Give events whose key was logged in clear the id of the key.
@@ -37,34 +40,41 @@ def alerts(
 
     It is of medium severity, whatever the key: the log is the operator's own, and cutting off
     every client that puts its key into the address would do more harm than the log does.
+    What is a secret for its place alone, and no key of the store (passwords, tokens of sessions),
+    is one alert a source and rule: such a log holds another one in every line.
     """
-    return [
-        _alert(credential, known.get(credential.token), source, exposures, now)
-        for credential in credentials(exposures)
-    ]
+    hits: dict[str, list[Exposure]] = {}
+    for one in exposures:
+        anyone = one.credential.token not in known and one.rule.startswith(_OF_ANYONE)
+        hits.setdefault(one.rule if anyone else one.credential.sha256, []).append(one)
+    return [_alert(cause, some, known, source, now) for cause, some in hits.items()]
 
 
 def _alert(
-    credential: Credential,
-    key: KnownKey | None,
+    cause: str,
+    hits: Sequence[Exposure],
+    known: Mapping[str, KnownKey],
     source: str,
-    exposures: Sequence[Exposure],
     now: float,
 ) -> Alert:
-    hits = [e for e in exposures if e.credential.sha256 == credential.sha256]
-    subject = key.key_id if key else credential.token
-    cause = sha256(f"exposed\n{source}\n{credential.sha256}".encode()).hexdigest()
+    credential = hits[0].credential
+    key = known.get(credential.token)
+    name = sha256(f"exposed\n{source}\n{cause}".encode()).hexdigest()
+    anyone = cause != credential.sha256
+    subject = f"credential:{name[:16]}" if anyone else credential.token
     ts = rfc3339(now)
     rules = ", ".join(sorted({hit.rule for hit in hits}))
+    what = "secrets stand" if anyone else "the key stands"
+    it = "them" if anyone else "it"
     return Alert(
-        id=f"alert_{cause[:24]}",
+        id=f"alert_{name[:24]}",
         ts=ts,
         kind="exposed-in-log",
         severity="medium" if key is None or not key.publishable else "low",
         family="leak",
-        summary=f"the key stands in clear in {source}: have it sent in a header, and rotate it",
+        summary=f"{what} in clear in {source}: have {it} sent in a header, and rotate {it}",
         evidence=(Evidence("scanner", f"{rules}: {credential.redacted}", "no key in a log", 0.0),),
         events=Span(ts, ts, len(hits)),
-        key=subject,
+        key=key.key_id if key else subject,
         exposure="log",
     )

@@ -4,7 +4,7 @@ from scanner.classify import WEIGHED
 from scanner.confirm import REACH, Bounds
 from scanner.parsetree import UNBOUNDED, width
 from scanner.prefilter import reach as before
-from scanner.rule import Rule
+from scanner.rule import CONTEXT, Rule
 from scanner.singleline import stays_within_line
 
 _OPEN = 1 << 10  # bytes that a pattern which sets no bound itself may reach
@@ -22,6 +22,7 @@ def bounds_of(rule: Rule, *, exact: bool = True) -> Bounds:
     return Bounds(
         reach,
         min(before(rule.pattern) + 1, reach),
-        lined=rule.provider in WEIGHED and stays_within_line(rule.pattern),
+        lined=(rule.provider in WEIGHED or rule.provider == CONTEXT)
+        and stays_within_line(rule.pattern),
         exact=exact,
     )

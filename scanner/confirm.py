@@ -13,6 +13,7 @@ from scanner.classify import WEIGHED, possible
 from scanner.entropy import shannon
 from scanner.lazy import lazy
 from scanner.placeholder import invented, template
+from scanner.rule import CONTEXT
 from scanner.rules import Rule
 from vocabulary.finding import Confidence
 
@@ -287,7 +288,8 @@ class Confirmer(msgspec.Struct):
         rule, secret = self.rule, piece[span[0] : span[1]]
         if rule.entropy and shannon(secret) < rule.entropy:
             return None
-        if len(secret) <= _TOKEN and (template(secret) or invented(secret)):
+        placed = rule.provider == CONTEXT  # whatever people make up may be a password
+        if not placed and len(secret) <= _TOKEN and (template(secret) or invented(secret)):
             return None
         confidence, proof, reasons = self._proven(secret)
         return Confirmed(0, 0, *span, confidence, proof, reasons, assigned(piece, span)[0])

@@ -9,6 +9,7 @@ from scanner.allow import compiled, lets_place
 from scanner.classify import weigh
 from scanner.fingerprint import fingerprint
 from scanner.match import Match
+from scanner.rule import CONTEXT
 from vocabulary.alert import Severity
 from vocabulary.credential import Credential, KnownKey, Lookup, credential_of
 from vocabulary.finding import Confidence, Finding, Place, Verdict
@@ -144,7 +145,7 @@ def _credential(match: Match, peppers: Mapping[str, bytes] | None) -> Credential
 def redacted(match: Match) -> str:
     """Return what a person may see of a secret: a prefix that its format spells out anyway."""
     text = _text(match.secret)
-    if match.rule.provider == "generic" or match.rule.id.startswith("private-key"):
+    if match.rule.provider in ("generic", CONTEXT) or match.rule.id.startswith("private-key"):
         return "[REDACTED]"
     head = text[:_PREFIX]
     cut = max((head.rfind(mark) for mark in "_-."), default=-1) + 1

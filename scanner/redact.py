@@ -2,23 +2,30 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from itertools import accumulate
 
 import msgspec
 
 from scanner.batch import batch_of
+from scanner.context import RULES, plain
 from scanner.engine import Engine, engine_of
 from scanner.findings import redacted
 from scanner.match import GENERIC, Match
+from scanner.rule import CONTEXT
 from scanner.rules import RuleSet, load_rules
 from vocabulary.credential import Credential, Exposure, credential_of
 from vocabulary.finding import Confidence
 
+_TOKEN = b"credential:"
+_PROVEN = frozenset({"jwt"})
+"""Providers whose rules are unsure whether a secret matters, not whether it is one."""
+
 
 class Redactor:
-    """Replaces every secret of a known format by the token of its credential.
+    """Replaces every secret of a known format, or in a telling place, by its credential's token.
 
-    Rules that know no format are left out: in a log they would take ids and hashes for secrets.
+    Rules that weigh values are left out: in a log they would take ids and hashes for secrets.
 
     Args:
         ruleset: all rules.
@@ -44,8 +51,9 @@ class Redactor:
         Returns:
             The very same lines where none holds a secret.
         """
-        found = self._searcher.search(batch_of(b"\n".join(lines)))
-        matches = [match for match in found if not match.packed]
+        text = b"\n".join(lines)
+        found = self._searcher.search(batch_of(text))
+        matches = [match for match in found if not (match.packed or _is_token(text, match))]
         if not matches:
             return lines, ()
         starts = [0, *accumulate(len(line) + 1 for line in lines)]
@@ -59,22 +67,37 @@ class Redactor:
         return cleaned, exposures[::-1]
 
     def _credential(self, match: Match) -> Credential:
-        text = match.secret.decode("utf-8", "backslashreplace")
+        placed = match.rule.provider in (CONTEXT, "http")
+        secret = plain(match.rule.id, match.secret) if placed else match.secret
+        text = secret.decode("utf-8", "backslashreplace")
         return credential_of(text, peppers=self._peppers, redacted=redacted(match))
 
 
 def formats_engine(ruleset: RuleSet | None = None) -> Engine:
-    """Return an engine of the rules that know a format; marks in the text hide nothing from it."""
-    return engine_of(_of_formats(ruleset or load_rules()), inline_ignores=False)
+    """Return an engine for logs; marks in the text hide nothing from it."""
+    return engine_of(_for_logs(ruleset or load_rules()), inline_ignores=False)
 
 
-def _of_formats(ruleset: RuleSet) -> RuleSet:
+def _for_logs(ruleset: RuleSet) -> RuleSet:
     rules = tuple(
         rule
         for rule in ruleset.rules
-        if rule.provider not in GENERIC and rule.confidence == Confidence.HIGH
+        if rule.provider not in GENERIC
+        and (rule.confidence == Confidence.HIGH or rule.provider in _PROVEN)
     )
-    return msgspec.structs.replace(ruleset, rules=rules, name="formats")
+    stated = repr((ruleset.sought or ruleset.digest, [rule.sought for rule in RULES], _PROVEN))
+    return msgspec.structs.replace(
+        ruleset,
+        rules=(*rules, *RULES),
+        name="formats",
+        sought=blake2b(stated.encode(), digest_size=16).hexdigest(),
+    )
+
+
+def _is_token(text: bytes, match: Match) -> bool:
+    """Say whether a secret was replaced here before, so that its token stands for it."""
+    low = max(0, match.start - len(_TOKEN))
+    return _TOKEN in text[low : match.start + len(_TOKEN)]
 
 
 def _replaced(line: bytes, match: Match, begin: int, credential: Credential) -> bytes:

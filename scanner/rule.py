@@ -14,6 +14,8 @@ _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 RUNAWAY = 1e15
 """Ways to match at one place that no pattern may have; `rules check` complains much earlier."""
 _TEXT = 1 << 10  # bytes that a repetition without a bound may take
+CONTEXT = "context"
+"""Provider of rules by which a value is a secret for its place alone; see scanner/context.py."""
 MAX_LINES = 100
 """How far away the other half of a pair may stand."""
 

@@ -2,8 +2,9 @@
 
 import os
 import select
+import stat
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, files: tuple[str, ...], output: str | None, summary: bool) -> None:
     r"""Pass FILEs, or stdin, through with every secret replaced, such as sk_live_[REDACTED].
 
-    Knows the secrets of all rules with a format of their own. Lines go out as soon as they are
-    whole while somebody waits for them; the last lines wait a moment in a bulk of text.
+    Knows the secrets of all rules with a format of their own, JSON Web Tokens, and what stands
+    where only secrets do: credentials of Authorization headers, passwords in addresses, values
+    that are named api_key, access_token, client_secret, password and the like. Lines go out as
+    soon as they are whole while somebody waits for them; the last lines wait a moment in a bulk
+    of text.
 
     \b
     app 2>&1 | keywatch redact >> app.log
@@ -34,6 +38,8 @@ def command(ctx: click.Context, files: tuple[str, ...], output: str | None, summ
     from scanner.passing import Passing
     from scanner.redact import formats_engine
 
+    if output:
+        _refuse_itself(files or ("-",), output)
     engine = formats_engine(wiring.rules(settings(ctx).scan))
     replaced = 0
     with ExitStack() as stack:
@@ -45,6 +51,25 @@ def command(ctx: click.Context, files: tuple[str, ...], output: str | None, summ
             replaced += passing.replaced
     if summary:
         click.echo(f"keywatch: replaced {replaced} secrets", err=True)
+
+
+def _refuse_itself(files: tuple[str, ...], output: str) -> None:
+    """Refuse to write into what is read: it would be emptied first.
+
+    Raises:
+        UsageError: when both are one file, by whatever names.
+    """
+    from vocabulary.errors import UsageError
+
+    for name in files:
+        with suppress(OSError):  # what is not there yet, or cannot be read, is said later
+            read = os.fstat(sys.stdin.fileno()) if name == "-" else Path(name).stat()
+            if stat.S_ISREG(read.st_mode) and os.path.samestat(read, Path(output).stat()):
+                raise UsageError(
+                    "a file cannot be redacted into itself",
+                    where=output,
+                    remedy="write to another file, and rename it",
+                )
 
 
 def _pass(source: int, out: int, passing: "Passing") -> None:

@@ -129,6 +129,24 @@ def test_files_are_passed_through_byte_for_byte(tmp_path, monkeypatch, capfdbina
     assert run(["redact", "nowhere"]) == 3
 
 
+@pytest.mark.parametrize("name", ["log", "./log", "symbolic", "hard"])
+def test_a_file_is_not_redacted_into_itself(tmp_path, monkeypatch, capfdbinary, name):
+    from keywatch.cli import run  # noqa: PLC0415  (likewise)
+
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "log"
+    log.write_bytes(f"one {TOKEN}\n".encode())
+    (tmp_path / "symbolic").symlink_to(log)
+    (tmp_path / "hard").hardlink_to(log)
+    assert run(["redact", "log", "--output", name]) == 2
+    assert b"into itself" in capfdbinary.readouterr().err
+    assert log.read_bytes() == f"one {TOKEN}\n".encode()
+    with log.open() as given:
+        asked = [sys.executable, "-m", "keywatch", "redact", "--output", name]
+        assert subprocess.run(asked, stdin=given, capture_output=True, check=False).returncode == 2
+    assert log.read_bytes() == f"one {TOKEN}\n".encode()
+
+
 @pytest.fixture
 def logged(engine):
     stream = io.StringIO()
