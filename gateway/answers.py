@@ -46,6 +46,7 @@ _SENTENCES = {
     "identity_not_found": (401, "The token or certificate names nobody that is known."),
     "token_invalid": (401, "The token is not to be believed."),
     "token_key_unknown": (401, "The token is signed with a key that its issuer does not show."),
+    "client_unbound": (401, "The token's client is bound to no issuer, and there are several."),
     "token_expired": (401, "The token has expired."),
     "token_not_yet_valid": (401, "The token is not valid yet."),
     "token_lives_too_long": (401, "The token lives longer than any may."),

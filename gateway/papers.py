@@ -7,6 +7,7 @@ slowed down must not be quicker by a key of their own.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -17,7 +18,7 @@ from gateway.recall import Recall
 from gateway.standing import Grant, Standing, throttle
 from gateway.tokens import Passport, TokenError, Tokens
 from gateway.validate import Validator
-from keystore.identities import Name, token_name
+from keystore.identities import Name, client_name, token_name
 from keystore.keys import Kind
 from keystore.unregistered import name_of_identity, name_of_secret
 
@@ -50,6 +51,7 @@ class Desk:
         self._certificates = bool(certificate_header)
         self._hash_suffices, self._unregistered = hash_suffices, unregistered
         self._recall = recall or Recall(None, None)
+        self._said: set[str] = set()
 
     async def look(self, token: bytes, noted: Mapping[bytes, bytes], *, now: float) -> Papers:
         """Judge what is there.
@@ -84,18 +86,48 @@ class Desk:
             # An issuer that does not answer must not hold up anybody else.
             await asyncio.get_running_loop().run_in_executor(None, fetch)
         passport = tokens.verify(token, self._validator.denials, now)
-        names = [Name(Kind.TOKEN, token_name(passport.issuer, passport.subject))]
-        if passport.client:
-            names.append(Name(Kind.OAUTH_CLIENT, passport.client))
-        known = self._admitted(await self._known(names, now), names[0])
+        name = Name(Kind.TOKEN, token_name(passport.issuer, passport.subject))
+        known = await self._known([name], now)
+        known += await self._clients(passport, now, several=tokens.are_several)
+        known = self._admitted(known, name)
         speaking, *others = known
-        called = (name_of_secret(token), _name(names[0]))
+        called = (name_of_secret(token), _name(name))
         issued_at = passport.issued_at
         standing = _narrowed(speaking, known, passport)
         return [
             self._by_deny_lists(standing, called, "token_revoked", issued_at, now),
             *others,
         ]
+
+    async def _clients(self, passport: Passport, now: float, *, several: bool) -> list[Standing]:
+        """Return the client that a token was given to, where it is known.
+
+        Client ids are each issuer's own: where there are several, a client that is bound to none
+        may be anybody's.
+
+        Raises:
+            TokenError: when it is such a one.
+        """
+        client = passport.client
+        if not client or " " in client:  # no registered id has a blank in it
+            return []
+        bound = Name(Kind.OAUTH_CLIENT, client_name(passport.issuer, client))
+        if known := await self._known([bound], now):
+            return known
+        known = await self._known([Name(Kind.OAUTH_CLIENT, client)], now)
+        if known and several:
+            self._say_unbound(known[0].key_id)
+            raise TokenError("client_unbound")
+        return known
+
+    def _say_unbound(self, key_id: str) -> None:
+        if key_id not in self._said and len(self._said) < _MOST_SAID:
+            self._said.add(key_id)
+            _log.warning(
+                "tokens for the client %s are refused: it names no issuer, and several are "
+                "configured; add it again by `keywatch identities add-client --id … --issuer …`",
+                key_id,
+            )
 
     async def _of_certificate(self, certificate: Certificate, now: float) -> list[Standing]:
         check(certificate, self._validator.denials, now)
@@ -143,6 +175,8 @@ class Desk:
 
 
 _FREE = Grant()
+_MOST_SAID = 1000
+_log = logging.getLogger(__name__)
 
 
 def _name(name: Name) -> str:

@@ -73,6 +73,8 @@ class Tokens:
         found = keys or _keys_of
         self._issuers = {one.issuer: (one, found(one)) for one in issuers}
         self._seen: Generations[_Held] = Generations(_MOST_HELD)
+        self.are_several = len(self._issuers) > 1
+        """Whether a client id alone tells nobody whose client it is."""
 
     def to_fetch(self, token: bytes) -> Callable[[], object] | None:
         """Return what fetches the key that this token needs, None when all is at hand.
@@ -133,6 +135,8 @@ class Tokens:
         algorithm = header.get("alg")
         if algorithm not in issuer.algorithms or header.get("crit") is not None:
             raise TokenError("token_invalid")
+        if not _is_of_type(header.get("typ", ""), issuer.types):
+            raise TokenError("token_invalid")
         kid = _kid(header)
         found = keys.held(kid) if keys is not None else None
         key = _key_for(algorithm, issuer, found)
@@ -150,6 +154,17 @@ class Tokens:
             # Which of its checks it was would only help who forges.
             raise TokenError("token_invalid") from None
         return _Held(_passport(claims, issuer, now), kid, found)
+
+
+def _is_of_type(typ: object, types: Iterable[str]) -> bool:
+    """Whether a token is meant for this (RFC 8725, 3.11); `typ` may be written out or short."""
+    if not isinstance(typ, str):
+        return False
+    return _type(typ) in {_type(one) for one in types}
+
+
+def _type(text: str) -> str:
+    return text.lower().removeprefix("application/")
 
 
 def _keys_of(issuer: Issuer) -> Jwks | None:

@@ -26,6 +26,7 @@ from vocabulary.errors import KeyStoreError, TransitionError, UsageError
 
 _LONGEST = 2048
 _CLIENT_ID = re.compile(r"[\x21-\x39\x3b-\x7e]{1,200}")
+_ISSUER = re.compile(r"[\x21-\x7e]{1,1024}")
 _FORMS = {
     "sha256": re.compile(r"[0-9a-f]{64}"),
     "spiffe": re.compile(r"//[a-z0-9._-]{1,255}(?:/[A-Za-z0-9._-]{1,255})*"),
@@ -75,10 +76,17 @@ class Client(msgspec.Struct, frozen=True):
     Attributes:
         id: its client id; empty for a new one.
         secret_hash: SHA-256 of its secret, hex; empty for a new secret.
+        issuer: the `iss` of whose tokens it is a client; empty while there is but one issuer.
     """
 
     id: str = ""
     secret_hash: str = ""
+    issuer: str = ""
+
+
+def client_name(issuer: str, client_id: str) -> str:
+    """Return the name of an issuer's client; without an issuer it is the client id."""
+    return f"{issuer} {client_id}" if issuer else client_id
 
 
 def register(
@@ -126,9 +134,13 @@ def register_client(
     name = client.id or "client_" + b32encode(token_bytes(10)).decode().lower()
     if not _CLIENT_ID.fullmatch(name):
         raise UsageError(f"{name!r} is no client id", remedy="printable ASCII without colon")
+    if client.issuer and not _ISSUER.fullmatch(client.issuer):
+        raise UsageError(f"{client.issuer!r} is no issuer", remedy="its tokens' `iss`")
     if client.secret_hash and not _FORMS["sha256"].fullmatch(client.secret_hash):
         raise UsageError("this is no SHA-256", remedy="64 hex digits, lower case")
     in_commit_order(connection)
+    # A client id has no blank in it: no unbound client has the name of a bound one.
+    name = client_name(client.issuer, name)
     if named(connection, Kind.OAUTH_CLIENT, [name]):
         raise KeyStoreError(f"there is a client {name!r} already")
     secret = "" if client.secret_hash else _new_secret()
@@ -168,9 +180,11 @@ def named(connection: Connection, kind: Kind, names: Iterable[str]) -> Key | Non
     return min(found, key=lambda key: wanted.index(key.public_id), default=None)
 
 
-def authentic_client(connection: Connection, client_id: str, secret: str) -> Key | None:
+def authentic_client(
+    connection: Connection, client_id: str, secret: str, issuer: str = ""
+) -> Key | None:
     """Return the client when its secret is right, whatever its state; None when it is not."""
-    key = named(connection, Kind.OAUTH_CLIENT, [client_id])
+    key = named(connection, Kind.OAUTH_CLIENT, [client_name(issuer, client_id)])
     held = key.hash if key else "0" * 64
     right = compare_digest(held, hash_of(secret.encode("utf-8", "replace").decode()))
     return key if right else None

@@ -33,6 +33,8 @@ class Issuer:
         algorithms: the only ones that are believed; `none` never is.
         jwks_url: where its public keys are.
         shared_secret: for HS algorithms, of 32 bytes or more; empty for public keys.
+        types: the only `typ` that are believed, "" for none; DPoP proofs, logout tokens and the
+            like are signed by the same keys.
         leeway_s: seconds by which clocks may differ.
         max_life_s: longest `exp` - `iat` that is believed.
         revocation_url, introspection_url: RFC 7009 and RFC 7662; empty where it has none.
@@ -45,6 +47,7 @@ class Issuer:
     algorithms: tuple[str, ...] = ("RS256", "ES256")
     jwks_url: str = ""
     shared_secret: str = field(default="", repr=False)
+    types: tuple[str, ...] = ("JWT", "at+jwt", "")
     leeway_s: float = 30.0
     max_life_s: float = 3600.0
     revocation_url: str = ""

@@ -160,10 +160,10 @@ class Identities(_Verbs):
         with reading(self._engine) as connection:
             return identities.named(connection, kind, names)
 
-    def authentic_client(self, client_id: str, secret: str) -> Key | None:
+    def authentic_client(self, client_id: str, secret: str, issuer: str = "") -> Key | None:
         """Return the client when its secret is right, whatever its state."""
         with reading(self._engine) as connection:
-            return identities.authentic_client(connection, client_id, secret)
+            return identities.authentic_client(connection, client_id, secret, issuer)
 
 
 class Denials(_Verbs):

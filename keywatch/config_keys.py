@@ -77,6 +77,10 @@ class IssuerSettings(Table, frozen=True):
     shared_secret: Annotated[
         str, Meta(description="for HS algorithms, 32 bytes or more", extra={"secret": True})
     ] = ""
+    types: Annotated[
+        tuple[str, ...],
+        Meta(description="the only `typ` of tokens that are believed; an empty one for none"),
+    ] = ("JWT", "at+jwt", "")
     leeway_s: Annotated[
         int, Meta(ge=0, le=300, description="seconds by which clocks may differ")
     ] = 30

@@ -36,6 +36,9 @@ def command() -> None:
 @command.command("add-client")
 @click.option("--id", "client_id", default="", help="Of one that exists. Default: a new one.")
 @click.option(
+    "--issuer", default="", help="Whose tokens (`iss`) it gets; needed where several are believed."
+)
+@click.option(
     "--secret-sha256", default="", metavar="HEX", help="Of one that exists. Default: a new secret."
 )
 @granting
@@ -46,6 +49,7 @@ def add_client(
     ctx: click.Context,
     *,
     client_id: str,
+    issuer: str,
     secret_sha256: str,
     granted: dict[str, Any],
     expires: str,
@@ -59,13 +63,13 @@ def add_client(
 
     store = key_store_of(ctx, create=True)
     order = KeyOrder(life_s=life_of(expires, store.clock()), **granted)
-    client = Client(client_id, secret_sha256)
+    client = Client(client_id, secret_sha256, issuer)
     issued = store.identities.register_client(client, order, actor=person(actor), reason=reason)
     if not issued.secret:
         print_key(store, issued.key, as_json)
         return
     if not as_json:
-        click.echo(f"client id: {issued.key.public_id}", err=True)
+        click.echo(f"client id: {issued.key.public_id.rpartition(' ')[2]}", err=True)
     print_issued(store, issued, as_json)
 
 

@@ -105,6 +105,40 @@ def test_a_token_of_a_revoked_client_is_refused_whoever_it_speaks_for(place, our
     conversation(place, ours, talk)
 
 
+def test_a_client_is_its_issuers_alone(place, ours, caplog):
+    partner = "https://partner.example"
+    two = (ours.issuer(), ours.issuer(name="partner", issuer=partner))
+
+    def client(client_id, issuer=""):
+        with transaction(place.store.engine) as connection:
+            wanted = Client(client_id, issuer=issuer)
+            now = place.store.clock()
+            return identities.register_client(connection, wanted, KeyOrder(), **BY, now=now).key
+
+    bound, unbound = client("app", ISS), client("old")
+
+    def token(client_id, iss=ISS):
+        return bearer(ours.token(iss=iss, sub="nobody", client_id=client_id))
+
+    async def talk(asked):
+        status, _, seen = await asked(token("app"))
+        assert (status, dict(seen["headers"])["x-api-key-id"]) == (200, bound.id)
+        refused = (401, "identity_not_found")
+        assert (await asked(token("app", partner)))[:2] == refused
+        assert (await asked(token(f"{ISS} app", partner)))[:2] == refused
+        for iss in (ISS, partner):
+            assert (await asked(token("old", iss)))[:2] == (401, "client_unbound")
+
+    conversation(place, ours, talk, issuers=two)
+    assert [unbound.id in line for line in caplog.messages if "add-client" in line] == [True]
+
+    async def alone(asked):
+        assert (await asked(token("old")))[0] == (await asked(token("app")))[0] == 200
+        assert (await asked(token(f"{partner} app")))[0] == 401
+
+    conversation(place, ours, alone)
+
+
 def test_unregistered_tokens_are_let_in_where_that_is_configured_and_denials_hold(place, ours):
     async def talk(asked):
         status, _, seen = await asked(bearer(ours.token(jti="j1")))

@@ -7,8 +7,8 @@ import time
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +71,33 @@ def test_a_good_token_says_who_it_is(ours, tokens):
 def test_scopes_are_read_however_they_are_written(ours, tokens, more):
     token = fetched(tokens, ours.token(**more))
     assert tokens.verify(token, NOBODY, time.time()).scopes == ("read", "write")
+
+
+@pytest.mark.parametrize(
+    ("types", "typ", "believed"),
+    [
+        (None, "JWT", True),
+        (None, "at+JWT", True),
+        (None, "application/at+jwt", True),
+        (None, "", True),
+        (None, "dpop+jwt", False),
+        (None, "logout+jwt", False),
+        (None, 7, False),
+        (("at+jwt",), "at+jwt", True),
+        (("at+jwt",), "JWT", False),
+        (("at+jwt",), "", False),
+    ],
+)
+def test_tokens_of_another_type_are_not_meant_for_us(ours, types, typ, believed):
+    tokens = Tokens([ours.issuer(**({"types": types} if types else {}))])
+    head = {"alg": "RS256", "kid": "one"} | ({"typ": typ} if typ else {})
+    text = f"{b64(head)}.{b64(claims())}"
+    signature = ours.key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+    token = f"{text}.{b64(signature)}"
+    if believed:
+        assert tokens.verify(fetched(tokens, token), NOBODY, time.time()).subject == "alice"
+    else:
+        assert refusal(tokens, token) == "token_invalid"
 
 
 def test_without_signature_nobody_is_believed(tokens):

@@ -162,6 +162,11 @@ def test_a_long_list_says_that_it_was_cut(as_json, keywatch, what):
 def test_identities_live_the_life_of_keys(as_json, keywatch):
     client = as_json("identities", "add-client", "--owner", "o", "--scope", "read")
     assert client["secret"].startswith("cs_")
+    for issuer in ("https://issuer.example", "https://partner.example"):
+        bound = as_json("identities", "add-client", "--id", "app", "--issuer", issuer)
+        assert bound["public_id"] == f"{issuer} app"
+    assert keywatch("identities", "add-client", "--id", "app", "--issuer", "two words")[0] == 2
+    assert keywatch("identities", "add-client", "--id", "app", "--issuer", issuer)[0] == 3
     subject = as_json("identities", "add-token", "https://issuer.example", "alice")
     code, out, err = keywatch("identities", "add-certificate", "spiffe://example.org/web")
     assert (code, err) == (0, "")
