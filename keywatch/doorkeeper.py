@@ -1,4 +1,4 @@
-"""Requests that were turned away: counted by door and status, and written down once a second.
+"""What came to a door in vain, turned away or known already: counted, and written down each second.
 
 In memory first: who sends a thousand forged requests must not cause a thousand transactions.
 """
@@ -14,7 +14,7 @@ from database import counters
 from database.transaction import transaction
 from gateway.bounded import BoundedProtocol
 from keywatch.beside import beside
-from keywatch.status import REFUSED
+from keywatch.status import KNOWN, REFUSED
 from streams.asgi import Application, Message, Receive, Send
 from vocabulary.errors import DatabaseError
 
@@ -32,13 +32,20 @@ class Doorkeeper:
 
     def __init__(self, engine: Engine, door: str) -> None:
         self._engine, self._door = engine, door
-        self._lock, self._counts = threading.Lock(), Counter[int]()
+        self._lock, self._counts = threading.Lock(), Counter[str]()
         self._stop = threading.Event()
 
     def note(self, status: int) -> None:
         """Count a refusal."""
+        self._count(f"{REFUSED}{self._door}:{status}")
+
+    def note_known(self) -> None:
+        """Count a batch that was committed before and is not taken in again."""
+        self._count(f"{KNOWN}{self._door}")
+
+    def _count(self, name: str) -> None:
         with self._lock:
-            self._counts[status] += 1
+            self._counts[name] += 1
 
     def watching(self, application: Application) -> Application:
         """Return the application, its refusals counted."""
@@ -91,8 +98,7 @@ class Doorkeeper:
         if not counted:
             return
         with transaction(self._engine) as connection:
-            names = {f"{REFUSED}{self._door}:{status}": n for status, n in counted.items()}
-            counters.add(connection, names)
+            counters.add(connection, counted)
         with self._lock:
             self._counts.subtract(counted)
             self._counts = +self._counts

@@ -1,7 +1,7 @@
 """From an entry of the configuration to the source that it describes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -129,7 +129,7 @@ def _http(making: Making) -> Source:
     source = HttpSource(making.entry.listen, partial(_delivered, making.engine))
     keeper = Doorkeeper(making.engine, "events")
     making.stack.enter_context(keeper.writing(making.tell))
-    answering = app(source, making.entry.tokens)
+    answering = app(source, making.entry.tokens, note_known=keeper.note_known)
     bound = making.stack.enter_context(serving(keeper, answering, host, port))
     making.tell(f"taking in events on http://{host}:{bound}{PATH}")
     return source
@@ -183,7 +183,7 @@ def _address(making: Making, scheme: str) -> tuple[str, int]:
     return host, port
 
 
-def _delivered(engine: Engine, keys: list[str]) -> set[str]:
+def _delivered(engine: Engine, keys: Sequence[str]) -> dict[str, str]:
     with reading(engine) as connection:
         return checkpoint.delivered(connection, keys)
 

@@ -48,7 +48,7 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a chunk came to; `rejected` is (index of the line, reason)."""
+    """What a chunk came to; `rejected` is (index of the line, reason), `dead` are their offsets."""
 
     lines: int = 0
     events: int = 0
@@ -56,6 +56,7 @@ class Outcome:
     rejected: Sequence[tuple[int, str]] = ()
     alerts: tuple[Alert, ...] = ()
     told: tuple[str, ...] = field(default=())
+    dead: Sequence[int] = ()
 
 
 class Pipeline:
@@ -147,7 +148,8 @@ class Pipeline:
             if self._meter and self._meter.is_due():
                 self._meter.flush(connection)
         self._headers[chunk.source] = header
-        return Outcome(len(lines), step.events, step.late, parsed.rejected, decided, step.told)
+        at = [chunk.offsets[line] for line, _ in parsed.rejected]
+        return Outcome(len(lines), step.events, step.late, parsed.rejected, decided, step.told, at)
 
     def _header(self, source: str) -> bytes:
         """Return the line that says how the lines of a source are read, as last committed."""

@@ -19,6 +19,9 @@ WAITING = ("waiting", "leased")
 REFUSED = "refused:"
 """How the names of totals begin that count refused requests; door and status follow."""
 
+KNOWN = "known:"
+"""How the names of totals begin that count batches that had been committed before."""
+
 HIDDEN = "audit:"
 """How the names of positions begin that are no source's."""
 
@@ -31,7 +34,7 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
     source's newest event, the watermark of what was read of it; `lag_s` is how old the newest event
     of the last batch was when it was committed; `behind` is what waited then, bytes of a file or
     records of a partition; `refused` counts requests that a door (events, webhooks) turned away, by
-    status.
+    status, and `known` batches that had been committed before.
     """
     now = time.time() if now is None else now
     with reading(engine) as connection:
@@ -60,6 +63,7 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
             },
             "repositories": {"waiting": pushed or 0},
             "refused": {f"{door} {code}": n for (door, code), n in refused(totals).items()},
+            "known": known(totals),
             "sources": {
                 row.source: source_figures(row, dead, rate, now)
                 for row in sources
@@ -76,6 +80,12 @@ def refused(totals: Mapping[str, int]) -> dict[tuple[str, str], int]:
         (name.removeprefix(REFUSED), n) for name, n in totals.items() if name.startswith(REFUSED)
     ]
     return {(name.rpartition(":")[0], name.rpartition(":")[2]): n for name, n in sorted(mine)}
+
+
+def known(totals: Mapping[str, int]) -> dict[str, int]:
+    """Return how many batches had been committed before, by door, out of all totals."""
+    mine = sorted(name for name in totals if name.startswith(KNOWN))
+    return {name.removeprefix(KNOWN): totals[name] for name in mine}
 
 
 def outbox_is_long(engine: Engine, most: int) -> bool:

@@ -30,7 +30,7 @@ from keywatch.sources import Stream, opened, refuse_foreign, reopen, sources_of
 from keywatch.status import outbox_is_long
 from keywatch.upkeep import Upkeep
 from keywatch.voice import Voice
-from streams.chunk import Pausable, Shared, Source
+from streams.chunk import Answering, Pausable, Shared, Source
 from vocabulary.errors import DatabaseError, TargetError
 
 IDLE_S = 0.02
@@ -251,6 +251,8 @@ class Watch:
             queue_up(self._engine, chunk, time.time(), self._clean)
             return True
         outcome = self._pipelines.absorb(chunk, stream.format, stream.proxies)
+        if isinstance(stream.source, Answering):
+            stream.source.note_dead(outcome.dead)
         self._report(stream, outcome)
         if outcome.alerts:
             background.wake()

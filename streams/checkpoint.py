@@ -34,7 +34,8 @@ def bare(position: Position) -> Position:
 def save(connection: Connection, source: str, position: Position, now: float) -> None:
     """Keep the position, in the transaction of the results that it stands for.
 
-    An entry `deliveries` names what is committed with it, once and for all. A position with an
+    An entry `deliveries` names what is committed with it, once and for all, each by a key with the
+    fingerprint of what it stands for. A position with an
     entry `after` is kept only behind the one with that offset: so of two
     workers that read the same records, one commits them.
 
@@ -49,7 +50,7 @@ def save(connection: Connection, source: str, position: Position, now: float) ->
     """
     fenced = "after" in position
     kept = {name: value for name, value in position.items() if name not in _PASSING}
-    _deliver(connection, position.get("deliveries", ()), source, now)
+    _deliver(connection, position.get("deliveries", {}), source, now)
     if fenced and _offset(connection, source) != position["after"]:
         raise _overtaken(source)
     row = {"position": kept, "updated_at": now}
@@ -68,19 +69,20 @@ def under(connection: Connection, prefix: str) -> dict[str, Position]:
     return {str(row.source): row.position for row in connection.execute(query)}
 
 
-def delivered(connection: Connection, keys: Sequence[str]) -> set[str]:
-    """Return those of the deliveries that are committed."""
-    query = select(deliveries.c.key).where(deliveries.c.key.in_(keys))
-    return {str(key) for key in connection.execute(query).scalars()}
+def delivered(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+    """Return those of the deliveries that are committed, with their fingerprints."""
+    query = select(deliveries.c.key, deliveries.c.fingerprint).where(deliveries.c.key.in_(keys))
+    return {str(row.key): str(row.fingerprint) for row in connection.execute(query)}
 
 
-def _deliver(connection: Connection, keys: Sequence[str], source: str, now: float) -> None:
+def _deliver(connection: Connection, keys: Mapping[str, str], source: str, now: float) -> None:
     """Note deliveries; one that another worker has committed undoes this transaction."""
     if not keys:
         return
-    if delivered(connection, keys):
+    if delivered(connection, list(keys)):
         raise _overtaken(source)
-    connection.execute(insert(deliveries), [{"key": key, "at": now} for key in dict.fromkeys(keys)])
+    rows = [{"key": key, "fingerprint": mark, "at": now} for key, mark in keys.items()]
+    connection.execute(insert(deliveries), rows)
     connection.execute(delete(deliveries).where(deliveries.c.at < now - _REMEMBERED_S))
 
 

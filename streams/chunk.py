@@ -89,6 +89,15 @@ class Pausable(Protocol):
 
 
 @runtime_checkable
+class Answering(Protocol):
+    """A source whose senders are told what came of their lines."""
+
+    def note_dead(self, offsets: Sequence[int]) -> None:
+        """Hear which lines of the chunk that was given last are dead letters, by their offsets."""
+        ...
+
+
+@runtime_checkable
 class Shared(Protocol):
     """A source whose parts are read by several workers."""
 

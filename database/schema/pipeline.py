@@ -25,8 +25,10 @@ positions = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    # what was taken in over HTTP and is committed, by its idempotency key
+    # what was taken in over HTTP and is committed: a hash of source, token and idempotency key
     Column("key", Text, primary_key=True),
+    # of the lines, so that a key that is used for others is refused
+    Column("fingerprint", Text, nullable=False, server_default=""),
     Column("at", Float, nullable=False, index=True),
 )
 

@@ -1,20 +1,15 @@
 """Access events that others post: taken in at once, acknowledged when they are committed."""
 
 import asyncio
-import gzip
 import hmac
-import io
-import re
 import threading
-import zlib
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from hashlib import sha256
 from secrets import token_hex
-
-import msgspec
 
 from streams.asgi import (
     BODY_TIMEOUT_S,
@@ -30,40 +25,47 @@ from streams.asgi import (
 )
 from streams.checkpoint import Position
 from streams.chunk import Chunk
+from streams.posted import delivery_key, fingerprint_of, lines_of
 from streams.sources.closing import Closing
 from vocabulary.errors import DatabaseError
 
 PATH = "/events"
 MAX_BODY = 8 << 20
-MAX_UNPACKED = 32 << 20
 MAX_WAITING = 64 << 20
 """Bytes that wait to be committed; who sends more is told to come again (429)."""
 
 COMMIT_S = 30.0
 """How long a sender is kept waiting for the commit."""
 
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
-
 _MOST_SETTLED = 10_000
 
-Known = Callable[[Sequence[str]], set[str]]
-"""Idempotency keys → those whose batch is committed."""
+Known = Callable[[Sequence[str]], Mapping[str, str]]
+"""Idempotency keys → of those whose batch is committed, the fingerprint of its lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What came of a batch; `dead` of its lines were no events, None when nobody can tell."""
+
+    dead: int | None = None
 
 
 @dataclass(slots=True)
 class _Batch:
     key: str
+    fingerprint: str
     lines: list[bytes]
     size: int
-    done: "Future[bool]" = field(default_factory=Future)
+    first: int = 0
+    done: "Future[Committed]" = field(default_factory=Future)
 
 
 class HttpSource(Closing):
     """Lines that are posted; a batch is answered when the transaction that holds it is committed.
 
-    A batch counts once, whoever sends it again and however often: its idempotency key, the header
-    `Idempotency-Key` or else the hash of its body, is committed with it.
+    A batch that its sender names (`Idempotency-Key`) counts once, however often it is sent: the
+    name is committed with it, and with the fingerprint of its lines, so that a name that is used
+    for other lines is refused. Nobody can tell of a batch without one whether it was sent before.
 
     Args:
         name: of the source.
@@ -78,7 +80,8 @@ class HttpSource(Closing):
         self._lock = threading.Lock()
         self._waiting: deque[_Batch] = deque()
         self._given: list[_Batch] = []
-        self._settled: dict[str, None] = {}
+        self._settled: dict[str, str] = {}
+        self._dead: list[int] = []
         self._size = 0
         self._closed = False
         self._run, self._number = token_hex(8), 0
@@ -87,10 +90,10 @@ class HttpSource(Closing):
         """Give again what was given last and not committed."""
         del position
         given = self._given
-        known = self._known([batch.key for batch in given]) if given else set()
+        known = self._known([batch.key for batch in given]) if given else {}
         for batch in reversed(given):
             if batch.key in known:
-                self._settle(batch)
+                self._settle(batch, Committed())
             else:
                 with self._lock:
                     self._waiting.appendleft(batch)
@@ -101,21 +104,22 @@ class HttpSource(Closing):
         del timeout_s
         # Settled before it is forgotten: who sends the same meanwhile finds it in one or the other.
         for batch in self._given:
-            self._settle(batch)
-        self._given = []
+            self._settle(batch, self._came_to(batch))
+        self._given, self._dead = [], []
         lines: list[bytes] = []
         with self._lock:
             while self._waiting and (
                 not lines or len(lines) + len(self._waiting[0].lines) <= max_lines
             ):
                 batch = self._waiting.popleft()
+                batch.first = self._number + len(lines) + 1
                 self._given.append(batch)
                 lines += batch.lines
         if not self._given:
             return None
         numbers = list(range(self._number + 1, self._number + len(lines) + 1))
         self._number += len(lines)
-        keys = [batch.key for batch in self._given]
+        keys = {batch.key: batch.fingerprint for batch in self._given}
         position = {"run": self._run, "lines": self._number, "deliveries": keys}
         return Chunk(self.name, lines, numbers, position, {"run": self._run})
 
@@ -129,20 +133,27 @@ class HttpSource(Closing):
         for batch in left:
             batch.done.cancel()
 
-    def offer(self, key: str, lines: list[bytes]) -> "Future[bool]":
+    def note_dead(self, offsets: Sequence[int]) -> None:
+        """Hear which lines of the last chunk were no events: their senders are told."""
+        self._dead = sorted(offsets)
+
+    def offer(self, key: str, lines: list[bytes]) -> "Future[Committed]":
         """Put a batch into the queue; the result comes when it is committed.
 
         Raises:
-            Refused: when too much waits already, or nothing is taken in any more.
+            Refused: when too much waits already, nothing is taken in any more, or the key names
+                other lines.
         """
-        batch = _Batch(key, lines, sum(map(len, lines)))
+        batch = _Batch(key, fingerprint_of(lines), lines, sum(map(len, lines)))
         with self._lock:
             if self._closed:
                 raise Refused(503, "closing", (b"retry-after", b"5"))
             if key in self._settled:  # since the sender's batch was looked for in the database
-                return _true()
+                _refuse_another(self._settled[key], batch.fingerprint)
+                return _settled()
             same = next((one for one in (*self._waiting, *self._given) if one.key == key), None)
             if same is not None:
+                _refuse_another(same.fingerprint, batch.fingerprint)
                 return same.done
             if self._size and self._size + batch.size > self._max_waiting:
                 raise Refused(429, "too much waits to be committed", (b"retry-after", b"1"))
@@ -150,24 +161,51 @@ class HttpSource(Closing):
             self._size += batch.size
         return batch.done
 
-    def is_known(self, key: str) -> bool:
-        """Say whether a batch is committed."""
-        return bool(self._known([key]))
+    def withdraw(self, key: str) -> None:
+        """Take a batch back whose sender waits no longer, and will send it under another key."""
+        with self._lock:
+            for batch in [one for one in self._waiting if one.key == key]:
+                self._waiting.remove(batch)
+                self._size -= batch.size
 
-    def _settle(self, batch: _Batch) -> None:
+    def is_known(self, key: str, lines: Sequence[bytes]) -> bool:
+        """Say whether a batch is committed.
+
+        Raises:
+            Refused: when the key names other lines.
+        """
+        found = self._known([key]).get(key)
+        if found is not None:
+            _refuse_another(found, fingerprint_of(lines))
+        return found is not None
+
+    def _came_to(self, batch: _Batch) -> Committed:
+        end = batch.first + len(batch.lines)
+        return Committed(bisect_right(self._dead, end - 1) - bisect_left(self._dead, batch.first))
+
+    def _settle(self, batch: _Batch, outcome: Committed) -> None:
         with self._lock:
             self._size -= batch.size
-            self._settled[batch.key] = None
+            self._settled[batch.key] = batch.fingerprint
             if len(self._settled) > _MOST_SETTLED:
                 del self._settled[next(iter(self._settled))]
         if not batch.done.done():
-            batch.done.set_result(True)
+            batch.done.set_result(outcome)
 
 
-def _true() -> "Future[bool]":
-    done: Future[bool] = Future()
-    done.set_result(True)
+def _settled() -> "Future[Committed]":
+    done: Future[Committed] = Future()
+    done.set_result(Committed())
     return done
+
+
+def _refuse_another(one: str, other: str) -> None:
+    """Refuse a key that names two batches, as the draft of the header has it.
+
+    https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+    """
+    if one != other:
+        raise Refused(422, "Idempotency-Key: it was used for other lines")
 
 
 def app(
@@ -176,18 +214,20 @@ def app(
     *,
     body_timeout_s: float = BODY_TIMEOUT_S,
     commit_s: float = COMMIT_S,
+    note_known: Callable[[], None] = lambda: None,
 ) -> Application:
     """Return the application: `POST /events` with `Authorization: Bearer TOKEN`.
 
     The body is lines, or a JSON array with an element a line; `Content-Encoding: gzip` is read.
-    200 says that all of it is committed. 401, 404, 405, 408, 413, 400 say what is wrong; 429 and
-    503 say to send the same again.
+    200 says that all of it is committed, and how many of its lines are dead letters. 401, 404, 405,
+    408, 413, 422, 400 say what is wrong; 429 and 503 say to send the same again.
 
     Args:
         source: gets what is posted.
         tokens: each of them lets in; without one nobody is.
         body_timeout_s: for the whole body.
         commit_s: how long to wait for the commit.
+        note_known: called for each batch that was committed before.
     """
     hashes = [sha256(token.encode()).digest() for token in tokens if token]
 
@@ -195,70 +235,42 @@ def app(
         if scope["path"] != PATH:
             raise Refused(404, "not here")
         headers = headers_of(scope)
-        _authenticate(headers, hashes)
+        sender = _authenticated(headers, hashes)
         expect_post(scope, headers, MAX_BODY)
         body = await body_of(receive, MAX_BODY, body_timeout_s)
-        key = _idempotency_key(headers, body)
-        lines = await asyncio.to_thread(_lines, headers, body)
+        key, named = delivery_key(headers, f"{source.name}\0{sender.hex()}")
+        lines = await asyncio.to_thread(lines_of, headers, body)
         if not lines:
-            return Answer(200, "committed", body={"status": "committed", "lines": 0})
-        return await _committed(source, key, lines, commit_s)
+            return _committed(0, Committed(0))
+        again = (b"retry-after", b"5")
+        try:
+            if named and await asyncio.to_thread(source.is_known, key, lines):
+                note_known()
+                return Answer(200, "known")
+            future = asyncio.wrap_future(source.offer(key, lines))
+            outcome = await asyncio.wait_for(asyncio.shield(future), commit_s)
+        except (TimeoutError, asyncio.CancelledError, DatabaseError):
+            if not named:
+                source.withdraw(key)
+            raise Refused(503, "not committed yet: send it again", again) from None
+        return _committed(len(lines), outcome)
 
     return application(take_in)
 
 
-async def _committed(source: HttpSource, key: str, lines: list[bytes], commit_s: float) -> Answer:
-    again = (b"retry-after", b"5")
-    try:
-        if await asyncio.to_thread(source.is_known, key):
-            return Answer(200, "known")
-        future = asyncio.wrap_future(source.offer(key, lines))
-        await asyncio.wait_for(asyncio.shield(future), commit_s)
-    except (TimeoutError, asyncio.CancelledError, DatabaseError):
-        raise Refused(503, "not committed yet: send it again", again) from None
-    return Answer(200, "committed", body={"status": "committed", "lines": len(lines)})
+def _committed(lines: int, outcome: Committed) -> Answer:
+    told: dict[str, str | int] = {"status": "committed", "lines": lines}
+    if outcome.dead is not None:
+        told["dead"] = outcome.dead
+    return Answer(200, "committed", body=told)
 
 
-def _authenticate(headers: dict[str, str], hashes: Sequence[bytes]) -> None:
+def _authenticated(headers: dict[str, str], hashes: Sequence[bytes]) -> bytes:
+    """Return the hash of the token that was shown."""
     kind, _, token = headers.get("authorization", "").partition(" ")
     given = sha256(token.strip().encode("latin-1", "replace")).digest()
     # Every token is tried, whichever fits: the time tells nothing.
     fits = [hmac.compare_digest(given, one) for one in hashes]
     if kind.lower() != "bearer" or not any(fits):
         raise Refused(401, "no token that is known here", (b"www-authenticate", b"Bearer"))
-
-
-def _idempotency_key(headers: dict[str, str], body: bytes) -> str:
-    given = headers.get("idempotency-key", "").strip('"')
-    if not given:
-        return f"sha256:{sha256(body).hexdigest()}"
-    if not _KEY.fullmatch(given):
-        raise Refused(400, "Idempotency-Key: not 1 to 200 printable characters")
-    return f"key:{given}"
-
-
-def _lines(headers: dict[str, str], body: bytes) -> list[bytes]:
-    encoding = headers.get("content-encoding", "identity").lower()
-    if encoding not in {"identity", "gzip"}:
-        raise Refused(415, "Content-Encoding: only gzip", (b"accept-encoding", b"gzip"))
-    text = _unpacked(body) if encoding == "gzip" else body
-    if text.lstrip()[:1] == b"[" and headers.get("content-type", "").startswith("application/json"):
-        try:
-            return [bytes(one).replace(b"\n", b" ") for one in _ARRAY.decode(text)]
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise Refused(400, "no JSON array") from None
-    return [line for line in text.split(b"\n") if line.strip()]
-
-
-def _unpacked(body: bytes) -> bytes:
-    """Unpack one or more gzip members."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
-            text = packed.read(MAX_UNPACKED + 1)
-    except EOFError:
-        raise Refused(400, "gzip data ends too early") from None
-    except (zlib.error, OSError):
-        raise Refused(400, "gzip data is damaged") from None
-    if len(text) > MAX_UNPACKED:
-        raise Refused(413, "too large when unpacked")
-    return text
+    return given

@@ -120,10 +120,10 @@ def test_events_that_are_posted_are_committed_before_they_are_acknowledged(folde
         connection = http.client.HTTPConnection(
             "127.0.0.1", int(line.split(b":")[-1].split(b"/")[0])
         )
-        for status in ("committed", "known"):
-            headers = {"Authorization": "Bearer of a test"}
+        headers = {"Authorization": "Bearer of a test", "Idempotency-Key": "one"}
+        for told in ({"status": "committed", "lines": 2, "dead": 1}, {"status": "known"}):
             connection.request("POST", "/events", NGINX + b"\nbroken\n", headers)
-            assert json.loads(connection.getresponse().read())["status"] == status
+            assert json.loads(connection.getresponse().read()) == told
             assert events(capsys) == {"read": 2, "committed": 1, "dead": 1, "late": 0}
         connection.close()
     finally:
@@ -131,3 +131,5 @@ def test_events_that_are_posted_are_committed_before_they_are_acknowledged(folde
         watch.stderr.read()
         watch.stderr.close()
         assert watch.wait() == 0
+    assert run(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["known"] == {"events": 1}

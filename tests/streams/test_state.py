@@ -159,11 +159,16 @@ def test_of_two_workers_that_begin_a_source_at_once_the_second_is_told_or_later(
 def test_deliveries_are_known_for_a_week_and_sources_found_by_their_names(engine):
     week = 7 * 86_400.0
     with transaction(engine) as connection:
-        checkpoint.save(connection, "http:a_b", {"lines": 1, "deliveries": ["k1", "k2", "k1"]}, 1.0)
-        checkpoint.save(connection, "http:axb", {"lines": 2, "deliveries": ["k3"]}, week)
-        assert checkpoint.delivered(connection, ["k1", "k3", "k9"]) == {"k1", "k3"}
-        checkpoint.save(connection, "http:axb", {"lines": 3, "deliveries": ["k4"]}, week + 2)
-        assert checkpoint.delivered(connection, ["k1", "k2", "k3", "k4"]) == {"k3", "k4"}
+        checkpoint.save(
+            connection, "http:a_b", {"lines": 1, "deliveries": {"k1": "a", "k2": "b"}}, 1.0
+        )
+        checkpoint.save(connection, "http:axb", {"lines": 2, "deliveries": {"k3": "c"}}, week)
+        assert checkpoint.delivered(connection, ["k1", "k3", "k9"]) == {"k1": "a", "k3": "c"}
+        checkpoint.save(connection, "http:axb", {"lines": 3, "deliveries": {"k4": "d"}}, week + 2)
+        assert checkpoint.delivered(connection, ["k1", "k2", "k3", "k4"]) == {
+            "k3": "c",
+            "k4": "d",
+        }
         assert checkpoint.under(connection, "http:a_") == {"http:a_b": {"lines": 1}}
 
 
