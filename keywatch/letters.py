@@ -9,9 +9,11 @@ from sqlalchemy import Engine
 from database.transaction import reading, transaction
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.sources import Stream
-from streams import deadletter
+from streams import checkpoint, deadletter
 from streams.chunk import Chunk
 from streams.deadletter import DeadLetter
+from streams.parsed import Format
+from streams.unfolding import parsed_under
 
 SOURCE = "deadletters"
 _MOST = 1000
@@ -64,15 +66,34 @@ def _absorb(
     engine: Engine, pipeline: Pipeline, stream: Stream, some: Sequence[DeadLetter], report: Report
 ) -> None:
     assert stream.format is not None
-    parsed = stream.format.parse([letter.raw for letter in some], stream.proxies)
-    refused = {some[line].id: reason for line, reason in parsed.rejected}
-    _lay_back(engine, refused)
-    good = [letter for letter in some if letter.id not in refused]
-    if not good:
-        return
-    ids = [letter.id for letter in good]
-    chunk = Chunk(SOURCE, [letter.raw for letter in good], ids, {"letter": ids[-1]})
-    report(stream, pipeline.absorb(chunk, stream.format, stream.proxies, letters=ids))
+    by_header: dict[bytes, list[DeadLetter]] = defaultdict(list)
+    for letter in some:
+        by_header[_header(engine, letter, stream.format)].append(letter)
+    for header, theirs in by_header.items():
+        raw = [letter.raw for letter in theirs]
+        parsed, _ = parsed_under(header, raw, stream.format, stream.proxies)
+        refused = {theirs[line].id: reason for line, reason in parsed.rejected}
+        _lay_back(engine, refused)
+        good = [letter for letter in theirs if letter.id not in refused]
+        if not good:
+            continue
+        ids = [letter.id for letter in good]
+        chunk = Chunk(SOURCE, [letter.raw for letter in good], ids, {"letter": ids[-1]})
+        report(
+            stream,
+            pipeline.absorb(chunk, stream.format, stream.proxies, letters=ids, header=header),
+        )
+
+
+def _header(engine: Engine, letter: DeadLetter, log_format: Format) -> bytes:
+    """Return the line that a letter has to be read under; where none was kept, its source's."""
+    if not log_format.header:
+        return b""
+    if "header" in letter.position:
+        return str(letter.position["header"]).encode()
+    with reading(engine) as connection:
+        position = checkpoint.load(connection, letter.source) or {}
+    return str(position.get("header", "")).encode()
 
 
 def _lay_back(engine: Engine, reasons: dict[int, str]) -> None:

@@ -18,12 +18,15 @@ from streams import checkpoint, deadletter
 from streams.addresses import NO_PROXIES, Proxies
 from streams.chunk import Chunk
 from streams.columns import batch_of
-from streams.parsed import Format
-from streams.unfolding import parsed_under, unfolded
+from streams.parsed import Format, Rejection
+from streams.unfolding import header_at, parsed_under, unfolded
 from vocabulary.access import EventBatch
 from vocabulary.alert import Alert
 from vocabulary.credential import Cleaner, Credential, Exposure, KnownKey
 from vocabulary.lesson import Lesson
+
+MAX_HEADER = 16 * 1024
+"""Bytes that are kept of a line that says how others are read."""
 
 Clock = Callable[[], float]
 Respond = Callable[[Connection, Alert], Alert]
@@ -99,6 +102,7 @@ class Pipeline:
         log_format: Format,
         proxies: Proxies = NO_PROXIES,
         letters: Sequence[int] = (),
+        header: bytes | None = None,
     ) -> Outcome:
         """Take in a chunk: everything it leads to is committed when this returns.
 
@@ -107,6 +111,7 @@ class Pipeline:
             log_format: of the lines.
             proxies: whose X-Forwarded-For is believed.
             letters: dead letters that these lines were; they are so no more.
+            header: that the lines were read under, where it is not that of the source.
 
         Raises:
             DatabaseError: nothing of the chunk is committed.
@@ -114,8 +119,9 @@ class Pipeline:
         refused = self._refused(chunk)
         chunk = unfolded(chunk.usable(), log_format)
         lines, exposures = self._clean(chunk.lines)
-        header = self._header(chunk.source) if log_format.header else b""
-        parsed, header = parsed_under(header, lines, log_format, proxies)
+        before = self._header(chunk.source) if log_format.header and header is None else header
+        before = before or b""
+        parsed, behind = parsed_under(before, lines, log_format, proxies)
         known = self._recognized(exposures)
         parsed = exposure.named(parsed, known)
         waiting = self._lessons()
@@ -125,7 +131,7 @@ class Pipeline:
         now = self._clock()
         alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))
         with transaction(self._engine) as connection:
-            dead = [(chunk.place(line), reason, lines[line]) for line, reason in parsed.rejected]
+            dead = _letters(chunk, lines, parsed.rejected, (before, log_format))
             deadletter.keep(connection, chunk.source, [*refused, *dead], now)
             step.write(connection, now)
             if self._together:
@@ -137,7 +143,7 @@ class Pipeline:
             deadletter.forget(connection, letters)
             counters.add(connection, _totals(len(lines) - len(letters), step))
             rates.note(connection, now, step.events, chunk.source)
-            notes: dict[str, Any] = {"header": header.decode()} if header else {}
+            notes: dict[str, Any] = {"header": _word(behind)} if behind and not letters else {}
             if newest_ms and not letters:
                 notes |= {"newest_ms": newest_ms, "lag_ms": max(0, int(now * 1000) - newest_ms)}
                 counters.put(connection, {"lag_ms": notes["lag_ms"]})
@@ -147,7 +153,8 @@ class Pipeline:
             checkpoint.save(connection, chunk.source, position, now)
             if self._meter and self._meter.is_due():
                 self._meter.flush(connection)
-        self._headers[chunk.source] = header
+        if not letters:
+            self._headers[chunk.source] = behind
         at = [chunk.offsets[line] for line, _ in parsed.rejected]
         return Outcome(len(lines), step.events, step.late, parsed.rejected, decided, step.told, at)
 
@@ -200,6 +207,26 @@ class Pipeline:
     def _known(self, key_ids: Sequence[str]) -> Sequence[bool]:
         self._keys.look_up(key_ids)
         return self._keys.known(key_ids)
+
+
+def _letters(
+    chunk: Chunk,
+    lines: Sequence[bytes],
+    rejected: Sequence[Rejection],
+    under: tuple[bytes, Format],
+) -> list[deadletter.Letter]:
+    """Return lines that are no events, each with the header that it has to be read under."""
+    letters: list[deadletter.Letter] = []
+    for line, reason in rejected:
+        header = header_at(under[0], lines, line, under[1])
+        noted = {"header": _word(header)} if header else {}
+        letters.append(({**chunk.place(line), **noted}, reason, lines[line]))
+    return letters
+
+
+def _word(header: bytes) -> str:
+    """Return a header as it is kept: lines are hostile."""
+    return header[:MAX_HEADER].decode("utf-8", "replace")
 
 
 def _totals(lines: int, step: Step) -> dict[str, int]:

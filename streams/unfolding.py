@@ -24,6 +24,14 @@ def unfolded(chunk: Chunk, log_format: Format) -> Chunk:
     )
 
 
+def header_at(header: bytes, lines: Sequence[bytes], line: int, log_format: Format) -> bytes:
+    """Return the header that holds for a line: the last one before it, else that of before."""
+    if not log_format.header:
+        return b""
+    before = (lines[at] for at in range(line - 1, -1, -1))
+    return next((one for one in before if one.startswith(log_format.header)), header)
+
+
 def parsed_under(
     header: bytes, lines: Sequence[bytes], log_format: Format, proxies: Proxies = NO_PROXIES
 ) -> tuple[Parsed, bytes]:

@@ -23,7 +23,8 @@ MAX_PEERS = 256
 IDLE_S = 600.0
 _READ = 64 * 1024
 _BURST = 4096
-_LENGTH = re.compile(rb"([1-9][0-9]{0,7}) (?=<)")
+_LENGTH = re.compile(rb"\A([1-9][0-9]{0,7}) (?=<)")
+_END = re.compile(rb"[\n\0]")
 _PRI = rb"<[0-9]{1,3}>"
 # VERSION TIMESTAMP HOSTNAME APP-NAME PROCID MSGID, then structured data, then the message.
 _RFC5424 = re.compile(
@@ -45,33 +46,46 @@ def message_of(packet: bytes) -> bytes:
 
 
 class _Peer:
-    """A connection: bytes that came, cut into packets."""
+    """A connection: bytes that came, cut into packets.
+
+    A packet ends with its octet count, a line feed or, as of Python's own handler, a zero byte.
+
+    Attributes:
+        broken: whether the peer keeps to no framing.
+    """
 
     def __init__(self, connection: socket.socket, now: float) -> None:
         self.connection, self.heard = connection, now
+        self.broken = False
         self._held = b""
 
-    def feed(self, block: bytes) -> list[bytes] | None:
-        """Return the packets that are whole by now; None when the peer keeps to no framing."""
+    def feed(self, block: bytes) -> list[bytes]:
+        """Return the packets that are whole by now."""
         self._held += block
         packets = []
-        while self._held:
+        while self._held and not self.broken:
             counted = _LENGTH.match(self._held)
             if counted:
+                self.broken = int(counted[1]) > MAX_LINE
                 end = counted.end() + int(counted[1])
-                if int(counted[1]) > MAX_LINE:
-                    return None
-                if len(self._held) < end:
+                if self.broken or len(self._held) < end:
                     break
                 packets.append(self._held[counted.end() : end])
                 self._held = self._held[end:]
                 continue
-            line, feed, rest = self._held.partition(b"\n")
-            if not feed:
+            ended = _END.search(self._held)
+            if not ended:
                 break
-            packets.append(line)
-            self._held = rest
-        return None if len(self._held) > MAX_LINE + 16 else packets
+            if ended.start():
+                packets.append(self._held[: ended.start()])
+            self._held = self._held[ended.end() :]
+        self.broken = self.broken or len(self._held) > MAX_LINE + 16
+        return packets
+
+    def rest(self) -> list[bytes]:
+        """Return what nothing ended: the last packet of who has gone."""
+        rest, self._held = _LENGTH.sub(b"", self._held, count=1), b""
+        return [rest] if rest and not self.broken else []
 
 
 class SyslogSource(Closing):
@@ -208,17 +222,16 @@ class SyslogSource(Closing):
             return
         except OSError:
             block = b""
-        packets = peer.feed(block) if block else None
-        if packets is None:
-            if block:
-                self._tell(f"{self.name}: a peer keeps to no framing of syslog; hung up")
-            self._drop(number)
-            return
         peer.heard = self._clock()
-        self._lines += map(message_of, packets)
+        self._lines += map(message_of, peer.feed(block))
+        if peer.broken:
+            self._tell(f"{self.name}: a peer keeps to no framing of syslog; hung up")
+        if peer.broken or not block:
+            self._drop(number)
 
     def _drop(self, number: int) -> None:
         peer = self._peers.pop(number)
+        self._lines += map(message_of, peer.rest())
         self._selector.unregister(peer.connection)
         peer.connection.close()
 

@@ -6,9 +6,11 @@ from random import Random
 from string import ascii_letters, digits
 
 import pytest
+from sqlalchemy import update
 
+from database.schema import dead_letters
 from database.transaction import open_database, reading, transaction
-from keywatch import rates, wiring
+from keywatch import pipeline, rates, wiring
 from keywatch.cli import run
 from keywatch.config import load
 from keywatch.intake import queue_up
@@ -55,6 +57,43 @@ def test_letters_are_read_again_by_the_formats_of_today(log, capsys, pattern):
     assert (left["raw"], left["state"]) == ("broken", "dead")
     assert left["position"]["offset"] == 3 * len(LINE)
     assert told(capsys, "status")["events"]["read"] == 4
+
+
+def test_a_letter_is_read_under_the_header_of_its_line(tmp_path, monkeypatch, capsys):
+    """Fields in another order: read without their header, a user would stand for the address."""
+    monkeypatch.chdir(tmp_path)
+    header, other = (
+        "#Fields: date time cs-username c-ip sc-status",
+        "#Fields: date time c-ip cs-username sc-status",
+    )
+    line = "2025-11-03 09:12:44 jo 192.0.2.1 {}\n"
+    log = Path("iis.log")
+    log.write_text(f"{header}\n" + line.format("200") + line.format("no-status"))
+    Path("keywatch.toml").write_text("[[sources]]\npath = 'iis.log'\nformat = 'iis'\n")
+    assert run(["watch", "--once"]) == 0
+    with log.open("a") as file:  # the second letter in the middle, the last header is another
+        file.write(line.format("none") + f"{other}\n2025-11-03 09:12:44 192.0.2.1 jo 200\n")
+    assert run(["watch", "--once"]) == 0
+    assert counts(capsys) == (2, 2)
+    # As if the format of the status had been corrected.
+    engine = open_database("sqlite:///keywatch.db")
+    with transaction(engine) as connection:
+        raw = (line.format("200").strip()).encode()
+        connection.execute(update(dead_letters).values(raw=raw))
+    engine.dispose()
+    seen = []
+    batch_of = pipeline.batch_of
+    monkeypatch.setattr(
+        pipeline,
+        "batch_of",
+        lambda parsed, *rest: (
+            seen.extend(zip(parsed.key, parsed.ip, strict=True)) or batch_of(parsed, *rest)
+        ),
+    )
+    assert run(["deadletters", "replay", "--all"]) == 0
+    assert run(["watch", "--once"]) == 0
+    assert counts(capsys) == (4, 0)
+    assert seen == [("jo", "192.0.2.1")] * 2
 
 
 def test_letters_of_a_source_that_is_gone_are_kept(log, capsys):

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import logging
 import socket
 import struct
 from contextlib import suppress
+from logging.handlers import SysLogHandler
 
 import pytest
 
@@ -329,18 +331,36 @@ def test_hangs_up_on_who_says_nothing_for_long():
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_who_hangs_up_leaves_what_was_whole(reset):
+@pytest.mark.parametrize("last", [b"<190>nginx: b", b"13 <190>nginx: b", b"99 <190>nginx: b"])
+def test_who_hangs_up_leaves_what_was_sent(reset, last):
+    """Whether it was whole nobody can tell; half a line is a dead letter, and told of as such."""
     with SyslogSource("tcp", "127.0.0.1", 0, tell=pytest.fail) as source:
         source.open(None)
         sender = socket.create_connection(("127.0.0.1", source.port))
-        sender.sendall(b"<190>nginx: a\n<190>ngi")
-        assert gathered(source, 1) == [b"a"]
+        sender.sendall(b"<190>nginx: a\n" + last)
+        assert source.read(1, 5.0).lines == [b"a"]
         if reset:  # as a sender that was killed does
             linger = struct.pack("ii", 1, 0)
             sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         sender.close()
-        while source._peers:
-            assert source.read(1, 0.01) is None
+        lines = []
+        while source._peers or source._lines:
+            chunk = source.read(1, 0.01)
+            lines += chunk.lines if chunk else []
+        assert lines == [b"b"]
+
+
+def test_takes_in_what_pythons_own_handler_sends_over_tcp():
+    """It ends messages with a zero byte and never with a line feed."""
+    with SyslogSource("tcp", "127.0.0.1", 0, tell=pytest.fail) as source:
+        source.open(None)
+        address = ("127.0.0.1", source.port)
+        handler = SysLogHandler(address, socktype=socket.SOCK_STREAM)
+        handler.ident = "app: "
+        for word in ("a", "b"):
+            handler.handle(logging.makeLogRecord({"msg": word}))
+        assert gathered(source, 2) == [b"a", b"b"]
+        handler.close()
 
 
 def test_listens_on_where_it_did_when_it_is_opened_again():
