@@ -12,6 +12,7 @@ from keywatch.desk import summary
 from keywatch.desk.contract import LockOut
 from keywatch.status import HIDDEN, known, refused, source_figures
 from streams import deadletter
+from streams.failing import failing
 
 _EVENTS = {"read": "events_read", "committed": "events_committed", "late": "events_late"}
 
@@ -76,6 +77,9 @@ def _of_sources(connection: Connection, now: float) -> Iterator[str]:
         for row in connection.execute(select(positions).order_by(positions.c.source))
         if not row.source.startswith(HIDDEN)
     }
+    about = "Sources that cannot be read just now, and are tried again."
+    failed = {("source", name): 1 for name in failing(connection, now)}
+    yield from _family("source_failed", "gauge", about, failed)
     for field, name, about in _SOURCES:
         known = {
             ("source", source): float(one[field])

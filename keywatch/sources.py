@@ -24,6 +24,7 @@ class Stream:
     Attributes:
         format: of access events; None for a topic of repository events.
         proxies: whose X-Forwarded-For is believed.
+        stale: whether it has to be opened again before it is read on.
     """
 
     source: Source
@@ -32,6 +33,7 @@ class Stream:
     lines: int = 0
     events: int = 0
     reason: str = ""
+    stale: bool = False
 
     def note(self, outcome: Outcome) -> None:
         """Add what a chunk came to."""

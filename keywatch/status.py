@@ -11,6 +11,7 @@ from database.schema import alerts, dead_letters, keys, outbox, positions, repo_
 from database.transaction import reading
 from keywatch import rates
 from streams import checkpoint, deadletter
+from streams.failing import failing
 from vocabulary.errors import DatabaseError
 from vocabulary.moments import rfc3339
 
@@ -46,6 +47,13 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
         )
         sources = connection.execute(select(positions).order_by(positions.c.source)).all()
         dead, rate = deadletter.per_source(connection), rates.per_source(connection, now)
+        failed = failing(connection, now)
+        figures = {
+            row.source: source_figures(row, dead, rate, now)
+            for row in sources
+            if not row.source.startswith(HIDDEN)
+        }
+        never = {name: never_read(dead.get(name, 0)) for name in failed if name not in figures}
         return {
             "events": {
                 "read": totals.get("events_read", 0),
@@ -65,9 +73,8 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
             "refused": {f"{door} {code}": n for (door, code), n in refused(totals).items()},
             "known": known(totals),
             "sources": {
-                row.source: source_figures(row, dead, rate, now)
-                for row in sources
-                if not row.source.startswith(HIDDEN)
+                name: one | {"failed": failed.get(name, "")}
+                for name, one in (figures | never).items()
             },
             "events_per_s": rates.per_second(connection, now),
             "lag_s": totals.get("lag_ms", 0) / 1000,
@@ -122,6 +129,12 @@ def source_figures(
         "events_per_s": rate.get(row.source, 0.0),
         "dead": dead.get(row.source, 0),
     }
+
+
+def never_read(dead: int) -> dict[str, Any]:
+    """Say the same of a source of which nothing was ever committed."""
+    figures: dict[str, Any] = dict.fromkeys(("age_s", "lag_s", "behind"))
+    return {"position": {}, "newest": "", **figures, "events_per_s": 0.0, "dead": dead}
 
 
 def _moment(epoch_ms: int | None) -> str:

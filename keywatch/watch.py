@@ -30,8 +30,11 @@ from keywatch.sources import Stream, opened, refuse_foreign, reopen, sources_of
 from keywatch.status import outbox_is_long
 from keywatch.upkeep import Upkeep
 from keywatch.voice import Voice
-from streams.chunk import Answering, Pausable, Shared, Source
-from vocabulary.errors import DatabaseError, TargetError
+from streams.chunk import Answering, Patchy, Pausable, Shared
+from streams.failing import Failing
+from streams.retries import Retries
+from streams.sources.stdin import StdinSource
+from vocabulary.errors import DatabaseError, ServiceError, TargetError
 
 IDLE_S = 0.02
 """How long to rest when no source had anything new."""
@@ -79,13 +82,16 @@ class Watch:
         )
         check_shared(settings, self._sources)
         self._pipelines = self._fresh()
-        self._failed: TargetError | None = None
+        self._retries = Retries(voice.tell)
+        self._failing = Failing(engine)
+        self._failed: TargetError | ServiceError | None = None
 
     def run(self) -> None:
         """Watch until `stop` is set or, with `once`, until everything is read and done.
 
         Raises:
-            TargetError: with `once`, when a source could not be read to its end; the others were.
+            TargetError, ServiceError: with `once`, when a source could not be read to its end; the
+                others were.
             FormatError: with `once`, when a source held no event.
             DatabaseError: with `once`; otherwise the watch waits for the database.
         """
@@ -168,7 +174,7 @@ class Watch:
             moved = [
                 self._turn(stream, streams, background) for stream in list(self._readable(streams))
             ]
-            self._keep_up()
+            self._keep_up(known)
             self._refresh_places(known)
             if not any(moved):
                 self._stop.wait(IDLE_S)
@@ -216,9 +222,14 @@ class Watch:
             self._voice.tell(str(error))
             self._start_anew()
 
-    def _keep_up(self) -> None:
+    def _keep_up(self, streams: Sequence[Stream]) -> None:
         """Do what time alone asks for; a database that is away is told of by the streams."""
+        failed = dict(self._retries.failed)
+        for stream in streams:
+            if isinstance(stream.source, Patchy):
+                failed |= stream.source.failed
         try:
+            self._failing.note(failed)
             self._pipelines.settle()
             for sentence in self._upkeep.turn():
                 self._voice.tell(sentence)
@@ -227,21 +238,38 @@ class Watch:
 
     def _turn(self, stream: Stream, streams: list[Stream], background: Background) -> bool:
         """Take one chunk of a stream, if there is one; drop the stream when it is at its end."""
-        try:
-            moved = self._advance(stream, background)
-        except TargetError as error:
-            if not self._once or self._failed:
-                self._voice.tell(str(error))
-            self._failed = self._failed or error
-            streams.remove(stream)
-            return True
-        except DatabaseError as error:
-            self._start_over(stream, error)
+        if not self._retries.is_due(stream.source.name):
             return False
+        try:
+            if stream.stale:
+                reopen(self._engine, stream.source)
+                stream.stale = False
+            moved = self._advance(stream, background)
+        except (TargetError, ServiceError) as error:
+            return self._set_back(stream, streams, error)
+        except DatabaseError as error:
+            stream.stale = True
+            self._start_over(error)
+            return False
+        self._retries.succeed(stream.source.name)
         if stream.source.done:
             streams.remove(stream)
             refuse_foreign(stream)
         return moved
+
+    def _set_back(
+        self, stream: Stream, streams: list[Stream], error: TargetError | ServiceError
+    ) -> bool:
+        """Try a stream again later; what is read once, or cannot be read twice, is given up."""
+        if not self._once and stream.source.name != StdinSource.name:
+            stream.stale = True
+            self._retries.fail(stream.source.name, str(error))
+            return False
+        if not self._once or self._failed:
+            self._voice.tell(str(error))
+        self._failed = self._failed or error
+        streams.remove(stream)
+        return True
 
     def _advance(self, stream: Stream, background: Background) -> bool:
         chunk = stream.source.read(self._settings.watch.chunk_lines, 0.0)
@@ -258,7 +286,7 @@ class Watch:
             background.wake()
         return True
 
-    def _start_over(self, stream: Stream, error: DatabaseError) -> None:
+    def _start_over(self, error: DatabaseError) -> None:
         """Forget what was not committed, and go on from the last commit.
 
         Raises:
@@ -268,9 +296,9 @@ class Watch:
             raise error
         self._voice.tell(str(error))
         self._stop.wait(_RETRY_S)
-        self._start_anew(stream.source)
+        self._start_anew()
 
-    def _start_anew(self, source: Source | None = None) -> None:
+    def _start_anew(self) -> None:
         """Go on from the last commit; wait for the database, since what is in memory is not it.
 
         Raises:
@@ -279,8 +307,6 @@ class Watch:
         while True:
             try:
                 self._pipelines = self._fresh()
-                if source is not None:
-                    reopen(self._engine, source)
             except DatabaseError:
                 if self._once:
                     raise

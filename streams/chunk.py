@@ -89,6 +89,16 @@ class Pausable(Protocol):
 
 
 @runtime_checkable
+class Patchy(Protocol):
+    """A source of many parts, some of which may not be readable just now."""
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Name → error of what is tried again later."""
+        ...
+
+
+@runtime_checkable
 class Answering(Protocol):
     """A source whose senders are told what came of their lines."""
 

@@ -1,6 +1,7 @@
 """One log file, plain or gzip, read from any offset of its uncompressed bytes."""
 
 import os
+import re
 import stat
 import zlib
 from pathlib import Path
@@ -22,8 +23,12 @@ _UNREADABLE = {
     b"\xfe\xff": "iconv -f UTF-16",
 }
 _LOOKED_AT = 8192
-_BINARY = 4
-"""Where one line in so many holds a zero byte, it is no line; random bytes have more of them."""
+_CONTROL = bytes({*range(32), 127} - set(b"\t\n\r\x1b"))
+_FEW = 4
+"""Control bytes that any log may hold, where a client or a crash put them."""
+_BINARY_SHARE = 0.05
+_ZEROED = re.compile(rb"\0{64,}")
+"""What a crash leaves of a block that was never written."""
 
 
 class LogFile(Protocol):
@@ -79,8 +84,8 @@ def refuse_binary(path: Path | str, head: bytes) -> None:
     """Refuse what holds no lines of text.
 
     A run of zero bytes at the start is let pass: it is what is left of a file that was truncated
-    under a writer that did not append. So are zero bytes in a few lines: whoever sends them to a
-    server does not have its log refused; such lines are dead letters.
+    under a writer that did not append. A zero byte here and there makes dead letters of its lines;
+    a file is binary when it is full of them and of other control bytes.
 
     Raises:
         TargetError: and what to do about it.
@@ -89,8 +94,9 @@ def refuse_binary(path: Path | str, head: bytes) -> None:
         if head.startswith(magic):
             remedy = f"pipe it through {command}, and name -"
             raise TargetError("not plain text", where=str(path), remedy=remedy)
-    lines = head.lstrip(b"\0").split(b"\n")
-    if _BINARY * sum(b"\0" in one for one in lines) > len(lines):
+    text = _ZEROED.sub(b"\0", head.lstrip(b"\0"))
+    controls = len(text) - len(text.translate(None, _CONTROL))
+    if b"\0" in text and controls > max(_FEW, _BINARY_SHARE * len(text)):
         raise TargetError("a binary file, no log", where=str(path), remedy="name a text log")
 
 

@@ -32,6 +32,16 @@ deliveries = Table(
     Column("at", Float, nullable=False, index=True),
 )
 
+failures = Table(
+    "failures",
+    metadata,
+    # a source that cannot be read just now, and why; `at` is repeated while it lasts
+    Column("source", Text, primary_key=True),
+    Column("error", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
 dead_letters = Table(
     "dead_letters",
     metadata,

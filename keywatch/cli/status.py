@@ -27,10 +27,12 @@ def command(ctx: click.Context, as_json: bool) -> None:
     print_table(("figure", "value"), rows)
     for name, state in figures["sources"].items():
         click.echo(f"{printable(name)}\n  {_said(state)}")
+        if state["failed"]:
+            click.echo(f"  cannot be read: {printable(state['failed'])}")
 
 
 def _said(source: dict[str, Any]) -> str:
-    said = f"committed {source['age_s']} s ago"
+    said = "nothing committed" if source["age_s"] is None else f"committed {source['age_s']} s ago"
     if source["newest"]:
         said += f", up to {source['newest']}"
     if source["lag_s"] is not None:

@@ -13,6 +13,7 @@ from keywatch.api.app import holder
 from keywatch.api.problems import RefusedError
 from keywatch.console.protection import is_loopback
 from keywatch.desk.desk import Desk
+from streams.failing import failing
 from vocabulary.errors import DatabaseError
 
 _VERSION = "text/plain; version=0.0.4"
@@ -36,17 +37,18 @@ def _ready(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
     async def ready(request: Request) -> Response:
         del request
         try:
-            await run_in_threadpool(_touch, desk)
+            failed = await run_in_threadpool(_failed_sources, desk)
         except DatabaseError:
             return JSONResponse({"status": "the database cannot be read"}, 503)
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok", "failed_sources": failed})
 
     return ready
 
 
-def _touch(desk: Desk) -> None:
+def _failed_sources(desk: Desk) -> int:
+    """Return how many there are: which ones, whoever asks here need not know."""
     with reading(desk.engine) as connection:
-        connection.exec_driver_sql("SELECT 1")
+        return len(failing(connection, desk.clock()))
 
 
 def _metrics(desk: Desk) -> Callable[[Request], Awaitable[Response]]:

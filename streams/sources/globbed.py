@@ -2,11 +2,12 @@
 
 import glob
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
+from streams.retries import Retries
 from streams.rotation import rotated
 from streams.sources.closing import Closing
 from streams.sources.file import Begun, FileSource
@@ -48,9 +49,15 @@ class GlobSource(Closing):
         self._tell, self._begun, self._clock = tell, begun, clock
         self._files: dict[str, FileSource] = {}
         self._broken: dict[str, TargetError] = {}
+        self._retries = Retries(tell, clock)
         self._raised = False
         self._turn = 0
         self._looked = float("-inf")
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Sources of files that cannot be read just now, with the errors."""
+        return {f"file:{name}": error for name, error in self._retries.failed.items()}
 
     @property
     def done(self) -> bool:
@@ -67,6 +74,7 @@ class GlobSource(Closing):
         del position
         self.close()
         self._files, self._broken, self._raised = {}, {}, False
+        self._retries = Retries(self._tell, self._clock)
         self._look()
         if not self._files and not self._follow:
             raise TargetError(
@@ -101,23 +109,29 @@ class GlobSource(Closing):
 
     def _read(self, name: str, max_lines: int) -> Chunk | None:
         try:
-            return self._files[name].read(max_lines, 0.0)
+            chunk = self._files[name].read(max_lines, 0.0)
         except TargetError as error:
             self._give_up(name, error)
             return None
+        self._retries.succeed(name)
+        return chunk
 
     def _give_up(self, name: str, error: TargetError) -> None:
         """Go on with the other files: one that is broken holds none of them up."""
         if self._follow:
-            self._tell(str(error))
-        self._broken[name] = error
+            self._retries.fail(name, str(error))
+        else:
+            self._broken[name] = error
         self._files.pop(name).close()
 
     def _look(self) -> None:
-        """Open the files that are new."""
+        """Open the files that are new, or may be tried again."""
         self._looked = self._clock()
-        for name in matching(self._pattern):
-            if name in self._files or name in self._broken:
+        found = matching(self._pattern)
+        for gone in set(self._retries.failed) - set(found):
+            self._retries.forget(gone)
+        for name in found:
+            if name in self._files or name in self._broken or not self._retries.is_due(name):
                 continue
             one = FileSource(name, follow=self._follow, tell=self._tell, begun=self._begun)
             self._files[name] = one

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
+from streams.retries import Retries
 from streams.sources.closing import Closing
 from vocabulary.errors import KeywatchError, TargetError
 
@@ -19,6 +20,7 @@ MAX_OBJECT = 256 << 20
 """Bytes of an object, unpacked; a larger one is told of and left out."""
 
 LOOK_S = 10.0
+_LONGEST_S = 600.0
 _ANY_GZIP_WINDOW = 31
 _GZIP = b"\x1f\x8b"
 
@@ -107,7 +109,17 @@ class ObjectSource(Closing):
         self._key: str | None = None
         self._at = 0
         self._looked = float("-inf")
+        self._retries = Retries(tell, clock, longest_s=_LONGEST_S)
         self._failed: TargetError | None = None
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """The folder, where it cannot be listed or some of its objects cannot be read, and why."""
+        failed = list(self._retries.failed.values())
+        if not failed:
+            return {}
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        return {self.name: f"{failed[0]}{more}"}
 
     @property
     def done(self) -> bool:
@@ -127,6 +139,7 @@ class ObjectSource(Closing):
         }
         self._finished = {key for key, one in self._positions.items() if one.get("done")}
         self._waiting, self._key, self._lines = [], None, []
+        self._retries = Retries(self._tell, self._clock, longest_s=_LONGEST_S)
         self._look()
 
     def read(self, max_lines: int, timeout_s: float) -> Chunk | None:
@@ -165,22 +178,32 @@ class ObjectSource(Closing):
         try:
             self._look()
         except KeywatchError as error:
-            self._tell(str(error))
+            self._retries.fail(self.name, str(error))
+        else:
+            self._retries.succeed(self.name)
         return bool(self._waiting)
 
     def _look(self) -> None:
         self._looked = self._clock()
-        self._waiting = sorted(set(self._folder.keys()) - self._finished)
+        listed = set(self._folder.keys())
+        for gone in set(self._retries.failed) - listed - {self.name}:
+            self._retries.forget(gone)
+        fresh = listed - self._finished
+        self._waiting = sorted(key for key in fresh if self._retries.is_due(key))
 
     def _load(self, key: str) -> None:
         """Read an object; one that cannot be read is told of, and looked at again later."""
         try:
             text = self._text(key)
         except TargetError as error:
-            self._failed = error if self._once else None
-            self._tell(str(error))
-            self._finished.add(key)  # for this run
+            if self._once:
+                self._failed = error
+                self._tell(str(error))
+                self._finished.add(key)  # for this run
+            else:
+                self._retries.fail(key, str(error))
             return
+        self._retries.succeed(key)
         pieces = self._unfold(text) if self._unfold else [text]
         self._lines = text.split(b"\n") if pieces == [text] else pieces
         while self._lines and not self._lines[-1].strip():

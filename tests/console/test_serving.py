@@ -83,7 +83,8 @@ def test_the_console_answers_api_health_and_metrics(tmp_path, monkeypatch, capsy
     with serving(tmp_path, "console", "--port", "0", lines=1) as (process, told):
         console = told["console"]
         assert get(console, "/healthz")[0] == 200
-        assert get(console, "/readyz")[0] == 200
+        ready = get(console, "/readyz")
+        assert (ready[0], json.loads(ready[2])) == (200, {"status": "ok", "failed_sources": 0})
         assert get(console, "/api/v1/overview")[0] == 401
         bearer = {"Authorization": f"Bearer {token}"}
         assert get(console, "/api/v1/overview", **bearer)[0] == 200

@@ -3,6 +3,7 @@ import gzip
 import os
 import shutil
 from pathlib import Path
+from random import Random
 from unittest import mock
 
 import pytest
@@ -347,6 +348,8 @@ def test_goes_on_in_the_middle_of_a_gzip(tmp_path):
     [
         (b"\x7fELF\0\0\0\1", "binary"),
         ("GET /\n".encode("utf-16"), "iconv"),
+        ("GET /\n".encode("utf-16-le"), "binary"),
+        (Random(7).randbytes(8192), "binary"),
         (b"BZh91AY", "bzcat"),
     ],
 )
@@ -360,6 +363,21 @@ def test_refuses_what_is_no_text(tmp_path, content, message):
 def test_a_line_that_holds_a_zero_byte_does_not_have_the_log_refused(log):
     write(log, b"three", b"a client's \0", b"five")
     assert drain(once(log))[0][-2:] == [b"a client's \0", b"five"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"on\0e\ntwo\n",
+        b"one\n" + b"\0" * 4096 + b"two\n" * 99,
+        b"\0\n" + b"\x1b[32mone\x1b[0m\n" * 9,
+    ],
+)
+def test_a_zero_byte_here_and_there_refuses_no_log(tmp_path, content):
+    """A client sent it, or a crash left it: it is a line's fault, and not the log's."""
+    path = tmp_path / "access.log"
+    path.write_bytes(content)
+    assert b"\n".join(drain(once(path))[0]) == content.rstrip(b"\n")
 
 
 def test_refuses_what_is_missing_a_folder_or_not_regular(tmp_path):

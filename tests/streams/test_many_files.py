@@ -212,6 +212,22 @@ def test_an_object_that_is_gone_when_its_turn_comes_holds_no_other_up(tmp_path, 
     assert "a: no such file" in told[0]
 
 
+def test_an_object_that_could_not_be_read_is_read_later(tmp_path, positions):
+    (tmp_path / "a.gz").write_bytes(cloudtrail("t1")[:-9])
+    now, told = [0.0], []
+    with objects(tmp_path, positions, clock=lambda: now[0], tell=told.append) as source:
+        source.open()
+        for _ in range(3):
+            assert source.read(9, 0.0) is None
+            now[0] += 60.0
+        assert list(source.failed) == [source.name]
+        assert len(told) == 1
+        (tmp_path / "a.gz").write_bytes(cloudtrail("t1"))
+        now[0] += 600.0
+        assert len(drained(source, positions)) == 1
+        assert not source.failed
+
+
 def test_an_object_beyond_the_limit_is_left_out(tmp_path, positions, monkeypatch):
     monkeypatch.setattr("streams.sources.objects.MAX_OBJECT", 1000)
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"x" * 100_000))
