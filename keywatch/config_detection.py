@@ -46,6 +46,14 @@ class WatchSettings(Table, frozen=True):
         int,
         Meta(ge=0, description="effects that may wait before sources are read no further; 0: any"),
     ] = 10_000
+    max_dead_letters: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="dead letters that are kept; beyond it the oldest of whichever source has "
+            "most are dropped, and counted; 0: any number",
+        ),
+    ] = 100_000
     profiles_in_memory: Annotated[
         int,
         Meta(

@@ -134,6 +134,9 @@ class RepositorySettings(Table, frozen=True):
         tuple[str, ...],
         Meta(description="whose repositories are, too: github:acme, gitlab:group/subgroup"),
     ] = ()
+    kept_days: Annotated[
+        int, Meta(ge=1, description="days for which pushes that were dealt with are remembered")
+    ] = 90
     poll_s: Annotated[float, Meta(ge=10, description="seconds between two looks")] = 300.0
     public_events: Annotated[
         tuple[str, ...],

@@ -11,7 +11,8 @@ from database.transaction import transaction
 from keywatch import wiring
 from keywatch.config import Settings
 from keywatch.fetching import fetched
-from streams import checkpoint, deadletter, repoqueue
+from keywatch.pipeline import keep_letters
+from streams import checkpoint, repoqueue
 from streams.asgi import Application
 from streams.chunk import Chunk
 from streams.repository import repo_events
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from streams.webhook import Judge
 
 
-def queue_up(engine: Engine, chunk: Chunk, now: float, clean: Cleaner) -> None:
+def queue_up(
+    engine: Engine, chunk: Chunk, now: float, clean: Cleaner, max_letters: int = 0
+) -> None:
     """Put the repository events of a chunk into the queue, together with its position.
 
     Args:
@@ -31,6 +34,7 @@ def queue_up(engine: Engine, chunk: Chunk, now: float, clean: Cleaner) -> None:
         chunk: of a topic of repository events.
         now: epoch seconds.
         clean: replaces secrets in what is kept as a dead letter.
+        max_letters: how many of them are kept; 0 for any number.
     """
     events, rejected = repo_events(chunk.usable().lines, now)
     dead = sorted([*rejected, *chunk.refused])
@@ -41,7 +45,7 @@ def queue_up(engine: Engine, chunk: Chunk, now: float, clean: Cleaner) -> None:
     with transaction(engine) as connection:
         for event in events:
             repoqueue.put(connection, event)
-        deadletter.keep(connection, chunk.source, letters, now)
+        keep_letters(connection, chunk.source, letters, now, max_letters)
         checkpoint.save(connection, chunk.source, chunk.position, now)
 
 

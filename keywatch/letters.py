@@ -62,6 +62,20 @@ def read_again(
     return ours
 
 
+def kept_back(engine: Engine, streams: Sequence[Stream]) -> list[str]:
+    """Say of which sources no line was ever an event: most likely their format was wrong."""
+    with reading(engine) as connection:
+        kept = deadletter.per_source(connection)
+        read = {name: checkpoint.load(connection, name) or {} for name in kept}
+    mine = [one.source.name for one in streams if one.format is not None]
+    return [
+        f"{source}: {number} lines wait that were no events; once their format is right: "
+        f"keywatch deadletters replay --source {source}"
+        for source, number in kept.items()
+        if "newest_ms" not in read[source] and any(_belongs(source, name) for name in mine)
+    ]
+
+
 def _absorb(
     engine: Engine, pipeline: Pipeline, stream: Stream, some: Sequence[DeadLetter], report: Report
 ) -> None:

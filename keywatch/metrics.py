@@ -10,7 +10,7 @@ from database.schema import alerts, dead_letters, keys, positions, repo_events
 from keywatch import rates
 from keywatch.desk import summary
 from keywatch.desk.contract import LockOut
-from keywatch.status import HIDDEN, known, refused, source_figures
+from keywatch.status import DROPPED, HIDDEN, KNOWN, refused, source_figures, under
 from streams import deadletter
 from streams.failing import failing
 
@@ -33,9 +33,12 @@ def _lines(connection: Connection, now: float) -> Iterator[str]:
     }
     about = "Requests that were turned away at the intakes."
     yield from _family("intake_refused_total", "counter", about, turned_away)
-    again = {("door", door): n for door, n in known(totals).items()}
+    again = {("door", door): n for door, n in under(KNOWN, totals).items()}
     about = "Batches that had been committed before, and were not taken in again."
     yield from _family("intake_known_total", "counter", about, again)
+    dropped = {("what", what): n for what, n in under(DROPPED, totals).items()}
+    about = "What was dropped to make room."
+    yield from _family("dropped_total", "counter", about, dropped)
     by_severity = select(alerts.c.severity, func.count()).group_by(alerts.c.severity)
     found = {("severity", str(name)): int(n) for name, n in connection.execute(by_severity)}
     yield from _family("alerts_total", "counter", "Alerts by severity.", found)

@@ -14,6 +14,7 @@ from detectors.facts import KeyFacts
 from detectors.watcher import Step, Watcher
 from keystore.meter import Meter
 from keywatch import exposure, rates
+from keywatch.status import DROPPED
 from streams import checkpoint, deadletter
 from streams.addresses import NO_PROXIES, Proxies
 from streams.chunk import Chunk
@@ -23,7 +24,11 @@ from streams.unfolding import header_at, parsed_under, unfolded
 from vocabulary.access import EventBatch
 from vocabulary.alert import Alert
 from vocabulary.credential import Cleaner, Credential, Exposure, KnownKey
+from vocabulary.errors import FormatError
 from vocabulary.lesson import Lesson
+
+FOREIGN_LINES = 100
+"""So many lines of a file that was never read, and no event among them: it is of another format."""
 
 MAX_HEADER = 16 * 1024
 """Bytes that are kept of a line that says how others are read."""
@@ -77,6 +82,8 @@ class Pipeline:
         clock: epoch seconds.
         meter: counts the uses of keys; None where nobody asks for them.
         together: whether other pipelines see a part of the events, too.
+        max_letters: how many dead letters are kept; 0 for any number.
+        wary: refuse a new file of another format, instead of keeping all of it as dead letters.
     """
 
     def __init__(  # noqa: PLR0913  (what it is made of)
@@ -90,10 +97,13 @@ class Pipeline:
         *,
         meter: Meter | None = None,
         together: bool = False,
+        max_letters: int = 0,
+        wary: bool = False,
     ) -> None:
+        self._wary = wary
         self._engine, self._watcher, self._clean = engine, watcher, clean
         self._keys, self._respond, self._clock = keys, respond, clock
-        self._meter, self._together = meter, together
+        self._meter, self._together, self._max_letters = meter, together, max_letters
         self._headers: dict[str, bytes] = {}
 
     def absorb(
@@ -115,6 +125,7 @@ class Pipeline:
 
         Raises:
             DatabaseError: nothing of the chunk is committed.
+            FormatError: nothing of it is, since it begins a file of another format.
         """
         refused = self._refused(chunk)
         chunk = unfolded(chunk.usable(), log_format)
@@ -122,6 +133,8 @@ class Pipeline:
         before = self._header(chunk.source) if log_format.header and header is None else header
         before = before or b""
         parsed, behind = parsed_under(before, lines, log_format, proxies)
+        if not len(parsed) and len(parsed.rejected) >= FOREIGN_LINES and not letters:
+            self._refuse_foreign(chunk, log_format, parsed.rejected)
         known = self._recognized(exposures)
         parsed = exposure.named(parsed, known)
         waiting = self._lessons()
@@ -132,7 +145,7 @@ class Pipeline:
         alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))
         with transaction(self._engine) as connection:
             dead = _letters(chunk, lines, parsed.rejected, (before, log_format))
-            deadletter.keep(connection, chunk.source, [*refused, *dead], now)
+            keep_letters(connection, chunk.source, [*refused, *dead], now, self._max_letters)
             step.write(connection, now)
             if self._together:
                 times = self._watcher.plausible(batch.ts_ms)
@@ -165,6 +178,28 @@ class Pipeline:
                 position = checkpoint.load(connection, source) or {}
             self._headers[source] = str(position.get("header", "")).encode()
         return self._headers[source]
+
+    def _refuse_foreign(
+        self, chunk: Chunk, log_format: Format, rejected: Sequence[Rejection]
+    ) -> None:
+        """Refuse to take a whole log for dead letters, when it begins as no log of its format does.
+
+        Only of files, which stay where they are until the format is corrected.
+
+        Raises:
+            FormatError: and what to do about it.
+        """
+        if not self._wary or not chunk.source.startswith("file:") or chunk.offsets[0]:
+            return
+        with reading(self._engine) as connection:
+            position = checkpoint.load(connection, chunk.source) or {}
+        if "newest_ms" not in position:
+            raise FormatError(
+                f"none of the first {len(rejected)} lines is {log_format.name}: {rejected[0][1]}",
+                where=chunk.source,
+                remedy="nothing of it was taken in; name another --format: "
+                "`keywatch doctor --access-log FILE` finds it",
+            )
 
     def _refused(self, chunk: Chunk) -> list[deadletter.Letter]:
         """Return the lines that their source refused, cleaned of secrets."""
@@ -207,6 +242,21 @@ class Pipeline:
     def _known(self, key_ids: Sequence[str]) -> Sequence[bool]:
         self._keys.look_up(key_ids)
         return self._keys.known(key_ids)
+
+
+def keep_letters(
+    connection: Connection,
+    source: str,
+    letters: Sequence[deadletter.Letter],
+    now: float,
+    most: int,
+) -> None:
+    """Keep dead letters, and count those that are dropped to make room; see `deadletter`."""
+    if not letters:
+        return
+    deadletter.keep(connection, source, letters, now)
+    if dropped := deadletter.limit(connection, most):
+        counters.add(connection, {f"{DROPPED}dead_letters": dropped})
 
 
 def _letters(

@@ -24,6 +24,7 @@ class Stream:
     Attributes:
         format: of access events; None for a topic of repository events.
         proxies: whose X-Forwarded-For is believed.
+        letters: source of the first dead letter of all.
         stale: whether it has to be opened again before it is read on.
     """
 
@@ -34,6 +35,7 @@ class Stream:
     events: int = 0
     reason: str = ""
     stale: bool = False
+    letters: str = ""
 
     def note(self, outcome: Outcome) -> None:
         """Add what a chunk came to."""
@@ -48,6 +50,14 @@ class Stream:
             return ""
         return f"none of {self.lines} lines is {self.format.name}: {self.reason}"
 
+    @property
+    def remedy(self) -> str:
+        """What to do about it: the lines are kept."""
+        found = "name another --format; `keywatch doctor --access-log FILE` finds it"
+        if not self.letters:
+            return found
+        return f"{found}; then: keywatch deadletters replay --source {self.letters}"
+
 
 def refuse_foreign(stream: Stream) -> None:
     """Refuse a source that was read to its end and held no event.
@@ -59,7 +69,7 @@ def refuse_foreign(stream: Stream) -> None:
         raise FormatError(
             stream.foreign,
             where=stream.source.name,
-            remedy="name another --format; `keywatch doctor --access-log FILE` finds it",
+            remedy=stream.remedy,
         )
 
 

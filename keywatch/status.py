@@ -23,6 +23,9 @@ REFUSED = "refused:"
 KNOWN = "known:"
 """How the names of totals begin that count batches that had been committed before."""
 
+DROPPED = "dropped:"
+"""How the names of totals begin that count rows which had to make room for others."""
+
 HIDDEN = "audit:"
 """How the names of positions begin that are no source's."""
 
@@ -35,7 +38,8 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
     source's newest event, the watermark of what was read of it; `lag_s` is how old the newest event
     of the last batch was when it was committed; `behind` is what waited then, bytes of a file or
     records of a partition; `refused` counts requests that a door (events, webhooks) turned away, by
-    status, and `known` batches that had been committed before.
+    status, and `known` batches that had been committed before; `dropped` counts dead letters and
+    repository events given up that made room for others.
     """
     now = time.time() if now is None else now
     with reading(engine) as connection:
@@ -71,7 +75,8 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
             },
             "repositories": {"waiting": pushed or 0},
             "refused": {f"{door} {code}": n for (door, code), n in refused(totals).items()},
-            "known": known(totals),
+            "known": under(KNOWN, totals),
+            "dropped": under(DROPPED, totals),
             "sources": {
                 name: one | {"failed": failed.get(name, "")}
                 for name, one in (figures | never).items()
@@ -89,10 +94,10 @@ def refused(totals: Mapping[str, int]) -> dict[tuple[str, str], int]:
     return {(name.rpartition(":")[0], name.rpartition(":")[2]): n for name, n in sorted(mine)}
 
 
-def known(totals: Mapping[str, int]) -> dict[str, int]:
-    """Return how many batches had been committed before, by door, out of all totals."""
-    mine = sorted(name for name in totals if name.startswith(KNOWN))
-    return {name.removeprefix(KNOWN): totals[name] for name in mine}
+def under(beginning: str, totals: Mapping[str, int]) -> dict[str, int]:
+    """Return the totals whose names begin so, by what follows."""
+    mine = sorted(name for name in totals if name.startswith(beginning))
+    return {name.removeprefix(beginning): totals[name] for name in mine}
 
 
 def outbox_is_long(engine: Engine, most: int) -> bool:

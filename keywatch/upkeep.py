@@ -7,12 +7,14 @@ from types import MappingProxyType
 from sqlalchemy import Engine
 
 from actions import keynews
+from database import counters
 from database.transaction import in_commit_order, reading, transaction
 from keystore import feed, graces, usage
 from keystore.scheme import DAY_S
 from keywatch.config_keys import KeySettings
 from keywatch.forgetting import forget_again
-from streams import checkpoint
+from keywatch.status import DROPPED
+from streams import checkpoint, repoqueue
 
 EVERY_S = 60.0
 NEWS_S = 0.5
@@ -29,6 +31,7 @@ class Upkeep:
         settings: of keys.
         told: notifier → what it is told of keys; see `actions.keynews`.
         clock: epoch seconds.
+        events_kept_s: for how long repository events are remembered that were dealt with.
     """
 
     def __init__(
@@ -37,10 +40,11 @@ class Upkeep:
         settings: KeySettings,
         told: Mapping[str, Sequence[str]] = MappingProxyType({}),
         clock: Callable[[], float] = time.time,
+        events_kept_s: float = 90 * DAY_S,
     ) -> None:
         self._engine, self._clock = engine, clock
         self._told = {name: verbs for name, verbs in told.items() if verbs}
-        self._next_news = 0.0
+        self._next_news, self._events_kept_s = 0.0, events_kept_s
         self._idle_s = settings.grace_idle_days * DAY_S
         self._kept_s = settings.usage_days * DAY_S
         self._next = self._next_prune = 0.0
@@ -91,6 +95,8 @@ class Upkeep:
     def _forget(self, now: float) -> None:
         with transaction(self._engine) as connection:
             feed.prune(connection, now - _FEED_S)
+            if given_up := repoqueue.prune(connection, now - self._events_kept_s):
+                counters.add(connection, {f"{DROPPED}repository_events": given_up})
             if self._kept_s:
                 usage.prune(connection, now - self._kept_s)
             forget_again(connection)

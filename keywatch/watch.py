@@ -13,12 +13,13 @@ from detectors.handover import take_over
 from detectors.watcher import Watcher
 from detectors.watcher import WatchSettings as DetectorSettings
 from keystore.meter import Meter
+from keystore.scheme import DAY_S
 from keywatch import portrait, wiring
 from keywatch.carrying import carrying
 from keywatch.config import Settings
 from keywatch.intake import intake, queue_up
 from keywatch.keybook import KeyBook
-from keywatch.letters import read_again
+from keywatch.letters import kept_back, read_again
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.pipelines import Pipelines, check_shared
 from keywatch.polling import Polling
@@ -34,7 +35,7 @@ from streams.chunk import Answering, Patchy, Pausable, Shared
 from streams.failing import Failing
 from streams.retries import Retries
 from streams.sources.stdin import StdinSource
-from vocabulary.errors import DatabaseError, ServiceError, TargetError
+from vocabulary.errors import DatabaseError, FormatError, ServiceError, TargetError
 
 IDLE_S = 0.02
 """How long to rest when no source had anything new."""
@@ -78,13 +79,16 @@ class Watch:
         formats = [one.format for one in self._sources if one.events == "access"]
         self._forest = wiring.forest(settings.watch.model, formats)
         self._upkeep = Upkeep(
-            engine, settings.keys, {one.name: one.keys for one in settings.notify}
+            engine,
+            settings.keys,
+            {one.name: one.keys for one in settings.notify},
+            events_kept_s=settings.repositories.kept_days * DAY_S,
         )
         check_shared(settings, self._sources)
         self._pipelines = self._fresh()
         self._retries = Retries(voice.tell)
         self._failing = Failing(engine)
-        self._failed: TargetError | ServiceError | None = None
+        self._failed: TargetError | ServiceError | FormatError | None = None
 
     def run(self) -> None:
         """Watch until `stop` is set or, with `once`, until everything is read and done.
@@ -169,6 +173,8 @@ class Watch:
     def _loop(self, streams: list[Stream], background: Background) -> None:
         known = tuple(streams)
         self._read_again(known)
+        for said in kept_back(self._engine, known):
+            self._voice.tell(said)
         # Without a source there is still the outbox to work off, and pushes to scan.
         while not self._stop.is_set() and (streams or not self._once):
             moved = [
@@ -245,7 +251,7 @@ class Watch:
                 reopen(self._engine, stream.source)
                 stream.stale = False
             moved = self._advance(stream, background)
-        except (TargetError, ServiceError) as error:
+        except (TargetError, ServiceError, FormatError) as error:
             return self._set_back(stream, streams, error)
         except DatabaseError as error:
             stream.stale = True
@@ -258,7 +264,7 @@ class Watch:
         return moved
 
     def _set_back(
-        self, stream: Stream, streams: list[Stream], error: TargetError | ServiceError
+        self, stream: Stream, streams: list[Stream], error: TargetError | ServiceError | FormatError
     ) -> bool:
         """Try a stream again later; what is read once, or cannot be read twice, is given up."""
         if not self._once and stream.source.name != StdinSource.name:
@@ -276,11 +282,13 @@ class Watch:
         if chunk is None:
             return False
         if stream.format is None:
-            queue_up(self._engine, chunk, time.time(), self._clean)
+            most = self._settings.watch.max_dead_letters
+            queue_up(self._engine, chunk, time.time(), self._clean, most)
             return True
         outcome = self._pipelines.absorb(chunk, stream.format, stream.proxies)
         if isinstance(stream.source, Answering):
             stream.source.note_dead(outcome.dead)
+        stream.letters = stream.letters or chunk.source
         self._report(stream, outcome)
         if outcome.alerts:
             background.wake()
@@ -331,6 +339,7 @@ class Watch:
             return Pipeline(
                 self._engine, watcher, self._clean, book, respond, time.time,
                 meter=meter, together=shared,
+                max_letters=self._settings.watch.max_dead_letters, wary=True,
             )  # fmt: skip
 
         return Pipelines(make, shared=shared)
@@ -343,4 +352,4 @@ class Watch:
         was_foreign = bool(stream.foreign)
         stream.note(outcome)
         if stream.foreign and not was_foreign and not self._once:
-            self._voice.tell(f"{stream.source.name}: {stream.foreign}")
+            self._voice.tell(f"{stream.source.name}: {stream.foreign} ({stream.remedy})")

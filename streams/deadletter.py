@@ -64,6 +64,42 @@ def keep(connection: Connection, source: str, letters: Sequence[Letter], now: fl
         connection.execute(insert(dead_letters), rows)
 
 
+def limit(connection: Connection, most: int) -> int:
+    """Drop letters beyond a number: the oldest of whichever source has most of them.
+
+    So whoever floods one source pushes no other's letters out. Letters that are to be read again
+    stay. A tenth of the number goes at once, so that it is not counted for every letter.
+
+    Args:
+        connection: of the transaction that kept the letters.
+        most: how many may be kept; 0 for any number.
+
+    Returns:
+        How many were dropped.
+    """
+    first, last = (
+        connection.scalar(select(edge(dead_letters.c.id))) for edge in (func.min, func.max)
+    )
+    if not most or last is None or first is None or last - first < most:
+        return 0
+    gone, excess = 0, count(connection) - most
+    while excess > gone:
+        kept = per_source(connection)
+        source = max(kept, key=lambda name: kept[name])
+        oldest = (
+            select(dead_letters.c.id)
+            .where(dead_letters.c.source == source, dead_letters.c.state != AGAIN)
+            .order_by(dead_letters.c.id)
+            .limit(min(excess - gone + most // 10, kept[source]))
+        )
+        query = delete(dead_letters).where(dead_letters.c.id.in_(oldest))
+        dropped = connection.execute(query).rowcount
+        if not dropped:
+            break
+        gone += dropped
+    return gone
+
+
 def count(connection: Connection, source: str | None = None) -> int:
     """Return the number of lines that are kept, of one source or of all."""
     query = select(func.count()).select_from(dead_letters)

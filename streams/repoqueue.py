@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Float, case, literal, select, update
+from sqlalchemy import Connection, Float, case, delete, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import repo_events
@@ -79,6 +79,19 @@ def failed(connection: Connection, event_id: int, error: str) -> None:
     attempts = connection.execute(query).scalar_one()
     state = "dead" if attempts >= len(RETRY_AFTER_S) else "waiting"
     _set(connection, event_id, state=state, error=error[:_MAX_ERROR])
+
+
+def prune(connection: Connection, before: float) -> int:
+    """Drop events that were dealt with, or given up, and came before then (epoch seconds).
+
+    Returns:
+        How many of them had been given up.
+    """
+    old = repo_events.c.received_at < before
+    connection.execute(delete(repo_events).where(repo_events.c.state == "done", old))
+    return connection.execute(
+        delete(repo_events).where(repo_events.c.state == "dead", old)
+    ).rowcount
 
 
 def _set(connection: Connection, event_id: int, **values: object) -> None:

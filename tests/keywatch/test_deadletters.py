@@ -59,6 +59,57 @@ def test_letters_are_read_again_by_the_formats_of_today(log, capsys, pattern):
     assert told(capsys, "status")["events"]["read"] == 4
 
 
+def test_a_format_that_fits_nothing_of_a_new_log_leaves_it_as_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("own.log").write_text(LINE * 150)
+    Path("keywatch.toml").write_text(SOURCES.format("own.log", "nothing %s"))
+    assert run(["watch", "--once"]) == 2
+    assert "none of the first 150 lines is apache" in capsys.readouterr().err
+    assert counts(capsys) == (0, 0)
+    Path("keywatch.toml").write_text(SOURCES.format("own.log", "%s"))
+    assert run(["watch", "--once"]) == 0
+    assert counts(capsys) == (150, 0)
+    with Path("own.log").open("a") as file:  # of a log that was read before, they are dead letters
+        file.write("broken\n" * 150)
+    assert run(["watch", "--once"]) in {0, 2}
+    assert counts(capsys) == (150, 150)
+
+
+def test_who_corrects_a_format_is_told_how_to_have_the_letters_read(log, capsys):
+    command = f"keywatch deadletters replay --source file:{log}"
+    for layout in ("nothing %s", "%s"):
+        Path("keywatch.toml").write_text(SOURCES.format("own.log", layout))
+        assert run(["watch", "--once"]) == 0
+        assert command in capsys.readouterr().err
+    assert run(command.split()[1:]) == 0
+    assert run(["watch", "--once"]) == 0
+    assert counts(capsys) == (3, 1)
+
+
+def test_letters_beyond_the_limit_are_dropped_of_who_has_most(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    engine = open_database("sqlite:///keywatch.db")
+    with transaction(engine) as connection:
+        deadletter.keep(connection, "file:a", [({"offset": 1}, "why", b"a")] * 3, 5.0)
+        deadletter.ask_again(connection, [1])
+        assert deadletter.limit(connection, 0) == 0
+        for _ in range(4):
+            pipeline.keep_letters(
+                connection,
+                "syslog:u",
+                [({"offset": n}, "why", b"b%d" % n) for n in range(30)],
+                5.0,
+                50,
+            )
+        assert deadletter.per_source(connection)["file:a"] == 3
+        kept = deadletter.count(connection)
+        assert 45 <= kept <= 50
+        newest = [one.raw for one in deadletter.newest(connection, 30)]
+        assert newest == [b"b%d" % n for n in reversed(range(30))]
+    engine.dispose()
+    assert told(capsys, "status")["dropped"] == {"dead_letters": 123 - kept}
+
+
 def test_a_letter_is_read_under_the_header_of_its_line(tmp_path, monkeypatch, capsys):
     """Fields in another order: read without their header, a user would stand for the address."""
     monkeypatch.chdir(tmp_path)

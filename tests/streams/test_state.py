@@ -3,8 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 
+from database.schema import repo_events
 from database.transaction import reading, transaction
 from streams import checkpoint, deadletter, repoqueue
 from tests.databases import open_empty
@@ -132,6 +133,21 @@ def test_an_event_that_brings_the_process_down_is_given_up(engine):
         repoqueue.put(connection, push(1, at=now))
         assert repoqueue.take(connection, now).event.delivery == "d1"
         assert repoqueue.take(connection, now) is None
+
+
+def test_events_that_were_dealt_with_are_forgotten_in_time(engine):
+    with transaction(engine) as connection:
+        for number in range(3):
+            repoqueue.put(connection, push(number, at=100.0))
+        repoqueue.done(connection, repoqueue.take(connection, 100.0).id)
+        given_up = repoqueue.take(connection, 100.0).id
+        connection.execute(
+            update(repo_events).where(repo_events.c.id == given_up).values(state="dead")
+        )
+        assert repoqueue.prune(connection, 100.0) == 0
+        assert repoqueue.prune(connection, 101.0) == 1
+        left = connection.execute(select(repo_events.c.state)).scalars().all()
+    assert left == ["waiting"]
 
 
 @pytest.mark.parametrize("fenced", [True, False])
