@@ -2,10 +2,14 @@
 
 Patterns are those of `keystore.narrow`: `GET /v1/*`, `/v1/*/export`.
 A path is compared as the server behind us would read it: percent-decoded once, without `//`, `.`
-and `..`, so that another spelling neither opens nor evades anything.
+and `..`, so that another spelling neither opens nor evades anything. What a key is allowed is
+compared exactly; what an endpoint asks for is asked for in every reading that a server might have,
+since servers differ: in upper and lower case, with a slash at the end, HEAD for GET.
 """
 
+import re
 from collections.abc import Callable, Iterable
+from fnmatch import translate
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
@@ -49,31 +53,71 @@ def matcher(patterns: tuple[str, ...]) -> Matcher:
     return lambda method, path: matches(method, plain_path(path))
 
 
-def applying(known: Iterable[Endpoint]) -> Callable[[str, bytes], tuple[Endpoint, ...]]:
-    """Return the function that tells which of the endpoints a request is for.
+def applying(known: Iterable[Endpoint]) -> Callable[..., tuple[Endpoint, ...]]:
+    """Return the function that tells which of the endpoints a request may be for.
+
+    It is asked with the method, the path as it was sent, and methods that the application may take
+    in the place of that one.
 
     Raises:
         UsageError: for what is no pattern.
     """
-    compiled = [(matcher((one.pattern,)), one) for one in known]
+    compiled = [(*_covering(one.pattern), one) for one in known]
 
     @lru_cache(maxsize=4096)
-    def found(method: str, path: bytes) -> tuple[Endpoint, ...]:
-        return tuple(one for matches, one in compiled if matches(method, path))
+    def found(method: str, path: bytes, *overrides: str) -> tuple[Endpoint, ...]:
+        methods = {"*", method.upper(), *(other.upper() for other in overrides)}
+        if "HEAD" in methods:
+            methods.add("GET")
+        paths = readings(path)
+        return tuple(
+            one
+            for of, is_meant, one in compiled
+            if of in methods and any(is_meant(path) for path in paths)
+        )
 
     return found
 
 
+def _covering(pattern: str) -> tuple[str, Callable[[str], object]]:
+    """Return the method of a pattern, and the test for `readings` of a path: `/x/*` covers `/x`."""
+    (plain,) = endpoints((pattern,))
+    method, _, path = plain.partition(" ")
+    path = path.lower().rstrip("/") or "/"
+    either = {path, path.removesuffix("/*") or "/"}
+    return method, re.compile("|".join(translate(one) for one in either)).match
+
+
+def readings(path: bytes) -> frozenset[str]:
+    """Return the path in every way in which a server may read it: lower case, no slash at its end.
+
+    Some servers decode before they look for dots, some after it, and some look for none.
+    """
+    sent = path.replace(b"\\", b"/")
+    whole = _decoded(sent)
+    found = {plain_path(path), _resolved(_decoded(part) for part in sent.split(b"/")), whole}
+    return frozenset(re.sub("/+", "/", one).lower().rstrip("/") or "/" for one in found)
+
+
 def plain_path(path: bytes) -> str:
     """Return the path as a server reads it: decoded once, every detour taken out."""
+    decoded = _decoded(path)
+    plain = _resolved(decoded.split("/"))
+    return plain + "/" if plain != "/" and decoded.endswith("/") else plain
+
+
+def _decoded(path: bytes) -> str:
+    return unquote_to_bytes(path).decode("utf-8", "replace").replace("\\", "/")
+
+
+def _resolved(parts: Iterable[str]) -> str:
+    """Return the path of these segments, without a slash at its end."""
     segments: list[str] = []
-    decoded = unquote_to_bytes(path).decode("utf-8", "replace").replace("\\", "/")
-    for part in decoded.split("/"):
+    for part in parts:
         # What follows `;` is a parameter to some servers, which drop it before they look for dots.
         segment = part.partition(";")[0]
         if segment == "..":
             del segments[-1:]
         elif segment not in ("", "."):
             segments.append(segment)
-    tail = "/" if segments and decoded.endswith("/") else ""
-    return "/" + "/".join(segments) + tail
+    return "/" + "/".join(segments)

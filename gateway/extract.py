@@ -49,7 +49,9 @@ assert _MANY * 2 * _SHORT <= MAX_HEADER_BYTES
 
 _OWN_PREFIX = b"x-keywatch-"
 _IDENTITY = frozenset({b"x-api-key-id", b"x-api-key-environment", b"x-key-status"})
-_NOTED = frozenset({b"user-agent", b"x-forwarded-for", b"x-request-id"})
+OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+"""Headers from which some applications take another method than the request has."""
+_NOTED = frozenset({b"user-agent", b"x-forwarded-for", b"x-request-id", *OVERRIDES})
 _IGNORED, _STRIPPED, _AUTHORIZATION, _KEY, _NOTE = range(5)
 
 
@@ -59,8 +61,9 @@ class Extracted(msgspec.Struct, frozen=True):
     Attributes:
         secret: the API key in full, empty when there is none.
         headers: the headers that go on, without those that only the gateway may set.
-        noted: what the access log tells of: user-agent, x-forwarded-for, x-request-id; the
-            values of a repeated header are joined by commas.
+        noted: what the access log tells of: user-agent, x-forwarded-for, x-request-id, and what
+            is judged: `OVERRIDES`, headers of certificates; the values of a repeated header are
+            joined by commas.
         fault: empty, or the code of the refusal.
         from_query: whether the key stood in the query.
         token: a JSON Web Token that came as Bearer, empty when there is none.

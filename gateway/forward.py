@@ -5,6 +5,7 @@ anything else, so for nginx all other refusals become 403 with the real status b
 deploy/nginx maps it back. Traefik, Caddy and Envoy hand the answer on whole.
 """
 
+import logging
 from collections.abc import Sequence
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from gateway.clients import Trust
 from gateway.extract import Header
 from gateway.problems import refuse
 
+_log = logging.getLogger(__name__)
 _IDENTITY = frozenset({b"x-api-key-id", b"x-api-key-environment"})
 _UNDERSTOOD = frozenset({*range(200, 300), 401, 403})
 
@@ -67,6 +69,18 @@ def original_of(asked: Asked, place: str) -> Asked | None:
     )
 
 
+def asks_for_another(asked: Asked, place: str) -> bool:
+    """Whether a question tells of another request than itself."""
+    return len(asked.path) > len(place) or any(name in _TELLING for name, _ in asked.headers)
+
+
+_TELLING = frozenset(
+    {
+        *(b"x-original-uri", b"x-original-url", b"x-original-method"),
+        *(b"x-forwarded-uri", b"x-forwarded-method"),
+    }
+)
+_MOST_SAID = 1000
 _TOLD = {
     "/auth": {b"x-original-uri": "target", b"x-original-method": "method"},
     "/verify": {b"x-forwarded-uri": "target", b"x-forwarded-method": "method"},
@@ -76,16 +90,32 @@ _TOLD = {
 def original(inner: App, is_trusted: Trust, place: str) -> App:
     """Let `inner` see the request that the proxy asks about instead of the question.
 
+    A question itself is judged only if it asks about no other request: were a proxy's that nobody
+    trusts, no endpoint's scopes would be asked for.
+
     Args:
         inner: a gateway.
-        is_trusted: whose word about the original request is believed; of others the question
-            itself is judged, with the key in it.
+        is_trusted: whose word about the original request is believed; others are refused who ask
+            about one.
         place: see `original_of`.
     """
+    said: set[str] = set()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         asked = asked_of(scope)
-        if scope["type"] == "http" and is_trusted(asked.peer):
+        is_http = scope["type"] == "http"
+        if is_http and not is_trusted(asked.peer) and asks_for_another(asked, place):
+            if asked.peer not in said and len(said) < _MOST_SAID:
+                said.add(asked.peer)
+                _log.warning(
+                    "%s asks on %s about requests of others and is refused: add it to "
+                    "gateway.trusted_proxies if it is your proxy",
+                    asked.peer or "an unknown peer",
+                    place,
+                )
+            await refuse(send, "proxy_not_trusted", scope["headers"])
+            return
+        if is_http and is_trusted(asked.peer):
             told = original_of(asked, place)
             if told is None:
                 await refuse(send, "ambiguous_request", scope["headers"])

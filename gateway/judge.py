@@ -13,7 +13,14 @@ from gateway.answers import REFUSALS, Refusal, throttled
 from gateway.asked import NO_PAPERS, Asked, Papers, Verdict
 from gateway.clients import client_of, is_within, trust_in
 from gateway.endpoints import Endpoint, applying, matcher
-from gateway.extract import CERTIFICATE_HEADERS, MAX_HEADER_BYTES, Extracted, Header, extractor
+from gateway.extract import (
+    CERTIFICATE_HEADERS,
+    MAX_HEADER_BYTES,
+    OVERRIDES,
+    Extracted,
+    Header,
+    extractor,
+)
 from gateway.levels import Levels
 from gateway.limits import Allowance, Buckets, Claim
 from gateway.options import Clock, Options, Ticks
@@ -220,14 +227,18 @@ class Judge:
         grant = standing.grant
         if grant.fault:
             return grant.fault, []
-        endpoints = self._endpoints(asked.method, asked.path) if self._endpoints else ()
+        is_asked = grant.is_narrow or beside or self._endpoints
+        overrides = _overrides(case[2]) if is_asked else ()
+        endpoints: tuple[Endpoint, ...] = ()
+        if self._endpoints:
+            endpoints = self._endpoints(asked.method, asked.path, *overrides)
         if grant.is_narrow or endpoints:
-            fault = _narrowed(asked, case[1], standing, endpoints, papers.carried)
+            fault = _narrowed(asked, case[1], standing, endpoints, papers.carried, overrides)
             if fault:
                 return fault, []
         claims = self._levels.after(standing, case[1], endpoints)
         for one in beside:
-            fault = _narrowed(asked, case[1], one, (), papers.carried)
+            fault = _narrowed(asked, case[1], one, (), papers.carried, overrides)
             if fault:
                 return fault, []
             claims += self._levels.after(one, case[1], endpoints)
@@ -260,6 +271,13 @@ class Judge:
             if own is not None and not own.allowed:
                 return own
         return allowance
+
+
+def _overrides(extracted: Extracted) -> tuple[str, ...]:
+    """Return the methods that an application may take in the place of the request's own."""
+    told = [extracted.noted[name] for name in OVERRIDES if name in extracted.noted]
+    words = b",".join(told).decode("latin-1").upper().split(",") if told else ()
+    return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
 
 
 def _beside(standing: Standing, papers: Papers) -> tuple[Standing, ...]:
@@ -324,14 +342,18 @@ def _narrowed(
     standing: Standing,
     endpoints: tuple[Endpoint, ...],
     carried: frozenset[str],
+    overrides: tuple[str, ...],
 ) -> str:
     """Return the code of the refusal when the key is not for this; empty when it is."""
     grant = standing.grant
     if grant.is_narrow:
         if grant.networks and not is_within(client, grant.networks):
             return "ip_not_allowed"
-        if grant.endpoints and not matcher(grant.endpoints)(asked.method, asked.path):
-            return "endpoint_not_allowed"
+        if grant.endpoints:
+            is_allowed = matcher(grant.endpoints)
+            # It must be for whatever the application may take for the method.
+            if not all(is_allowed(method, asked.path) for method in (asked.method, *overrides)):
+                return "endpoint_not_allowed"
         if grant.models and not asked.has_body:
             return "model_unknown"
         for paper in grant.requires:

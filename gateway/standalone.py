@@ -95,9 +95,12 @@ def _instant(gateway: Gateway, is_trusted: Trust, may_ask: Trust) -> Instant:
         place = _PLACES.get(path)
         if place is None or method != b"GET" or not may_ask(peer):
             return None
-        asked: Asked | None = Asked("GET", path, query, headers, peer, has_body=False)
-        if asked is not None and is_trusted(peer):
-            asked = forward.original_of(asked, place)
+        question = Asked("GET", path, query, headers, peer, has_body=False)
+        asked: Asked | None = question
+        if is_trusted(peer):
+            asked = forward.original_of(question, place)
+        elif forward.asks_for_another(question, place):
+            return None
         verdict = gateway.at_once(asked) if asked is not None else None
         if asked is None or verdict is None:
             return None

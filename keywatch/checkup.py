@@ -197,6 +197,20 @@ def _places(settings: Settings) -> Iterator[Check]:
         yield Check("geoip", WARN, said, "set geoip.asn to a MaxMind or DB-IP file")
 
 
+def _gateway(settings: Settings) -> Iterator[Check]:
+    gateway = settings.gateway
+    if gateway.trusted_proxies:
+        yield Check("proxies", OK, f"{', '.join(gateway.trusted_proxies)} are believed")
+        return
+    remedy = "name your proxies' addresses in gateway.trusted_proxies"
+    if gateway.certificate_header:
+        said = "client certificates are believed from trusted proxies alone, and there are none"
+        yield Check("proxies", FAIL, said, remedy)
+    elif not gateway.upstream:
+        said = "no proxy is trusted: what one asks on /auth or /verify is refused"
+        yield Check("proxies", WARN, said, remedy)
+
+
 def _services(settings: Settings) -> Iterator[Check]:
     if settings.gateway.redis:
         parts = urlsplit(settings.gateway.redis)
@@ -277,6 +291,7 @@ _LOOKS: tuple[tuple[str, Look], ...] = (
     ("policy", _policy),
     ("sources", _sources),
     ("geoip", _places),
+    ("proxies", _gateway),
     ("services", _services),
     ("console", _console),
     ("packages", _packages),

@@ -1,6 +1,8 @@
 """Endpoints are found whatever spelling of its path a request chose."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.endpoints import Endpoint, applying, matcher, plain_path
 from vocabulary.errors import UsageError
@@ -58,3 +60,48 @@ def test_every_endpoint_that_is_meant_applies():
     assert found("POST", b"/v1/x") == (first, second)
     assert found("GET", b"/v1/x") == (first,)
     assert found("GET", b"/") == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "method", "path"),
+    [
+        ("POST /admin/*", "POST", b"/ADMIN/x"),
+        ("POST /admin/*", "POST", b"/admin"),
+        ("POST /admin/*", "POST", b"//admin//x"),
+        ("POST /admin/*", "POST", b"/%41dmin/x"),
+        ("POST /admin/*", "POST", b"/admin%2fx"),
+        ("POST /admin/*", "POST", b"/admin/..%2fpublic"),
+        ("POST /admin/*", "POST", b"/x/../admin/..%2fpublic"),
+        ("POST /admin/*", "POST", b"/admin/../public"),
+        ("POST /admin/*", "POST", b"/public/../admin/x"),
+        ("POST /admin/*", "POST", b"/public%2f..%2fadmin/x"),
+        ("POST /admin/*", "POST", b"/x/..;y/admin/x"),
+        ("POST /admin/*", "post", b"/admin/x"),
+        ("GET /secret", "GET", b"/secret/"),
+        ("GET /secret", "GET", b"/Secret//"),
+        ("GET /secret/", "GET", b"/secret"),
+        ("GET /secret", "HEAD", b"/secret"),
+        ("/*", "GET", b"/"),
+    ],
+)
+def test_what_an_endpoint_asks_for_is_asked_for_in_every_spelling(pattern, method, path):
+    rule = Endpoint(pattern)
+    assert applying([rule])(method, path) == (rule,)
+    assert rule not in applying([Endpoint("DELETE /other/*"), Endpoint("/administer")])(
+        method, path
+    )
+
+
+def test_other_methods_that_an_application_may_take_are_meant_too():
+    rule = Endpoint("DELETE /v1/*")
+    found = applying([rule])
+    assert found("POST", b"/v1/x") == ()
+    assert found("POST", b"/v1/x", "PATCH", "Delete") == (rule,)
+    assert found("GET", b"/v12") == ()
+
+
+@given(st.binary(max_size=40), st.sampled_from(["/admin/*", "/*/x", "/a.b", "/"]))
+def test_whatever_a_key_could_be_allowed_as_an_endpoint_asks_for(path, pattern):
+    if matcher((pattern,))("GET", path):
+        assert applying([Endpoint(pattern)])("GET", path)
+        assert applying([Endpoint(pattern)])("HEAD", path.swapcase() if path.isalpha() else path)

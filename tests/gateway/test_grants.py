@@ -29,8 +29,8 @@ def conversation(place, talk, options=None):
     async def go():
         app = Gateway(echo, Reader(place.store.engine), options or Options())
 
-        async def status(secret, **more):
-            return (await ask(app, scope_of(with_key(secret), **more)))[0]["status"]
+        async def status(secret, *headers, **more):
+            return (await ask(app, scope_of(with_key(secret), *headers, **more)))[0]["status"]
 
         async def becomes(wanted, secret, **more):
             async with asyncio.timeout(20):
@@ -186,5 +186,23 @@ def test_scopes_and_limits_of_an_endpoint_meet_those_of_the_key(place):
     async def talk(status_of, _):
         assert await status_of(secret, raw_path=b"/v1/open") == 200
         assert await status_of(secret, raw_path=b"/v1/secret/x") == 403
+
+    conversation(place, talk, options)
+
+
+def test_a_method_that_an_application_takes_from_a_header_is_judged_too(place):
+    secret = place.issue(scopes=("read",)).secret
+    narrow = place.issue(endpoints=("POST /v1/*",)).secret
+    options = Options(endpoints=(Endpoint("DELETE /v1/*", scopes=("admin",)),))
+
+    async def talk(status_of, _):
+        for name in (b"x-http-method-override", b"x-http-method", b"x-method-override"):
+            sent = {"method": "POST", "raw_path": b"/v1/x"}
+            assert await status_of(secret, **sent) == 200
+            assert await status_of(secret, (name, b"patch"), **sent) == 200
+            for told in (b"DELETE", b" delete ", b"PATCH, DELETE"):
+                assert await status_of(secret, (name, told), **sent) == 403
+            assert await status_of(narrow, **sent) == 200
+            assert await status_of(narrow, (name, b"PUT"), **sent) == 403
 
     conversation(place, talk, options)

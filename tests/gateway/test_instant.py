@@ -6,6 +6,8 @@ import socket
 
 import pytest
 
+from tests.gateway.conftest import Place
+
 VARIABLE = {"date", "server", "connection"}
 
 
@@ -137,3 +139,37 @@ def test_no_request_is_smuggled_behind_another(running, framing):
     assert answer.count(b"HTTP/1.1 ") <= 1
     assert b"HTTP/1.1 200" not in answer
     assert good.key.id.encode() not in answer
+
+
+@pytest.fixture(scope="module")
+def unbelieved(tmp_path_factory):
+    """A gateway as it comes: it trusts no proxy."""
+    rule = '[[gateway.endpoints]]\npattern = "/admin/*"\nscopes = ["admin"]\n'
+    place = Place(tmp_path_factory.mktemp("unbelieved"), rule)
+    with place.serving() as served:
+        yield place, served
+    place.store.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/auth", {"X-Original-URI": "/admin/x"}),
+        ("/auth", {"X-Original-Method": "POST"}),
+        ("/verify", {"X-Forwarded-Uri": "/admin/x", "X-Forwarded-Method": "GET"}),
+        ("/verify", {"X-Original-URL": "http://api.example/admin/x"}),
+        ("/verify/admin/x", {}),
+    ],
+)
+def test_a_proxy_that_nobody_trusts_is_told_so_and_lets_nobody_in(unbelieved, path, told):
+    place, served = unbelieved
+    issued = place.issue()
+    face = path.partition("/admin")[0]
+    for _ in range(2):  # the second time the key is in memory
+        assert served.get(issued.secret, face).status == 200
+        answer = served.get(issued.secret, path, told)
+        assert answer.status == 403
+        assert json.loads(answer.body)["error"]["code"] == "proxy_not_trusted"
+    said = (place.folder / "stderr").read_text()
+    assert said.count(f"127.0.0.1 asks on {face} about requests of others") == 1
+    assert "add it to gateway.trusted_proxies" in said

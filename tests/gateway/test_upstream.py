@@ -158,6 +158,17 @@ def test_hands_on_what_is_let_in_and_nothing_else(proxied):
     assert served.get(None, "/").status == 401
 
 
+def test_what_only_a_proxy_may_tell_reaches_no_application(proxied):
+    issued, served = proxied
+    names = """X-Forwarded-Client-Cert Client-Cert X-SSL-Client-Verify X_SSL_Client_Verify X-Real-IP
+        Forwarded X-Forwarded-Host X-Forwarded-Uri X_Real_IP True-Client-IP X-Original-URL
+        X-Rewrite-URL X-Original-URI X-Forwarded-Prefix""".split()
+    answer = served.get(issued.secret, "/", dict.fromkeys(names, "SUCCESS"))
+    seen = json.loads(answer.body)["headers"]
+    assert answer.status == 200
+    assert [name for name, value in seen if value == "SUCCESS"] == []
+
+
 @pytest.mark.parametrize("size", [0, 1, 3_000_000])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_bodies_arrive_whole(proxied, size, chunked):

@@ -48,6 +48,19 @@ def test_a_sound_place_is_told_to_be_sound(store, capsys):
     assert all(row["remedy"] for row in found.values() if row["state"] != "ok")
 
 
+def test_a_gateway_that_trusts_no_proxy_is_told_of(store, here, capsys):
+    proxies = looked(capsys)["proxies"]
+    assert (proxies["state"], "trusted_proxies" in proxies["remedy"]) == ("warn", True)
+    for text, state in [
+        ('upstream = "http://127.0.0.1:1"', None),
+        ('trusted_proxies = ["10.0.0.0/8"]', "ok"),
+        ('certificate_header = "client-cert"', "fail"),
+    ]:
+        (here / "keywatch.toml").write_text(f"[gateway]\n{text}\n")
+        found = looked(capsys, 3 if state != "ok" else 0)
+        assert found.get("proxies", {}).get("state") == state
+
+
 def test_a_missing_database_is_a_fault_with_a_remedy_and_the_rest_is_looked_at(here, capsys):
     found = looked(capsys, 3)
     assert found["database"]["state"] == "fail"
