@@ -233,6 +233,41 @@ def test_killed_at_random_moments_a_file_is_read_once(prepared, calm, nest, tmp_
         assert truth(folder) == expected
 
 
+def rotate(log, *, copied):
+    """Put the log's lines aside as logrotate does, by renaming it or by `copytruncate`."""
+    older = sorted(log.parent.glob("access.log.*"), key=lambda one: -int(one.suffix[1:]))
+    for one in older:
+        one.rename(one.with_suffix(f".{int(one.suffix[1:]) + 1}"))
+    if copied:
+        shutil.copy(log, f"{log}.1")
+        log.write_bytes(b"")
+    else:
+        log.rename(f"{log}.1")
+
+
+def test_killed_at_random_moments_a_file_that_is_rotated_meanwhile_is_read_once(
+    prepared, calm, nest, tmp_path
+):
+    expected, took_s = calm
+    log, lines, moments = tmp_path / "access.log", lines_of(prepared), moments_within(took_s)
+    config = home(prepared, tmp_path / "home", f'path = "{log}"')
+    engine = open_database(f"sqlite:///{config.parent}/keywatch.db")
+    size = len(lines) // KILLS + 1
+    for number, at in enumerate(range(0, len(lines), size)):
+        if number:
+            rotate(log, copied=number % 2 == 0)
+        with log.open("ab") as file:
+            file.write(b"\n".join([*lines[at : at + size], b""]))
+        nest.hatch(config)
+        until(lambda: status(engine)["sources"])  # from then on it is known where it began
+        assert nest.ended(next(moments)) is None, nest.said()
+        nest.end()
+    engine.dispose()
+    nest.hatch(config, "--once")
+    assert nest.ended() == 0, nest.said()
+    assert truth(config.parent) == expected
+
+
 @pytest.mark.service
 @pytest.mark.usefixtures("kafka_closes_sockets")
 def test_killed_at_random_moments_a_topic_is_read_once(
