@@ -121,6 +121,7 @@ class Watcher:
         batch: EventBatch,
         facts: Mapping[str, KeyFacts],
         lessons: Sequence[Lesson] = (),
+        lateness_s: float = 0.0,
     ) -> Step:
         """Score the batch against the profiles of its keys, in each key's order of arrival.
 
@@ -128,10 +129,11 @@ class Watcher:
             batch: events, sorted by key and arrival.
             facts: what the key store knows of the batch's keys; keys may be missing.
             lessons: what people say; those about keys of the batch are taken in, before it.
+            lateness_s: how far behind its key's clock an event may be; 0 for the usual.
         """
         self._make_room()
         changed: list[Changed] = []
-        events = self._columns(batch, facts, changed)
+        events = self._columns(batch, facts, changed, lateness_s or self._settings.lateness_s)
         taught = self._teach(events, lessons, changed)
         alerts = [] if self._store.shard else self._sources(batch)
         quiet, sown = self._sow(events)
@@ -257,7 +259,11 @@ class Watcher:
         return self._scorer.first_rows(seedlings.events_of(names, facts, row, seeds))
 
     def _columns(
-        self, batch: EventBatch, facts: Mapping[str, KeyFacts], changed: list[Changed]
+        self,
+        batch: EventBatch,
+        facts: Mapping[str, KeyFacts],
+        changed: list[Changed],
+        lateness_s: float,
     ) -> Events:
         """Take the events that count for a key, on their keys' clocks."""
         believed = batch.accepted
@@ -277,7 +283,7 @@ class Watcher:
         if facts:
             self._inherit(names, slots, known, changed)
         ts_ms = self.plausible(batch.ts_ms)[counts]
-        lateness_ms = int(self._settings.lateness_s * 1000)
+        lateness_ms = int(lateness_s * 1000)
         clocked = clocks.effective(row, ts_ms, self._arena.clock[slots], lateness_ms)
         crowd = self._fleet.crowd.factors(
             batch.arrival[counts], self._arena.codes[slots][row], ts_ms

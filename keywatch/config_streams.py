@@ -40,6 +40,14 @@ class SourceSettings(Table, frozen=True):
     time: Annotated[
         str, Meta(description="how times are written: rfc3339, epoch_ms, %d/%m/%Y …, any")
     ] = ""
+    lateness_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="how far behind its key's newest event one may come and still count, in "
+            "seconds; 0 for the format's own, 600, of cloudtrail 1800",
+        ),
+    ] = 0.0
     trusted_proxies: Annotated[
         tuple[str, ...], Meta(description="CIDR of proxies whose X-Forwarded-For is believed")
     ] = ()

@@ -7,11 +7,9 @@ from sqlalchemy import Connection, func, select
 
 from database import counters
 from database.schema import alerts, dead_letters, keys, positions, repo_events
-from keywatch import rates
 from keywatch.desk import summary
 from keywatch.desk.contract import LockOut
-from keywatch.status import DROPPED, HIDDEN, KNOWN, refused, source_figures, under
-from streams import deadletter
+from keywatch.status import DROPPED, KNOWN, figures_of_sources, refused, under
 from streams.failing import failing
 
 _EVENTS = {"read": "events_read", "committed": "events_committed", "late": "events_late"}
@@ -68,18 +66,14 @@ _SOURCES = (
     ("behind", "source_behind", "What waits: bytes of a file, records of a partition."),
     ("events_per_s", "source_events_per_second", "Of the last five whole minutes."),
     ("dead", "source_dead_letters", "Lines of the source that were no events."),
+    ("late", "source_late_events", "Events of the source that came too late to be scored."),
     ("newest_s", "source_watermark_seconds", "Time of the source's newest event."),
 )
 
 
 def _of_sources(connection: Connection, now: float) -> Iterator[str]:
-    dead, rate = deadletter.per_source(connection), rates.per_source(connection, now)
-    figures = {
-        str(row.source): source_figures(row, dead, rate, now)
-        | {"newest_s": row.position.get("newest_ms", 0) / 1000 or None}
-        for row in connection.execute(select(positions).order_by(positions.c.source))
-        if not row.source.startswith(HIDDEN)
-    }
+    rows = connection.execute(select(positions).order_by(positions.c.source)).all()
+    figures = figures_of_sources(connection, rows, counters.all_of(connection), now)
     about = "Sources that cannot be read just now, and are tried again."
     failed = {("source", name): 1 for name in failing(connection, now)}
     yield from _family("source_failed", "gauge", about, failed)

@@ -14,7 +14,7 @@ from detectors.facts import KeyFacts
 from detectors.watcher import Step, Watcher
 from keystore.meter import Meter
 from keywatch import exposure, rates
-from keywatch.status import DROPPED
+from keywatch.status import DROPPED, LATE
 from streams import checkpoint, deadletter
 from streams.addresses import NO_PROXIES, Proxies
 from streams.chunk import Chunk
@@ -140,7 +140,7 @@ class Pipeline:
         waiting = self._lessons()
         batch = batch_of(parsed, self._known)
         newest_ms = int(batch.ts_ms.max()) if len(batch) else 0
-        step = self._score(batch, list(waiting))
+        step = self._score(batch, list(waiting), log_format.lateness_s)
         now = self._clock()
         alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))
         with transaction(self._engine) as connection:
@@ -154,7 +154,7 @@ class Pipeline:
             connection.execute(delete(lessons).where(lessons.c.id.in_(learned)))
             decided = tuple(self._respond(connection, alert) for alert in alerts)
             deadletter.forget(connection, letters)
-            counters.add(connection, _totals(len(lines) - len(letters), step))
+            counters.add(connection, _totals(len(lines) - len(letters), step, chunk.family))
             rates.note(connection, now, step.events, chunk.source)
             notes: dict[str, Any] = {"header": _word(behind)} if behind and not letters else {}
             if newest_ms and not letters:
@@ -233,11 +233,11 @@ class Pipeline:
                 found.setdefault(one, []).append(int(row.id))
         return found
 
-    def _score(self, batch: EventBatch, said: Sequence[Lesson]) -> Step:
+    def _score(self, batch: EventBatch, said: Sequence[Lesson], lateness_s: float) -> Step:
         facts = self._keys.facts(batch.keys)
         if self._meter:
             self._meter.add(batch)
-        return self._watcher.step(batch, facts, said)
+        return self._watcher.step(batch, facts, said, lateness_s)
 
     def _known(self, key_ids: Sequence[str]) -> Sequence[bool]:
         self._keys.look_up(key_ids)
@@ -279,5 +279,7 @@ def _word(header: bytes) -> str:
     return header[:MAX_HEADER].decode("utf-8", "replace")
 
 
-def _totals(lines: int, step: Step) -> dict[str, int]:
-    return {"events_read": lines, "events_committed": step.events, "events_late": step.late}
+def _totals(lines: int, step: Step, source: str) -> dict[str, int]:
+    late = {f"{LATE}{source}": step.late} if step.late else {}
+    totals = {"events_read": lines, "events_committed": step.events, "events_late": step.late}
+    return totals | late

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 
@@ -103,6 +103,8 @@ def opened(
                 continue
             access = one.events == "access"
             log_format = formats.shaped(one.format, one.shape) if access else None
+            if log_format and one.lateness_s:
+                log_format = replace(log_format, lateness_s=one.lateness_s)
             source = made(Making(engine, one, once, tell, f"sources[{number}]", stack))
             stack.callback(source.close)
             reopen(engine, source)

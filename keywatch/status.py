@@ -1,7 +1,8 @@
 """What the pipeline has done and how far behind it is, read from the database."""
 
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Table, func, select
@@ -25,6 +26,9 @@ KNOWN = "known:"
 
 DROPPED = "dropped:"
 """How the names of totals begin that count rows which had to make room for others."""
+
+LATE = "late:"
+"""How the names of totals begin that count late events of a source."""
 
 HIDDEN = "audit:"
 """How the names of positions begin that are no source's."""
@@ -50,14 +54,9 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
             select(func.count()).select_from(repo_events).where(repo_events.c.state == "waiting")
         )
         sources = connection.execute(select(positions).order_by(positions.c.source)).all()
-        dead, rate = deadletter.per_source(connection), rates.per_source(connection, now)
         failed = failing(connection, now)
-        figures = {
-            row.source: source_figures(row, dead, rate, now)
-            for row in sources
-            if not row.source.startswith(HIDDEN)
-        }
-        never = {name: never_read(dead.get(name, 0)) for name in failed if name not in figures}
+        figures = figures_of_sources(connection, sources, totals, now)
+        never = {name: never_read() for name in failed if name not in figures}
         return {
             "events": {
                 "read": totals.get("events_read", 0),
@@ -78,7 +77,7 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
             "known": under(KNOWN, totals),
             "dropped": under(DROPPED, totals),
             "sources": {
-                name: one | {"failed": failed.get(name, "")}
+                name: _shown(one) | {"failed": failed.get(name, "")}
                 for name, one in (figures | never).items()
             },
             "events_per_s": rates.per_second(connection, now),
@@ -112,34 +111,60 @@ def outbox_is_long(engine: Engine, most: int) -> bool:
         return False
 
 
-def source_figures(
-    row: Row[Any], dead: Mapping[str, int], rate: Mapping[str, float], now: float
-) -> dict[str, Any]:
-    """Say of a source where it is, how far it has come in time, and how much waits behind it.
+def figures_of_sources(
+    connection: Connection, rows: Sequence[Row[Any]], totals: Mapping[str, int], now: float
+) -> dict[str, dict[str, Any]]:
+    """Say of each source where it is, how far it has come in time, how much waits behind it.
+
+    Objects are told of together, as the folder that they lie in.
 
     Args:
-        row: of the table `positions`.
-        dead: source → dead letters.
-        rate: source → events a second.
+        connection: to read with.
+        rows: of the table `positions`.
+        totals: all counters.
         now: epoch seconds.
     """
-    position = row.position
-    lag_ms = position.get("lag_ms")
+    dead, rate = deadletter.per_source(connection), rates.per_source(connection, now)
+    late = under(LATE, totals)
+    families: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        if not row.source.startswith(HIDDEN):
+            families[row.position.get("folder") or row.source].append(row)
     return {
-        "position": checkpoint.bare(position),
-        "age_s": round(max(now - row.updated_at, 0.0), 3),
-        "newest": _moment(position.get("newest_ms")),
-        "lag_s": None if lag_ms is None else lag_ms / 1000,
-        "behind": position.get("behind"),
-        "events_per_s": rate.get(row.source, 0.0),
-        "dead": dead.get(row.source, 0),
+        name: _figures(members, now)
+        | {
+            "events_per_s": round(sum(rate.get(row.source, 0.0) for row in members), 3),
+            "dead": sum(dead.get(row.source, 0) for row in members),
+            "late": late.get(name, 0),
+        }
+        for name, members in families.items()
     }
 
 
-def never_read(dead: int) -> dict[str, Any]:
+def _figures(members: Sequence[Row[Any]], now: float) -> dict[str, Any]:
+    newest = max(members, key=lambda row: (row.position.get("newest_ms", 0), row.updated_at))
+    position, lag_ms = newest.position, newest.position.get("lag_ms")
+    unread = sum(not row.position.get("done") for row in members)
+    folder = {"objects": len(members), "unfinished": unread}
+    return {
+        "position": folder if "folder" in position else checkpoint.bare(position),
+        "age_s": round(max(now - max(row.updated_at for row in members), 0.0), 3),
+        "newest": _moment(position.get("newest_ms")),
+        "newest_s": position.get("newest_ms", 0) / 1000 or None,
+        "lag_s": None if lag_ms is None else lag_ms / 1000,
+        "behind": position.get("behind"),
+    }
+
+
+def _shown(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures with the newest event's time for people alone."""
+    return {name: value for name, value in figures.items() if name != "newest_s"}
+
+
+def never_read() -> dict[str, Any]:
     """Say the same of a source of which nothing was ever committed."""
     figures: dict[str, Any] = dict.fromkeys(("age_s", "lag_s", "behind"))
-    return {"position": {}, "newest": "", **figures, "events_per_s": 0.0, "dead": dead}
+    return {"position": {}, "newest": "", **figures, "events_per_s": 0.0, "dead": 0, "late": 0}
 
 
 def _moment(epoch_ms: int | None) -> str:

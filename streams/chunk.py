@@ -33,6 +33,11 @@ class Chunk:
     refused: Sequence[tuple[int, str]] = ()
     behind: int | None = None
 
+    @property
+    def family(self) -> str:
+        """The name of the source; of an object that of its folder, however many there are."""
+        return str(self.position.get("folder") or self.source)
+
     def usable(self) -> "Chunk":
         """Return the chunk with blanks, which are passed over, in place of what is refused."""
         if not self.refused:

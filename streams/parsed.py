@@ -90,6 +90,7 @@ class Format:
         shaped: makes the parser of a log that is shaped otherwise; None where it never is.
         takes: which parts of a shape `shaped` heeds.
         header: how a line begins that says how those behind it are read; empty where none does.
+        lateness_s: how far behind its key's newest an event may come and count; 0: as usual.
         unfold: from lines as they are stored to lines of one event each; None where they are.
     """
 
@@ -102,6 +103,7 @@ class Format:
     takes: tuple[str, ...] = ()
     header: bytes = b""
     unfold: Callable[[bytes], list[bytes]] | None = None
+    lateness_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

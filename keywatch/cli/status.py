@@ -41,4 +41,6 @@ def _said(source: dict[str, Any]) -> str:
         said += f", {source['events_per_s']} events/s"
     if source["behind"]:
         said += f", {source['behind']} behind"
+    if source["late"]:
+        said += f", {source['late']} too late"
     return said + (f", {source['dead']} dead letters" if source["dead"] else "")

@@ -123,4 +123,7 @@ FORMAT = Format(
     ),
     parse=parse,
     unfold=unfold,
+    # Delivered "within an average of about 5 minutes", and not always:
+    # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html
+    lateness_s=1800.0,
 )

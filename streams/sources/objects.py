@@ -161,7 +161,7 @@ class ObjectSource(Closing):
         if last:
             self._key, self._lines = None, []
             self._finished.add(key)
-        position = {"line": self._at, "done": last}
+        position = {"line": self._at, "done": last, "folder": self.name}
         return Chunk(f"{self.name}/{key}", lines, offsets, position, {"object": key})
 
     def close(self) -> None:

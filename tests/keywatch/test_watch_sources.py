@@ -52,6 +52,31 @@ def test_reads_patterns_objects_and_shaped_logs_once(folder, capsys):
         assert events(capsys) == {"read": 6, "committed": 5, "dead": 1, "late": 0}
 
 
+def test_how_late_an_event_may_come_is_its_sources_own(folder, capsys):
+    """CloudTrail delivers up to a quarter of an hour late; of ten minutes others are too late."""
+    for name, at in (("1", "09:00:00"), ("2", "08:45:00")):
+        event = CLOUDTRAIL | {"eventTime": f"2025-11-03T{at}Z"}
+        for place in ("trail", "strict"):
+            (folder / place).mkdir(exist_ok=True)
+            identity = {**CLOUDTRAIL["userIdentity"], "accessKeyId": f"of-{place}"}
+            record = json.dumps({"Records": [event | {"userIdentity": identity}]})
+            (folder / place / name).write_text(record)
+    Path("keywatch.toml").write_text(
+        "[[sources]]\ntype = 'objects'\npath = 'trail'\nformat = 'cloudtrail'\n"
+        "[[sources]]\ntype = 'objects'\npath = 'strict'\nformat = 'cloudtrail'\nlateness_s = 60\n"
+    )
+    assert run(["watch", "--once"]) == 0
+    capsys.readouterr()
+    assert run(["status", "--json"]) == 0
+    sources = json.loads(capsys.readouterr().out)["sources"]
+    assert {name.rpartition("/")[2]: one["late"] for name, one in sources.items()} == {
+        "trail": 0,
+        "strict": 1,
+    }
+    for one in sources.values():  # and however many objects there are, it is one source
+        assert one["position"] == {"objects": 2, "unfinished": 0}
+
+
 def test_a_first_run_without_anything_to_read_says_what_to_do(folder, capsys):
     assert run(["watch", "--once"]) == 0
     said = capsys.readouterr().err
