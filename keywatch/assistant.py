@@ -92,7 +92,7 @@ class Tools:
         body = _read(fields, one.body) if one.body and not is_read else None
         asked = Asked(self._desk, self._person, target, query, body)
         if is_read:
-            return one.call(asked)
+            return one.answered(asked)
         return self._act(one, asked, fields, str(said.get("confirm", "")))
 
     def _act(self, one: Operation, asked: Asked, fields: Mapping[str, Any], code: str) -> object:

@@ -59,7 +59,7 @@ def _endpoint(desk: Desk, one: Operation) -> Callable[[Request], Awaitable[Respo
             asked = Asked(
                 desk, person, _target(request), _query(request, one), await _body(request, one)
             )
-            return _json(await run_in_threadpool(one.call, asked))
+            return _json(await run_in_threadpool(one.answered, asked))
         except RefusedError as error:
             return _refusal(error.status, error.code, str(error))
         except KeywatchError as error:

@@ -44,9 +44,11 @@ class Operation:
         scope: what a token must have; empty for any token.
         summary: one line.
         answer: type of what `call` returns.
-        call: does it.
+        call: does it; the frame asks for `answered`, which also writes down who looked.
         query: struct of its parameters.
         body: type of its body; None for none.
+        views: what sensitive matter it shows, as the audit log calls it (`{id}` stands for what it
+            is about); empty for none.
     """
 
     name: str
@@ -58,3 +60,11 @@ class Operation:
     call: Callable[[Asked], object]
     query: type[msgspec.Struct] = NoQuery
     body: Any = None
+    views: str = ""
+
+    def answered(self, asked: Asked) -> object:
+        """Do it, and write down who looked; what cannot be written down is not shown."""
+        answer = self.call(asked)
+        if self.views:
+            asked.desk.viewed(asked.person, self.views.replace("{id}", asked.at))
+        return answer

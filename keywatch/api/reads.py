@@ -44,6 +44,7 @@ def reads() -> list[Operation]:
             page[contract.Incident],
             _incidents,
             query=queries.IncidentQuery,
+            views="incidents",
         ),
         read(
             "show_incident",
@@ -52,6 +53,7 @@ def reads() -> list[Operation]:
             "An incident with its alerts, actions and timeline.",
             contract.IncidentDetail,
             _incident,
+            views="incident {id}",
         ),
         read(
             "list_alerts",
@@ -61,6 +63,7 @@ def reads() -> list[Operation]:
             page[contract.Alert],
             _alerts,
             query=queries.AlertQuery,
+            views="alerts",
         ),
         read(
             "show_alert",
@@ -69,6 +72,7 @@ def reads() -> list[Operation]:
             "An alert, what was decided about it and what was done.",
             contract.AlertDetail,
             _alert,
+            views="alert {id}",
         ),
         read(
             "list_keys",
@@ -87,6 +91,7 @@ def reads() -> list[Operation]:
             "What the detectors know of a key: as `keywatch keys profile --json`.",
             dict[str, Any],
             _profile,
+            views="profile of {id}",
         ),
         read(
             "show_use",
@@ -96,6 +101,7 @@ def reads() -> list[Operation]:
             page[contract.Use],
             _use,
             query=queries.UseQuery,
+            views="use of {id}",
         ),
         read(
             "list_findings",
@@ -105,6 +111,7 @@ def reads() -> list[Operation]:
             page[contract.Finding],
             _findings,
             query=queries.FindingQuery,
+            views="findings",
         ),
         read(
             "list_leak_places",
@@ -114,6 +121,7 @@ def reads() -> list[Operation]:
             page[contract.LeakPlace],
             _leak_places,
             query=queries.Query,
+            views="findings",
         ),
         read(
             "show_finding",
@@ -122,6 +130,7 @@ def reads() -> list[Operation]:
             "A leaked secret, redacted, and what to do about it.",
             contract.FindingDetail,
             _finding,
+            views="findings",
         ),
         read(
             "list_actions",
@@ -156,6 +165,7 @@ def reads() -> list[Operation]:
             page[contract.DeadLetter],
             _dead_letters,
             query=queries.SourceQuery,
+            views="dead letters",
         ),
         read(
             "show_policy",
@@ -173,6 +183,7 @@ def reads() -> list[Operation]:
             page[contract.AuditRow],
             _audit,
             query=queries.AuditQuery,
+            views="audit log",
         ),
     ]
 
@@ -221,9 +232,7 @@ def _key(asked: Asked) -> contract.Key:
 
 
 def _profile(asked: Asked) -> dict[str, Any]:
-    found = asked.desk.profile(asked.at)
-    asked.desk.viewed(asked.person, f"profile of {asked.at}")
-    return found
+    return asked.desk.profile(asked.at)
 
 
 def _use(asked: Asked) -> contract.Page[contract.Use]:
@@ -234,19 +243,16 @@ def _use(asked: Asked) -> contract.Page[contract.Use]:
 
 
 def _findings(asked: Asked) -> contract.Page[contract.Finding]:
-    asked.desk.viewed(asked.person, "findings")
     with asked.desk.reading() as connection:
         return looking.list_findings(connection, **_fields(asked))
 
 
 def _leak_places(asked: Asked) -> contract.Page[contract.LeakPlace]:
-    asked.desk.viewed(asked.person, "findings")
     with asked.desk.reading() as connection:
         return looking.leak_places(connection, asked.query.limit)
 
 
 def _finding(asked: Asked) -> contract.FindingDetail:
-    asked.desk.viewed(asked.person, "findings")
     with asked.desk.reading() as connection:
         return looking.show_finding(connection, asked.at)
 
@@ -269,7 +275,6 @@ def _sources(asked: Asked) -> contract.Page[contract.Source]:
 
 
 def _dead_letters(asked: Asked) -> contract.Page[contract.DeadLetter]:
-    asked.desk.viewed(asked.person, "dead letters")
     with asked.desk.reading() as connection:
         return looking.list_dead_letters(connection, **_fields(asked))
 
@@ -279,7 +284,6 @@ def _policy(asked: Asked) -> contract.Policy:
 
 
 def _audit(asked: Asked) -> contract.Page[contract.AuditRow]:
-    asked.desk.viewed(asked.person, "audit log")
     with asked.desk.reading() as connection:
         return looking.list_audit(connection, **_fields(asked))
 

@@ -30,7 +30,7 @@ DEEDS: dict[tuple[str, str], Deed] = {
 
 def carry_out(visit: Visit, form: dict[str, str], thing: str, verb: str) -> Response:
     """Do what a form asks for and go back to where it stood."""
-    target = str(visit.request.path_params["id"])[:256].replace("\0", "")
+    target = visit.about
     back = within(form.get("back") or f"/{thing}/{quote(target, safe='')}")
     done, kind = DEEDS[thing, verb]
     fields = {name: value for name, value in form.items() if name not in ("csrf", "back")}

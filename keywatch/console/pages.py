@@ -50,7 +50,7 @@ def incidents(visit: Visit) -> Response:
 def incident(visit: Visit) -> Response:
     """One incident with its evidence, actions and timeline."""
     with visit.desk.reading() as connection:
-        one = looking.show_incident(connection, _id(visit))
+        one = looking.show_incident(connection, visit.about)
     parts = {"may_close": _may(visit, "incidents"), "may_act": _may(visit, "actions")}
     return visit.show("incident.html", f"Incident {one.id}", live=True, one=one, **parts)
 
@@ -72,7 +72,7 @@ def keys(visit: Visit) -> Response:
 
 def key(visit: Visit) -> Response:
     """One key: its life, use, profile, and what happened to it."""
-    desk, key_id = visit.desk, _id(visit)
+    desk, key_id = visit.desk, visit.about
     shown = desk.key(key_id)
     profile = _profile(visit, key_id)
     now = desk.clock()
@@ -127,7 +127,6 @@ def actions(visit: Visit) -> Response:
 def leaks(visit: Visit) -> Response:
     """Leaked secrets by place."""
     source = visit.asked("source")
-    visit.desk.viewed(visit.person, "findings")
     with visit.desk.reading() as connection:
         page = looking.list_findings(connection, source=source, after=visit.asked("after"))
         places = looking.leak_places(connection).items
@@ -138,16 +137,14 @@ def leaks(visit: Visit) -> Response:
 
 def leak(visit: Visit) -> Response:
     """One leak, and what to do about it."""
-    visit.desk.viewed(visit.person, "findings")
     with visit.desk.reading() as connection:
-        one = looking.show_finding(connection, _id(visit))
+        one = looking.show_finding(connection, visit.about)
     return visit.show("leak.html", f"Leak {one.fingerprint}", one=one)
 
 
 def sources(visit: Visit) -> Response:
     """Where events come from, and what of them was lost."""
     source = visit.asked("source")
-    visit.desk.viewed(visit.person, "dead letters")
     with visit.desk.reading() as connection:
         page = looking.list_sources(connection, visit.desk.clock())
         letters = looking.list_dead_letters(connection, source=source, limit=30)
@@ -164,7 +161,6 @@ def policy(visit: Visit) -> Response:
 def audit(visit: Visit) -> Response:
     """The audit log."""
     subject, actor = visit.asked("subject"), visit.asked("actor")
-    visit.desk.viewed(visit.person, "audit log")
     before = _row(visit.asked("before"))
     with visit.desk.reading() as connection:
         page = looking.list_audit(connection, subject=subject, actor=actor, before=before)
@@ -182,17 +178,11 @@ def _may(visit: Visit, thing: str) -> bool:
     return visit.person.may(f"{thing}:write")
 
 
-def _id(visit: Visit) -> str:
-    return str(visit.request.path_params["id"])[:256].replace("\0", "")
-
-
 def _profile(visit: Visit, key_id: str) -> dict[str, Any] | None:
     try:
-        found = visit.desk.profile(key_id)
+        return visit.desk.profile(key_id)
     except looking.MissingError:
         return None
-    visit.desk.viewed(visit.person, f"profile of {key_id}")
-    return found
 
 
 def _hours(used: tuple[contract.Use, ...], now: float) -> list[tuple[str, int, int]]:

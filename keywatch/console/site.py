@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -33,19 +34,29 @@ Form = Callable[[Visit, dict[str, str]], Response]
 _THREADS = 8
 """Requests that are worked on at once; each holds a connection to the database."""
 
-_PAGES: tuple[tuple[str, str, View], ...] = (
-    ("/", "status:read", pages.overview),
-    ("/incidents", "incidents:read", pages.incidents),
-    ("/incidents/{id}", "incidents:read", pages.incident),
-    ("/keys", "keys:read", pages.keys),
-    ("/keys/{id}", "keys:read", pages.key),
-    ("/actions", "actions:read", pages.actions),
-    ("/leaks", "findings:read", pages.leaks),
-    ("/leaks/{id}", "findings:read", pages.leak),
-    ("/sources", "sources:read", pages.sources),
-    ("/policy", "policy:read", pages.policy),
-    ("/audit", "audit:read", pages.audit),
-    ("/account", "", doors.account),
+
+class Page(NamedTuple):
+    """A page: where, for whom, what draws it, and what sensitive matter it shows."""
+
+    path: str
+    scope: str
+    view: View
+    views: str = ""
+
+
+PAGES = (
+    Page("/", "status:read", pages.overview),
+    Page("/incidents", "incidents:read", pages.incidents, "incidents"),
+    Page("/incidents/{id}", "incidents:read", pages.incident, "incident {id}"),
+    Page("/keys", "keys:read", pages.keys),
+    Page("/keys/{id}", "keys:read", pages.key, "key {id}"),
+    Page("/actions", "actions:read", pages.actions),
+    Page("/leaks", "findings:read", pages.leaks, "findings"),
+    Page("/leaks/{id}", "findings:read", pages.leak, "findings"),
+    Page("/sources", "sources:read", pages.sources, "dead letters"),
+    Page("/policy", "policy:read", pages.policy),
+    Page("/audit", "audit:read", pages.audit, "audit log"),
+    Page("/account", "", doors.account),
 )
 
 
@@ -61,7 +72,7 @@ def site(desk: Desk) -> App:
         *_doors(house),
         *(_elsewhere(house, provider) if provider else ()),
         Route("/events", _events(house)),
-        *(Route(path, _page(house, scope, view)) for path, scope, view in _PAGES),
+        *(Route(one.path, _page(house, one)) for one in PAGES),
         *(_deed(house, thing, verb) for thing, verb in deeds.DEEDS),
     ]
     app = Starlette(
@@ -105,14 +116,20 @@ def _elsewhere(house: House, provider: Provider) -> list[Route]:
     return [Route("/oidc/start", begin), Route("/oidc/back", back)]
 
 
-def _page(house: House, scope: str, view: View) -> Endpoint:
+def _page(house: House, page: Page) -> Endpoint:
     """Return a page for who is logged in and may see it."""
+
+    def seen(visit: Visit) -> Response:
+        answer = page.view(visit)
+        if page.views:
+            visit.desk.viewed(visit.person, page.views.replace("{id}", visit.about))
+        return answer
 
     def look(request: Request) -> Response:
         session = house.session(request)
         if session is None:
             return doors.to_login(request)
-        return _answered(Visit(house, request, session), scope, view)
+        return _answered(Visit(house, request, session), page.scope, seen)
 
     async def endpoint(request: Request) -> Response:
         return await run_in_threadpool(look, request)

@@ -144,6 +144,11 @@ class Visit:
         """Return what is said of what was just done."""
         return SAID.get(self.asked("said"), "")
 
+    @property
+    def about(self) -> str:
+        """Return the id in the path; empty where there is none."""
+        return str(self.request.path_params.get("id", ""))[:256].replace("\0", "")
+
     def asked(self, name: str, *allowed: str) -> str:
         """Return a parameter of the address; one that is not allowed is as if it were not there."""
         value = self.request.query_params.get(name, "")[:400].replace("\0", "")

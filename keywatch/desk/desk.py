@@ -107,12 +107,14 @@ class Desk:
         with self._lock:
             if now - self._viewed.get(seen, 0.0) < VIEW_S:
                 return
-            if len(self._viewed) >= _REMEMBERED:
-                self._viewed.clear()
-            self._viewed[seen] = now
         with transaction(self.engine) as connection:
             entry = audit.Entry(now, person.actor, "view", f"view:{what}", "", {})
             audit.append(connection, [entry])
+        # only now: what could not be written is tried again by the next look
+        with self._lock:
+            if len(self._viewed) >= _REMEMBERED:
+                self._viewed.clear()
+            self._viewed[seen] = now
 
     def act(self, person: Person, verb: "doing.Verb", target: str, wanted: Any) -> contract.Done:  # noqa: ANN401
         """Do something in a transaction of its own, under the person's name."""

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from database.transaction import transaction
 from keywatch.api.app import api
+from keywatch.console.site import site
+from keywatch.people import sessions
 from tests.console.house import House
 
 
@@ -26,3 +29,22 @@ def client(house) -> Iterator[TestClient]:
     with TestClient(api(house.desk)) as made:
         made.headers["authorization"] = f"Bearer {house.token('read', 'write')}"
         yield made
+
+
+@pytest.fixture
+def visitor(house):
+    """Return a maker of browsers in which somebody is logged in."""
+    app, made = site(house.desk), []
+
+    def make(name, role):
+        house.user(name, role)
+        client = TestClient(app, follow_redirects=False, raise_server_exceptions=True)
+        client.__enter__()
+        made.append(client)
+        with transaction(house.engine) as connection:
+            client.cookies.set("keywatch", sessions.start(connection, name, house.now))
+        return client
+
+    yield make
+    for client in made:
+        client.__exit__(None, None, None)

@@ -9,8 +9,10 @@ from sqlalchemy import insert
 from actions.executor import Executor
 from actions.policy import load
 from actions.respond import respond
-from database.schema import dead_letters, findings, positions
+from database.schema import dead_letters, findings, positions, profiles
 from database.transaction import transaction
+from detectors.packing import pack
+from detectors.profile import VERSION, blank, words_of
 from keystore import query, usage
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
@@ -126,6 +128,13 @@ class House:
         ]
         with transaction(self.engine) as connection:
             usage.record(connection, uses, {key: self.now}, self.now)
+
+    def profiled(self, key: str) -> None:
+        """Have the detectors know a key, if hardly."""
+        data = pack(key, words_of(blank(1)))
+        row = {"key_id": key, "version": VERSION, "as_of": 0, "data": data}
+        with transaction(self.engine) as connection:
+            connection.execute(insert(profiles), [row])
 
     def user(self, name: str, role: str) -> None:
         """Let somebody in."""

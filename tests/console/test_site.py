@@ -18,25 +18,6 @@ from tests.console.house import HOSTILE, PASSWORD
 PAGES = ["/", "/incidents", "/keys", "/actions", "/leaks", "/sources", "/policy", "/account"]
 
 
-@pytest.fixture
-def visitor(house):
-    """Return a maker of browsers in which somebody is logged in."""
-    app, made = site(house.desk), []
-
-    def make(name, role):
-        house.user(name, role)
-        client = TestClient(app, follow_redirects=False, raise_server_exceptions=True)
-        client.__enter__()
-        made.append(client)
-        with transaction(house.engine) as connection:
-            client.cookies.set("keywatch", sessions.start(connection, name, house.now))
-        return client
-
-    yield make
-    for client in made:
-        client.__exit__(None, None, None)
-
-
 def token_of(client):
     return re.search(r'name="csrf" value="(\w+)"', client.get("/").text)[1]
 
@@ -199,15 +180,6 @@ def test_an_open_page_keeps_nobody_logged_in(house, visitor):
         house.now += sessions.IDLE_S / 3
         answer = client.get("/", headers={"x-requested-for": "news"})
     assert answer.status_code == 303
-
-
-def test_who_looked_at_a_profile_is_written_down(house, happened, visitor):
-    client = visitor("ada", "viewer")
-    client.get("/leaks")
-    client.get("/sources")
-    with reading(house.engine) as connection:
-        for what in ("findings", "dead letters"):
-            assert [row.actor for row in audit.rows_of(connection, f"view:{what}")] == ["ada"]
 
 
 def test_nothing_a_page_shows_holds_a_secret(house, visitor):
