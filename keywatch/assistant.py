@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
+from keywatch.api.openapi import own_version
 from keywatch.api.operation import Asked, Operation
 from keywatch.api.operations import OPERATIONS
 from keywatch.desk import keys
@@ -179,7 +180,13 @@ def server(tools: Tools) -> "Server[Any]":
         content = [types.TextContent(type="text", text=text)]
         return types.CallToolResult(content=[*content], is_error=wrong)
 
-    return Server("keywatch", instructions=INSTRUCTIONS, on_list_tools=listed, on_call_tool=called)
+    return Server(
+        "keywatch",
+        version=own_version(),
+        instructions=INSTRUCTIONS,
+        on_list_tools=listed,
+        on_call_tool=called,
+    )
 
 
 def _read(fields: Mapping[str, Any], kind: Any) -> Any:  # noqa: ANN401

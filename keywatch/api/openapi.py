@@ -28,7 +28,7 @@ def document(operations: tuple[Operation, ...]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "keywatch",
-            "version": _version(),
+            "version": own_version(),
             "summary": "Leaked and stolen API keys: what was noticed, what was done.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -100,7 +100,8 @@ def _refusal(name: str) -> dict[str, Any]:
     return {"description": name, "content": _json({"$ref": _TEMPLATE.format(name="Problem")})}
 
 
-def _version() -> str:
+def own_version() -> str:
+    """Return the version that is installed; 0 where nothing is."""
     try:
         return version("keywatch")
     except PackageNotFoundError:

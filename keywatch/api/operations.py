@@ -4,7 +4,8 @@ from typing import Any
 
 from keywatch.api.operation import Asked, Operation
 from keywatch.api.reads import reads
-from keywatch.desk import contract, doing
+from keywatch.desk import contract, doing, people
+from keywatch.people.roles import scope_of
 
 _WRITES: tuple[tuple[str, str, str, doing.Verb, Any], ...] = (
     ("revoke", "keys", "End a key.", doing.revoke, contract.Reason),
@@ -26,6 +27,10 @@ _WRITES: tuple[tuple[str, str, str, doing.Verb, Any], ...] = (
         contract.Closing,
     ),
     ("note", "incidents", "Write something down beside an incident.", doing.note, contract.Note),
+    ("role", "users", "Give an account another role.", people.set_role, contract.NewRole),
+    ("disable", "users", "Let nobody in under a name any more.", people.disable, None),
+    ("enable", "users", "Let somebody in again.", people.enable, None),
+    ("revoke", "tokens", "End a token.", people.end_token, None),
 )
 """Verb, what it is done to, what it does, by what, and what must be said."""
 
@@ -38,7 +43,7 @@ def _write(name: str, thing: str, summary: str, verb: doing.Verb, body: Any) -> 
         f"{name}_{thing[:-1]}",
         "POST",
         f"/{thing}/{{id}}/{name}",
-        f"{thing}:write",
+        scope_of(thing, "write"),
         summary,
         contract.Done,
         call,
@@ -46,5 +51,23 @@ def _write(name: str, thing: str, summary: str, verb: doing.Verb, body: Any) -> 
     )
 
 
-OPERATIONS: tuple[Operation, ...] = (*reads(), *(_write(*one) for one in _WRITES))
+def _rotate(asked: Asked) -> contract.Rotated:
+    return asked.desk.rotate(asked.person, asked.at, asked.body)
+
+
+_ROTATE = Operation(
+    "rotate_key",
+    "POST",
+    "/keys/{id}/rotate",
+    "keys:rotate",
+    "Replace a key; the new secret is in this answer and nowhere else.",
+    contract.Rotated,
+    _rotate,
+    body=contract.Rotation,
+)
+OPERATIONS: tuple[Operation, ...] = (
+    *reads(),
+    *(_write(*one) for one in _WRITES),
+    _ROTATE,
+)
 """In the order in which the document tells them."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from keywatch.desk.doing import ForbiddenError
 from keywatch.desk.looking import MissingError
 from vocabulary.errors import (
     DatabaseError,
@@ -45,6 +46,7 @@ PROBLEMS = {
 """Status → what it means here."""
 
 _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
+    (ForbiddenError, 403, "forbidden"),
     (MissingError, 404, "not_found"),
     (KeyNotFoundError, 404, "not_found"),
     (KeyStoreError, 409, "conflict"),

@@ -7,7 +7,7 @@ import msgspec
 from keystore.query import Filter
 from keywatch.api import queries
 from keywatch.api.operation import Asked, Operation
-from keywatch.desk import contract, looking
+from keywatch.desk import contract, looking, people
 from keywatch.desk import keys as key_views
 
 
@@ -104,6 +104,15 @@ def reads() -> list[Operation]:
             views="use of {id}",
         ),
         read(
+            "show_budgets",
+            "/keys/{id}/budgets",
+            "keys:read",
+            "What AI tokens a key may spend, and has spent.",
+            page[contract.Budget],
+            _budgets,
+            views="use of {id}",
+        ),
+        read(
             "list_findings",
             "/findings",
             "findings:read",
@@ -185,6 +194,24 @@ def reads() -> list[Operation]:
             query=queries.AuditQuery,
             views="audit log",
         ),
+        read(
+            "list_users",
+            "/users",
+            "people:read",
+            "Accounts, by name.",
+            page[contract.Account],
+            _users,
+            views="people",
+        ),
+        read(
+            "list_tokens",
+            "/tokens",
+            "people:read",
+            "Tokens of programs, the newest first; never what their holders show.",
+            page[contract.Token],
+            _tokens,
+            views="people",
+        ),
     ]
 
 
@@ -242,6 +269,11 @@ def _use(asked: Asked) -> contract.Page[contract.Use]:
         return key_views.use_of(connection, asked.at, since)
 
 
+def _budgets(asked: Asked) -> contract.Page[contract.Budget]:
+    with asked.desk.reading() as connection:
+        return key_views.budgets_of(connection, asked.at, asked.desk.clock())
+
+
 def _findings(asked: Asked) -> contract.Page[contract.Finding]:
     with asked.desk.reading() as connection:
         return looking.list_findings(connection, **_fields(asked))
@@ -286,6 +318,16 @@ def _policy(asked: Asked) -> contract.Policy:
 def _audit(asked: Asked) -> contract.Page[contract.AuditRow]:
     with asked.desk.reading() as connection:
         return looking.list_audit(connection, **_fields(asked))
+
+
+def _users(asked: Asked) -> contract.Page[contract.Account]:
+    with asked.desk.reading() as connection:
+        return people.list_users(connection)
+
+
+def _tokens(asked: Asked) -> contract.Page[contract.Token]:
+    with asked.desk.reading() as connection:
+        return people.list_tokens(connection, asked.desk.clock())
 
 
 def _fields(asked: Asked) -> dict[str, Any]:

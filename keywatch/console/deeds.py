@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from keywatch.api.problems import problem_of
 from keywatch.console.visit import Visit, within
-from keywatch.desk import contract, doing
+from keywatch.desk import contract, doing, people
 from vocabulary.errors import KeywatchError
 
 Deed = tuple[doing.Verb, Any]
@@ -24,6 +24,10 @@ DEEDS: dict[tuple[str, str], Deed] = {
     ("actions", "undo"): (doing.undo, contract.Force),
     ("incidents", "close"): (doing.close, contract.Closing),
     ("incidents", "note"): (doing.note, contract.Note),
+    ("users", "role"): (people.set_role, contract.NewRole),
+    ("users", "disable"): (people.disable, None),
+    ("users", "enable"): (people.enable, None),
+    ("tokens", "revoke"): (people.end_token, None),
 }
 """(thing, verb) → what does it, and what its form says."""
 
@@ -33,17 +37,39 @@ def carry_out(visit: Visit, form: dict[str, str], thing: str, verb: str) -> Resp
     target = visit.about
     back = within(form.get("back") or f"/{thing}/{quote(target, safe='')}")
     done, kind = DEEDS[thing, verb]
-    fields = {name: value for name, value in form.items() if name not in ("csrf", "back")}
     try:
-        wanted = doing.asked(kind, fields) if kind else None
+        wanted = doing.asked(kind, _fields(form)) if kind else None
         result = visit.desk.act(visit.person, done, target, wanted)
-    except msgspec.ValidationError as error:
-        return visit.house.problem(400, "Not done", str(error), visit, back)
-    except KeywatchError as error:
-        status, said = problem_of(error)
-        return visit.house.problem(status, "Not done", said.error.message, visit, back)
-    if result.waits_for:
-        return RedirectResponse(f"{back}{'&' if '?' in back else '?'}said=second", 303)
-    word = "noted" if verb == "note" else "done" if result.changed else "same"
+    except (msgspec.ValidationError, KeywatchError) as error:
+        return _not_done(visit, error, back)
     joined = "&" if "?" in back else "?"
+    if result.waits_for:
+        return RedirectResponse(f"{back}{joined}said=second", 303)
+    word = "noted" if verb == "note" else "done" if result.changed else "same"
     return RedirectResponse(f"{back}{joined}said={word}", 303)
+
+
+def rotate(visit: Visit, form: dict[str, str]) -> Response:
+    """Replace a key and show the new secret, on the answer to this form and never again."""
+    back = f"/keys/{quote(visit.about, safe='')}"
+    if form.get("sure") != "yes":
+        return visit.house.problem(
+            400, "Not done", "say that the new secret can be put to use now", visit, back
+        )
+    try:
+        wanted = doing.asked(contract.Rotation, _fields(form))
+        new = visit.desk.rotate(visit.person, visit.about, wanted)
+    except (msgspec.ValidationError, KeywatchError) as error:
+        return _not_done(visit, error, back)
+    return visit.show("rotated.html", "The new key", new=new)
+
+
+def _fields(form: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in form.items() if name not in ("csrf", "back", "sure")}
+
+
+def _not_done(visit: Visit, error: Exception, back: str) -> Response:
+    if isinstance(error, msgspec.ValidationError):
+        return visit.house.problem(400, "Not done", str(error), visit, back)
+    status, said = problem_of(error)
+    return visit.house.problem(status, "Not done", said.error.message, visit, back)

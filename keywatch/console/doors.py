@@ -1,5 +1,6 @@
 """Logging in and out, and changing one's own password."""
 
+from math import ceil
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -8,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from database.transaction import reading, transaction
 from keywatch.console.visit import House, Visit, within
 from keywatch.people import passwords, sessions, users
-from keywatch.people.login import LoginError, log_in
+from keywatch.people.login import GuessedError, LoginError, log_in
 from vocabulary.errors import UsageError
 
 
@@ -27,7 +28,8 @@ def enter(house: House, request: Request, form: dict[str, str]) -> Response:
     try:
         token = log_in(house.desk.engine, name, form.get("password", ""), place, now)
     except LoginError as error:
-        return _form(house, next_, wrong=str(error), name=name, status=403)
+        answer = _form(house, next_, wrong=str(error), name=name, status=403)
+        return _slowed(answer, error)
     return with_cookie(house, RedirectResponse(next_, 303), token)
 
 
@@ -68,7 +70,7 @@ def change(visit: Visit, form: dict[str, str]) -> Response:
         token = log_in(engine, name, form.get("old", ""), visit.house.place(visit.request), now)
         passwords.check(form.get("new", ""), name)
     except (LoginError, UsageError) as error:
-        return account(visit, str(error), 400)
+        return _slowed(account(visit, str(error), 400), error)
     with transaction(engine) as connection:
         sessions.end(connection, token)
     known = passwords.hashed(form["new"])
@@ -82,6 +84,14 @@ def to_login(request: Request) -> Response:
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     there = wanted if request.method == "GET" else "/"
     return RedirectResponse(f"/login?next={quote(there, safe='')}", 303)
+
+
+def _slowed(answer: Response, error: Exception) -> Response:
+    """Say to a program, too, when it may guess again."""
+    if isinstance(error, GuessedError):
+        answer.status_code = 429
+        answer.headers["retry-after"] = str(ceil(error.wait_s))
+    return answer
 
 
 def _form(

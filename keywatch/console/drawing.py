@@ -16,16 +16,17 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
 NAV = (
-    ("Overview", "/", "o"),
-    ("Incidents", "/incidents", "i"),
-    ("Keys", "/keys", "k"),
-    ("Leaks", "/leaks", "l"),
-    ("Actions", "/actions", "a"),
-    ("Sources", "/sources", "s"),
-    ("Policy", "/policy", "p"),
-    ("Audit", "/audit", "u"),
+    ("Overview", "/", "o", "status:read"),
+    ("Incidents", "/incidents", "i", "incidents:read"),
+    ("Keys", "/keys", "k", "keys:read"),
+    ("Leaks", "/leaks", "l", "findings:read"),
+    ("Actions", "/actions", "a", "actions:read"),
+    ("Sources", "/sources", "s", "sources:read"),
+    ("Policy", "/policy", "p", "policy:read"),
+    ("Audit", "/audit", "u", "audit:read"),
+    ("People", "/people", "e", "people:read"),
 )
-"""Name, path, and the letter that goes there after `g`."""
+"""Name, path, the letter that goes there after `g`, and who is offered it."""
 
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 

@@ -17,6 +17,8 @@ from keywatch.console.drawing import moment
 from keywatch.console.visit import Visit
 from keywatch.desk import contract, looking
 from keywatch.desk import keys as key_views
+from keywatch.desk import people as people_views
+from keywatch.people.roles import Role
 
 _WEEK_S = 7 * 86_400
 _MONTH_S = 30 * 86_400
@@ -82,6 +84,7 @@ def key(visit: Visit) -> Response:
         blast = blast_of(connection, key_id, now, _called(profile)).sentence()
         used = key_views.use_of(connection, key_id, now - _WEEK_S).items
         parts: dict[str, Any] = {
+            "budgets": key_views.budgets_of(connection, key_id, now).items,
             "incidents": looking.list_incidents(connection, subject=key_id, limit=10),
             "actions": looking.list_actions(connection, key=key_id, limit=20),
             "findings": looking.list_findings(connection, key=key_id, limit=20),
@@ -107,6 +110,8 @@ def key(visit: Visit) -> Response:
         facts=list(_facts(shown)),
         may_change=_may(visit, "keys"),
         may_act=_may(visit, "actions"),
+        may_rotate=visit.person.may("keys:rotate") and shown.kind == "key",
+        may_force=visit.person.may("keys:force"),
         **parts,
     )
 
@@ -167,6 +172,15 @@ def audit(visit: Visit) -> Response:
     query = urlencode({"subject": subject, "actor": actor})
     parts = {"page": page, "subject": subject, "actor": actor, "query": query}
     return visit.show("audit.html", "Audit log", **parts)
+
+
+def people(visit: Visit) -> Response:
+    """Accounts and tokens."""
+    with visit.desk.reading() as connection:
+        accounts = people_views.list_users(connection).items
+        held = people_views.list_tokens(connection, visit.desk.clock()).items
+    parts = {"accounts": accounts, "tokens": held, "roles": [one.value for one in Role]}
+    return visit.show("people.html", "People", **parts)
 
 
 def _row(before: str) -> int:

@@ -24,6 +24,7 @@ from keywatch.console.protection import App, protected
 from keywatch.console.visit import ForeignError, House, Visit, form_of, refuse_foreign
 from keywatch.desk.desk import Desk
 from keywatch.people.oidc import Provider
+from keywatch.people.roles import scope_of
 from keywatch.people.sessions import Session
 from vocabulary.errors import KeywatchError
 
@@ -56,6 +57,7 @@ PAGES = (
     Page("/sources", "sources:read", pages.sources, "dead letters"),
     Page("/policy", "policy:read", pages.policy),
     Page("/audit", "audit:read", pages.audit, "audit log"),
+    Page("/people", "people:read", pages.people, "people"),
     Page("/account", "", doors.account),
 )
 
@@ -74,6 +76,7 @@ def site(desk: Desk) -> App:
         Route("/events", _events(house)),
         *(Route(one.path, _page(house, one)) for one in PAGES),
         *(_deed(house, thing, verb) for thing, verb in deeds.DEEDS),
+        Route("/keys/{id}/rotate", _posted(house, "keys:rotate", deeds.rotate), methods=["POST"]),
     ]
     app = Starlette(
         routes=routes,
@@ -159,7 +162,7 @@ def _deed(house: House, thing: str, verb: str) -> Route:
         return deeds.carry_out(visit, form, thing, verb)
 
     path = f"/{thing}/{{id}}/{verb}"
-    return Route(path, _posted(house, f"{thing}:write", act), methods=["POST"])
+    return Route(path, _posted(house, scope_of(thing, "write"), act), methods=["POST"])
 
 
 def _answered(visit: Visit, scope: str, view: View) -> Response:

@@ -14,6 +14,7 @@ from keywatch import portrait, wiring
 from keywatch.config import Settings
 from keywatch.desk import contract, counterfactual, doing, keys, looking, summary
 from keywatch.desk.summary import DAY_S
+from keywatch.keystores import scheme_of
 from keywatch.people.roles import Person
 from vocabulary.errors import KeyNotFoundError
 
@@ -116,11 +117,23 @@ class Desk:
                 self._viewed.clear()
             self._viewed[seen] = now
 
+    def rotate(self, person: Person, key_id: str, wanted: contract.Rotation) -> contract.Rotated:
+        """Replace a key; the answer holds the new secret, which is kept nowhere.
+
+        Raises:
+            MissingError: when there is no such key.
+            TransitionError: when it no longer works or was rotated before.
+        """
+        scheme = scheme_of(self.settings.keys)
+        act = doing.Act(person.actor, self.clock(), person.human)
+        with transaction(self.engine) as connection:
+            return keys.rotate(connection, key_id, wanted, act, scheme)
+
     def act(self, person: Person, verb: "doing.Verb", target: str, wanted: Any) -> contract.Done:  # noqa: ANN401
         """Do something in a transaction of its own, under the person's name."""
         with self._lock:
             self._overview = None
         with transaction(self.engine) as connection:
-            return verb(
-                connection, target, wanted, doing.Act(person.actor, self.clock(), person.human)
-            )
+            may_force = person.may("keys:force")
+            act = doing.Act(person.actor, self.clock(), person.human, may_force)
+            return verb(connection, target, wanted, act)

@@ -15,15 +15,23 @@ from keystore import lifecycle
 from keystore.keys import Key
 from keywatch.desk import looking
 from keywatch.desk.contract import Closing, Done, Force, Judgement, Note, Reason, Suspend, Throttle
-from vocabulary.errors import KeyNotFoundError
+from vocabulary.errors import KeyNotFoundError, KeywatchError
+
+
+class ForbiddenError(KeywatchError):
+    """Who asks may do such things, but not this one."""
 
 
 class Act(NamedTuple):
-    """Who does it, when (epoch seconds), and the human behind it if that is another name."""
+    """Who does it, when (epoch seconds), the human behind it if that is another name.
+
+    And whether they may do it against what speaks against it.
+    """
 
     actor: str
     now: float
     human: str = ""
+    may_force: bool = False
 
 
 Verb = Callable[[Connection, str, Any, Act], Done]
@@ -36,6 +44,7 @@ def revoke(connection: Connection, key_id: str, wanted: Reason, act: Act) -> Don
 
 def restore(connection: Connection, key_id: str, wanted: Force, act: Act) -> Done:
     """Bring a revoked key back; lift throttle and suspension of any other."""
+    _refuse_force(wanted, act)
     return _on_key(connection, key_id, lifecycle.restore, wanted, act, force=wanted.force)
 
 
@@ -85,6 +94,7 @@ def retry(connection: Connection, action_id: str, wanted: None, act: Act) -> Don
 
 def undo(connection: Connection, action_id: str, wanted: Force, act: Act) -> Done:
     """Put a key back to where it was before an action."""
+    _refuse_force(wanted, act)
     number = _number(action_id)
     looking.show_action(connection, number)
     undone = take_back(connection, number, actor=act.actor, now=act.now, force=wanted.force)
@@ -114,6 +124,11 @@ def note(connection: Connection, incident_id: str, wanted: Note, act: Act) -> Do
     found = looking.show_incident(connection, incident_id).id
     closing.write_note(connection, found, wanted.text, actor=act.actor, now=act.now)
     return Done(id=found, changed=True)
+
+
+def _refuse_force(wanted: Force, act: Act) -> None:
+    if wanted.force and not act.may_force:
+        raise ForbiddenError("force needs the scope keys:force, which admins have")
 
 
 def _on_key(

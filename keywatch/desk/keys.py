@@ -6,17 +6,24 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from database.schema import keys, usage
+from keystore import lifecycle
 from keystore import query as keystore_query
 from keystore.audit import storable
+from keystore.grants import grants_of
 from keystore.keys import Key, KeyState, key_of
+from keystore.scheme import KeyScheme
+from keystore.usage import tokens_since
 from keywatch.desk import contract
+from keywatch.desk.doing import Act
 from keywatch.desk.looking import MissingError
 from keywatch.desk.paging import paged
 from keywatch.keystores import key_json
-from vocabulary.errors import KeyNotFoundError
+from vocabulary.errors import KeyNotFoundError, UsageError
 from vocabulary.moments import rfc3339
 
 _HOUR_S = 3600
+_DAY_S = 86_400
+_LONGEST_GRACE_S = 366 * _DAY_S
 _LAST = "\U0010ffff"
 _STORED = {
     KeyState.REVOKED.value: (KeyState.REVOKED.value, KeyState.DEPRECATED.value),
@@ -101,6 +108,56 @@ def use_of(connection: Connection, key_id: str, since: float) -> contract.Page[c
         for at, n, bad, tokens in rows
     )
     return contract.Page(items=items)
+
+
+def budgets_of(connection: Connection, key_id: str, now: float) -> contract.Page[contract.Budget]:
+    """Return what AI tokens a key may spend, by itself or by its plan, and has spent.
+
+    Raises:
+        MissingError: when there is no such key.
+    """
+    try:
+        found = keystore_query.get(connection, key_id)
+    except KeyNotFoundError as error:
+        raise MissingError(error.what) from None
+    (granted,) = grants_of(connection, [found])
+    items = tuple(
+        contract.Budget(
+            window=window,
+            tokens=tokens,
+            used=tokens_since(connection, key_id, now - length_s) if length_s else None,
+        )
+        for window, tokens, length_s in (
+            ("minute", granted.tokens_per_min, 0),  # uses are counted by the hour
+            ("day", granted.tokens_per_day, _DAY_S),
+            ("month", granted.tokens_per_month, 30 * _DAY_S),
+        )
+        if tokens is not None
+    )
+    return contract.Page(items=items)
+
+
+def rotate(
+    connection: Connection, key_id: str, wanted: contract.Rotation, act: Act, scheme: KeyScheme
+) -> contract.Rotated:
+    """Replace a key with a new one of the same grants; its secret is in what is returned alone."""
+    if wanted.grace_s is not None and not 0 <= wanted.grace_s <= _LONGEST_GRACE_S:
+        raise UsageError("a grace is 0 to 366 days long")
+    show_key(connection, key_id, act.now)
+    issued = lifecycle.rotate(
+        connection,
+        key_id,
+        actor=act.actor,
+        reason=wanted.reason.strip(),
+        now=act.now,
+        grace_s=wanted.grace_s,
+        scheme=scheme,
+    )
+    old = show_key(connection, key_id, act.now)
+    until = old.grace_until if old.state == KeyState.DEPRECATED else None
+    return contract.Rotated(
+        id=key_id, replaced_by=issued.key.id, secret=issued.secret, grace_until=until
+    )
 
 
 def counted(connection: Connection, now: float, days: float) -> tuple[int, int]:

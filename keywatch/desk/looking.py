@@ -7,9 +7,11 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
 
 from actions import casebook, ledger, remedy
-from database.schema import alerts, audit, dead_letters, findings, keys, positions
+from database.schema import alerts, audit, findings, keys, positions
+from keywatch import rates
 from keywatch.desk import contract
 from keywatch.desk.paging import paged
+from keywatch.status import HIDDEN, source_figures
 from streams import deadletter
 from vocabulary.errors import KeywatchError, UsageError
 from vocabulary.moments import rfc3339
@@ -202,29 +204,37 @@ def show_finding(connection: Connection, fingerprint: str) -> contract.FindingDe
 
 
 def list_sources(connection: Connection, now: float) -> contract.Page[contract.Source]:
-    """Return where events come from."""
-    dead = select(dead_letters.c.source, func.count()).group_by(dead_letters.c.source)
-    lost: dict[str, int] = {str(source): int(n) for source, n in connection.execute(dead)}
+    """Return where events come from, with the figures of `keywatch status`."""
+    lost, rate = deadletter.per_source(connection), rates.per_source(connection, now)
     rows = connection.execute(select(positions).order_by(positions.c.source)).all()
     known = {row.source for row in rows}
     read = [
         contract.Source(
             name=row.source,
-            position=row.position,
             committed_at=rfc3339(row.updated_at),
-            age_s=round(max(now - row.updated_at, 0.0), 3),
-            dead=lost.get(row.source, 0),
+            **source_figures(row, lost, rate, now),
         )
         for row in rows
         # the pipeline's own notes of what it has told lie beside them
-        if not row.source.startswith("audit:")
+        if not row.source.startswith(HIDDEN)
     ]
-    unread = [
-        contract.Source(name=name, position={}, committed_at="", age_s=0.0, dead=n)
-        for name, n in sorted(lost.items())
-        if name not in known
-    ]
+    unread = [_unread(name, n) for name, n in sorted(lost.items()) if name not in known]
     return contract.Page(items=(*read, *unread))
+
+
+def _unread(name: str, dead: int) -> contract.Source:
+    """Return a source of which nothing was read but what was lost."""
+    return contract.Source(
+        name=name,
+        position={},
+        committed_at="",
+        age_s=0.0,
+        newest="",
+        lag_s=None,
+        behind=None,
+        events_per_s=0.0,
+        dead=dead,
+    )
 
 
 def list_dead_letters(

@@ -21,6 +21,15 @@ class LoginError(KeywatchError):
     """Name and password were not accepted; it is not said which of them was wrong."""
 
 
+class GuessedError(LoginError):
+    """There were too many wrong guesses; `wait_s` seconds pass until the next one is looked at."""
+
+    def __init__(self, wait_s: float) -> None:
+        said = f"wait {wait_s:.0f} seconds"
+        super().__init__("there were too many wrong guesses", remedy=said)
+        self.wait_s = wait_s
+
+
 def log_in(engine: Engine, name: str, password: str, place: str, now: float) -> str:
     """Return the cookie of a new session.
 
@@ -32,7 +41,8 @@ def log_in(engine: Engine, name: str, password: str, place: str, now: float) -> 
         now: epoch seconds.
 
     Raises:
-        LoginError: when it is wrong, the account is disabled, or there were too many guesses.
+        LoginError: when it is wrong, or the account is disabled.
+        GuessedError: when there were too many guesses.
     """
     name = name.strip().lower()
     with reading(engine) as connection:
@@ -42,7 +52,7 @@ def log_in(engine: Engine, name: str, password: str, place: str, now: float) -> 
             default=0.0,
         )
     if wait_s > 0:
-        raise LoginError("there were too many wrong guesses", remedy=f"wait {wait_s:.0f} seconds")
+        raise GuessedError(wait_s)
     # outside of a transaction: it takes long by design
     right = passwords.matches(password, known)
     renewed = passwords.hashed(password) if right and passwords.is_outdated(known) else ""

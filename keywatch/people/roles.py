@@ -9,8 +9,14 @@ from vocabulary.errors import UsageError
 THINGS = ("status", "incidents", "alerts", "keys", "findings", "actions", "sources", "policy")
 READ = frozenset(f"{thing}:read" for thing in (*THINGS, "audit"))
 WRITE = frozenset({"incidents:write", "alerts:write", "keys:write", "actions:write"})
-SCOPES = READ | WRITE
+ISSUE = frozenset({"keys:rotate"})
+"""What hands out a secret that works."""
+GUARDED = frozenset({"people:read", "people:write", "keys:force"})
+"""What admins alone may do: look after accounts and tokens, and bring a key back against what
+speaks against it, such as a proven leak."""
+SCOPES = READ | WRITE | ISSUE | GUARDED
 """Every scope: what it is of, and whether it reads or writes."""
+_PEOPLE = ("users", "tokens")
 
 
 class Role(StrEnum):
@@ -22,10 +28,10 @@ class Role(StrEnum):
 
     @property
     def scopes(self) -> frozenset[str]:
-        """Return what the role may do; who looks after people has an eye on the audit log too."""
+        """Return what the role may do; who acts has an eye on the audit log too."""
         if self is Role.VIEWER:
             return READ - {"audit:read"}
-        return SCOPES
+        return SCOPES if self is Role.ADMIN else SCOPES - GUARDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,15 @@ class Person:
         return self.role == Role.ADMIN
 
 
+def scope_of(thing: str, kind: str) -> str:
+    """Return the scope that reads or writes things of a kind, such as `keys`; `kind` says which."""
+    return f"{'people' if thing in _PEOPLE else thing}:{kind}"
+
+
 def scopes_of(words: Iterable[str]) -> tuple[str, ...]:
     """Return the scopes that words name: themselves, or `read` and `write` for all of a kind.
+
+    What is in neither, because it hands out secrets or is for admins, must be named.
 
     Raises:
         UsageError: for a word that is no scope, and for none at all.

@@ -1,5 +1,6 @@
 """A house in which something has happened, and a client of its API."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +32,14 @@ def client(house) -> Iterator[TestClient]:
         yield made
 
 
+class Browser(TestClient):
+    """Somebody at a browser."""
+
+    def csrf(self) -> str:
+        """Return what their forms must carry."""
+        return re.search(r'name="csrf" value="(\w+)"', self.get("/").text)[1]
+
+
 @pytest.fixture
 def visitor(house):
     """Return a maker of browsers in which somebody is logged in."""
@@ -38,7 +47,7 @@ def visitor(house):
 
     def make(name, role):
         house.user(name, role)
-        client = TestClient(app, follow_redirects=False, raise_server_exceptions=True)
+        client = Browser(app, follow_redirects=False, raise_server_exceptions=True)
         client.__enter__()
         made.append(client)
         with transaction(house.engine) as connection:

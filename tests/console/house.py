@@ -1,5 +1,6 @@
 """A database in which something has happened: keys, alerts, actions, leaks, and hostile words."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 
@@ -128,6 +129,12 @@ class House:
         ]
         with transaction(self.engine) as connection:
             usage.record(connection, uses, {key: self.now}, self.now)
+
+    @contextmanager
+    def writing(self):
+        """Yield a connection that writes."""
+        with transaction(self.engine) as connection:
+            yield connection
 
     def profiled(self, key: str) -> None:
         """Have the detectors know a key, if hardly."""

@@ -1,10 +1,10 @@
 """The API: who may do what, what it says, and that it goes through the same verbs."""
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from starlette.testclient import TestClient
 
-from database.schema import alerts, outbox
+from database.schema import alerts, outbox, positions
 from database.transaction import reading, transaction
 from keystore import audit
 from keywatch import metrics
@@ -12,6 +12,7 @@ from keywatch.api.app import MAX_BODY_BYTES, api
 from keywatch.desk import contract, doing
 from keywatch.people import tokens, users
 from keywatch.people.roles import Person, Role
+from keywatch.status import status
 from tests.console.house import House
 from vocabulary.errors import UsageError
 
@@ -260,6 +261,20 @@ def test_what_is_read_agrees_with_what_happened(client, house, happened):
     uses = get(client, f"/keys/{happened['loud']}/use", days=1)["items"]
     assert len(uses) >= 24
     assert sum(one["refused"] for one in uses) > 0
+
+
+def test_sources_tell_what_keywatch_status_tells(house, client, visitor):
+    position = {"offset": 1, "lag_ms": 1500, "behind": 12_345, "newest_ms": int(house.now * 1000)}
+    row = {"source": "kafka:events", "position": position, "updated_at": house.now}
+    with transaction(house.engine) as connection:
+        connection.execute(insert(positions), [row])
+    (shown,) = get(client, "/sources")["items"]
+    told = status(house.engine, house.now)["sources"]["kafka:events"]
+    assert {name: shown[name] for name in told} == told
+    assert (shown["lag_s"], shown["behind"]) == (1.5, 12_345)
+    page = visitor("vi", "viewer").get("/sources").text
+    assert '<td class="n" data-label="lag">1.5 s</td>' in page
+    assert "12&#8239;345" in page
 
 
 def test_who_looks_at_what_is_sensitive_is_written_down_once(house, client, happened):

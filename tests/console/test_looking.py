@@ -54,6 +54,8 @@ def ids(house, happened):
         "findings": "f0",
         "alerts": alert,
         "actions": "1",
+        "users": "ada",
+        "tokens": "",
     }
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from importlib.metadata import version
 
 import anyio
 import pytest
@@ -12,7 +13,7 @@ from mcp.client.stdio import stdio_client
 from database.transaction import reading
 from keystore import audit
 from keystore.issue import KeyOrder
-from keywatch.assistant import CONFIRM_S, Tools
+from keywatch.assistant import CONFIRM_S, Tools, server
 from vocabulary.errors import KeywatchError, UsageError
 
 
@@ -86,6 +87,10 @@ def test_held_actions_and_incidents_are_proposed_with_what_they_are_about(tools,
     one = tools.call("list_incidents", {}).items[0]
     told = tools.call("close_incident", {"id": one.id, "state": "false"})
     assert told["about"]["severity"] == one.severity
+
+
+def test_it_says_which_version_it_is(tools):
+    assert server(tools).create_initialization_options().server_version == version("keywatch")
 
 
 def test_no_tool_says_a_secret_or_a_hash(house, tools):

@@ -5,18 +5,25 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
-from database.transaction import open_database
+from database.transaction import open_database, transaction
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
 from keywatch.cli import run
+from keywatch.people import users
+from tests.certificates import certificate
+from tests.console.house import PASSWORD, hashed
 
 PATIENCE_S = 60.0
 
@@ -104,6 +111,68 @@ def test_a_console_on_a_network_without_tls_is_refused(tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     assert run(["serve", "console", "--host", "0.0.0.0", "--port", "0"]) == 2
     assert "in clear" in capsys.readouterr().err
+
+
+def test_over_tls_nothing_is_said_in_clear_nor_by_what_is_broken(tmp_path):
+    certificate(tmp_path)
+    pem = str(tmp_path / "server.pem")
+    (tmp_path / "keywatch.toml").write_text(
+        f"[console]\ntls_certificate = {json.dumps(pem)}\ntls_key = {json.dumps(pem)}\n"
+    )
+    with serving(tmp_path, "console", "--port", "0", lines=1) as (_, told):
+        host, port = told["console"]
+        told_on_stderr = (tmp_path / "stderr").read_text()
+        assert "nobody can log in yet: keywatch users add" in told_on_stderr
+        engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
+        with transaction(engine) as connection:
+            users.add(connection, "ada", "admin", hashed(PASSWORD), actor="x", now=time.time())
+        engine.dispose()
+        known = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+        secured = http.client.HTTPSConnection(host, port, context=known, timeout=PATIENCE_S)
+        form = urlencode({"name": "ada", "password": PASSWORD})
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        secured.request("POST", "/login", form, kind)
+        answer = secured.getresponse()
+        assert answer.status == 303
+        cookie = answer.getheader("set-cookie")
+        assert cookie.startswith("__Host-keywatch=")
+        assert {"httponly", "path=/", "secure"} <= set(cookie.lower().split("; "))
+        assert answer.getheader("strict-transport-security")
+        secured.close()
+        with pytest.raises((http.client.HTTPException, OSError)):
+            get((host, port), "/login")
+        assert refusal_of(host, port, ssl.TLSVersion.TLSv1_1) in REFUSED_BY_THE_SERVER
+        assert refusal_of(host, port, ssl.TLSVersion.TLSv1_2) == ""
+
+
+REFUSED_BY_THE_SERVER = {
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    # asyncio hangs up without a word
+    "UNEXPECTED_EOF_WHILE_READING",
+    "reset",
+}
+
+
+def refusal_of(host, port, most):
+    """Return why a client that speaks TLS up to a version is refused; empty when it is let in."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    # OpenSSL offers nothing older by itself
+    client.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client.minimum_version, client.maximum_version = ssl.TLSVersion.TLSv1, most
+    try:
+        with (
+            socket.create_connection((host, port), PATIENCE_S) as raw,
+            client.wrap_socket(raw) as secured,
+        ):
+            assert secured.version()
+            return ""
+    except ssl.SSLError as error:
+        return error.reason
+    except ConnectionResetError:
+        return "reset"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -18,10 +18,6 @@ from tests.console.house import HOSTILE, PASSWORD
 PAGES = ["/", "/incidents", "/keys", "/actions", "/leaks", "/sources", "/policy", "/account"]
 
 
-def token_of(client):
-    return re.search(r'name="csrf" value="(\w+)"', client.get("/").text)[1]
-
-
 def test_strangers_are_sent_to_the_door_and_back_to_where_they_wanted(house):
     house.user("ada", "admin")
     with TestClient(site(house.desk), follow_redirects=False) as client:
@@ -39,6 +35,19 @@ def test_strangers_are_sent_to_the_door_and_back_to_where_they_wanted(house):
         assert "httponly" in cookie
         assert "samesite=lax" in cookie
         assert client.get("/keys").status_code == 200
+
+
+def test_who_guesses_too_often_is_told_when_to_come_back(house, visitor):
+    client = visitor("ada", "admin")
+    client.cookies.clear()
+    guess = {"name": "ada", "password": "wrong"}
+    answers = [client.post("/login", data=guess) for _ in range(6)]
+    assert [one.status_code for one in answers] == [403] * 5 + [429]
+    assert answers[-1].headers["retry-after"] == "15"
+    assert "wait 15 seconds" in answers[-1].text
+    assert client.post("/login", data=guess | {"password": PASSWORD}).status_code == 429
+    house.now += 15
+    assert client.post("/login", data=guess | {"password": PASSWORD}).status_code == 303
 
 
 def test_over_tls_the_cookie_is_tied_to_the_host_and_to_tls(house):
@@ -98,7 +107,7 @@ def test_what_a_role_may_not_do_is_neither_offered_nor_done(house, happened, vis
     page = client.get(f"/keys/{happened['leaked']}").text
     answer = client.post(
         f"/keys/{happened['leaked']}/revoke",
-        data={"csrf": token_of(client), "reason": "x", "back": "/keys"},
+        data={"csrf": client.csrf(), "reason": "x", "back": "/keys"},
     )
     if role == "viewer":
         assert "Revoke it" not in page
@@ -114,8 +123,8 @@ def test_a_form_needs_the_sessions_own_token_and_origin(house, happened, visitor
     key = house.key()
     path = f"/keys/{key}/revoke"
     assert client.post(path, data={"reason": "x"}).status_code == 403
-    assert client.post(path, data={"csrf": token_of(other)}).status_code == 403
-    good = {"csrf": token_of(client)}
+    assert client.post(path, data={"csrf": other.csrf()}).status_code == 403
+    good = {"csrf": client.csrf()}
     for headers in (
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
@@ -131,7 +140,7 @@ def test_a_form_needs_the_sessions_own_token_and_origin(house, happened, visitor
 
 def test_deeds_go_through_the_same_verbs_under_ones_own_name(house, happened, visitor):
     client = visitor("ada", "operator")
-    key, csrf = house.key(), token_of(client)
+    key, csrf = house.key(), client.csrf()
     sent = {"csrf": csrf, "reason": "too loud", "per_min": "7", "for_s": "3600"}
     assert client.post(f"/keys/{key}/throttle", data=sent).status_code == 303
     assert house.store.get(key).throttle_per_min == 7
@@ -149,14 +158,14 @@ def test_deeds_go_through_the_same_verbs_under_ones_own_name(house, happened, vi
 def test_logging_out_ends_the_session_itself(house, visitor):
     client = visitor("ada", "viewer")
     kept = client.cookies["keywatch"]
-    assert client.post("/logout", data={"csrf": token_of(client)}).status_code == 303
+    assert client.post("/logout", data={"csrf": client.csrf()}).status_code == 303
     client.cookies.set("keywatch", kept)
     assert client.get("/").status_code == 303
 
 
 def test_a_new_password_needs_the_old_one_and_ends_every_session(house, visitor):
     client, again = visitor("ada", "viewer"), "a longer harbour of lamps"
-    form = {"csrf": token_of(client), "old": "wrong", "new": again}
+    form = {"csrf": client.csrf(), "old": "wrong", "new": again}
     assert client.post("/account", data=form).status_code == 400
     weak = client.post("/account", data=form | {"old": PASSWORD, "new": "short"})
     assert weak.status_code == 400

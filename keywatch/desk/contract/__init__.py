@@ -7,6 +7,8 @@ from keywatch.desk.contract.asked import (
     Judgement,
     Note,
     Reason,
+    Rotated,
+    Rotation,
     Suspend,
     Throttle,
 )
@@ -22,8 +24,9 @@ from keywatch.desk.contract.incidents import (
     IncidentDetail,
     Moment,
 )
-from keywatch.desk.contract.keys import Key, Use
+from keywatch.desk.contract.keys import Budget, Key, Use
 from keywatch.desk.contract.leaks import Finding, FindingDetail, LeakPlace
+from keywatch.desk.contract.people import Account, NewRole, Token
 from keywatch.desk.contract.shared import (
     ACTION_STATES,
     INCIDENT_STATES,
@@ -45,9 +48,10 @@ from keywatch.desk.contract.standing import (
 )
 
 __all__ = [
-    "ACTION_STATES", "INCIDENT_STATES", "KEY_STATES", "SEVERITIES", "Action", "ActionDetail",
-    "Alert", "AlertDetail", "AuditRow", "Case", "Closing", "Coverage", "Day", "DeadLetter", "Done",
-    "Evidence", "Exposure", "Finding", "FindingDetail", "Force", "ForeignNetwork", "Incident",
-    "IncidentDetail", "Judgement", "Key", "LeakPlace", "LockOut", "Me", "Moment", "Note",
-    "Overview", "Page", "Policy", "Reason", "Source", "Suspend", "Throttle", "Use",
+    "ACTION_STATES", "INCIDENT_STATES", "KEY_STATES", "SEVERITIES", "Account", "Action",
+    "ActionDetail", "Alert", "AlertDetail", "AuditRow", "Budget", "Case", "Closing", "Coverage",
+    "Day", "DeadLetter", "Done", "Evidence", "Exposure", "Finding", "FindingDetail", "Force",
+    "ForeignNetwork", "Incident", "IncidentDetail", "Judgement", "Key", "LeakPlace", "LockOut",
+    "Me", "Moment", "NewRole", "Note", "Overview", "Page", "Policy", "Reason", "Rotated",
+    "Rotation", "Source", "Suspend", "Throttle", "Token", "Use",
 ]  # fmt: skip

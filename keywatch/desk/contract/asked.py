@@ -26,6 +26,12 @@ class Suspend(Reason, frozen=True, kw_only=True):
     for_s: float = 0.0
 
 
+class Rotation(Reason, frozen=True, kw_only=True):
+    """For how many seconds the old key goes on (0: not at all; not said: as configured)."""
+
+    grace_s: float | None = None
+
+
 class Force(Reason, frozen=True, kw_only=True):
     """`force` also brings back a key whose leak is proven."""
 
@@ -52,6 +58,15 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """What somebody wants to be remembered."""
 
     text: str
+
+
+class Rotated(Shown, frozen=True, kw_only=True):
+    """The key that replaces another; `secret` is in this answer and nowhere else."""
+
+    id: str
+    replaced_by: str
+    secret: str
+    grace_until: str | None
 
 
 class Done(Shown, frozen=True, kw_only=True):

@@ -47,6 +47,14 @@ class Key(Shown, frozen=True, kw_only=True):
     last_used_at: str | None
 
 
+class Budget(Shown, frozen=True, kw_only=True):
+    """AI tokens that a key may spend, and those that it has; null where nobody counts so finely."""
+
+    window: str
+    tokens: int
+    used: int | None
+
+
 class Use(Shown, frozen=True, kw_only=True):
     """How much a key was used in an hour."""
 

@@ -6,12 +6,20 @@ from keywatch.desk.contract.shared import Shown
 
 
 class Source(Shown, frozen=True, kw_only=True):
-    """Where events come from, and how far it was read."""
+    """Where events come from, how far it was read, and what waits, as `keywatch status` has it.
+
+    `lag_s` is how old its newest event (`newest`) was at its commit, `behind` what waited then:
+    bytes of a file, records of a partition. Null where the source does not say.
+    """
 
     name: str
     position: dict[str, Any]
     committed_at: str
     age_s: float
+    newest: str
+    lag_s: float | None
+    behind: int | None
+    events_per_s: float
     dead: int
 
 
