@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keywatch.cli.common import engine, json_option, person, print_json, print_table
+from keywatch.cli.common import Did, engine, json_option, person, print_json, print_table, telling
 from vocabulary.errors import ExitCode, KeyStoreError, UsageError
 from vocabulary.moments import seconds_of
 
@@ -99,32 +99,35 @@ def undo_command(
 @click.argument("actions", nargs=-1, type=int)
 @click.option("--held", "every", is_flag=True, help="All that are held.")
 @click.pass_context
-def approve_command(ctx: click.Context, actions: tuple[int, ...], every: bool) -> None:
+@telling
+def approve_command(ctx: click.Context, actions: tuple[int, ...], every: bool) -> Did:
     """Let ACTIONS that a guard holds be carried out."""
     from actions.judgement import approve
 
-    _judge(ctx, actions, approve, "approved", every=every)
+    return _judge(ctx, actions, approve, "approved", every=every)
 
 
 @command.command("reject")
 @click.argument("actions", nargs=-1, type=int)
 @click.option("--held", "every", is_flag=True, help="All that are held.")
 @click.pass_context
-def reject_command(ctx: click.Context, actions: tuple[int, ...], every: bool) -> None:
+@telling
+def reject_command(ctx: click.Context, actions: tuple[int, ...], every: bool) -> Did:
     """Call off ACTIONS that a guard holds."""
     from actions.judgement import reject
 
-    _judge(ctx, actions, reject, "rejected", every=every)
+    return _judge(ctx, actions, reject, "rejected", every=every)
 
 
 @command.command("retry")
 @click.argument("actions", nargs=-1, type=int, required=True)
 @click.pass_context
-def retry_command(ctx: click.Context, actions: tuple[int, ...]) -> None:
+@telling
+def retry_command(ctx: click.Context, actions: tuple[int, ...]) -> Did:
     """Try ACTIONS again that were given up."""
     from actions.judgement import retry
 
-    _judge(ctx, actions, retry, "waiting", every=False)
+    return _judge(ctx, actions, retry, "waiting", every=False)
 
 
 def _chosen(
@@ -163,7 +166,7 @@ def _judge(
     said: str,
     *,
     every: bool,
-) -> None:
+) -> Did:
     from actions.judgement import held
     from database.transaction import transaction
 
@@ -171,5 +174,6 @@ def _judge(
         wanted = held(connection) if every else list(actions)
         if not wanted and not every:
             raise UsageError("name actions, or say --held", remedy="see `keywatch actions list`")
-        for number in verb(connection, wanted, actor=person(), now=time.time()):
-            click.echo(f"{number} {said}")
+        moved = verb(connection, wanted, actor=person(), now=time.time())
+    rows = [{"id": number, "state": said} for number in moved]
+    return Did(rows, "\n".join(f"{number} {said}" for number in moved))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from keywatch.cli.common import engine, json_option, person, print_json, print_table
+from keywatch.cli.common import Did, engine, json_option, person, print_json, print_table, telling
 
 _SEVERITIES = click.Choice(["low", "medium", "high", "critical"])
 
@@ -76,38 +76,43 @@ def show_command(ctx: click.Context, alert: str, as_json: bool) -> None:
 @command.command("ack")
 @click.argument("alerts", nargs=-1, required=True)
 @click.pass_context
-def ack_command(ctx: click.Context, alerts: tuple[str, ...]) -> None:
+@telling
+def ack_command(ctx: click.Context, alerts: tuple[str, ...]) -> Did:
     """Say that the ALERTS are explained: what their keys did then is no longer news."""
-    _judge(ctx, alerts, "acknowledged")
+    return _judge(ctx, alerts, "acknowledged")
 
 
 @command.command("false")
 @click.argument("alerts", nargs=-1, required=True)
 @click.pass_context
-def false_command(ctx: click.Context, alerts: tuple[str, ...]) -> None:
+@telling
+def false_command(ctx: click.Context, alerts: tuple[str, ...]) -> Did:
     """Say that the ALERTS are false alarms: what their keys did is usual.
 
     It takes more to alert about these keys again. It undoes nothing: see `keywatch actions undo`.
     """
-    _judge(ctx, alerts, "false")
+    return _judge(ctx, alerts, "false")
 
 
 @command.command("confirm")
 @click.argument("alerts", nargs=-1, required=True)
 @click.pass_context
-def confirm_command(ctx: click.Context, alerts: tuple[str, ...]) -> None:
+@telling
+def confirm_command(ctx: click.Context, alerts: tuple[str, ...]) -> Did:
     """Say that the ALERTS are right: what happened then never becomes usual for their keys."""
-    _judge(ctx, alerts, "confirmed")
+    return _judge(ctx, alerts, "confirmed")
 
 
-def _judge(ctx: click.Context, alerts: tuple[str, ...], verdict: str) -> None:
+def _judge(ctx: click.Context, alerts: tuple[str, ...], verdict: str) -> Did:
     from actions.judgement import judge
     from database.transaction import transaction
 
     with transaction(engine(ctx, create=False)) as connection:
-        for alert in alerts:
-            found = judge(connection, alert, verdict, actor=person(), now=time.time())
-            click.echo(f"{found} {verdict}")
+        judged = [
+            judge(connection, alert, verdict, actor=person(), now=time.time()) for alert in alerts
+        ]
+    rows = [{"id": found, "feedback": verdict} for found in judged]
+    return Did(rows, "\n".join(f"{found} {verdict}" for found in judged))
 
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:

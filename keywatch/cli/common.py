@@ -1,8 +1,9 @@
 """What the commands share: settings, the database, tables for people and JSON for programs."""
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -17,6 +18,29 @@ limit_option = click.option(
     "--limit", default=100, type=click.IntRange(0), show_default=True, help="0 for all of them."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+class Did(NamedTuple):
+    """What a command did: for programs, in a sentence for people, and the exit code."""
+
+    value: Any
+    sentence: str = ""
+    code: int = 0
+
+
+def telling(make: Callable[..., Did]) -> Callable[..., int]:
+    """Give a command --json: it prints the value of what it returns, otherwise the sentence."""
+
+    @wraps(make)
+    def command(*args: Any, as_json: bool, **flags: Any) -> int:  # noqa: ANN401
+        did = make(*args, **flags)
+        if as_json:
+            print_json(did.value)
+        elif did.sentence:
+            click.echo(did.sentence)
+        return did.code
+
+    return json_option(command)
 
 
 def settings(ctx: click.Context) -> "Settings":
@@ -90,8 +114,14 @@ def printable(cell: object) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in said)
 
 
-def console() -> Any:  # noqa: ANN401
-    """Return the terminal, as rich sees it."""
+def console(*, stderr: bool = False) -> Any:  # noqa: ANN401
+    """Return the terminal, as rich sees it; with NO_COLOR it is written to without any style."""
+    import os
+
     from rich.console import Console
 
-    return Console(highlight=False, emoji=False, markup=False, soft_wrap=False)
+    # rich by itself would leave out colours, and still write in bold
+    plain: dict[str, Any] = {"color_system": None} if os.environ.get("NO_COLOR") else {}
+    return Console(
+        stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=False, **plain
+    )

@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keywatch.cli.common import engine, json_option, print_json, print_table, printable
+from keywatch.cli.common import (
+    Did,
+    engine,
+    json_option,
+    print_json,
+    print_table,
+    printable,
+    telling,
+)
 
 if TYPE_CHECKING:
     from streams.deadletter import DeadLetter
@@ -67,7 +75,8 @@ def show(ctx: click.Context, letter: int, as_json: bool) -> None:
 @_source
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @click.pass_context
-def replay(ctx: click.Context, ids: tuple[int, ...], source: str | None, everything: bool) -> None:
+@telling
+def replay(ctx: click.Context, ids: tuple[int, ...], source: str | None, everything: bool) -> Did:
     """Have the pipeline read letters again, by the formats as they are configured now.
 
     A running `watch` does it within seconds, the next one when it starts. What is an event now is
@@ -80,20 +89,21 @@ def replay(ctx: click.Context, ids: tuple[int, ...], source: str | None, everyth
         raise click.UsageError("Which ones? Name an ID, --source or --all.")
     with transaction(engine(ctx, create=False)) as connection:
         number = deadletter.ask_again(connection, ids or None, source)
-    click.echo(f"{number} letters are read again by `keywatch watch`")
+    return Did({"letters": number}, f"{number} letters are read again by `keywatch watch`")
 
 
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1, type=int, required=True)
 @click.pass_context
-def discard(ctx: click.Context, ids: tuple[int, ...]) -> None:
+@telling
+def discard(ctx: click.Context, ids: tuple[int, ...]) -> Did:
     """Drop letters for good."""
     from database.transaction import transaction
     from streams import deadletter
 
     with transaction(engine(ctx, create=False)) as connection:
         number = deadletter.discard(connection, ids)
-    click.echo(f"{number} letters dropped")
+    return Did({"letters": number}, f"{number} letters dropped")
 
 
 def _text(letter: "DeadLetter") -> str:

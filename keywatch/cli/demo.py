@@ -2,7 +2,7 @@
 
 import click
 
-from keywatch.cli.common import json_option, print_json, printable
+from keywatch.cli.common import console, json_option, print_json, printable
 
 
 @click.command()
@@ -20,7 +20,7 @@ def command(as_json: bool) -> None:
     def tell(title: str, lines: list[str]) -> None:
         if as_json:
             return
-        click.secho(f"{next(scenes)}. {title}", bold=True)
+        console().print(f"{next(scenes)}. {title}", style="bold")
         for line in lines:
             click.echo(f"   {printable(line)}")
 

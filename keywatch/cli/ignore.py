@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keywatch.cli.common import json_option, person, print_json, print_table, settings
+from keywatch.cli.common import Did, json_option, person, print_json, print_table, settings, telling
 from vocabulary.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def command() -> None:
 @_expires_option
 @_file_option
 @click.pass_context
-def add(ctx: click.Context, /, fingerprint: str, **flags: Any) -> None:  # noqa: ANN401
+@telling
+def add(ctx: click.Context, /, fingerprint: str, **flags: Any) -> Did:  # noqa: ANN401
     """Ignore the finding with this FINGERPRINT; another value at its place fires again."""
     from scanner import ignorefile
     from scanner.baseline import FINGERPRINT
@@ -55,8 +56,9 @@ def add(ctx: click.Context, /, fingerprint: str, **flags: Any) -> None:  # noqa:
         raise UsageError(f"`{fingerprint}` is no fingerprint", remedy="copy it whole from a report")
     file = _file(ctx, flags["ignore_file"])
     known = ignorefile.read(file, missing_ok=True)
-    ignorefile.write(file, ignorefile.with_one(known, _made(fingerprint, flags)))
-    click.echo(f"{fingerprint} is ignored, in {file}")
+    new = _made(fingerprint, flags)
+    ignorefile.write(file, ignorefile.with_one(known, new))
+    return Did(_row(new) | {"file": str(file)}, f"{fingerprint} is ignored, in {file}")
 
 
 @command.command("list")
@@ -65,12 +67,10 @@ def add(ctx: click.Context, /, fingerprint: str, **flags: Any) -> None:  # noqa:
 @click.pass_context
 def list_ignores(ctx: click.Context, ignore_file: str | None, as_json: bool) -> None:
     """List what is ignored, and what has expired."""
-    import msgspec
-
     from scanner import ignorefile
 
     ignores = ignorefile.read(_file(ctx, ignore_file), missing_ok=True)
-    rows = [{**msgspec.to_builtins(one), "state": _state(one)} for one in ignores]
+    rows = [_row(one) for one in ignores]
     if as_json:
         print_json(rows)
         return
@@ -82,7 +82,8 @@ def list_ignores(ctx: click.Context, ignore_file: str | None, as_json: bool) -> 
 @click.argument("fingerprint")
 @_file_option
 @click.pass_context
-def remove(ctx: click.Context, fingerprint: str, ignore_file: str | None) -> None:
+@telling
+def remove(ctx: click.Context, fingerprint: str, ignore_file: str | None) -> Did:
     """Report the finding with this FINGERPRINT again; its beginning is enough."""
     from scanner import ignorefile
 
@@ -93,7 +94,8 @@ def remove(ctx: click.Context, fingerprint: str, ignore_file: str | None) -> Non
         count = f"{len(meant)} ignores begin" if meant else "no ignore begins"
         raise UsageError(f"{count} with `{fingerprint}`", where=str(file))
     ignorefile.write(file, [one for one in known if one.fingerprint != meant[0]])
-    click.echo(f"{meant[0]} is reported again")
+    told = {"fingerprint": meant[0], "file": str(file)}
+    return Did(told, f"{meant[0]} is reported again")
 
 
 @command.command("import")
@@ -104,7 +106,8 @@ def remove(ctx: click.Context, fingerprint: str, ignore_file: str | None) -> Non
 @_expires_option
 @_file_option
 @click.pass_context
-def import_ignores(ctx: click.Context, /, file: Path, target: str, **flags: Any) -> None:  # noqa: ANN401
+@telling
+def import_ignores(ctx: click.Context, /, file: Path, target: str, **flags: Any) -> Did:  # noqa: ANN401
     """Take over a .gitleaksignore or a .secrets.baseline.
 
     TARGET is scanned, so that each entry becomes the fingerprint of the finding that it means:
@@ -122,9 +125,17 @@ def import_ignores(ctx: click.Context, /, file: Path, target: str, **flags: Any)
     ignorefile.write(place, known)
     _tell_unmatched(matched.unmatched)
     count = len(entries) - len(matched.unmatched)
-    click.echo(
+    told = {
+        "entries": len(entries),
+        "matched": count,
+        "findings": [finding.fingerprint for finding in matched.findings],
+        "unmatched": [str(entry.where) for entry in matched.unmatched],
+        "file": str(place),
+    }
+    return Did(
+        told,
         f"{count} of {len(entries)} entries mean {len(matched.findings)} findings, "
-        f"ignored in {place}"
+        f"ignored in {place}",
     )
 
 
@@ -174,6 +185,12 @@ def _day(said: str) -> "dt.date | None":
     if day < _today():
         raise UsageError(f"{day} has passed", where="--expires")
     return day
+
+
+def _row(ignore: "Ignore") -> dict[str, Any]:
+    import msgspec
+
+    return {**msgspec.to_builtins(ignore), "state": _state(ignore)}
 
 
 def _state(ignore: "Ignore") -> str:

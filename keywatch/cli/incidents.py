@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from keywatch.cli.common import engine, json_option, person, print_json, print_table
+from keywatch.cli.common import Did, engine, json_option, person, print_json, print_table, telling
 
 _SEVERITIES = click.Choice(["low", "medium", "high", "critical"])
 _STATES = click.Choice(["open", "acknowledged", "contained", "resolved", "false"])
@@ -67,9 +67,10 @@ def show_command(ctx: click.Context, incident: str, as_json: bool) -> None:
 @click.argument("incidents", nargs=-1, required=True)
 @_note_option
 @click.pass_context
-def ack_command(ctx: click.Context, incidents: tuple[str, ...], note: str) -> None:
+@telling
+def ack_command(ctx: click.Context, incidents: tuple[str, ...], note: str) -> Did:
     """Say that you are on the INCIDENTS: what waits for that is not done."""
-    _move(ctx, incidents, "acknowledged", note)
+    return _move(ctx, incidents, "acknowledged", note)
 
 
 @command.command("resolve")
@@ -77,53 +78,58 @@ def ack_command(ctx: click.Context, incidents: tuple[str, ...], note: str) -> No
 @click.option("--confirmed", is_flag=True, help="It was a theft or a leak: its alerts were right.")
 @_note_option
 @click.pass_context
+@telling
 def resolve_command(
     ctx: click.Context, incidents: tuple[str, ...], confirmed: bool, note: str
-) -> None:
+) -> Did:
     """Say that the INCIDENTS are over."""
-    _move(ctx, incidents, "resolved", note, "confirmed" if confirmed else "")
+    return _move(ctx, incidents, "resolved", note, "confirmed" if confirmed else "")
 
 
 @command.command("false")
 @click.argument("incidents", nargs=-1, required=True)
 @_note_option
 @click.pass_context
-def false_command(ctx: click.Context, incidents: tuple[str, ...], note: str) -> None:
+@telling
+def false_command(ctx: click.Context, incidents: tuple[str, ...], note: str) -> Did:
     """Say that the INCIDENTS are false alarms: what their keys did is usual.
 
     It undoes nothing: see `keywatch actions undo`.
     """
-    _move(ctx, incidents, "false", note, "false")
+    return _move(ctx, incidents, "false", note, "false")
 
 
 @command.command("note")
 @click.argument("incident")
 @click.argument("text", nargs=-1, required=True)
 @click.pass_context
-def note_command(ctx: click.Context, incident: str, text: tuple[str, ...]) -> None:
+@telling
+def note_command(ctx: click.Context, incident: str, text: tuple[str, ...]) -> Did:
     """Write TEXT into the timeline of an INCIDENT."""
     from actions.closing import write_note
     from database.transaction import transaction
 
     with transaction(engine(ctx, create=False)) as connection:
         said = write_note(connection, incident, " ".join(text), actor=person(), now=time.time())
-    click.echo(f"{said} noted")
+    return Did({"id": said, "noted": " ".join(text)}, f"{said} noted")
 
 
 def _move(
     ctx: click.Context, incidents: tuple[str, ...], state: str, note: str, verdict: str = ""
-) -> None:
+) -> Did:
     from actions.closing import move
     from actions.judgement import judge_all
     from database.transaction import transaction
 
-    actor, now = person(), time.time()
+    actor, now, moved = person(), time.time(), []
     with transaction(engine(ctx, create=False)) as connection:
         for incident in incidents:
             found = move(connection, incident, state, actor=actor, now=now, note=note)
             if verdict:
                 judge_all(connection, found, verdict, actor=actor, now=now)
-            click.echo(f"{found} {state}")
+            moved.append(found)
+    rows = [{"id": found, "state": state} for found in moved]
+    return Did(rows, "\n".join(f"{found} {state}" for found in moved))
 
 
 def _action(row: dict[str, Any]) -> str:

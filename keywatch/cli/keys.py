@@ -7,6 +7,7 @@ import click
 
 from keywatch.cli import importing
 from keywatch.cli.common import (
+    Did,
     engine,
     json_option,
     limit_option,
@@ -17,6 +18,7 @@ from keywatch.cli.common import (
     print_table,
     printable,
     settings,
+    telling,
 )
 from keywatch.cli.granting import CLEARED, acting, granting
 from keywatch.cli.living import (
@@ -195,7 +197,8 @@ def profile(ctx: click.Context, key_id: str, html_file: str | None, as_json: boo
 )
 @click.option("--format", "log_format", required=True, metavar="NAME", help="Format of the logs.")
 @click.pass_context
-def rebuild(ctx: click.Context, key_id: str, logs: tuple[str, ...], log_format: str) -> None:
+@telling
+def rebuild(ctx: click.Context, key_id: str, logs: tuple[str, ...], log_format: str) -> Did:
     """Put together from LOGs what the detectors know of a KEY, in place of what they know now.
 
     For a profile that was damaged, or learned from what should not have been. The logs are read in
@@ -220,7 +223,8 @@ def rebuild(ctx: click.Context, key_id: str, logs: tuple[str, ...], log_format: 
         )
         facts = book.facts([key_id])
         events = rebuild(database, key_id, history, facts, wiring.geo(config.geoip))
-    click.echo(f"{events} requests of {key_id}: taken up with its next one")
+    told = {"key": key_id, "events": events}
+    return Did(told, f"{events} requests of {key_id}: taken up with its next one")
 
 
 @command.command()

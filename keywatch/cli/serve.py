@@ -121,10 +121,11 @@ def _gateway(
 def _console(ctx: click.Context, host: str | None, port: int | None) -> None:
     from keywatch.console.server import run
 
-    chosen = settings(ctx)
+    chosen, database = settings(ctx), engine(ctx)
+    _greet(database, chosen)
     run(
         chosen,
-        engine(ctx),
+        database,
         chosen.console.host if host is None else host,
         chosen.console.port if port is None else port,
         lambda url: click.echo(f"keywatch console listening on {url}"),
@@ -149,7 +150,9 @@ def _all(
     from keywatch.supervise import environment, keywatch_command, supervise
 
     chosen = settings(ctx)
-    _greet(engine(ctx), chosen)
+    engine(ctx)  # made here, once, before three parts want it
+    if not chosen.actions.enabled:
+        click.echo("keywatch: dry run: [actions] enabled lists nothing", err=True)
     root = ctx.find_root().obj
     options = ["--config", root["config_file"]] if root["config_file"] else []
     environ = environment(chosen) | {"KEYWATCH_DATABASE": chosen.database}
@@ -174,16 +177,14 @@ def _all(
 
 
 def _greet(database: "Engine", chosen: "Settings") -> None:
-    """Say what a first run lacks."""
+    """Say what the first run of a console lacks."""
     from database.transaction import reading
     from keywatch.people import users
 
     with reading(database) as connection:
-        if not users.listed(connection):
+        if not users.listed(connection) and not chosen.console.oidc.issuer:
             add = "keywatch users add NAME --role admin"
             click.echo(f"keywatch: nobody can log in yet: {add}", err=True)
-    if not chosen.actions.enabled:
-        click.echo("keywatch: dry run: [actions] enabled lists nothing", err=True)
 
 
 def _sink(chosen: "Settings", access_log: str | None, stack: ExitStack) -> "Sink":

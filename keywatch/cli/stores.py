@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keywatch.cli.common import engine, json_option, person, print_json, print_table, settings
+from keywatch.cli.common import (
+    Did,
+    engine,
+    json_option,
+    person,
+    print_json,
+    print_table,
+    settings,
+    telling,
+)
 from keywatch.cli.granting import acting
 from keywatch.cli.living import key_store_of, print_key
 from vocabulary.errors import ExitCode, UsageError
@@ -102,10 +111,12 @@ def adopt(
 @store_argument
 @key_argument
 @click.pass_context
-def revoke(ctx: click.Context, store: str, key_id: str) -> None:
+@telling
+def revoke(ctx: click.Context, store: str, key_id: str) -> Did:
     """Have STORE let a key in no more, whatever is said here."""
     _adapter(ctx, store).revoke(key_id)
-    click.echo(f"{store} has revoked {key_id}")
+    told = {"store": store, "id": key_id, "done": "revoke"}
+    return Did(told, f"{store} has revoked {key_id}")
 
 
 @command.command()
@@ -113,25 +124,30 @@ def revoke(ctx: click.Context, store: str, key_id: str) -> None:
 @key_argument
 @click.option("--per-min", required=True, type=click.IntRange(1), help="Requests a minute.")
 @click.pass_context
-def throttle(ctx: click.Context, store: str, key_id: str, per_min: int) -> None:
+@telling
+def throttle(ctx: click.Context, store: str, key_id: str, per_min: int) -> Did:
     """Have STORE let only so many requests a minute of a key through."""
     _adapter(ctx, store).throttle(key_id, per_min)
-    click.echo(f"{store} has throttled {key_id} to {per_min}/min")
+    told = {"store": store, "id": key_id, "done": "throttle", "per_min": per_min}
+    return Did(told, f"{store} has throttled {key_id} to {per_min}/min")
 
 
 @command.command()
 @store_argument
 @key_argument
 @click.pass_context
-def restore(ctx: click.Context, store: str, key_id: str) -> None:
+@telling
+def restore(ctx: click.Context, store: str, key_id: str) -> Did:
     """Have STORE let a key in as before."""
     _adapter(ctx, store).restore(key_id)
-    click.echo(f"{store} has restored {key_id}")
+    told = {"store": store, "id": key_id, "done": "restore"}
+    return Did(told, f"{store} has restored {key_id}")
 
 
 @command.command()
 @click.pass_context
-def follow(ctx: click.Context) -> int:
+@telling
+def follow(ctx: click.Context) -> Did:
     """Carry to every store what changed here since the last time; `watch` does so all the time."""
     from keywatch.carrying import carrying
 
@@ -140,7 +156,7 @@ def follow(ctx: click.Context) -> int:
         pass
     for sentence in said:
         click.echo(f"keywatch: {sentence}", err=True)
-    return ExitCode.INCOMPLETE if said else ExitCode.OK
+    return Did({"failed": said}, code=ExitCode.INCOMPLETE if said else ExitCode.OK)
 
 
 def _adapter(ctx: click.Context, store: str) -> "Adapter":

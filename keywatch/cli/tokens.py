@@ -4,7 +4,7 @@ import time
 
 import click
 
-from keywatch.cli.common import engine, json_option, person, print_json, print_table
+from keywatch.cli.common import Did, engine, json_option, person, print_json, print_table, telling
 
 
 @click.group("tokens")
@@ -19,7 +19,7 @@ def command() -> None:
     "words",
     multiple=True,
     required=True,
-    help="read, write, or one such as keys:read; may be repeated.",
+    help="read, write, or one such as keys:read or people:write; may be repeated.",
 )
 @click.option(
     "--expires", default="90d", show_default=True, metavar="DURATION", help="Its life, or never."
@@ -92,14 +92,15 @@ def list_command(ctx: click.Context, as_json: bool) -> None:
 @command.command("revoke")
 @click.argument("token")
 @click.pass_context
-def revoke_command(ctx: click.Context, token: str) -> None:
+@telling
+def revoke_command(ctx: click.Context, token: str) -> Did:
     """End a TOKEN, by its id."""
     from database.transaction import transaction
     from keywatch.people import tokens
 
     with transaction(engine(ctx, create=False)) as connection:
         tokens.revoke(connection, token, actor=person(), now=time.time())
-    click.echo(f"{token} is revoked")
+    return Did({"id": token, "state": "revoked"}, f"{token} is revoked")
 
 
 def _shown(token: object) -> dict[str, object]:

@@ -5,7 +5,7 @@ import time
 
 import click
 
-from keywatch.cli.common import engine, json_option, person, print_json, print_table
+from keywatch.cli.common import Did, engine, json_option, person, print_json, print_table, telling
 
 _ROLE = click.Choice(["viewer", "operator", "admin"])
 _stdin_option = click.option(
@@ -23,11 +23,12 @@ def command() -> None:
 @click.option("--role", type=_ROLE, default="viewer", show_default=True, help="What they may do.")
 @_stdin_option
 @click.pass_context
-def add_command(ctx: click.Context, name: str, role: str, from_stdin: bool) -> None:
+@telling
+def add_command(ctx: click.Context, name: str, role: str, from_stdin: bool) -> Did:
     """Let somebody called NAME in.
 
-    A viewer looks, an operator also acts, an admin also reads the audit log. Asks for the
-    password; where nobody can be asked, one is made and printed.
+    A viewer looks, an operator also acts and reads the audit log, an admin also looks after
+    people and may force. Asks for the password; where nobody can be asked, one is made and printed.
     """
     from database.transaction import transaction
     from keywatch.people import passwords, users
@@ -38,10 +39,11 @@ def add_command(ctx: click.Context, name: str, role: str, from_stdin: bool) -> N
     known = passwords.hashed(password)
     with transaction(opened) as connection:
         user = users.add(connection, name, role, known, actor=person(), now=time.time())
-    click.echo(f"{user.name} is {_an(user.role)}", err=made)
-    if made:
-        click.echo(password)
-        click.echo("This is the only time the password is shown.", err=True)
+    told = {"name": user.name, "role": user.role}
+    if not made:
+        return Did(told, f"{user.name} is {_an(user.role)}")
+    click.echo(f"{user.name} is {_an(user.role)}; the only time its password is shown:", err=True)
+    return Did(told | {"password": password}, password)
 
 
 @command.command("list")
@@ -88,7 +90,8 @@ def list_command(ctx: click.Context, as_json: bool) -> None:
 @click.argument("name")
 @_stdin_option
 @click.pass_context
-def passwd_command(ctx: click.Context, name: str, from_stdin: bool) -> None:
+@telling
+def passwd_command(ctx: click.Context, name: str, from_stdin: bool) -> Did:
     """Give NAME another password; whoever is logged in under it is logged out."""
     from database.transaction import reading, transaction
     from keywatch.people import passwords, users
@@ -100,48 +103,50 @@ def passwd_command(ctx: click.Context, name: str, from_stdin: bool) -> None:
     known = passwords.hashed(password)
     with transaction(opened) as connection:
         users.set_password(connection, name, known, actor=person(), now=time.time())
-    if made:
-        click.echo(password)
+    return Did({"name": name, "password": password}, password) if made else Did({"name": name})
 
 
 @command.command("role")
 @click.argument("name")
 @click.argument("role", type=_ROLE)
 @click.pass_context
-def role_command(ctx: click.Context, name: str, role: str) -> None:
+@telling
+def role_command(ctx: click.Context, name: str, role: str) -> Did:
     """Give NAME another ROLE."""
     from database.transaction import transaction
     from keywatch.people import users
 
     with transaction(engine(ctx, create=False)) as connection:
         users.set_role(connection, name, role, actor=person(), now=time.time())
-    click.echo(f"{name} is {_an(role)}")
+    return Did({"name": name, "role": role}, f"{name} is {_an(role)}")
 
 
 @command.command("disable")
 @click.argument("name")
 @click.pass_context
-def disable_command(ctx: click.Context, name: str) -> None:
+@telling
+def disable_command(ctx: click.Context, name: str) -> Did:
     """Let nobody in as NAME any more; what they did stays in the audit log."""
     from database.transaction import transaction
     from keywatch.people import users
 
     with transaction(engine(ctx, create=False)) as connection:
         users.disable(connection, name, actor=person(), now=time.time())
-    click.echo(f"{name} is disabled")
+    return Did({"name": name, "disabled": True}, f"{name} is disabled")
 
 
 @command.command("enable")
 @click.argument("name")
 @click.pass_context
-def enable_command(ctx: click.Context, name: str) -> None:
+@telling
+def enable_command(ctx: click.Context, name: str) -> Did:
     """Let NAME in again."""
     from database.transaction import transaction
     from keywatch.people import users
 
     with transaction(engine(ctx, create=False)) as connection:
         users.enable(connection, name, actor=person(), now=time.time())
-    click.echo(f"{name} is enabled")
+    return Did({"name": name, "disabled": False}, f"{name} is enabled")
 
 
 def _password(name: str, from_stdin: bool) -> tuple[str, bool]:
