@@ -1,4 +1,4 @@
-"""Write the reference from the code: command line, configuration, log formats.
+"""Write the reference from the code: commands, configuration, formats, rules, JSON, API, metrics.
 
 python docs/reference.py           write docs/reference/*, and the help that needs no click
 python docs/reference.py --check   fail when they are no longer true
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import contracts
 
 _WIDTH = 88
 ROOT = Path(__file__).parent.parent
@@ -137,6 +138,7 @@ PAGES = {
     "docs/reference/configuration.md": configuration,
     "docs/reference/formats.md": log_formats,
     "keywatch/help.txt": first_help,
+    **contracts.PAGES,
 }
 
 

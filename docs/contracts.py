@@ -1,17 +1,10 @@
-"""Pages of the site that are written from the code when it is built: a hook of mkdocs.
-
-They change with every rule and every field, so they are not kept in the repository.
-"""
+"""The reference of what programs read: rules, JSON, the API, metrics; see reference.py."""
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).parent.parent
 
 
 def rules() -> Iterator[str]:
@@ -89,25 +82,24 @@ def metrics() -> Iterator[str]:
         yield f"| `{name}` | {kinds[name]} | {_cell(about)} |"
 
 
+def openapi() -> Iterator[str]:
+    """Yield the API's OpenAPI document."""
+    from keywatch.api.openapi import document
+    from keywatch.api.operations import OPERATIONS
+
+    yield json.dumps(document(OPERATIONS) | {"info": _INFO}, indent=1)
+
+
+_INFO = {"title": "keywatch", "version": "1", "license": {"name": "Apache-2.0"}}
+"""What of the document does not change with every release."""
+
 PAGES = {
-    "reference/rules.md": rules,
-    "reference/json.md": schemas,
-    "reference/api.md": api,
-    "reference/metrics.md": metrics,
+    "docs/reference/rules.md": rules,
+    "docs/reference/json.md": schemas,
+    "docs/reference/api.md": api,
+    "docs/reference/openapi.json": openapi,
+    "docs/reference/metrics.md": metrics,
 }
-
-
-def on_files(files: Any, *, config: Any) -> Any:  # noqa: ANN401  (mkdocs' own types)
-    """Add the pages to those of the folder."""
-    from mkdocs.structure.files import File
-
-    sys.path.insert(0, str(ROOT))
-    try:
-        for place, page in PAGES.items():
-            files.append(File.generated(config, place, content="\n".join(page()) + "\n"))
-    finally:
-        sys.path.remove(str(ROOT))
-    return files
 
 
 def _cell(text: str) -> str:
