@@ -8,8 +8,12 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
+from database.schema import outbox
+from database.transaction import transaction
 from gateway.server import config_of, listening
 from keywatch.console.site import site
+from keywatch.desk import looking
+from keywatch.people import sessions
 from tests.console.house import PASSWORD, House
 from tests.services import browser_path
 
@@ -24,12 +28,27 @@ FLAGS = [
     "--disable-sync",
 ]
 PAGES = ("/", "/incidents", "/keys", "/actions", "/leaks", "/sources", "/policy", "/audit",
-         "/account")  # fmt: skip
+         "/people", "/account")  # fmt: skip
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
     "resultTypes": ["violations"],
     "preload": False,
 }
+
+
+HEARD = """
+window.heard = 0;
+const Real = window.EventSource;
+window.EventSource = class extends Real {
+  constructor(...args) {
+    super(...args);
+    this.addEventListener("open", () => { window.listening = true; });
+    // behind the page's own listener, which was added first
+    setTimeout(() => this.addEventListener("change", () => { window.heard += 1; }), 0);
+  }
+};
+"""
+"""Tells when news came in: after the page has done with them what it does at once."""
 
 
 @contextmanager
@@ -86,7 +105,8 @@ def opened(tmp_path, browser):
 
 
 def violations(page):
-    """Return what axe finds wrong on the page."""
+    """Return what axe finds wrong on the page, with all that can be opened open."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     found = Axe().run(page, options=RULES).response["violations"]
     return [(one["id"], [node["html"][:150] for node in one["nodes"]]) for one in found]
 
@@ -112,6 +132,26 @@ def test_the_way_in_does_what_wcag_asks_for(opened):
     assert violations(page) == []
 
 
+def test_refusals_do_what_wcag_asks_for(opened, browser):
+    house, _, page = opened
+    house.user("vi", "viewer")
+    with transaction(house.engine) as connection:
+        token = sessions.start(connection, "vi", house.now)
+    address = page.evaluate("location.origin")
+    context = browser.new_context(base_url=address, color_scheme="dark")
+    context.add_cookies([{"name": "keywatch", "value": token, "url": address}])
+    viewer = context.new_page()
+    for path, status, title in (
+        ("/audit", 403, "Not allowed"),
+        ("/nowhere", 404, "There is no such page"),
+        ("/keys/key_none", 404, "It cannot be shown"),
+    ):
+        assert viewer.goto(path).status == status
+        expect(viewer.get_by_role("heading", name=title)).to_be_visible()
+        assert violations(viewer) == [], path
+    context.close()
+
+
 def test_a_held_action_is_approved_and_undone(opened):
     house, happened, page = opened
     page.goto("/actions?state=held")
@@ -124,6 +164,84 @@ def test_a_held_action_is_approved_and_undone(opened):
     row.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("status")).to_have_text("Done.")
     assert house.store.get(happened["held"]).state == "active"
+
+
+def test_a_held_action_is_rejected_and_one_that_was_given_up_tried_again(opened):
+    house, happened, page = opened
+    page.goto("/actions?state=held")
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_role("status")).to_have_text("Done.")
+    assert house.store.get(happened["held"]).state == "active"
+    with transaction(house.engine) as connection:
+        given_up = outbox.c.state == "rejected"
+        connection.execute(outbox.update().where(given_up).values(state="dead", error="no answer"))
+    page.goto("/actions?state=dead")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("status")).to_have_text("Done.")
+    house.carry_out()
+    assert house.store.get(happened["held"]).state == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("button", "feedback"), [("Resolved", ""), ("Resolved, it was real", "confirmed")]
+)
+def test_an_incident_is_over(opened, button, feedback):
+    house, happened, page = opened
+    page.goto("/incidents?severity=critical")
+    page.locator("tr", has_text=happened["held"]).get_by_role("link").first.click()
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.locator(".lead .badge.resolved")).to_be_visible()
+    with house.desk.reading() as connection:
+        judged = looking.list_alerts(connection, key=happened["held"]).items
+    assert {one.feedback for one in judged} == {feedback}
+
+
+def test_a_throttle_is_lifted_and_a_key_rotated(opened):
+    house, happened, page = opened
+    key = happened["loud"]
+    house.store.restore(key, actor="x")
+    house.store.throttle(key, per_min=5, actor="x")
+    page.goto(f"/keys/{key}")
+    deed = page.locator("details.deed", has=page.get_by_text("Lift throttle and suspension"))
+    deed.locator("summary").click()
+    deed.get_by_role("button", name="Lift them").click()
+    expect(page.locator(".lead .badge.throttled")).to_have_count(0)
+    assert house.store.get(key).throttle_per_min is None
+    deed = page.locator("details.deed", has=page.get_by_text("Rotate", exact=True))
+    deed.locator("summary").click()
+    deed.get_by_label("I can put the new secret to use now").check()
+    deed.get_by_role("button", name="Rotate it").click()
+    expect(page.get_by_role("heading", name="The new key")).to_be_visible()
+    assert violations(page) == []
+    secret = page.locator("#new-secret").inner_text()
+    (found,) = house.store.find([house.store.credential(secret)])
+    assert found.key_id == house.store.get(key).rotated_to
+
+
+def test_an_admin_gives_roles_and_ends_tokens(opened):
+    house, _, page = opened
+    house.user("olga", "viewer")
+    house.token("read", name="deploy")
+    page.goto("/people")
+    page.get_by_label("Role of olga").select_option("operator")
+    page.get_by_role("button", name="Give olga this role").click()
+    expect(page.get_by_role("status")).to_have_text("Done.")
+    expect(page.get_by_label("Role of olga")).to_have_value("operator")
+    page.locator("tr", has_text="deploy").get_by_role("button", name="Revoke").click()
+    expect(page.locator("tr", has_text="deploy").locator(".badge.revoked")).to_be_visible()
+
+
+def test_a_password_is_changed(opened):
+    page, again = opened[2], "a longer harbour of lamps"
+    page.goto("/account")
+    page.get_by_label("The old one").fill(PASSWORD)
+    page.get_by_label("The new one, 12 characters or more").fill(again)
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(again)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
 
 
 def test_an_incident_is_taken_on_noted_and_called_false(opened):
@@ -161,18 +279,31 @@ def test_a_key_is_throttled_suspended_revoked_and_restored(opened):
 
 
 def test_news_arrive_without_a_reload_and_not_under_somebodys_hands(opened):
-    house, happened, page = opened
+    house, _, page = opened
     page.goto("/incidents")
     with page.expect_response(lambda answer: "/incidents" in answer.url):
         house.alert(house.key(owner="new-owner"), "critical")
     expect(page.locator("tbody")).to_contain_text("new-owner")
-    page.goto(f"/keys/{happened['loud']}")
-    page.locator("details.deed summary", has_text="Revoke").click()
+    key = house.key()
+    page.add_init_script(HEARD)
+    page.goto(f"/keys/{key}")
+    page.wait_for_function("window.listening")
+    deed = page.locator("details.deed", has=page.get_by_text("Revoke", exact=True))
+    deed.locator("summary").click()
     page.locator("#revoke-reason").fill("half a senten")
-    with page.expect_event("requestfinished", lambda r: "/keys" in r.url or True):
-        house.alert(happened["loud"], "critical", summary="another one")
-        page.evaluate("fetch('/healthz')")
+    fetched = []
+    page.on("request", lambda asked: asked.headers.get("x-requested-for") and fetched.append(1))
+    house.alert(key, "critical", summary="another one")
+    page.wait_for_function("window.heard > 0")
+    # the news has been here, and nothing was asked for, so nothing can have been put in
+    assert fetched == []
     expect(page.locator("#revoke-reason")).to_have_value("half a senten")
+    expect(page.locator("#revoke-reason")).to_be_focused()
+    assert page.get_by_text("another one").count() == 0
+    # and when the hands are off, it comes
+    deed.locator("summary").click()
+    page.locator("h1").click()
+    expect(page.get_by_text("another one").first).to_be_visible()
 
 
 def test_it_can_be_used_by_keyboard_alone(opened):
