@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Where it is set, each of the hundreds of programs that tests start would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: .venv demo test check style types layers told shipped own bench fuzz mutants lock docs site dist sbom audit clean
+.PHONY: .venv demo test check style types layers told shipped own bench fuzz mutants coverage lock docs site dist sbom audit clean
 
 $(VENV): $(STAMP)
 
