@@ -53,10 +53,6 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
         pushed = connection.scalar(
             select(func.count()).select_from(repo_events).where(repo_events.c.state == "waiting")
         )
-        sources = connection.execute(select(positions).order_by(positions.c.source)).all()
-        failed = failing(connection, now)
-        figures = figures_of_sources(connection, sources, totals, now)
-        never = {name: never_read() for name in failed if name not in figures}
         return {
             "events": {
                 "read": totals.get("events_read", 0),
@@ -76,13 +72,24 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
             "refused": {f"{door} {code}": n for (door, code), n in refused(totals).items()},
             "known": under(KNOWN, totals),
             "dropped": under(DROPPED, totals),
-            "sources": {
-                name: _shown(one) | {"failed": failed.get(name, "")}
-                for name, one in (figures | never).items()
-            },
+            "sources": sources_told(connection, totals, now),
             "events_per_s": rates.per_second(connection, now),
             "lag_s": totals.get("lag_ms", 0) / 1000,
         }
+
+
+def sources_told(
+    connection: Connection, totals: Mapping[str, int], now: float
+) -> dict[str, dict[str, Any]]:
+    """Return the figures of each source for people and programs, those that fail among them."""
+    sources = connection.execute(select(positions).order_by(positions.c.source)).all()
+    failed = failing(connection, now)
+    figures = figures_of_sources(connection, sources, totals, now)
+    never = {name: never_read() for name in failed if name not in figures}
+    return {
+        name: _shown(one) | {"failed": failed.get(name, "")}
+        for name, one in (figures | never).items()
+    }
 
 
 def refused(totals: Mapping[str, int]) -> dict[tuple[str, str], int]:

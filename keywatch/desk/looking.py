@@ -7,11 +7,11 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
 
 from actions import casebook, ledger, remedy
-from database.schema import alerts, audit, findings, keys, positions
-from keywatch import rates
+from database import counters
+from database.schema import alerts, audit, findings, keys
 from keywatch.desk import contract
 from keywatch.desk.paging import paged
-from keywatch.status import HIDDEN, source_figures
+from keywatch.status import never_read, sources_told
 from streams import deadletter
 from vocabulary.errors import KeywatchError, UsageError
 from vocabulary.moments import rfc3339
@@ -205,36 +205,23 @@ def show_finding(connection: Connection, fingerprint: str) -> contract.FindingDe
 
 def list_sources(connection: Connection, now: float) -> contract.Page[contract.Source]:
     """Return where events come from, with the figures of `keywatch status`."""
-    lost, rate = deadletter.per_source(connection), rates.per_source(connection, now)
-    rows = connection.execute(select(positions).order_by(positions.c.source)).all()
-    known = {row.source for row in rows}
-    read = [
-        contract.Source(
-            name=row.source,
-            committed_at=rfc3339(row.updated_at),
-            **source_figures(row, lost, rate, now),
-        )
-        for row in rows
-        # the pipeline's own notes of what it has told lie beside them
-        if not row.source.startswith(HIDDEN)
-    ]
-    unread = [_unread(name, n) for name, n in sorted(lost.items()) if name not in known]
-    return contract.Page(items=(*read, *unread))
-
-
-def _unread(name: str, dead: int) -> contract.Source:
-    """Return a source of which nothing was read but what was lost."""
-    return contract.Source(
-        name=name,
-        position={},
-        committed_at="",
-        age_s=0.0,
-        newest="",
-        lag_s=None,
-        behind=None,
-        events_per_s=0.0,
-        dead=dead,
+    told = sources_told(connection, counters.all_of(connection), now)
+    lost = deadletter.per_source(connection)
+    known = {*told, *connection.scalars(select(positions.c.source))}
+    unread = {
+        name: never_read() | {"dead": n, "failed": ""}
+        for name, n in sorted(lost.items())
+        if name not in known
+    }
+    items = (
+        contract.Source(name=name, committed_at=_committed(one["age_s"], now), **one)
+        for name, one in (told | unread).items()
     )
+    return contract.Page(items=tuple(items))
+
+
+def _committed(age_s: float | None, now: float) -> str:
+    return "" if age_s is None else rfc3339(now - age_s)
 
 
 def list_dead_letters(

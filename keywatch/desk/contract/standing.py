@@ -9,18 +9,21 @@ class Source(Shown, frozen=True, kw_only=True):
     """Where events come from, how far it was read, and what waits, as `keywatch status` has it.
 
     `lag_s` is how old its newest event (`newest`) was at its commit, `behind` what waited then:
-    bytes of a file, records of a partition. Null where the source does not say.
+    bytes of a file, records of a partition; `late` counts events that came too late to be scored,
+    `failed` says why it cannot be read just now. Null where the source does not say.
     """
 
     name: str
     position: dict[str, Any]
     committed_at: str
-    age_s: float
+    age_s: float | None
     newest: str
     lag_s: float | None
     behind: int | None
     events_per_s: float
     dead: int
+    late: int
+    failed: str
 
 
 class DeadLetter(Shown, frozen=True, kw_only=True):
