@@ -135,6 +135,19 @@ def test_an_event_that_brings_the_process_down_is_given_up(engine):
         assert repoqueue.take(connection, now) is None
 
 
+def test_the_oldest_letters_of_who_has_most_make_room(engine):
+    with transaction(engine) as connection:
+        deadletter.keep(connection, "file:/a", [({"offset": 0}, "no", b"a")] * 3, 1.0)
+        for number in range(20):
+            one = ({"offset": number}, "no", b"%d" % number)
+            deadletter.keep(connection, "syslog:udp", [one], 1.0)
+        assert deadletter.limit(connection, 23) == 0
+        dropped = deadletter.limit(connection, 20)
+        assert 3 <= dropped <= 5
+        assert deadletter.per_source(connection) == {"file:/a": 3, "syslog:udp": 20 - dropped}
+        assert deadletter.newest(connection, 1)[0].raw == b"19"
+
+
 def test_events_that_were_dealt_with_are_forgotten_in_time(engine):
     with transaction(engine) as connection:
         for number in range(3):
