@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, selec
 
 from actions import casebook, ledger, remedy
 from database import counters
-from database.schema import alerts, audit, findings, keys
+from database.schema import alerts, audit, findings, keys, positions
 from keywatch.desk import contract
 from keywatch.desk.paging import paged
 from keywatch.status import never_read, sources_told
