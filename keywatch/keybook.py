@@ -1,7 +1,7 @@
 """What the key store knows of the keys that pass by, kept in memory and true to the change feed."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,7 @@ class KeyBook:
         self._store = key_store(engine, settings)
         self._find = elsewhere or self._store.find
         self._keys: dict[str, Key | None] = {}
+        self._raw: dict[str, KnownKey | None] = {}
         self._seq = -1
 
     def look_up(self, key_ids: Sequence[str]) -> None:
@@ -90,6 +91,19 @@ class KeyBook:
             said.countries, said.hours, said.days, said.rate_per_h,
         )  # fmt: skip
 
+    def shown(self, values: Collection[str]) -> Mapping[str, KnownKey]:
+        """Return the keys of the store among values that are no ids of it: value → key."""
+        self.look_up([value for value in values if value not in self._raw])
+        if self._seq <= 0:
+            return {}
+        if len(self._raw) > MOST:
+            self._raw.clear()
+        strange = [v for v in values if self._keys.get(v) is None and v not in self._raw]
+        if strange:
+            found = self._store.find([self._store.credential(value) for value in strange])
+            self._raw.update(zip(strange, found, strict=True))
+        return {value: key for value in values if (key := self._raw.get(value))}
+
     def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
         """Return what the store knows of each credential."""
         return self._find(credentials)
@@ -108,6 +122,8 @@ class KeyBook:
         told = feed.news(connection, self._seq if follows else None)
         if told.key_ids is None:
             self._keys.clear()
+        if told.key_ids is None or told.key_ids:
+            self._raw.clear()
         for key_id in told.key_ids or ():
             if key_id == feed.NEW_KEYS:
                 unknown = [name for name, key in self._keys.items() if key is None]

@@ -13,7 +13,7 @@ from detectors import refusals
 from detectors.facts import KeyFacts
 from detectors.watcher import Step, Watcher
 from keystore.meter import Meter
-from keywatch import exposure, rates
+from keywatch import exposure, rates, rawkeys
 from keywatch.status import DROPPED, LATE
 from streams import checkpoint, deadletter
 from streams.addresses import NO_PROXIES, Proxies
@@ -38,7 +38,7 @@ Respond = Callable[[Connection, Alert], Alert]
 """Decide on an alert and record what follows from it, in the given transaction."""
 
 
-class Keys(Protocol):
+class Keys(rawkeys.Book, Protocol):
     """What is known of keys: the key store's book, or a file of a replay."""
 
     def look_up(self, key_ids: Sequence[str]) -> None:
@@ -136,15 +136,18 @@ class Pipeline:
         if not len(parsed) and len(parsed.rejected) >= FOREIGN_LINES and not letters:
             self._refuse_foreign(chunk, log_format, parsed.rejected)
         known = self._recognized(exposures)
-        parsed = exposure.named(parsed, known)
+        shown = rawkeys.cleaned(exposure.named(parsed, known), self._keys)
+        parsed, exposures = shown.parsed, [*exposures, *shown.exposures]
+        known = {**known, **shown.known}
         waiting = self._lessons()
         batch = batch_of(parsed, self._known)
         newest_ms = int(batch.ts_ms.max()) if len(batch) else 0
         step = self._score(batch, list(waiting), log_format.lateness_s)
         now = self._clock()
         alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))
+        rejected = _letters(chunk, lines, parsed.rejected, (before, log_format))
+        dead = self._without_keys(rejected)
         with transaction(self._engine) as connection:
-            dead = _letters(chunk, lines, parsed.rejected, (before, log_format))
             keep_letters(connection, chunk.source, [*refused, *dead], now, self._max_letters)
             step.write(connection, now)
             if self._together:
@@ -201,9 +204,17 @@ class Pipeline:
                 "`keywatch doctor --access-log FILE` finds it",
             )
 
+    def _without_keys(self, letters: Sequence[deadletter.Letter]) -> list[deadletter.Letter]:
+        """Return letters without keys that no rule knows."""
+        raw = rawkeys.without_keys([line for *_, line in letters], self._keys)
+        return [
+            (place, reason, line) for (place, reason, _), line in zip(letters, raw, strict=True)
+        ]
+
     def _refused(self, chunk: Chunk) -> list[deadletter.Letter]:
         """Return the lines that their source refused, cleaned of secrets."""
         lines, _ = self._clean([chunk.lines[number] for number, _ in chunk.refused])
+        lines = rawkeys.without_keys(lines, self._keys)
         told = zip(chunk.refused, lines, strict=True)
         return [(chunk.place(number), reason, line) for (number, reason), line in told]
 

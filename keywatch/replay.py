@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +70,14 @@ class KeyList:
             return {}
         rows = ((key_id, self._listed.get(key_id, ListedKey(key_id))) for key_id in key_ids)
         return {key_id: _facts(one, self._sensitivity) for key_id, one in rows}
+
+    def shown(self, _values: Collection[str]) -> Mapping[str, KnownKey]:
+        """No key is known by its hash."""
+        return {}
+
+    def ours(self, key_ids: Sequence[str]) -> set[str]:
+        """Return those that the file names."""
+        return {key_id for key_id in key_ids if key_id in self._listed}
 
     def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
         """No credential is known: a list of keys holds no hashes."""

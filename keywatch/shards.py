@@ -25,7 +25,7 @@ from database.transaction import transaction
 from detectors import refusals
 from detectors.watcher import Watcher, WatchSettings
 from keystore.meter import Meter
-from keywatch import exposure, wiring
+from keywatch import exposure, rawkeys, wiring
 from keywatch.config import Settings
 from keywatch.config_streams import SourceSettings
 from keywatch.keybook import KeyBook
@@ -223,6 +223,7 @@ class Worker:
             answers = self._book.find(found)
             known = {c.token: key for c, key in zip(found, answers, strict=True) if key}
             parsed = exposure.named(parsed, known)
+        parsed = rawkeys.cleaned(parsed, self._book).parsed
         return parsed, batch_of(parsed, self._known)
 
     def _known(self, key_ids: Any) -> Any:  # noqa: ANN401  (a sequence in, another out)
