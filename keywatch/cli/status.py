@@ -31,12 +31,24 @@ def command(ctx: click.Context, as_json: bool) -> None:
             click.echo(f"  cannot be read: {printable(state['failed'])}")
 
 
+def _long(seconds: float) -> str:
+    """Say a span of time to a person, in the unit that fits."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"  # noqa: PLR2004
+
+
 def _said(source: dict[str, Any]) -> str:
-    said = "nothing committed" if source["age_s"] is None else f"committed {source['age_s']} s ago"
+    said = (
+        "nothing committed"
+        if source["age_s"] is None
+        else f"committed {_long(source['age_s'])} ago"
+    )
     if source["newest"]:
         said += f", up to {source['newest']}"
     if source["lag_s"] is not None:
-        said += f", {source['lag_s']} s late"
+        said += f", {_long(source['lag_s'])} late"
     if source["events_per_s"]:
         said += f", {source['events_per_s']} events/s"
     if source["behind"]:

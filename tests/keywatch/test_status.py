@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from database.transaction import open_database, reading
 from keywatch import metrics, rates
 from keywatch.cli import keywatch
+from keywatch.cli.status import _long
 from keywatch.status import status
 from tests.keywatch.traffic import ordinary
 
@@ -54,3 +55,11 @@ def test_each_source_tells_its_watermark_lag_rate_rest_and_dead_letters(run, tmp
         ("source_events_per_second", f"{len(lines) / 300:.3f}"),
     ):
         assert f'keywatch_{name}{{source="{source}"}} {value}' in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.42, "0.4 s"), (75.2, "75 s"), (600, "10 min"), (7300, "2 h"), (23_353_241.278, "270 days")],
+)
+def test_spans_of_time_are_said_in_the_unit_that_fits(seconds, said):
+    assert _long(seconds) == said
