@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from streams import formats
-from streams.addresses import Proxies
+from streams.addresses import NO_PROXIES, Proxies
 from streams.parsed import Format, Parsed
 from vocabulary.errors import FormatError
 
@@ -58,13 +58,19 @@ class Diagnosis:
     lacks: tuple[Lack, ...]
 
 
-def diagnose(lines: Sequence[bytes], where: str = "", shaped: Sequence[Format] = ()) -> Diagnosis:
+def diagnose(
+    lines: Sequence[bytes],
+    where: str = "",
+    shaped: Sequence[Format] = (),
+    proxies: Proxies = NO_PROXIES,
+) -> Diagnosis:
     """Find the format of some lines, and what they lack.
 
     Args:
         lines: from the start of a log, cleaned of secrets.
         where: name of the log, for the error.
         shaped: formats as a configuration has them, which are tried in place of their defaults.
+        proxies: whose X-Forwarded-For is believed.
 
     Raises:
         FormatError: when no format reads half of the lines, or there are none.
@@ -72,7 +78,7 @@ def diagnose(lines: Sequence[bytes], where: str = "", shaped: Sequence[Format] =
     full = [line for line in lines if line.strip()]
     known = {name: formats.find(name) for name in formats.names()}
     known |= {one.name: one for one in shaped}
-    read = {name: one.parse(_records(full, one)) for name, one in known.items()}
+    read = {name: one.parse(_records(full, one), proxies) for name, one in known.items()}
     best = max(read, key=lambda name: (len(read[name]), _told(read[name])))
     parsed = read[best]
     full = list(_records(full, known[best]))

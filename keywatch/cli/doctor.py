@@ -60,12 +60,14 @@ def _diagnosis(ctx: click.Context, access_log: str, as_json: bool) -> None:
     from dataclasses import replace
 
     from keywatch import rawkeys, wiring
+    from streams.addresses import Proxies
     from streams.diagnosis import diagnose
 
     config = settings(ctx)
     clean = wiring.cleaner(config.scan, wiring.peppers(config))
     lines, exposures = clean(_first_lines(access_log))
-    found = diagnose(lines, access_log, _configured(config))
+    trusted = [proxy for one in config.sources for proxy in one.trusted_proxies]
+    found = diagnose(lines, access_log, _configured(config), Proxies.of(trusted))
     with _book(config) as book:
         shown = rawkeys.cleaned(found.parsed, book)
     found = replace(found, parsed=shown.parsed)

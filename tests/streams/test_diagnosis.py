@@ -89,3 +89,26 @@ def test_the_command_refuses_what_is_no_log(tmp_path, monkeypatch, capsys):
     assert run(["doctor", "--access-log", "a.log"]) == 2
     assert run(["doctor", "--access-log", "missing"]) == 3
     assert "missing: no such file" in capsys.readouterr().err
+
+
+def test_the_configured_proxies_are_believed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    said = {
+        "time_iso8601": "2026-03-02T10:00:00+00:00",
+        "remote_addr": "10.0.0.9",
+        "http_x_forwarded_for": "203.0.113.7",
+        "request": "GET /v1/a HTTP/1.1",
+        "status": 200,
+        "api_key_id": "partner",
+    }
+    (tmp_path / "a.log").write_text(json.dumps(said) + "\n")
+    assert run(["doctor", "--access-log", "a.log"]) == 0
+    assert "all client addresses are private" in capsys.readouterr().out
+    (tmp_path / "keywatch.toml").write_text(
+        '[[sources]]\ntype = "file"\npath = "a.log"\nformat = "nginx-json"\n'
+        'trusted_proxies = ["10.0.0.0/8"]\n'
+    )
+    assert run(["doctor", "--access-log", "a.log"]) == 0
+    out = capsys.readouterr().out
+    assert "203.0.113.7" in out
+    assert "private" not in out
