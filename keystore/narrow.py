@@ -6,6 +6,8 @@ Everything here is a function of its arguments: the gateway compiles what it cac
 import re
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import translate
+from functools import cache
+from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from keystore.keys import Declared
@@ -15,7 +17,6 @@ REQUIREMENTS = ("token", "certificate")
 _METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS *".split())
 _LIMIT = re.compile(r"[0-9]{1,9}/(?!0(?:s|min|h|d))[0-9]{0,5}(?:s|min|h|d)(?::[0-9]{1,9})?")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
-_COUNTRY = re.compile(r"[A-Z]{2}")
 _MOST = 1000
 _MOST_PER_H = 1e12
 
@@ -131,7 +132,7 @@ def declared(said: Declared) -> Declared:
     """
     countries = tuple(sorted({country.strip().upper() for country in said.countries}))
     for country in countries:
-        if not _COUNTRY.fullmatch(country):
+        if country not in _known_countries():
             raise UsageError(f"{country!r} is no country", remedy="two letters, such as FR")
     if not set(said.hours) <= set(range(24)):
         raise UsageError("an hour of the day is 0 to 23")
@@ -141,6 +142,13 @@ def declared(said: Declared) -> Declared:
         raise UsageError(f"a rate cannot be {said.rate_per_h:g} requests an hour")
     hours, days = tuple(sorted(set(said.hours))), tuple(sorted(set(said.days)))
     return Declared(countries, hours, days, float(said.rate_per_h))
+
+
+@cache
+def _known_countries() -> frozenset[str]:
+    """Return the codes of ISO 3166-1, from tzdata, and the one that GeoIP databases give Kosovo."""
+    table = files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text("utf-8")
+    return frozenset({line[:2] for line in table.splitlines() if line[:1] != "#"} | {"XK"})
 
 
 def endpoint_matcher(patterns: Sequence[str]) -> Callable[[str, str], bool]:

@@ -1,7 +1,8 @@
 """Where keys are imported from: CSV, JSON, JSON lines, and any database by a query."""
 
 import csv
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import file_digest, sha256
 from itertools import chain
 from pathlib import Path
@@ -16,20 +17,35 @@ from vocabulary.errors import TargetError, UsageError
 
 FORMATS = ("csv", "json", "jsonl")
 _LONGEST_LINE = 1 << 20
+_ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 
-def fingerprint_of_file(file: Path) -> str:
-    """Return the SHA-256 of a file.
+def fingerprint_of_file(file: Path, mapped: Iterable[str] = ()) -> str:
+    """Return what tells a file, read by this mapping, from others.
+
+    Args:
+        file: what is read.
+        mapped: `field=column` each.
 
     Raises:
         TargetError: when it cannot be read.
     """
     with _opened(file) as handle:
-        return file_digest(handle, "sha256").hexdigest()
+        found = file_digest(handle, "sha256").hexdigest()
+    by = "\n".join(sorted(mapped))
+    return sha256(f"{found}\n{by}".encode()).hexdigest() if by else found
 
 
 def fingerprint_of_query(url: str, query: str) -> str:
-    """Return what tells a query from others, without the database's password."""
+    """Return what tells a query from others, without the database's password.
+
+    Raises:
+        UsageError: when the query has no order: a crash would lose where it was.
+    """
+    if not _ORDERED.search(query):
+        raise UsageError(
+            "the query has no order", remedy="end it with ORDER BY and a unique column"
+        )
     return sha256(f"{shown(url)}\n{query}".encode()).hexdigest()
 
 

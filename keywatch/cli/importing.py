@@ -61,7 +61,7 @@ def command(
         raise UsageError("name a FILE, or --from and --query")
     rows: Iterator[Fields]
     if file is not None:
-        source = keyfiles.fingerprint_of_file(file)
+        source = keyfiles.fingerprint_of_file(file, mapped)
         rows = keyfiles.rows_of_file(file, form, _columns(mapped))
     else:
         source = keyfiles.fingerprint_of_query(url, query)
@@ -87,6 +87,8 @@ def command(
         rate = progress.position / max(time.monotonic() - began, 1e-9)
         click.echo(f"keywatch: {progress.position:,} rows, {rate:,.0f}/s", err=True)
 
+    if taken.begin().done:
+        click.echo(f"keywatch: {taken.name!r} was taken over before: nothing is read", err=True)
     done = taken.run(rows, report)
     if as_json:
         said = {"name": taken.name, "rows": done.position}

@@ -92,7 +92,14 @@ def test_models():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"countries": ["FRA"]}, {"hours": [24]}, {"days": [7]}, {"rate_per_h": -1.0}]
+    "wrong",
+    [
+        {"countries": ["FRA"]},
+        {"countries": ["XX"]},
+        {"hours": [24]},
+        {"days": [7]},
+        {"rate_per_h": -1.0},
+    ],
 )
 def test_a_declared_profile_that_cannot_be_is_refused(wrong):
     with pytest.raises(UsageError):

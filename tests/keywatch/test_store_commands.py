@@ -319,6 +319,9 @@ def test_keys_are_imported_from_csv_json_and_any_database(as_json, keywatch, tmp
     (tmp_path / "c.json").write_text(json.dumps([{"hash": digests[3], "account": "acme"}]))
     assert as_json("keys", "import", "c.json")["accepted"] == 1
     assert as_json("keys", "import", "c.json") == as_json("keys", "import", "c.json")
+    assert "nothing is read" in keywatch("keys", "import", "c.json")[2]
+    code, _, err = keywatch("keys", "import", "c.json", "--map", "hash=account")
+    assert (code, "something else was imported as 'c.json'" in err) == (3, True)
     with sqlite3.connect(tmp_path / "theirs.db") as theirs:
         theirs.execute("CREATE TABLE t (n INTEGER, h TEXT, o TEXT)")
         theirs.execute("INSERT INTO t VALUES (1, ?, 'dan'), (2, ?, 'fay')", digests[4:6])
@@ -338,7 +341,8 @@ def test_keys_are_imported_from_csv_json_and_any_database(as_json, keywatch, tmp
         ["x.csv", "--map", "colour=red"],
         ["x.csv", "--map", "hash=no"],
         ["--from", "sqlite:///none.db"],
-        ["--from", "sqlite:///none.db", "--query", "SELECT 1"],
+        ["--from", "sqlite:///none.db", "--query", "SELECT 1 ORDER BY 1"],
+        ["--from", "sqlite:///x.db", "--query", "SELECT h AS hash FROM t"],
         ["x.json"],
     ],
 )
