@@ -23,6 +23,8 @@ PANELS = (
     ("timeseries", "Evidence to lock-out", "keywatch_evidence_to_lockout_seconds", "{{quantile}}", "s"),
     ("timeseries", "Dead letters", "keywatch_dead_letters", "lines", "short"),
     ("timeseries", "Turned away an hour", "sum by (door, status) (increase(keywatch_intake_refused_total[1h]))", "{{door}} {{status}}", "short"),
+    ("timeseries", "Too late, an hour, by source", "increase(keywatch_source_late_events[1h])", "{{source}}", "short"),
+    ("timeseries", "Posted again an hour", "increase(keywatch_intake_known_total[1h])", "{{door}}", "short"),
     ("timeseries", "Keys", "keywatch_keys", "keys", "short"),
 )  # fmt: skip
 
