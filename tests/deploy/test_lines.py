@@ -131,8 +131,10 @@ class House:
 
     def run(self, text):
         """Run one line as a shell would; return what it said on standard output."""
+        if "; " in text:
+            return "".join(self.run(each) for each in text.split("; "))
         words = shlex.split(text, comments=True)
-        if {"|", "<", ">>"} & set(words) or ";" in text:
+        if {"|", "<", ">>"} & set(words):
             done = subprocess.run(
                 ["bash", "-o", "pipefail", "-c", text], capture_output=True, text=True, check=False
             )
