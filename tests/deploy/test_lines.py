@@ -131,8 +131,9 @@ class House:
 
     def run(self, text):
         """Run one line as a shell would; return what it said on standard output."""
-        if "; " in text:
-            return "".join(self.run(each) for each in text.split("; "))
+        typed = text.partition(" #")[0]
+        if "; " in typed:
+            return "".join(self.run(each) for each in typed.split("; "))
         words = shlex.split(text, comments=True)
         if {"|", "<", ">>"} & set(words):
             done = subprocess.run(
