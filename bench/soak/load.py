@@ -2,9 +2,10 @@
 
 import http.client
 import itertools
+import sqlite3
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from live import line
 BROKEN_EVERY = 997
 BATCH = 200
 STEP_S = 0.05
-PATIENCE_S = 10.0
-"""So long after its line a key may still be let through; then it counts as wrong."""
+HEARD_S = 2.0
+"""So long after its revocation a gateway may still let a key through; then it counts as wrong."""
+
+LOOK_S = 0.5
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Counted:
     asked: int = 0
     unanswered: int = 0
     wrong: list[str] = field(default_factory=list)
+    locked_out_s: list[float] = field(default_factory=list)
 
 
 class Load:
@@ -38,7 +42,7 @@ class Load:
         folder: where the log is.
         key_ids: of ordinary traffic; the gateway is asked with the first one's secret.
         alive: a secret that is never exposed.
-        doomed: secrets that are exposed one after the other.
+        doomed: secrets that are exposed one after the other, and the ids of their keys.
         ports: of the gateway and of the intake; they stay the same over restarts.
         pace: lines a second, and seconds between two exposures.
     """
@@ -48,7 +52,7 @@ class Load:
         folder: Path,
         key_ids: list[str],
         alive: str,
-        doomed: list[str],
+        doomed: dict[str, str],
         ports: tuple[int, int],
         pace: tuple[int, float],
     ) -> None:
@@ -58,6 +62,7 @@ class Load:
             alive,
             doomed,
         )
+        self.database = folder / "keywatch.db"
         self.gateway, self.intake = ports
         self.rate, self.every_s = pace
         self.counted, self.stopped = Counted(), threading.Event()
@@ -136,15 +141,31 @@ class Load:
             time.sleep(0.2)
 
     def _ask(self) -> None:
-        """Ask the gateway with a key that works, and with the last one that should not."""
+        """Ask the gateway with a key that works, and with the one that was revoked last."""
+        revoked: dict[str, float] = {}
+        looked = 0.0
         while not self.stopped.wait(0.05):
-            gone = [s for at, s in self.counted.exposed[-20:] if time.monotonic() - at > PATIENCE_S]
-            for secret, expected in ((self.alive, 200), *((s, 401) for s in gone[-1:])):
+            now = time.monotonic()
+            if now - looked > LOOK_S:
+                looked = now
+                self._note(revoked, now)
+            gone = [key for key, at in revoked.items() if now - at > HEARD_S][-1:]
+            secrets = [s for s, key in self.doomed.items() if key in gone]
+            for secret, expected in ((self.alive, 200), *((s, 401) for s in secrets)):
                 status = self._answer(secret)
                 self.counted.asked += 1
                 self.counted.unanswered += status == 0
                 if status not in (0, expected):
                     self.counted.wrong.append(f"{status} instead of {expected}")
+
+    def _note(self, revoked: dict[str, float], now: float) -> None:
+        """Note which keys the key store has as revoked since it was looked at last."""
+        exposed = {self.doomed[secret]: at for at, secret in self.counted.exposed}
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(self.database)) as store:
+            for (key,) in store.execute("SELECT id FROM keys WHERE state = 'revoked'"):
+                if key not in revoked:
+                    revoked[key] = now
+                    self.counted.locked_out_s.append(now - exposed[key])
 
     def _answer(self, secret: str) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway, timeout=5)

@@ -84,7 +84,7 @@ def soak(folder: Path, duration_s: float, rate: int, pause_s: float) -> int:
         folder,
         [one.key.id for one in ordinary],
         ordinary[0].secret,
-        [one.secret for one in doomed],
+        {one.secret: one.key.id for one in doomed},
         (gateway, intake),
         (rate, EXPOSED_EVERY_S),
     )
@@ -180,6 +180,11 @@ def report(engine, load: Load, faults: Faults, receiver: Receiver, samples) -> b
     )
     print(f"refused {receiver.refused}; the gateway was asked {counted.asked} times", end="")
     print(f", {counted.unanswered} of them while it was being started again")
+    late = sorted(counted.locked_out_s)
+    print(
+        f"from its line to its revocation a key had {median(late):.1f} s in the middle, "
+        f"{late[-1]:.0f} s at most: watch is killed, or waits for a lock"
+    )
     return flatness(samples) | any(is_ != ought for _, is_, ought in rows)
 
 
