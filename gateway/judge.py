@@ -5,7 +5,6 @@ memory; only those whose key must be looked up wait.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,6 +20,7 @@ from gateway.extract import (
     Header,
     extractor,
 )
+from gateway.extras import desk_of, shared_of
 from gateway.levels import Levels
 from gateway.limits import Allowance, Buckets, Claim
 from gateway.options import Clock, Options, Ticks
@@ -29,11 +29,6 @@ from gateway.quota import headers_of
 from gateway.standing import NOBODY, Grant, Standing
 from gateway.validate import Validator
 from vocabulary.errors import ServiceError
-
-if TYPE_CHECKING:
-    from gateway.papers import Desk
-    from gateway.recall import Recall
-    from gateway.shared import SharedBuckets
 
 _QUERY_WARNING: Header = (b"x-keywatch-warning", b"api-key-in-query")
 _Case = tuple[float, str, Extracted]
@@ -57,7 +52,7 @@ class Judge:
 
     def __init__(self, validator: Validator, options: Options, clock: Clock, ticks: Ticks) -> None:
         self._validator, self._clock, self._ticks = validator, clock, ticks
-        self._desk = _desk(validator, options)
+        self._desk = desk_of(validator, options)
         self._extract = extractor(options.headers, query_keys=options.query_keys)
         self._extract_of_proxy = extractor(
             options.headers,
@@ -71,7 +66,7 @@ class Judge:
         self._buckets = Buckets()
         # What an answer costs is known when it is there: budgets are paid afterwards.
         self._budgets = Buckets()
-        self._shared = _shared(options)
+        self._shared = shared_of(options)
         self._is_closed_without_redis = options.closed_without_redis
         self._endpoints = applying(options.endpoints) if options.endpoints else None
         self._limit = options.limits[0] if options.limits else None
@@ -292,48 +287,6 @@ def _tighter(one: Allowance | None, other: Allowance | None) -> Allowance | None
     if one is None or other is None:
         return one or other
     return other if one.allowed and other.remaining < one.remaining else one
-
-
-def _shared(options: Options) -> "SharedBuckets | None":
-    """Return the limits that several gateways share, where there is a Redis."""
-    if not options.redis:
-        return None
-    from gateway.shared import SharedBuckets  # noqa: PLC0415  (needs the extra `redis`)
-
-    return SharedBuckets(options.redis)
-
-
-def _desk(validator: Validator, options: Options) -> "Desk | None":
-    """Return who looks at tokens and certificates, where any are taken."""
-    if not (options.issuers or options.certificate_header):
-        return None
-    from gateway.papers import Desk  # noqa: PLC0415  (needs the extra `tokens`)
-    from gateway.tokens import Tokens  # noqa: PLC0415  (likewise)
-
-    tokens = Tokens(options.issuers) if options.issuers else None
-    return Desk(
-        validator,
-        tokens,
-        certificate_header=options.certificate_header,
-        hash_suffices=options.certificate_hash_suffices,
-        unregistered=options.unregistered,
-        recall=_recall(options),
-    )
-
-
-def _recall(options: Options) -> "Recall":
-    """Return how certificates are checked that their CA may have taken back."""
-    from gateway.authorities import authorities_in  # noqa: PLC0415  (needs the extra `tokens`)
-    from gateway.crl import RevocationLists  # noqa: PLC0415
-    from gateway.ocsp import Responders  # noqa: PLC0415
-    from gateway.recall import Recall  # noqa: PLC0415
-
-    lists, ocsp = options.revocation_lists, options.ocsp
-    authorities = authorities_in(options.certificate_authorities)
-    return Recall(
-        RevocationLists(lists, authorities) if lists else None,
-        Responders(ocsp, authorities) if ocsp else None,
-    )
 
 
 def _narrowed(

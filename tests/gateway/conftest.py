@@ -2,11 +2,12 @@
 
 import http.client
 import io
+import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,18 @@ class Served:
             return Answer(response.status, told, response.read())
         finally:
             connection.close()
+
+
+def refuses_forged(place: Place, front: "Served", forgeries: Sequence[dict[str, str]]) -> None:
+    """Assert that headers of a proxy let nobody in, and reach nobody, when a client sends them."""
+    issued = place.issue()
+    for forged in forgeries:
+        answer = front.get(headers=forged)
+        code = json.loads(answer.body)["error"]["code"]
+        assert (answer.status, code) == (401, "missing_api_key")
+        answer = front.get(issued.secret, headers=forged)
+        assert answer.status == 200
+        assert not set(forged.values()) & set(json.loads(answer.body).values())
 
 
 def until(condition: Callable[[], object], patience_s: float = PATIENCE_S):

@@ -23,7 +23,7 @@ from keystore.issue import KeyOrder
 from keystore.keys import Kind
 from tests.certificates import certificate as own_certificate
 from tests.gateway.authority import Authority
-from tests.gateway.conftest import Served, until
+from tests.gateway.conftest import Served, refuses_forged, until
 from tests.gateway.issuer import certificate, der, pem
 
 SNIPPETS = Path(__file__).parents[2] / "deploy" / "nginx"
@@ -227,17 +227,7 @@ def let_in(place):
 def test_nobody_becomes_a_certificate_by_writing_headers(behind_nginx):
     place, _, nginx = behind_nginx
     let_in(place)
-    issued = place.issue()
-    for forged in FORGED:
-        answer = nginx.get(headers=forged)
-        assert (answer.status, code_of(answer)) == (401, "missing_api_key")
-        answer = nginx.get(issued.secret, headers=forged)
-        assert answer.status == 200
-        assert not set(forged.values()) & set(json.loads(answer.body).values())
-
-
-def code_of(answer):
-    return json.loads(answer.body)["error"]["code"]
+    refuses_forged(place, nginx, FORGED)
 
 
 def test_a_certificate_that_nginx_verified_is_who_shows_it(behind_nginx):

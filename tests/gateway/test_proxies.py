@@ -12,8 +12,8 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from tests.gateway.conftest import Served, until
-from tests.gateway.test_nginx import FORGED, Application, application, code_of, let_in, listens
+from tests.gateway.conftest import Served, refuses_forged, until
+from tests.gateway.test_nginx import FORGED, Application, application, let_in, listens
 from tests.services import program, tool
 
 __all__ = ["Application", "application"]
@@ -223,13 +223,7 @@ def test_the_application_cannot_be_told_another_identity(behind):
 def test_nobody_becomes_a_certificate_by_writing_headers(behind):
     place, _, front, _ = behind
     let_in(place)
-    issued = place.issue()
-    for forged in FORGED:
-        answer = front.get(headers=forged)
-        assert (answer.status, code_of(answer)) == (401, "missing_api_key")
-        answer = front.get(issued.secret, headers=forged)
-        assert answer.status == 200
-        assert not set(forged.values()) & set(json.loads(answer.body).values())
+    refuses_forged(place, front, FORGED)
 
 
 def test_the_gateway_judges_the_request_and_the_client_that_it_is_told_of(behind):
