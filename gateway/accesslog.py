@@ -1,18 +1,22 @@
-"""The gateway's own access log: lines of the format nginx-json, written by a thread.
+"""The gateway's own access log: lines of the format nginx-json, appended to a file.
 
 The file may be renamed or removed at any time; the next lines go to a new one of its name. The same
 writer keeps the events for the pipeline: `AccessEvent`s as they are, with nothing left to parse.
+
+Whoever answers requests makes the lines, some at a time; a thread only hands their bytes to the
+kernel, which may take long over it. Were the lines made by the thread, it would take the
+interpreter from requests for as long, and every turn of that costs them more than the line does.
 """
 
 import logging
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 import msgspec
 
@@ -24,6 +28,9 @@ from vocabulary.exposed import told
 _log = logging.getLogger(__name__)
 
 _KEPT = 8
+_AT_ONCE = 64
+"""Lines that are made in one go: enough for the cleaner, and too few to keep anybody waiting."""
+_PATIENCE_S = 10.0
 _MAX_PENDING_BYTES = 16 * 1024 * 1024
 
 
@@ -76,9 +83,12 @@ class _Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     credential: str = ""
 
 
-def _time(at: float) -> str:
-    """Return epoch seconds as RFC 3339 with milliseconds."""
-    millis = int(at * 1000)
+_encode = msgspec.json.Encoder().encode
+
+
+@lru_cache(maxsize=16)
+def _time(millis: int) -> str:
+    """Return epoch milliseconds as RFC 3339."""
     return f"{_second(millis // 1000)}.{millis % 1000:03d}+00:00"
 
 
@@ -90,9 +100,9 @@ def _second(second: int) -> str:
 def line_of(access: Access) -> bytes:
     """Return the access as one JSON object, without a line feed."""
     target = access.target.decode("latin-1")
-    return msgspec.json.encode(
+    return _encode(
         _Line(
-            _time(access.at),
+            _time(int(access.at * 1000)),
             access.ip,
             f"{access.method} {target} HTTP/{access.version}",
             access.status,
@@ -109,7 +119,7 @@ def line_of(access: Access) -> bytes:
 def event_of(access: Access) -> bytes:
     """Return the access as an `AccessEvent` in JSON, which `keywatch watch` takes as it is."""
     path = access.target.partition(b"?")[0].decode("latin-1")
-    return msgspec.json.encode(
+    return _encode(
         AccessEvent(
             ts_ms=int(access.at * 1000),
             key=access.key_id or access.token,
@@ -125,7 +135,10 @@ def event_of(access: Access) -> bytes:
 
 
 class AccessLog:
-    """A sink that appends to a file, a few times each tenth of a second.
+    """A sink that appends to a file, a few times each tenth of a second; any thread may call it.
+
+    A process that is killed loses what came in the last `every_s`, and while the file cannot be
+    written what waits in memory: 16 MiB at most, beyond which lines are dropped and counted.
 
     Args:
         path: the file; made when missing.
@@ -150,7 +163,10 @@ class AccessLog:
     ) -> None:
         self._path, self._clean, self._every_s = path, clean, every_s
         self._line, self._most_bytes = line, most_bytes
-        self._waiting: list[Access] = []
+        self._waiting: deque[Access] = deque()
+        self._made: list[bytes] = []
+        self._made_bytes = 0
+        self._making = Lock()
         self._pending = b""
         self._lost = 0
         self._failing = False
@@ -167,29 +183,52 @@ class AccessLog:
     def __call__(self, access: Access) -> None:
         """Take one access; it is in the file a moment later."""
         self._waiting.append(access)
+        # Never waits: if somebody else is making lines, the next request makes these.
+        if len(self._waiting) >= _AT_ONCE and self._making.acquire(blocking=False):
+            try:
+                self._make()
+            finally:
+                self._making.release()
 
     def close(self) -> None:
-        """Write what is left and end."""
+        """Write what is left and end; a file that takes nothing any more is given up in the end."""
         self._closed.set()
-        self._thread.join()
-        self._flush()
+        self._thread.join(_PATIENCE_S)
+        if self._thread.is_alive():
+            _log.error("access log %s takes nothing: its last lines are lost", self._path)
+            return
         os.close(self._file)
 
     def _run(self) -> None:
         while not self._closed.wait(self._every_s):
             self._flush()
+        self._flush()
+
+    def _make(self) -> None:
+        """Turn what waits into lines; who calls this holds the lock."""
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if self._made_bytes + len(self._pending) > _MAX_PENDING_BYTES:
+            self._lost += len(waiting)
+            return
+        try:
+            lines = [self._line(access) for access in waiting]
+            if self._clean is not None:
+                lines = _cleaned(lines, self._clean)
+        except Exception as error:  # noqa: BLE001  (the request is answered, whatever its log is)
+            self._lost += len(waiting)
+            _log.error("access log: %s", type(error).__name__)
+            return
+        self._made.append(b"\n".join([*lines, b""]))
+        self._made_bytes += len(self._made[-1])
 
     def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if not waiting and not self._pending:
+        with self._making:
+            if self._waiting:
+                self._make()
+            self._pending += b"".join(self._made)
+            self._made, self._made_bytes = [], 0
+        if not self._pending:
             return
-        lines: list[bytes] = [self._line(access) for access in waiting]
-        if self._clean is not None:
-            lines = _cleaned(lines, self._clean)
-        if len(self._pending) > _MAX_PENDING_BYTES:
-            self._lost += len(lines)
-        else:
-            self._pending += b"".join(line + b"\n" for line in lines)
         try:
             self._follow_rotation()
             self._write()
@@ -201,7 +240,7 @@ class AccessLog:
         while self._pending:
             written = os.write(self._file, self._pending)
             self._pending = self._pending[written:]
-        if self._failing:
+        if self._failing or self._lost:
             _log.warning("access log: written again; %d lines were lost", self._lost)
             self._failing, self._lost = False, 0
 

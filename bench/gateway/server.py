@@ -16,6 +16,8 @@ from gateway.options import Options
 from gateway.reader import Reader
 from gateway.server import serve
 from gateway.standalone import standalone
+from keywatch.config import Settings
+from keywatch.wiring import cleaner, peppers
 
 _START = {
     "type": "http.response.start",
@@ -41,7 +43,10 @@ def main(what: str, url: str, log: str) -> None:
     app: App = empty
     protocol = None
     if what != "empty":
-        reader, sink = Reader(open_database(url, create=False)), AccessLog(Path(log))
+        chosen = Settings()
+        # As `keywatch serve` has it: lines are cleaned of secrets before they are written.
+        clean = cleaner(chosen.scan, peppers(chosen))
+        reader, sink = Reader(open_database(url, create=False)), AccessLog(Path(log), clean)
         app = Gateway(empty, reader, OPTIONS, sink=sink)
     if what == "auth":
         faces = standalone(reader, OPTIONS, sink=sink)

@@ -1,4 +1,6 @@
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -95,3 +97,58 @@ def test_a_full_disk_loses_nothing_that_fits_in_memory(log, tmp_path, eventually
 def test_says_what_cannot_be_written(tmp_path):
     with pytest.raises(TargetError, match="access log cannot be written"):
         AccessLog(tmp_path / "missing" / "a.log")
+
+
+def numbered(number):
+    return Access(0.0, "", "GET", b"/%d" % number, "1.1", 200, 0, b"", "", "")
+
+
+def paths(path):
+    return [json.loads(line)["request"].split()[1] for line in lines(path)]
+
+
+def test_threads_that_log_at_once_lose_nothing_and_each_keeps_its_order(tmp_path):
+    log = AccessLog(tmp_path / "a.log", every_s=0.001)
+
+    def write(start):
+        for number in range(start, start + 1000):
+            log(numbered(number))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(0, 4000, 1000)))
+    log.close()
+    seen = [int(one[1:]) for one in paths(tmp_path / "a.log")]
+    assert sorted(seen) == list(range(4000))
+    for start in range(0, 4000, 1000):
+        ours = [number for number in seen if start <= number < start + 1000]
+        assert ours == sorted(ours)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are Unix's")
+def test_a_pipe_that_nobody_reads_keeps_no_request_waiting(tmp_path):
+    pipe = tmp_path / "a.log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    log = AccessLog(pipe, every_s=0.001)
+    for number in range(5000):  # many times what a pipe holds
+        log(numbered(number))
+    os.set_blocking(reader, True)
+    with ThreadPoolExecutor(1) as pool, open(reader, "rb") as read:  # noqa: PTH123  (it is open)
+        found = pool.submit(read.read)
+        log.close()
+        said = [json.loads(line)["request"].split()[1] for line in found.result().splitlines()]
+    assert said == [f"/{number}" for number in range(5000)]
+
+
+def test_a_line_that_cannot_be_made_costs_lines_and_no_request(tmp_path, caplog):
+    def clean(lines):
+        if b"/0 " in lines[0]:
+            raise RuntimeError
+        return lines, []
+
+    log = AccessLog(tmp_path / "a.log", clean, every_s=60)
+    for number in range(65):
+        log(numbered(number))
+    log.close()
+    assert paths(tmp_path / "a.log") == ["/64"]
+    assert "64 lines were lost" in caplog.text
