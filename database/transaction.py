@@ -21,7 +21,7 @@ __all__ = [
     "upgrade",
 ]
 
-HEAD = "0015"
+HEAD = "0016"
 """The newest revision in migrations/versions; a test holds it to that."""
 
 _AFTER = "after_commit"

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from database.transaction import reading, transaction
 from keywatch.pipeline import Outcome, Pipeline
@@ -66,7 +66,7 @@ def kept_back(engine: Engine, streams: Sequence[Stream]) -> list[str]:
     """Say of which sources no line was ever an event: most likely their format was wrong."""
     with reading(engine) as connection:
         kept = deadletter.per_source(connection)
-        read = {name: checkpoint.load(connection, name) or {} for name in kept}
+        read = {name: _position(connection, name, streams) for name in kept}
     mine = [one.source.name for one in streams if one.format is not None]
     return [
         f"{source}: {number} lines wait that were no events; once their format is right: "
@@ -74,6 +74,15 @@ def kept_back(engine: Engine, streams: Sequence[Stream]) -> list[str]:
         for source, number in kept.items()
         if "newest_ms" not in read[source] and any(_belongs(source, name) for name in mine)
     ]
+
+
+def _position(
+    connection: Connection, source: str, streams: Sequence[Stream]
+) -> checkpoint.Position:
+    """Return how far a source was read; of an object without a position of its own its folder."""
+    folders = (one.source.name for one in streams if source.startswith(f"{one.source.name}/"))
+    found = (checkpoint.load(connection, name) for name in (source, *folders))
+    return next((one for one in found if one is not None), {})
 
 
 def _absorb(

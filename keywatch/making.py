@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
@@ -15,6 +16,9 @@ from keywatch.config_streams import SourceSettings
 from streams import checkpoint, formats
 from streams.chunk import Source
 from vocabulary.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streams.listing import Folder
 
 # Each function imports what it makes: only what is used is loaded.
 # ruff: noqa: PLC0415
@@ -151,7 +155,9 @@ def _syslog(making: Making) -> Source:
 
 
 def _objects(making: Making) -> Source:
-    from streams.sources.objects import Directory, Folder, ObjectSource
+    from streams.objectmemory import ObjectMemory
+    from streams.sources.directory import Directory
+    from streams.sources.objects import ObjectSource
 
     making.need("path")
     entry = making.entry
@@ -164,7 +170,7 @@ def _objects(making: Making) -> Source:
         folder = Directory(Path(entry.path), entry.suffix)
     return ObjectSource(
         folder,
-        partial(_under, making.engine),
+        ObjectMemory(making.engine, folder.name),
         unfold=formats.find(entry.format).unfold,
         once=making.once,
         tell=making.tell,
@@ -186,11 +192,6 @@ def _address(making: Making, scheme: str) -> tuple[str, int]:
 def _delivered(engine: Engine, keys: Sequence[str]) -> dict[str, str]:
     with reading(engine) as connection:
         return checkpoint.delivered(connection, keys)
-
-
-def _under(engine: Engine, prefix: str) -> dict[str, checkpoint.Position]:
-    with reading(engine) as connection:
-        return checkpoint.under(connection, prefix)
 
 
 _MAKERS: dict[str, Callable[[Making], Source]] = {

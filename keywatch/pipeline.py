@@ -158,7 +158,7 @@ class Pipeline:
             decided = tuple(self._respond(connection, alert) for alert in alerts)
             deadletter.forget(connection, letters)
             counters.add(connection, _totals(len(lines) - len(letters), step, chunk.family))
-            rates.note(connection, now, step.events, chunk.source)
+            rates.note(connection, now, step.events, chunk.family)
             notes: dict[str, Any] = {"header": _word(behind)} if behind and not letters else {}
             if newest_ms and not letters:
                 notes |= {"newest_ms": newest_ms, "lag_ms": max(0, int(now * 1000) - newest_ms)}
@@ -171,6 +171,8 @@ class Pipeline:
                 self._meter.flush(connection)
         if not letters:
             self._headers[chunk.source] = behind
+        if chunk.position.get("done"):
+            self._headers.pop(chunk.source, None)
         at = [chunk.offsets[line] for line, _ in parsed.rejected]
         return Outcome(len(lines), step.events, step.late, parsed.rejected, decided, step.told, at)
 

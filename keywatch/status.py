@@ -140,8 +140,8 @@ def figures_of_sources(
     return {
         name: _figures(members, now)
         | {
-            "events_per_s": round(sum(rate.get(row.source, 0.0) for row in members), 3),
-            "dead": sum(dead.get(row.source, 0) for row in members),
+            "events_per_s": rate.get(name, 0.0),
+            "dead": sum(n for source, n in dead.items() if _is_of(source, name, members)),
             "late": late.get(name, 0),
         }
         for name, members in families.items()
@@ -152,7 +152,8 @@ def _figures(members: Sequence[Row[Any]], now: float) -> dict[str, Any]:
     newest = max(members, key=lambda row: (row.position.get("newest_ms", 0), row.updated_at))
     position, lag_ms = newest.position, newest.position.get("lag_ms")
     unread = sum(not row.position.get("done") for row in members)
-    folder = {"objects": len(members), "unfinished": unread}
+    kept = sum(row.position.get("archived", 1) for row in members)
+    folder = {"objects": kept, "unfinished": unread}
     return {
         "position": folder if "folder" in position else checkpoint.bare(position),
         "age_s": round(max(now - max(row.updated_at for row in members), 0.0), 3),
@@ -161,6 +162,12 @@ def _figures(members: Sequence[Row[Any]], now: float) -> dict[str, Any]:
         "lag_s": None if lag_ms is None else lag_ms / 1000,
         "behind": position.get("behind"),
     }
+
+
+def _is_of(source: str, name: str, members: Sequence[Row[Any]]) -> bool:
+    """Say whether lines of `source` are told of under a name: its own, or its folder's."""
+    is_folder = "folder" in members[0].position
+    return source == name or (is_folder and source.startswith(f"{name}/"))
 
 
 def _shown(figures: Mapping[str, Any]) -> dict[str, Any]:

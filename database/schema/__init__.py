@@ -32,6 +32,7 @@ from database.schema.pipeline import (
     positions,
     profile_deltas,
     profiles,
+    read_objects,
     repo_events,
     side_inputs,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "positions",
     "profile_deltas",
     "profiles",
+    "read_objects",
     "repo_events",
     "sessions",
     "side_inputs",

@@ -32,6 +32,16 @@ deliveries = Table(
     Column("at", Float, nullable=False, index=True),
 )
 
+read_objects = Table(
+    "read_objects",
+    metadata,
+    # the objects of a folder that are read and have no position of their own any more
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("folder", Text, nullable=False, index=True),
+    # eight bytes of a hash of each name
+    Column("names", LargeBinary, nullable=False),
+)
+
 failures = Table(
     "failures",
     metadata,

@@ -208,10 +208,11 @@ def list_sources(connection: Connection, now: float) -> contract.Page[contract.S
     told = sources_told(connection, counters.all_of(connection), now)
     lost = deadletter.per_source(connection)
     known = {*told, *connection.scalars(select(positions.c.source))}
+    folders = tuple(f"{name}/" for name, one in told.items() if "objects" in one["position"])
     unread = {
         name: never_read() | {"dead": n, "failed": ""}
         for name, n in sorted(lost.items())
-        if name not in known
+        if name not in known and not name.startswith(folders)
     }
     items = (
         contract.Source(name=name, committed_at=_committed(one["age_s"], now), **one)

@@ -80,8 +80,15 @@ def overview(
 
 def coverage(connection: Connection, stands: Standing, now: float) -> contract.Coverage:
     """Return how much is watched."""
-    rows = connection.execute(select(positions.c.source, positions.c.updated_at))
-    ages = [now - at for name, at in rows if not name.startswith(_NOTES)]
+    rows = connection.execute(
+        select(positions.c.source, positions.c.position, positions.c.updated_at)
+    )
+    newest: dict[str, float] = {}
+    for name, position, at in rows:
+        if not name.startswith(_NOTES):
+            family = position.get("folder") or name
+            newest[family] = max(at, newest.get(family, at))
+    ages = [now - at for at in newest.values()]
     return contract.Coverage(
         keys=stands.keys,
         seen_keys=min(stands.watched, stands.keys),

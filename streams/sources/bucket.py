@@ -31,17 +31,20 @@ class Bucket:
             "s3", region_name=region or None, endpoint_url=endpoint or None
         )
 
-    def keys(self) -> Iterator[str]:
-        """Yield the names of all objects below the prefix, without it.
+    def keys(self, prefix: str = "", after: str = "") -> Iterator[str]:
+        """Yield the names of all objects below the prefix, without it, in their order.
 
         Raises:
             TargetError: when the bucket cannot be listed.
         """
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  (an extra)
 
+        asked = {"Bucket": self._bucket, "Prefix": f"{self._prefix}{prefix}"}
+        if after:
+            asked["StartAfter"] = f"{self._prefix}{after}"
         pages = self._client.get_paginator("list_objects_v2")
         try:
-            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
+            for page in pages.paginate(**asked):
                 for one in page.get("Contents", ()):
                     if one["Key"].endswith(self._suffix) and not one["Key"].endswith("/"):
                         yield one["Key"].removeprefix(self._prefix)

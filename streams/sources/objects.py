@@ -6,20 +6,29 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-e
 
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
+
+import numpy as np
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
+from streams.listing import Folder, Listing
+from streams.objectmemory import Digests, Names, digests
 from streams.retries import Retries
 from streams.sources.closing import Closing
-from vocabulary.errors import KeywatchError, TargetError
+from vocabulary.errors import TargetError
 
 MAX_OBJECT = 256 << 20
 """Bytes of an object, unpacked; a larger one is told of and left out."""
 
-LOOK_S = 10.0
+MOST_ROWS = 1000
+"""Objects that are read have a row each up to so many; then their names are kept alone."""
+
+MOST_NAMES = 1_000_000
+"""Of more names than these, those are forgotten that no object has any more."""
+
 _LONGEST_S = 600.0
 _ANY_GZIP_WINDOW = 31
 _GZIP = b"\x1f\x8b"
@@ -27,54 +36,24 @@ _GZIP = b"\x1f\x8b"
 Unfold = Callable[[bytes], list[bytes]]
 
 
-class Folder(Protocol):
-    """Where objects are listed and read."""
+class Memory(Protocol):
+    """What is committed of a folder; see `streams.objectmemory`."""
 
-    name: str
-
-    def keys(self) -> Iterator[str]:
-        """Yield the names of all objects."""
+    def positions(self) -> Mapping[str, Position]:
+        """Return the positions of objects that have one."""
         ...
 
-    def read(self, key: str, longest: int) -> bytes:
-        """Return an object; of a longer one no more than one byte beyond that.
-
-        Raises:
-            TargetError: when it cannot be had.
-        """
+    def names(self) -> Names:
+        """Return the names of those that are read and have none any more."""
         ...
 
+    def archive(self, keys: Sequence[str]) -> None:
+        """Keep names in place of positions."""
+        ...
 
-class Directory:
-    """A directory as a folder of objects; what does not end in `suffix` is left alone."""
-
-    def __init__(self, path: Path, suffix: str = "") -> None:
-        self.name, self._path, self._suffix = f"objects:{path.absolute()}", path, suffix
-
-    def keys(self) -> Iterator[str]:
-        """Yield the paths of all files below, without hidden and unfinished ones.
-
-        Raises:
-            TargetError: when there is no such directory.
-        """
-        if not self._path.is_dir():
-            raise TargetError("no such directory", where=str(self._path), remedy="check the path")
-        for path in self._path.rglob("*"):
-            key = path.relative_to(self._path).as_posix()
-            unfinished = path.name.startswith(".") or path.suffix in {".tmp", ".part"}
-            if not unfinished and key.endswith(self._suffix) and path.is_file():
-                yield key
-
-    def read(self, key: str, longest: int) -> bytes:
-        """Return a file."""
-        try:
-            with (self._path / key).open("rb") as file:
-                return file.read(longest + 1)
-        except OSError as error:
-            what = (error.strerror or "unreadable").lower()
-            raise TargetError(
-                what, where=str(self._path / key), remedy="check its rights"
-            ) from error
+    def replace(self, names: Digests) -> None:
+        """Keep these names and no others."""
+        ...
 
 
 class ObjectSource(Closing):
@@ -82,7 +61,7 @@ class ObjectSource(Closing):
 
     Args:
         folder: where they are.
-        seen: asked for the committed positions of all objects of the folder, by source name.
+        memory: which of them are read.
         unfold: from an object's text to lines, where one line holds many records.
         once: be done when all that is listed is read.
         tell: called with what a person should know.
@@ -92,7 +71,7 @@ class ObjectSource(Closing):
     def __init__(
         self,
         folder: Folder,
-        seen: Callable[[str], Mapping[str, Position]],
+        memory: Memory,
         *,
         unfold: Unfold | None = None,
         once: bool = False,
@@ -100,16 +79,22 @@ class ObjectSource(Closing):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = folder.name
-        self._folder, self._seen, self._unfold = folder, seen, unfold
+        self._folder, self._memory, self._unfold = folder, memory, unfold
         self._once, self._tell, self._clock = once, tell, clock
-        self._positions: dict[str, Position] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._listing = Listing(self._folder, self._clock)
+        self._retries = Retries(self._tell, self._clock, longest_s=_LONGEST_S)
+        self._names = Names(digests(()))
+        self._begun: dict[str, int] = {}
         self._finished: set[str] = set()
-        self._waiting: list[str] = []
+        self._given_up: set[str] = set()
+        self._waiting: deque[str] = deque()
+        self._listed: list[Digests] | None = None
         self._lines: list[bytes] = []
         self._key: str | None = None
         self._at = 0
-        self._looked = float("-inf")
-        self._retries = Retries(tell, clock, longest_s=_LONGEST_S)
         self._failed: TargetError | None = None
 
     @property
@@ -124,22 +109,25 @@ class ObjectSource(Closing):
     @property
     def done(self) -> bool:
         """Whether all that was listed is read."""
-        return self._once and not self._waiting and self._key is None and not self._failed
+        read = self._listing.whole and not self._waiting and self._key is None
+        return self._once and read and not self._failed
 
     def open(self, position: Position | None = None) -> None:
         """Go on from what is committed.
 
         Raises:
             TargetError: when the folder cannot be listed.
+            DatabaseError: when it cannot be told what is committed.
         """
         del position
-        prefix = f"{self.name}/"
-        self._positions = {
-            name.removeprefix(prefix): one for name, one in self._seen(prefix).items()
-        }
-        self._finished = {key for key, one in self._positions.items() if one.get("done")}
-        self._waiting, self._key, self._lines = [], None, []
-        self._retries = Retries(self._tell, self._clock, longest_s=_LONGEST_S)
+        self._begin()
+        for key, one in self._memory.positions().items():
+            if one.get("done"):
+                self._finished.add(key)
+            else:
+                self._begun[key] = int(one.get("line", 0))
+        self._names = self._memory.names()
+        self._tidy()
         self._look()
 
     def read(self, max_lines: int, timeout_s: float) -> Chunk | None:
@@ -147,13 +135,14 @@ class ObjectSource(Closing):
 
         Raises:
             TargetError: with `once`, when an object could not be read; all others were.
+            DatabaseError: when what is read could not be remembered in short; open it again.
         """
         del timeout_s
         while self._key is None:
             if not self._waiting and not self._looked_again():
                 self._raise_failed()
                 return None
-            self._load(self._waiting.pop(0))
+            self._load(self._waiting.popleft())
         lines = self._lines[self._at : self._at + max_lines]
         offsets = list(range(self._at + 1, self._at + len(lines) + 1))
         self._at += len(lines)
@@ -161,6 +150,7 @@ class ObjectSource(Closing):
         if last:
             self._key, self._lines = None, []
             self._finished.add(key)
+            self._begun.pop(key, None)
         position = {"line": self._at, "done": last, "folder": self.name}
         return Chunk(f"{self.name}/{key}", lines, offsets, position, {"object": key})
 
@@ -168,28 +158,71 @@ class ObjectSource(Closing):
         """There is nothing to let go of."""
 
     def _raise_failed(self) -> None:
-        error, self._failed = self._failed, None
-        if error is not None:
+        error = self._failed
+        if error is not None and self._listing.whole:
+            self._failed = None
             raise error
 
     def _looked_again(self) -> bool:
-        if self._once or self._clock() - self._looked < LOOK_S:
+        if self._once and self._listing.whole:
             return False
+        if not self._listing.is_due() or not self._retries.is_due(self.name):
+            return False
+        # Nothing waits: all that was handed out is committed.
+        self._tidy()
         try:
             self._look()
-        except KeywatchError as error:
+        except TargetError as error:
+            if self._once:
+                raise
             self._retries.fail(self.name, str(error))
         else:
             self._retries.succeed(self.name)
         return bool(self._waiting)
 
+    def _tidy(self) -> None:
+        """Keep names in place of rows, where there are many; all of them must be committed."""
+        if len(self._finished) < MOST_ROWS:
+            return
+        finished = sorted(self._finished)
+        self._memory.archive(finished)
+        self._names.add(finished)
+        self._finished.clear()
+
     def _look(self) -> None:
-        self._looked = self._clock()
-        listed = set(self._folder.keys())
-        for gone in set(self._retries.failed) - listed - {self.name}:
-            self._retries.forget(gone)
-        fresh = listed - self._finished
-        self._waiting = sorted(key for key in fresh if self._retries.is_due(key))
+        if self._listing.begins:
+            self._listed = [] if len(self._names) > MOST_NAMES else None
+        names = self._listing.look()
+        if self._listed is not None:
+            self._listed.append(digests(names))
+            if self._listing.whole:
+                self._forget(self._listed)
+        again = [key for key in self._retries.failed if key != self.name and self._is_there(key)]
+        fresh = self._names.without([*again, *names])
+        read = self._finished | self._given_up
+        self._waiting.extend(
+            key for key in dict.fromkeys(fresh) if key not in read and self._retries.is_due(key)
+        )
+
+    def _is_there(self, key: str) -> bool:
+        """Say whether an object that could not be read may be tried again; forget one that went."""
+        if not self._retries.is_due(key):
+            return False
+        there = next(iter(self._folder.keys(prefix=key)), None) == key
+        if not there:
+            self._retries.forget(key)
+        return there
+
+    def _forget(self, listed: Sequence[Digests]) -> None:
+        """Forget the names that no object has any more, now that all are listed.
+
+        Where nothing is listed, something else is wrong: a folder that is not mounted.
+        """
+        self._listed = None
+        kept = self._names.among(np.concatenate(listed))
+        if len(kept):
+            self._memory.replace(kept)
+            self._names = Names(kept)
 
     def _load(self, key: str) -> None:
         """Read an object; one that cannot be read is told of, and looked at again later."""
@@ -199,7 +232,7 @@ class ObjectSource(Closing):
             if self._once:
                 self._failed = error
                 self._tell(str(error))
-                self._finished.add(key)  # for this run
+                self._given_up.add(key)
             else:
                 self._retries.fail(key, str(error))
             return
@@ -209,10 +242,13 @@ class ObjectSource(Closing):
         while self._lines and not self._lines[-1].strip():
             self._lines.pop()
         self._key = key
-        self._at = int(self._positions.get(key, {}).get("line", 0))
+        self._at = self._begun.get(key, 0)
 
     def _text(self, key: str) -> bytes:
         where = f"{self.name}/{key}"
+        if not where.isascii() and where != where.encode("utf-8", "replace").decode():
+            where = where.encode("utf-8", "backslashreplace").decode()
+            raise TargetError("its name is not UTF-8", where=where, remedy="rename it")
         raw = self._folder.read(key, MAX_OBJECT)
         try:
             text = _unpacked(raw) if raw.startswith(_GZIP) else raw

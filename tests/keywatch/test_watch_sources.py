@@ -9,9 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
+from database.schema import positions
+from database.transaction import open_database, reading
 from keywatch.cli import run
 from keywatch.config_streams import SourceSettings
+from keywatch.desk.looking import list_sources
 from keywatch.sources import opened
 from keywatch.status import status
 from streams import formats
@@ -50,6 +54,29 @@ def test_reads_patterns_objects_and_shaped_logs_once(folder, capsys):
     for _ in range(2):
         assert run(["watch", "--once"]) == 0
         assert events(capsys) == {"read": 6, "committed": 5, "dead": 1, "late": 0}
+
+
+def test_a_folder_of_many_objects_is_one_source_with_all_its_figures(folder, capsys, monkeypatch):
+    monkeypatch.setattr("streams.sources.objects.MOST_ROWS", 3)
+    Path("keywatch.toml").write_text("[[sources]]\ntype = 'objects'\npath = 'logs'\n")
+    (folder / "logs").mkdir()
+    told = []
+    for number in range(4):
+        (folder / "logs" / f"{number}.log").write_bytes(NGINX + b"\nbroken\n")
+        assert run(["watch", "--once"]) == 0
+        assert "lines wait" not in capsys.readouterr().err
+        assert run(["status", "--json"]) == 0
+        told.append(json.loads(capsys.readouterr().out)["sources"])
+    (name,) = told[-1]
+    assert name == f"objects:{folder / 'logs'}"
+    assert [one[name]["position"]["objects"] for one in told] == [1, 2, 3, 4]
+    assert [one[name]["dead"] for one in told] == [1, 2, 3, 4]
+    assert len({one[name]["newest"] for one in told}) == 1
+    engine = open_database("sqlite:///keywatch.db")
+    with reading(engine) as connection:
+        (shown,) = list_sources(connection, 0.0).items
+        assert (shown.name, shown.dead) == (name, 4)
+        assert connection.scalar(select(func.count()).select_from(positions)) == 2
 
 
 def test_how_late_an_event_may_come_is_its_sources_own(folder, capsys):

@@ -3,6 +3,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from streams.objectmemory import Names, digests
 from streams.sources.bucket import Bucket
 from streams.sources.objects import ObjectSource
 from tests.httpd import serving
@@ -21,7 +22,8 @@ def answer(asked):
         return 404, {}, b"<Error><Code>NoSuchKey</Code></Error>"
     if "list-type" not in told:
         return 200, {}, f"{url.path.removeprefix('/logs/')}\n".encode()
-    keys = [key for key in KEYS if key.startswith(told["prefix"])]
+    after = told.get("start-after", "")
+    keys = [key for key in KEYS if key.startswith(told["prefix"]) and key > after]
     at = int(told.get("continuation-token", 0))
     inside = f"<Contents><Key>{keys[at]}</Key></Contents>"
     more = at + 1 < len(keys)
@@ -34,6 +36,16 @@ def answer(asked):
     )
 
 
+class Blank:
+    """What is known of a folder that was never read."""
+
+    def positions(self):
+        return {}
+
+    def names(self):
+        return Names(digests(()))
+
+
 @pytest.fixture
 def endpoint(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -44,7 +56,7 @@ def endpoint(monkeypatch):
 
 def test_reads_the_objects_of_a_prefix(endpoint):
     folder = Bucket("s3://logs/a/", "us-east-1", endpoint, ".log")
-    with ObjectSource(folder, lambda _: {}, once=True) as source:
+    with ObjectSource(folder, Blank(), once=True) as source:
         source.open()
         chunks = [source.read(9, 0.0), source.read(9, 0.0)]
         assert source.done
@@ -54,12 +66,12 @@ def test_reads_the_objects_of_a_prefix(endpoint):
 
 def test_says_what_is_wrong_with_a_bucket(endpoint):
     with pytest.raises(TargetError, match="s3:ListBucket"):
-        ObjectSource(Bucket("s3://nowhere/", "us-east-1", endpoint), lambda _: {}).open()
+        ObjectSource(Bucket("s3://nowhere/", "us-east-1", endpoint), Blank()).open()
 
 
 def test_an_object_may_be_named_by_itself(endpoint):
     folder = Bucket("s3://logs/a/1.log", "us-east-1", endpoint)
-    with ObjectSource(folder, lambda _: {}, once=True) as source:
+    with ObjectSource(folder, Blank(), once=True) as source:
         source.open()
         chunk = source.read(9, 0.0)
         assert source.done
@@ -76,3 +88,10 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(UsageError, match=r"pip install 'keywatch\[aws\]'"):
         Bucket("s3://logs/")
+
+
+def test_lists_what_stands_behind_a_name(endpoint):
+    bucket = Bucket("s3://logs/a/", "us-east-1", endpoint)
+    assert list(bucket.keys()) == ["1.log", "3.txt", "b/2.log"]
+    assert list(bucket.keys(after="1.log")) == ["3.txt", "b/2.log"]
+    assert list(bucket.keys(prefix="b", after="1.log")) == ["b/2.log"]

@@ -1,7 +1,6 @@
-"""Patterns of files, folders of objects, syslog: each line once."""
+"""Patterns of files, syslog: each line once."""
 
 import gzip
-import json
 import logging
 import socket
 import struct
@@ -10,9 +9,7 @@ from logging.handlers import SysLogHandler
 
 import pytest
 
-from streams import formats
 from streams.sources.globbed import GlobSource, matching
-from streams.sources.objects import Directory, ObjectSource
 from streams.sources.syslog import IDLE_S, SyslogSource, message_of
 from vocabulary.errors import ServiceError, TargetError
 
@@ -25,9 +22,6 @@ class Positions:
 
     def commit(self, chunk):
         self.kept[chunk.source] = chunk.position
-
-    def under(self, prefix):
-        return {name: one for name, one in self.kept.items() if name.startswith(prefix)}
 
 
 @pytest.fixture
@@ -107,134 +101,6 @@ def test_a_file_that_cannot_be_followed_is_told_of_and_holds_no_other_up(
 def test_a_pattern_without_files_is_refused_where_nobody_waits(tmp_path):
     with pytest.raises(TargetError, match="no file"):
         GlobSource(str(tmp_path / "*.log"), follow=False, positions={}.get).open()
-
-
-def cloudtrail(*moments):
-    one = json.loads(formats.find("cloudtrail").samples[0])
-    return gzip.compress(
-        json.dumps({"Records": [{**one, "eventTime": m} for m in moments]}).encode()
-    )
-
-
-def objects(folder, positions, **options):
-    unfold = formats.find("cloudtrail").unfold
-    return ObjectSource(Directory(folder), positions.under, unfold=unfold, **options)
-
-
-def test_reads_every_object_of_a_folder_once(tmp_path, positions):
-    (tmp_path / "2025" / "11").mkdir(parents=True)
-    (tmp_path / "2025" / "11" / "a.json.gz").write_bytes(cloudtrail("t1", "t2"))
-    (tmp_path / "2025" / "b.json").write_bytes(gzip.decompress(cloudtrail("t3")))
-    (tmp_path / "2025" / ".hidden").write_text("x")
-    (tmp_path / "2025" / "c.json.tmp").write_text("x")
-    (tmp_path / "2025" / "empty").write_text("")
-    with objects(tmp_path, positions, once=True) as source:
-        source.open()
-        found = formats.find("cloudtrail").parse(drained(source, positions, most=1))
-        assert len(found) + len(found.rejected) == 3
-        assert source.done
-    (tmp_path / "2025" / "11" / "a2.json.gz").write_bytes(cloudtrail("t4"))
-    with objects(tmp_path, positions, once=True) as source:
-        source.open()
-        assert [json.loads(line)["eventTime"] for line in drained(source, positions)] == ["t4"]
-
-
-def test_goes_on_within_an_object(tmp_path, positions):
-    (tmp_path / "a.json.gz").write_bytes(cloudtrail("t1", "t2", "t3"))
-    with objects(tmp_path, positions, once=True) as source:
-        source.open()
-        positions.commit(source.read(1, 0.0))
-        source.read(1, 0.0)
-        source.open()
-        assert [json.loads(line)["eventTime"] for line in drained(source, positions)] == [
-            "t2",
-            "t3",
-        ]
-
-
-def test_plain_lines_are_objects_as_well(tmp_path, positions):
-    (tmp_path / "a.log").write_text("one\ntwo\n\n")
-    with ObjectSource(Directory(tmp_path), positions.under, once=True) as source:
-        source.open()
-        assert drained(source, positions) == [b"one", b"two"]
-
-
-def test_finds_objects_that_come_later(tmp_path, positions):
-    now = [0.0]
-    with objects(tmp_path, positions, clock=lambda: now[0]) as source:
-        source.open()
-        assert source.read(9, 0.0) is None
-        (tmp_path / "a").write_bytes(cloudtrail("t1"))
-        assert source.read(9, 0.0) is None
-        now[0] = 60.0
-        assert len(drained(source, positions)) == 1
-        assert not source.done
-
-
-def test_a_damaged_object_holds_no_other_up(tmp_path, positions):
-    (tmp_path / "a.gz").write_bytes(cloudtrail("t1")[:-9])
-    (tmp_path / "b.gz").write_bytes(cloudtrail("t2"))
-    told = []
-    with objects(tmp_path, positions, once=True, tell=told.append) as source:
-        source.open()
-        with pytest.raises(TargetError, match="damaged"):
-            drained(source, positions)
-        assert source.done
-    assert len(positions.kept) == 1
-    assert "damaged" in told[0]
-
-
-def test_a_folder_that_is_missing_is_refused_and_one_that_goes_is_told_of(tmp_path, positions):
-    with pytest.raises(TargetError, match="no such directory"):
-        objects(tmp_path / "missing", positions).open()
-    now, told, folder = [0.0], [], tmp_path / "a"
-    folder.mkdir()
-    with objects(folder, positions, clock=lambda: now[0], tell=told.append) as source:
-        source.open()
-        folder.rmdir()
-        now[0] = 60.0
-        assert source.read(9, 0.0) is None
-        assert "no such directory" in told[0]
-        folder.mkdir()
-        (folder / "1").write_bytes(cloudtrail("t1"))
-        now[0] = 120.0
-        assert len(drained(source, positions)) == 1
-
-
-def test_an_object_that_is_gone_when_its_turn_comes_holds_no_other_up(tmp_path, positions):
-    for name in "ab":
-        (tmp_path / name).write_bytes(cloudtrail("t1"))
-    told = []
-    with objects(tmp_path, positions, tell=told.append) as source:
-        source.open()
-        (tmp_path / "a").unlink()
-        assert len(drained(source, positions)) == 1
-    assert "a: no such file" in told[0]
-
-
-def test_an_object_that_could_not_be_read_is_read_later(tmp_path, positions):
-    (tmp_path / "a.gz").write_bytes(cloudtrail("t1")[:-9])
-    now, told = [0.0], []
-    with objects(tmp_path, positions, clock=lambda: now[0], tell=told.append) as source:
-        source.open()
-        for _ in range(3):
-            assert source.read(9, 0.0) is None
-            now[0] += 60.0
-        assert list(source.failed) == [source.name]
-        assert len(told) == 1
-        (tmp_path / "a.gz").write_bytes(cloudtrail("t1"))
-        now[0] += 600.0
-        assert len(drained(source, positions)) == 1
-        assert not source.failed
-
-
-def test_an_object_beyond_the_limit_is_left_out(tmp_path, positions, monkeypatch):
-    monkeypatch.setattr("streams.sources.objects.MAX_OBJECT", 1000)
-    (tmp_path / "a.gz").write_bytes(gzip.compress(b"x" * 100_000))
-    with objects(tmp_path, positions, once=True) as source:
-        source.open()
-        with pytest.raises(TargetError, match="larger than"):
-            drained(source, positions)
 
 
 LINE = b'{"a":1}'
