@@ -28,14 +28,16 @@ _REFUSED = lazy(
     r"\$\{|\{\{|\$\(|<%|%>|#\{|@@|^\$[A-Za-z_]|^\$\$?\w+\$?$|^%[\w()]{0,30}[sdvq%]?$|^<[^<>]*>$|^\[[^\]]*\]$|^\{\w*\}$"
     r"|^:\w+$|^\*+$|^[.\-_=+x?#/\\|~]+$|\.\.\.|…|^(?:\\[a-z0])+$|^%[A-Z_]{3,}%$|^__\w+__$|^\{\{?.*\}$|^@?\w+\(.*\)$|^`.*`$"
     r"|\{[A-Za-z_]\w*(?:[:!][^{}\s]{1,20})?\}|\{\d+,\d*\}|<(?:your|my|the)[-_ ][^<>]*>"
-    r"|^(?:os\.environ|process\.env|ENV\[|System\.getenv)",
+    r"|^(?:os\.environ|process\.env|ENV\[|System\.getenv)"
+    r"|^EJ\[\d:[\w+/=:]+\]$|^encrypted:[\w+/=]{40,}$|^op://",
 )
+"""Templates, names of variables; what EJSON and dotenvx have encrypted, references to 1Password."""
 _TELLING = lazy(r"[$({<%#@*.…\\`\[:_]")
 _FILLERS = tuple(".-_=+x?#/\\|~")
 """What each of these has somewhere, or begins with."""
 _PUBLIC = lazy(
     r"^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2|sha\d{1,3}[-:]|https?://[^@]*$|data:)"
-    r"|^-----BEGIN (?:PUBLIC|CERT)"
+    r"|^-----BEGIN (?:PUBLIC|CERT)|^age1[02-9ac-hj-np-z]{58}$"
 )
 _PUBLISHED = lazy(r"^wJalrXUtnFEMI|^(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[^0-9A-Za-z]*$")
 """The example of a key in AWS' documentation, and what every session token begins with."""
@@ -50,7 +52,8 @@ _PROSE = lazy(r"(?i)\bpass (?:[a-z]+ ){0,6}(?::\w+:)?[\"'`]{1,2}\Z")  # the verb
 _STATES = frozenset(
     """enable enabled disable disabled always never present absent inherit required optional auto
     auto-generate autogenerate generate on_create on-create default automatic manual prompt ask
-    plain plaintext cleartext encrypted basic before after hover focus active visited""".split()
+    plain plaintext cleartext encrypted basic before after hover focus active visited changed
+    updated created deleted removed expired revoked compromised forgotten missing""".split()
 )
 """What settings are set to, beside a name that holds a word of secrets."""
 _SQL_WORDS = frozenset(

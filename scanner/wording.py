@@ -40,7 +40,8 @@ BAD_NAME = lazy(
     r"|change|hash|hashed|digest|algorithm|alg|cipher|bits|class|method|func|callback|handler|encoder|decoder|validator|resolver|strategy|generator|provider|service|manager|factory|builder"
     r"|store|ring|bucket|arn|region|event|command|cmd|option|flag|env|var|variable|attr|attribute|property|selector|element|style|color|image|icon"
     r"|scope|scopes|realm|issuer|audience|model|table|schema|query|code|desc|description|info|test|code|position|range|group|list|map|set|ref"
-    r"|time|date|usage|through|checksum|sha\d{1,3}|md5sum|server|system|last_?(?:eight|four|\d+)|hotkey|accesskey|bypass)s?$"
+    r"|time|date|usage|through|checksum|sha\d{1,3}|md5sum|server|system|last_?(?:eight|four|\d+)|hotkey|accesskey|bypass|reason)s?$"
+    r"|(?:^|[_-]|(?<=[a-z]))(?:first|second|third|two|single|multi|render|shader|low|high|band)[_-]?pass$"
     r"|public|pub[_-]?key|keyword|primary|foreign|sort|partition|cache|index|fingerprint|csrf|xsrf|tokeni[sz]e|author\b|authors?\b"
 )
 """Names that say that the value describes, points to or counts something."""

@@ -139,6 +139,14 @@ HIDDEN = [
     ("acme.sln", 'Project("{uuid}") = "Web", "Web", "{uuid}"\n'),
     ("shapes.svg", '<linearGradient id="{uuid}" x1="7"/>\n'),
     ("a.md", "// Server requires Bearer authentication. This client will not try.\n"),
+    ("secrets.ejson", '"mail_password": "EJ[1:{base64:43}=:{base64:32}:{base64:80}]"\n'),
+    ("a.sh", 'DB_PASSWORD="encrypted:{base64:88}"\n'),
+    ("a.sh", 'export SHOP_SECRET="op://{base62:26}/{base62:26}/SHOP_SECRET"\n'),
+    ("a.cs", 'var scaleFirstPass = "vpp_rkrga=format=bgra:afbc=1";\n'),
+    ("a.rb", 'PASSWORD_CHANGED = define_event "user:password:changed"\n'),
+    ("a.rb", 'x if session[:password_reset_reason] == "compromised"\n'),
+    ("A.java", "// thingsboard\nString resetToken = thingsboardTokenRequest.getResetToken();\n"),
+    ("A.java", 'thingsboard.of("Authentication failed", ThingsboardErrorCode.AUTHENTICATION);\n'),
 ]
 
 
