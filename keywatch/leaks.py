@@ -41,6 +41,7 @@ def answer(
     respond: Respond,
     now: float,
     found_in: FoundIn = SOMEWHERE,
+    then: Callable[[Connection], None] = lambda _: None,
 ) -> list[Alert]:
     """Keep findings and respond to them, in one transaction; a repeat changes nothing.
 
@@ -51,6 +52,7 @@ def answer(
         respond: from alert to outbox.
         now: epoch seconds at which they were found.
         found_in: the repository, where that is known.
+        then: done in the same transaction.
     """
     alerts = []
     with transaction(engine) as connection:
@@ -58,6 +60,7 @@ def answer(
             _keep(connection, finding, found_in, now)
             key = known(connection, finding.key_id) if finding.key_id else None
             alerts.append(respond(connection, alert_of(finding, now, key, found_in.exposure)))
+        then(connection)
     return alerts
 
 

@@ -2,21 +2,37 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 
 from sqlalchemy import Engine
 
+from database.transaction import reading, transaction
 from keywatch import leaks
+from keywatch.beside import beside
 from keywatch.keybook import KeyBook
 from keywatch.voice import Voice
+from streams import reportqueue
 from streams.disclosure import Disclosure
+from streams.reportqueue import Report
 from vocabulary.credential import KnownKey
+from vocabulary.errors import KeywatchError, ServiceError
 from vocabulary.finding import Finding, Place, Verdict
+
+TURN_S = 10.0
+"""How long a report waits for others that are looked up, before it is to be sent again."""
+
+IDLE_S = 0.05
+_AT_ONCE = 100
+_WHERE = "reports of leaks"
 
 
 class Judge:
     """Deals with reports of secrets; a `streams.webhook.Judge`, called from several threads.
+
+    Who reports is told at once which keys are ours. What follows for these waits in the database
+    until it is done, a few at a time: GitHub hangs up after 30 s.
 
     Args:
         engine: the database.
@@ -36,30 +52,85 @@ class Judge:
     ) -> None:
         self._engine, self._book, self._respond = engine, book, respond
         self._voice, self._wake = voice, wake
-        self._lock = threading.Lock()
+        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._waiting = True  # maybe, from the last time
 
     def __call__(self, reported: Sequence[Disclosure]) -> Sequence[bool]:
-        """Keep what is ours and respond to it, all in one transaction; say which those are.
+        """Say which are keys of ours; these are in the queue when this returns.
 
         Raises:
-            DatabaseError: nothing was kept.
+            DatabaseError: nothing is.
+            ServiceError: nothing is, since too much waits already.
         """
-        with self._lock:
+        if not self._lock.acquire(timeout=TURN_S):
+            raise ServiceError("too many report at once", where=_WHERE, remedy="send it again")
+        try:
             known = self._book.find([one.credential for one in reported])
-            found = [_finding(one, key) for one, key in zip(reported, known, strict=True) if key]
-            if found:
-                known_key, in_public = self._book.known_key, leaks.FoundIn(exposure="public")
-                alerts = leaks.answer(
-                    self._engine, found, known_key, self._respond, time.time(), in_public
-                )
-                for alert in alerts:
-                    self._voice.alert(alert)
-                self._wake()
+        finally:
+            self._lock.release()
+        ours = [
+            (_identity(one), key.key_id, one)
+            for one, key in zip(reported, known, strict=True)
+            if key
+        ]
+        if ours:
+            with transaction(self._engine) as connection:
+                reportqueue.put(connection, ours, time.time())
+            self._waiting = True
         return [key is not None for key in known]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Work in a thread while the block runs."""
+        with beside("reports", self._again, self._stop, self._voice.tell):
+            yield
+
+    def work_off(self) -> None:
+        """Act on everything that was reported, each part in one transaction.
+
+        Raises:
+            DatabaseError: what was not acted on waits on.
+        """
+        while self._waiting and not self._stop.is_set():
+            self._waiting = False
+            with reading(self._engine) as connection:
+                some = reportqueue.waiting(connection, _AT_ONCE)
+            if some:
+                self._waiting = True
+                self._act(some)
+
+    def _again(self) -> float:
+        try:
+            self.work_off()
+        except KeywatchError:
+            self._waiting = True
+            raise
+        return IDLE_S
+
+    def _act(self, some: Sequence[Report]) -> None:
+        with reading(self._engine) as connection:
+            keys = [self._book.known_key(connection, one.key_id) for one in some]
+        found = [_finding(one.disclosure, key) for one, key in zip(some, keys, strict=True) if key]
+        alerts = leaks.answer(
+            self._engine,
+            found,
+            self._book.known_key,
+            self._respond,
+            time.time(),
+            leaks.FoundIn(exposure="public"),
+            lambda connection: reportqueue.done(connection, some),
+        )
+        for alert in alerts:
+            self._voice.alert(alert)
+        self._wake()
+
+
+def _identity(one: Disclosure) -> str:
+    cause = f"reported\n{one.credential.sha256}\n{one.url}\n{one.source}"
+    return sha256(cause.encode()).hexdigest()
 
 
 def _finding(one: Disclosure, key: KnownKey) -> Finding:
-    cause = f"reported\n{one.credential.sha256}\n{one.url}\n{one.source}"
     return Finding(
         rule="reported-key",
         name="A key that somebody found and reported",
@@ -76,7 +147,7 @@ def _finding(one: Disclosure, key: KnownKey) -> Finding:
         places=(Place(one.url or one.source or "reported"),),
         count=1,
         secret=one.credential.redacted,
-        fingerprint=sha256(cause.encode()).hexdigest(),
+        fingerprint=_identity(one),
         verdict=Verdict(store=key.verdict),
         key_id=key.key_id,
         key_state=key.state,

@@ -163,6 +163,7 @@ class Watch:
         taking_in = intake(self._engine, self._settings, self._voice.tell, judge)
         with (
             pushes.running(),
+            judge.running(),
             polling.running(),
             public.running(),
             self._publishing.running(),

@@ -1,6 +1,6 @@
 """An ASGI application that takes in what others tell: pushes, and secrets that they found.
 
-Pushes are answered before anything is done with them; reports when they are dealt with.
+Both are answered before anything is done with them, reports when it is known whose keys they are.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ REPORTS = "/leaks"
 _AGAIN = (b"retry-after", b"10")
 
 Judge = Callable[[Sequence[Disclosure]], Sequence[bool]]
-"""Deals with what was reported; says of each whether it is one of our keys."""
+"""Takes in what was reported; says of each whether it is one of our keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ def test_a_key_that_code_search_finds_is_a_public_leak(engine, looking, clock):
         for _ in range(2):
             places.turn()
             clock.now += 3600
+    places._judge.work_off()
     assert not told
     assert [one.path.partition("?")[0] for one in github.asked] == [
         "/search/code",

@@ -12,7 +12,7 @@ import uvicorn
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from database.schema import alerts, findings, outbox
+from database.schema import alerts, findings, outbox, repo_events
 from database.transaction import reading
 from gateway.server import config_of, listening
 from keystore.issue import KeyOrder
@@ -65,13 +65,17 @@ def spoken():
 
 
 @pytest.fixture
-def port(engine, github, spoken):
+def judge(engine, spoken):
     settings = Settings()
     book = KeyBook(engine, settings.keys)
     respond = wiring.responder(
         wiring.policy(settings), frozenset({"revoke"}), book.known_key, lambda _: 7.0
     )
-    judge = Judge(engine, book, respond, Voice(spoken.append, spoken.append), lambda: None)
+    return Judge(engine, book, respond, Voice(spoken.append, spoken.append), lambda: None)
+
+
+@pytest.fixture
+def port(engine, github, spoken, judge):
     reports = Reports(judge, PublicKeys(github.url, fetched), [REPORTER])
     listener = listening("127.0.0.1", 0)
     server = uvicorn.Server(config_of(app(engine, {}, reports=reports, tell=spoken.append)))
@@ -112,28 +116,38 @@ def labels(answer):
     return [one["label"] for one in answer]
 
 
-def test_a_partner_alert_about_our_key_is_answered_and_acted_on(engine, port, signer, spoken):
+def test_a_partner_alert_about_our_key_is_answered_and_acted_on(
+    engine, port, signer, spoken, judge
+):
     key = KeyStore(engine).create(KeyOrder(owner="shop"), actor="test")
     body = report(key.secret, STRANGER)
     status, answer = ask(port, "/alerts/github", body, signed(signer, body))
     assert (status, labels(answer)) == (200, ["true_positive", "false_positive"])
     assert answer[0]["token_hash"] == hashlib.sha256(key.secret.encode()).hexdigest()
+    assert not rows(engine, alerts)  # who waits for an answer waits for nothing else
+    waits = rows(engine, repo_events)
+    judge.work_off()
+    assert not rows(engine, repo_events)
     (alert,) = rows(engine, alerts)
     assert (alert["subject"], alert["severity"]) == (key.key.id, "critical")
     (done,) = (one for one in rows(engine, outbox) if one["effect"] == "revoke")
     assert done["subject"] == key.key.id
     said = str(
-        [*spoken, answer, rows(engine, alerts), rows(engine, findings), rows(engine, outbox)]
+        [*spoken, answer, waits, rows(engine, alerts), rows(engine, findings), rows(engine, outbox)]
     )
     assert key.secret not in said
     assert STRANGER not in said
 
 
-def test_a_replayed_alert_changes_nothing(engine, port, signer):
+@pytest.mark.parametrize("worked_off", [True, False])
+def test_a_replayed_alert_changes_nothing(engine, port, signer, judge, worked_off):
     key = KeyStore(engine).create(KeyOrder(owner="shop"), actor="test")
     body = report(key.secret)
     for _ in range(3):
         assert ask(port, "/alerts/github", body, signed(signer, body))[0] == 200
+        if worked_off:
+            judge.work_off()
+    judge.work_off()
     assert len(rows(engine, alerts)) == len(rows(engine, findings)) == 1
     assert len([one for one in rows(engine, outbox) if one["effect"] == "revoke"]) == 1
 
@@ -159,13 +173,37 @@ def test_what_is_no_alert_is_refused(port, signer, body):
     assert ask(port, "/alerts/github", body, signed(signer, body))[0] == 400
 
 
-def test_anybody_with_a_token_may_report_a_leak(engine, port):
+def test_what_waits_is_bounded_and_nothing_of_it_is_lost(engine, port, signer, judge, monkeypatch):
+    monkeypatch.setattr("streams.reportqueue.MOST_WAITING", 3)
+    monkeypatch.setattr("keywatch.reported._AT_ONCE", 2)
+    keys = [KeyStore(engine).create(KeyOrder(owner="shop"), actor="test") for _ in range(5)]
+    first, second = report(*(key.secret for key in keys[:3])), report(keys[3].secret)
+    assert ask(port, "/alerts/github", first, signed(signer, first))[0] == 200
+    assert ask(port, "/alerts/github", second, signed(signer, second))[0] == 503
+    # Who was answered and is killed then goes on from what is kept.
+    with judge.running():
+        while rows(engine, repo_events):
+            pass
+        assert ask(port, "/alerts/github", second, signed(signer, second))[0] == 200
+        while rows(engine, repo_events):
+            pass
+    assert {row["subject"] for row in rows(engine, alerts)} == {key.key.id for key in keys[:4]}
+
+
+def test_who_reports_while_others_are_looked_up_does_not_wait_for_ever(judge, monkeypatch):
+    monkeypatch.setattr("keywatch.reported.TURN_S", 0.01)
+    with judge._lock, pytest.raises(ServiceError, match="at once"):
+        judge([])
+
+
+def test_anybody_with_a_token_may_report_a_leak(engine, port, judge):
     key = KeyStore(engine).create(KeyOrder(owner="shop"), actor="test")
     body = json.dumps({"token": f" {key.secret}\n", "source": "a mail"}).encode()
     assert ask(port, "/leaks", body, {})[0] == 401
     assert ask(port, "/leaks", body, {"Authorization": "Bearer wrong"})[0] == 401
     status, answer = ask(port, "/leaks", body, {"Authorization": f"Bearer {REPORTER}"})
     assert (status, labels(answer)) == (200, ["true_positive"])
+    judge.work_off()
     assert rows(engine, findings)[0]["body"]["path"] == "a mail"
 
 
