@@ -16,6 +16,7 @@ from database.schema import alerts, keys, outbox
 from database.transaction import in_commit_order
 from vocabulary.action import ActionKind, Decision
 from vocabulary.credential import KnownKey
+from vocabulary.senders import sender
 
 BREAKER = "breaker"
 """First word of why a row is held; while one such row waits, the breaker stays open."""
@@ -122,10 +123,11 @@ def _causes(
     thief who tries many keys would hold up every revocation until a person has looked.
     """
     touched = {**others, situation.subject: {situation.source}}
-    proven = _stuffing(connection, set().union(*touched.values()) - {""}, now)
+    sources = set().union(*touched.values()) - {""}
+    proven = _stuffing(connection, {sender(source) for source in sources}, now)
     return len(
         {
-            source if source in proven else subject
+            sender(source) if sender(source) in proven else subject
             for subject, sources in touched.items()
             for source in sources
         }
@@ -133,7 +135,7 @@ def _causes(
 
 
 def _stuffing(connection: Connection, sources: set[str], now: float) -> set[str]:
-    """Return which addresses were lately told of for trying many keys."""
+    """Return which senders were lately told of for trying many keys."""
     told = select(alerts.c.subject).where(
         alerts.c.subject.in_([f"{ADDRESS}{source}" for source in sorted(sources)]),
         alerts.c.kind == STUFFING,

@@ -13,6 +13,7 @@ from database.schema import alerts, incidents
 from vocabulary.action import Decision
 from vocabulary.alert import Alert, Evidence, Severity
 from vocabulary.credential import KnownKey
+from vocabulary.senders import sender
 
 WINDOW_S = 86_400.0
 """Alerts of one key that are not further apart than this belong to one incident."""
@@ -45,8 +46,8 @@ class Incident:
 
 
 def subject_of(alert: Alert) -> str:
-    """Return what the alert is about: a key id, or an address."""
-    return alert.key or f"ip:{alert.ip}"
+    """Return what the alert is about: a key id, or who sends: an address, of IPv6 its /64."""
+    return alert.key or f"ip:{sender(alert.ip)}"
 
 
 def weighed(connection: Connection, alert: Alert) -> Alert:

@@ -13,11 +13,13 @@ from zlib import crc32
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from detectors.chance import Floats
 from detectors.words import rfc3339
 from vocabulary.access import EventBatch, Flags, Ints
 from vocabulary.alert import Alert, Evidence, Severity, Span
+from vocabulary.senders import sender
 
 MINUTE_MS = 60_000
 LEAST_KEYS = 20
@@ -271,9 +273,9 @@ class Sources:
         found = []
         for i in refused.tolist():
             address, key = batch.ips[batch.ip[i]], int(hashes([batch.keys[batch.key[i]]])[0])
-            alert = self._see(address, key, int(ts_ms[i])) if address else None
+            alert = self._see(sender(address), key, int(ts_ms[i])) if address else None
             if alert:
-                found.append(alert)
+                found.append(replace(alert, ip=address))
         return found
 
     def _see(self, address: str, key: int, ts_ms: int) -> Alert | None:
@@ -297,6 +299,7 @@ class Sources:
 
     def _alert(self, address: str, severity: Severity) -> Alert:
         state, moment = self.state, rfc3339(self.state.clock_ms)
+        kind = "a network" if "/" in address else "an address"
         keys, name = len(state.tried[address]), f"{address}\0{severity.word}\0{moment}"
         seen = f"{keys} different keys refused (401) to {address} within 10 min"
         return Alert(
@@ -305,10 +308,9 @@ class Sources:
             kind="stuffing",
             severity=severity.word,
             family="network",
-            summary=f"{seen}; an address that mistypes its key tries one or two",
-            evidence=(Evidence("stuffing", seen, "one or two keys an address", 1e-4),),
+            summary=f"{seen}; {kind} that mistypes its key tries one or two",
+            evidence=(Evidence("stuffing", seen, f"one or two keys {kind}", 1e-4),),
             events=Span(rfc3339(state.first_ms[address]), moment, state.events[address]),
-            ip=address,
         )
 
 

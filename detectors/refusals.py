@@ -18,6 +18,7 @@ from detectors.fleet import Sources, SourcesState
 from detectors.profile import VERSION
 from vocabulary.access import EventBatch, Ints
 from vocabulary.alert import Alert
+from vocabulary.senders import sender
 
 ROWS = 16
 """Workers that see the same row wait for one another."""
@@ -46,7 +47,7 @@ def tell(connection: Connection, batch: EventBatch, ts_ms: Ints) -> list[Alert]:
 
 def row_of(address: str) -> int:
     """Return in which of the rows an address is seen."""
-    return crc32(address.encode("utf-8", "replace")) % ROWS
+    return crc32(sender(address).encode("utf-8", "replace")) % ROWS
 
 
 def seen(connection: Connection, name: str) -> Sources:

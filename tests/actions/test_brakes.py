@@ -1,10 +1,12 @@
 import pytest
+from sqlalchemy import select
 
 from actions import judgement
 from actions.brakes import breaker_is_open
 from actions.executor import Executor
 from actions.policy import parse
 from actions.undo import done_since, undo
+from database.schema import incidents
 from database.transaction import reading, transaction
 from tests.actions.desk import alert_about
 
@@ -148,6 +150,18 @@ def test_a_thief_with_many_keys_does_not_open_the_breaker(desk):
     assert held(desk) == []
     desk.answer(alert_about(keys[10], number="elsewhere", severity="critical", ip="198.51.100.1"))
     assert held(desk) == [keys[10]]
+
+
+def test_a_thief_with_many_addresses_of_one_network_is_one(desk):
+    desk.policy = policy("breaker_keys = 3\nbreaker_share = 1.0")
+    desk.answer(stuffing("2001:db8:7:1::9"))
+    desk.answer(stuffing("2001:db8:7:1::a"))
+    with reading(desk.engine) as connection:
+        (incident,) = connection.execute(select(incidents.c.subject)).scalars()
+    assert incident == "ip:2001:db8:7:1::/64"
+    done = [theft(desk, [desk.key()], f"2001:db8:7:1::{number}") for number in range(6)]
+    assert done[-1] == 6
+    assert held(desk) == []
 
 
 @pytest.mark.parametrize("told", ["nothing", "of another", "a false alarm", "long ago"])

@@ -19,13 +19,13 @@ THIEF = "203.0.113.7"
 MOST, LEAST = (tries for tries, _ in STUFFING)
 
 
-def tries(numbers):
+def tries(numbers, address=lambda _: THIEF):
     """Return what a worker sees of an address that tries one key after the other."""
     ours = list(numbers)
     return batch(
         [f"credential:{number}" for number in ours],
         [START_MS + 1000 * number for number in ours],
-        ips=[THIEF] * len(ours),
+        ips=[address(number) for number in ours],
         status=[401] * len(ours),
     )
 
@@ -43,6 +43,19 @@ def test_what_several_workers_see_of_an_address_is_told_as_one_would_tell_it(eng
     expected = Sources().alerts(everything, everything.ts_ms)
     assert [alert.severity for alert in expected] == ["medium", "high"]
     assert told(engine, [tries([number]) for number in range(60)]) == expected
+
+
+def test_who_takes_another_address_of_its_network_for_each_try_is_one_sender(engine):
+    """Of IPv6 everybody has 2^64 addresses; a worker sees some of them, another the others."""
+    everything = tries(range(60), lambda number: f"2001:db8:7:1:{number:x}::9")
+    expected = Sources().alerts(everything, everything.ts_ms)
+    assert [alert.severity for alert in expected] == ["medium", "high"]
+    assert expected[0].ip == "2001:db8:7:1:9::9"
+    assert "2001:db8:7:1::/64" in expected[0].summary
+    parts = [tries([number], lambda number: f"2001:db8:7:1:{number:x}::9") for number in range(60)]
+    assert told(engine, parts) == expected
+    others = tries(range(60), lambda number: f"2001:db8:8:{number:x}::9")
+    assert told(engine, [others]) == []
 
 
 def test_tries_of_a_transaction_that_was_lost_count_once(engine):
