@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, Table, func, insert, select, text
 
 from database.schema import metadata
+from database.schema.keeping import release
 
 _AT_ONCE = 5_000
 
@@ -14,12 +15,14 @@ def replace_rows(source: Connection, target: Connection) -> None:
         source: sees one moment.
         target: a write transaction; nobody else reads or writes until it ends.
     """
+    release(target)
     _empty(target)
     for table in metadata.sorted_tables:
         found = source.execution_options(yield_per=_AT_ONCE).execute(select(table))
         for part in found.mappings().partitions():
             target.execute(insert(table), [{**row} for row in part])
         _go_on_counting(target, table)
+    release(target, kept=True)
 
 
 def _empty(target: Connection) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from database.schema.base import Serial, metadata
+from database.schema.keeping import keep
 
 organisations = Table(
     "organisations",
@@ -201,3 +202,4 @@ audit = Table(
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
 )
+keep(audit)

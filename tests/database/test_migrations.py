@@ -6,12 +6,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, MetaData, String, Table, inspect
+from sqlalchemy import Column, MetaData, String, Table, inspect, text
 
 import database
 from database import migrate, new_revision
 from database.engine import engine_of
 from database.schema import metadata
+from database.schema.keeping import is_kept
 from database.transaction import HEAD, open_database, reading, revision, transaction, upgrade
 from keystore import audit, identities
 from keystore.issue import KeyOrder
@@ -64,6 +65,13 @@ def shape(engine) -> dict[str, tuple[object, ...]]:
     }  # fmt: skip
 
 
+def triggers(engine) -> list[str]:
+    """Return the statements that made an SQLite file's triggers."""
+    made = text("SELECT sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
+    with engine.connect() as connection:
+        return list(connection.execute(made).scalars())
+
+
 def test_the_migrations_make_what_the_schema_says(migrated):
     with migrated.connect() as connection:
         context = MigrationContext.configure(connection)
@@ -77,6 +85,7 @@ def test_what_is_made_at_once_is_what_the_migrations_make(tmp_path):
     assert revision(at_once, "here") == revision(step_by_step, "here") == HEAD
     plain = [str(shape(one)).replace("\"('')\"", "\"''\"") for one in (at_once, step_by_step)]
     assert plain[0] == plain[1]
+    assert triggers(at_once) == triggers(step_by_step) != []
     step_by_step.dispose()
     at_once.dispose()
 
@@ -93,6 +102,20 @@ def test_a_database_with_data_goes_down_and_up(engine):
     assert revision(engine, "here") == HEAD
     assert store.list() == []
     assert store.create(KeyOrder(), actor="x", reason="y").key.change_seq == 1
+
+
+def test_an_older_schema_lets_the_audit_log_change_and_the_newest_does_not(engine):
+    KeyStore(engine).create(KeyOrder(), actor="x", reason="y")
+    change = metadata.tables["audit"].update().values(actor="nobody")
+    migrate.back(engine, "0015")
+    with transaction(engine) as connection:
+        connection.execute(change)
+        assert not is_kept(connection)
+    upgrade(engine, "here")
+    with reading(engine) as connection:
+        assert is_kept(connection)
+    with pytest.raises(DatabaseError, match="never changed"), transaction(engine) as connection:
+        connection.execute(change)
 
 
 def test_upgrading_twice_is_upgrading_once(engine):

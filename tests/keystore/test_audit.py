@@ -1,11 +1,13 @@
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 
 from database.schema import audit as table
 from database.transaction import reading, transaction
 from keystore import audit
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
+from tests.databases import let_change
+from vocabulary.errors import DatabaseError
 
 BY = {"actor": "ann", "reason": "a test"}
 
@@ -26,8 +28,37 @@ def verified(store: KeyStore, noted=None) -> audit.Verification:
 
 def tampered(store: KeyStore, statement) -> audit.Verification:
     with transaction(store.engine) as connection:
+        let_change(connection)
         connection.execute(statement)
     return verified(store)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        update(table).where(table.c.seq == 4).values(actor="bob"),
+        update(table).where(table.c.seq == 4).values(reason="", details=audit.ERASED, at=1.0),
+        update(table).where(table.c.seq == 4).values(reason="", details={"erased": True, "n": 1}),
+        update(table).where(table.c.seq == 10).values(seq=11),
+        delete(table).where(table.c.seq == 10),
+        delete(table),
+    ],
+)
+def test_the_database_itself_refuses_to_change_the_log(filled, change):
+    with pytest.raises(DatabaseError, match="never changed"), transaction(filled.engine) as writing:
+        writing.execute(change)
+    assert verified(filled).rows == 10
+
+
+def test_the_log_is_neither_emptied_nor_replaced_row_by_row(filled):
+    with reading(filled.engine) as connection:
+        row = connection.execute(select(table).where(table.c.seq == 4)).mappings().one()
+    emptied = text("TRUNCATE audit")
+    if filled.engine.dialect.name == "sqlite":
+        emptied = insert(table).prefix_with("OR REPLACE").values({**row, "actor": "bob"})
+    with pytest.raises(DatabaseError, match="never changed"), transaction(filled.engine) as writing:
+        writing.execute(emptied)
+    assert verified(filled).rows == 10
 
 
 def test_an_honest_log_is_proven(filled):

@@ -15,6 +15,7 @@ from database.transaction import open_database, transaction
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
 from keywatch.cli import run
+from tests.databases import let_change
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,6 +71,7 @@ def test_a_missing_database_is_a_fault_with_a_remedy_and_the_rest_is_looked_at(h
 
 def test_a_row_of_the_audit_log_that_was_changed_is_found(store, capsys):
     with transaction(store.engine) as connection:
+        let_change(connection)
         connection.execute(audit.update().values(reason="another"))
     assert looked(capsys, 3)["audit log"]["state"] == "fail"
 

@@ -17,6 +17,7 @@ from keystore.usage import Use, record
 from keywatch.cli import keywatch
 from keywatch.forgetting import forget, forget_account, forget_again
 from tests.actions.desk import Desk, alert_about
+from tests.databases import let_change
 from vocabulary.errors import KeyNotFoundError, KeyStoreError, TransitionError
 
 BY = {"actor": "dpo", "reason": "request 17"}
@@ -100,6 +101,7 @@ def test_no_byte_is_left_in_the_files(tmp_path):
 def test_what_is_left_of_an_erased_row_cannot_be_changed(desk, change):
     forget(desk.store, lived(desk), **BY)
     with transaction(desk.engine) as connection:
+        let_change(connection)
         connection.execute(update(log).where(log.c.seq == 2).values(change))
     assert verified(desk).broken_at == 2
 

@@ -173,9 +173,14 @@ def test_the_audit_log_is_proven_and_exported(keywatch, as_json, tmp_path):
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1
     assert keywatch("audit", "export", "--output", "nowhere/log.jsonl")[0] == 3
     with sqlite3.connect(tmp_path / "here.db") as connection:
+        with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+            connection.execute("DELETE FROM audit WHERE seq = 2")
+        for name in ("changed", "deleted"):
+            connection.execute(f"DROP TRIGGER audit_is_not_{name}")
         connection.execute("DELETE FROM audit WHERE seq = 2")
     connection.close()
     assert keywatch("audit", "verify")[0] == 0
+    assert "triggers that keep the audit log are gone" in keywatch("db", "check")[1]
     code, out, _ = keywatch("audit", "verify", "--expect", head)
     assert (code, "ends before row 2" in out) == (3, True)
     with sqlite3.connect(tmp_path / "here.db") as connection:
