@@ -1,12 +1,14 @@
 """What benches print, as tables of Markdown and as pictures."""
 
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 WIDTH, LABEL, ROW, HEIGHT, MARGIN = 720, 190, 22, 220, 40
 OURS, THEIRS, INK = "#2563eb", "#9ca3af", "#6b7280"
+_NUMBER = re.compile(r"[0-9][0-9,]*(\.[0-9]+)?")
 
 
 def table(said: str) -> str:
@@ -26,6 +28,38 @@ def pairs(said: str) -> list[dict[str, str]]:
     if not lines or not all("=" in word for words in lines for word in words if word):
         return []
     return [dict(word.strip().split("=", 1) for word in words if word) for words in lines]
+
+
+def named(said: str, column: int, lead: int = 0) -> list[tuple[str, float]]:
+    """Return the words that begin each line and a number of it; lines without one are left out.
+
+    Args:
+        said: lines of words and numbers, or a table of Markdown.
+        column: which number, counted from the end: -1 for the last.
+        lead: how many words are the name; 0 for all before the first number.
+    """
+    found = []
+    for line in said.splitlines():
+        words = [word for word in line.replace("|", " ").split() if word != "%"]
+        first = next((at for at, word in enumerate(words) if _NUMBER.fullmatch(word)), 0)
+        numbers = [word for word in words[lead or first :] if _NUMBER.fullmatch(word)]
+        if first and len(numbers) >= -column and numbers == words[lead or first :]:
+            name = " ".join(words[: lead or first]).rstrip(",")
+            found.append((name, float(numbers[column].replace(",", ""))))
+    return found
+
+
+def folded(figures: str) -> str:
+    """Return as JSON what `table` wrote down of it as rows of figure and value."""
+    tree: dict[str, Any] = {}
+    for line in figures.splitlines()[2:]:
+        name, value = (cell.strip() for cell in line.strip("| ").rsplit(" | ", 1))
+        *way, last = name.split(", ")
+        inner = tree
+        for step in way:
+            inner = inner.setdefault(step, {})
+        inner[last] = float(value) if _NUMBER.fullmatch(value) else value
+    return json.dumps(tree)
 
 
 def _leaves(found: Any, name: str = "") -> list[tuple[str, Any]]:  # noqa: ANN401  (any JSON)
@@ -61,7 +95,7 @@ def bars(title: str, values: Sequence[tuple[str, float]], ours: str = "keywatch"
         body.append(
             f'<text x="{LABEL - 8}" y="{y + 13}" text-anchor="end">{escape(name)}</text>'
             f'<rect x="{LABEL}" y="{y}" width="{length:.1f}" height="{ROW - 5}" fill="{colour}"/>'
-            f'<text x="{LABEL + length + 6:.1f}" y="{y + 13}">{value:g}</text>'
+            f'<text x="{LABEL + length + 6:.1f}" y="{y + 13}">{value:,.6g}</text>'
         )
     return _picture(title, MARGIN + len(values) * ROW + 10, body)
 

@@ -29,7 +29,11 @@ MODULES = {
     ),
     "guards": (
         "actions/guards.py",
-        ["tests/actions/test_guarded.py", "tests/actions/test_decide.py"],
+        [
+            "tests/actions/test_guarded.py",
+            "tests/actions/test_decide.py",
+            "tests/actions/test_unregistered.py",
+        ],
     ),
     "outbox": (
         "actions/outbox.py",

@@ -1,16 +1,19 @@
 """Run every bench that this machine allows, and write what they print to docs/benchmarks.md.
 
     python bench/run.py [--repository DIR]... [--anomaly DIR]... [--creddata FILE] [--soak MINUTES]
-                        [--only NAME]
+                        [--mutants N] [--only NAME] [--redraw]
 
 Benches that need data which is not ours to ship take its path; without it they are left out, and
-the page says so. With --only a part of the page is written anew, and the rest stays as it was.
+the page says so. With --only a part of the page is written anew, and the rest stays as it was; --redraw draws the
+pictures that the page lacks from the figures that it has.
 Peers are those that are on PATH.
 """
 
 import argparse
+import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -51,13 +54,28 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
     """Return all benches in the order of the page."""
     no = "needs --{}".format
     return [
-        Bench("parse", "Parsing access logs", ("parse/speed.py",)),
-        Bench("pipeline", "Replay and watch, end to end", ("pipeline/speed.py",)),
+        Bench(
+            "parse",
+            "Parsing access logs",
+            ("parse/speed.py",),
+            draw=beside("Lines parsed a second, one process", -3),
+        ),
+        Bench(
+            "pipeline",
+            "Replay and watch, end to end",
+            ("pipeline/speed.py",),
+            draw=beside("Events a CPU second, by number of keys", -2, lead=2),
+        ),
         Bench("workers", "Workers that share a topic of Kafka", ("pipeline/workers.py",)),
         Bench("killed", "Watches killed at random moments", ("pipeline/kill.py",)),
         Bench("imports", "Taking over a million keys", ("keystore/imports.py",)),
         Bench("feed", "From a change of a key to a follower", ("keystore/feed.py",)),
-        Bench("peers", "The same log through other programs", ("pipeline/peers.py",)),
+        Bench(
+            "peers",
+            "The same log through other programs",
+            ("pipeline/peers.py",),
+            draw=beside("Lines a CPU second", -1, "keywatch"),
+        ),
         Bench(
             "memory",
             "Memory over a long stream",
@@ -65,12 +83,18 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             draw=memory,
         ),
         Bench("detect", "Detectors alone", ("detect/speed.py",)),
-        Bench("trees", "Detectors beside river and pandas", ("detect/peers.py",)),
+        Bench(
+            "trees",
+            "Detectors beside river and pandas",
+            ("detect/peers.py",),
+            draw=beside("Events a CPU second", -1, "keywatch"),
+        ),
         Bench(
             "anomaly",
             "Detectors against the anomaly benchmark",
             ("detect/beside.py", *map(str, arguments.anomaly)),
             "" if arguments.anomaly else no("anomaly DIR"),
+            rules,
         ),
         Bench(
             "scan",
@@ -91,21 +115,29 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "Accuracy on labelled lines",
             ("accuracy/creddata.py", str(arguments.creddata)),
             "" if arguments.creddata else no("creddata FILE"),
+            confidences,
         ),
         Bench(
             "gateway",
             "The gateway beside an empty application",
             ("gateway/run.py",),
             "" if shutil.which("wrk") else "needs wrk",
+            requests,
         ),
         Bench("hot", "What a hot key takes of the gateway's memory", ("gateway/memory.py",)),
         Bench("timing", "Whether a look-up's time tells of a key", ("gateway/timing.py",)),
         Bench("miss", "A key that is not in the gateway's memory", ("gateway/miss.py",)),
-        Bench("push", "From a push to the revoked key", ("actions/push.py",)),
+        Bench(
+            "push",
+            "From a push to the revoked key",
+            ("actions/push.py",),
+            draw=spans("Milliseconds from a webhook to the revoked key"),
+        ),
         Bench(
             "latency",
             "From a log line to the gateway's refusal",
             ("actions/latency.py", "--rate", "20000"),
+            draw=spans("Milliseconds from a line of the log to 401, at 20,000 lines/s"),
         ),
         Bench("kills", "Executors killed at random moments", ("actions/kill.py",)),
         Bench(
@@ -115,12 +147,23 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "" if arguments.anomaly else no("anomaly DIR"),
         ),
         Bench(
+            "mutants",
+            "Changes of the code that the tests notice",
+            ("mutants.py", "--sample", str(arguments.mutants)),
+            "" if arguments.mutants else no("mutants N"),
+        ),
+        Bench(
             "soak",
             "Mixed load with faults",
             ("soak/run.py", "--minutes", str(arguments.soak)),
             "" if arguments.soak else no("soak MINUTES"),
         ),
-        Bench("console", "Pages of the console, a million keys", ("console/pages.py",)),
+        Bench(
+            "console",
+            "Pages of the console, a million keys",
+            ("console/pages.py",),
+            draw=beside("Processor milliseconds a page", -2),
+        ),
     ]
 
 
@@ -156,18 +199,88 @@ def memory(said: str) -> str:
     return drawn.line("Resident memory in MiB over the lines of a stream", points)
 
 
+def beside(title: str, column: int, ours: str = "", lead: int = 0) -> Callable[[str], str]:
+    """Return what draws one column of what was printed; `ours` is what names of our own hold."""
+
+    def draw(said: str) -> str:
+        return drawn.bars(title, drawn.named(said, column, lead), ours)
+
+    return draw
+
+
+def rules(said: str) -> str:
+    """Draw recall and false alerts of keywatch beside those of simple rules."""
+    table = said.rpartition("false a clean key-day")[2]
+    values = [
+        (f"{name}: {what}", value)
+        for what, column in (("thefts noticed", -5), ("false a key-day", -4))
+        for name, value in drawn.named(table, column)
+    ]
+    return drawn.bars("Thefts noticed, and false alerts a clean key-day", values)
+
+
+def confidences(said: str) -> str:
+    """Draw precision and recall at each confidence."""
+    rows = said.partition("by category")[0]
+    values = [
+        (f"{name.removeprefix('keywatch, ')}: {what}", value)
+        for what, column in (("precision", -6), ("recall", -5))
+        for name, value in drawn.named(rows, column)
+        if name.startswith("keywatch")
+    ]
+    return drawn.bars("Labelled lines, by the least confidence asked for", values, "")
+
+
+def requests(said: str) -> str:
+    """Draw the processor time of a request through the gateway, its peers and an empty application."""
+    found = json.loads(said)
+    rows = {"an empty application": found["empty"], "gateway, answers itself": found["gateway"]}
+    rows["gateway, asked by /auth"] = found["auth"]
+    rows |= {name.replace("10000 + ", "keys, "): row for name, row in found["peers"].items()}
+    values = [(name, row["cpu_us_per_request"]) for name, row in rows.items()]
+    return drawn.bars("CPU microseconds a request", values, "gateway")
+
+
+def spans(title: str) -> Callable[[str], str]:
+    """Return what draws percentiles that were printed as `p50 1 ms, p90 2 ms`."""
+
+    def draw(said: str) -> str:
+        found = re.findall(r"(p[0-9]+|longest) ([0-9.]+) ms", said)
+        return drawn.bars(title, [(name, float(value)) for name, value in found], "")
+
+    return draw
+
+
 def section(bench: Bench, said: str) -> str:
     """Return a part of the page."""
     lines = [f"`bench/{bench.words[0]}`, {_where()}", ""]
     if bench.lacking:
         lines += [f"Left out: {bench.lacking}."]
     else:
-        if bench.draw:
-            name = f"bench-{bench.name}.svg"
-            (PICTURES / name).write_text(bench.draw(said))
-            lines += [f"![{bench.title}](pictures/{name})", ""]
-        lines += [drawn.table(said)]
+        lines += [*picture(bench, said), drawn.table(said)]
     return "\n".join(lines) + "\n"
+
+
+def picture(bench: Bench, said: str) -> list[str]:
+    """Draw what a bench printed; return how the page shows it."""
+    if not bench.draw:
+        return []
+    name = f"bench-{bench.name}.svg"
+    (PICTURES / name).write_text(bench.draw(said))
+    return [f"![{bench.title}](pictures/{name})", ""]
+
+
+def redrawn(bench: Bench, body: str) -> str:
+    """Draw a part of the page anew from the figures that stand there, and return it."""
+    head, fence, said = body.partition("```text\n")
+    if fence:
+        told = said.partition("\n```")[0]
+    else:
+        head, fence, said = body.partition("| figure | value |\n")
+        told = drawn.folded(fence + said) if fence else ""
+    if not told or not bench.draw or "](pictures/" in head:
+        return body
+    return head + "\n".join([*picture(bench, told), ""]) + fence + said
 
 
 def _where() -> str:
@@ -188,8 +301,9 @@ def parts(text: str) -> dict[str, str]:
 
 
 def page(known: dict[str, str], titles: list[str]) -> str:
-    """Return the page, its parts in the order of the titles."""
-    body = "".join(f"\n## {title}\n{known[title]}" for title in titles if title in known)
+    """Return the page, its parts in the order of the titles; others that stand there come last."""
+    order = [*titles, *(title for title in known if title not in titles)]
+    body = "".join(f"\n## {title}\n{known[title]}" for title in order if title in known)
     return INTRODUCTION + body
 
 
@@ -209,11 +323,20 @@ def main() -> None:
     parser.add_argument("--anomaly", type=Path, action="append", default=[])
     parser.add_argument("--creddata", type=Path)
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="an hour says something")
+    parser.add_argument("--mutants", type=int, metavar="N", help="so many of each module")
+    parser.add_argument("--redraw", action="store_true", help="pictures of what the page says")
     parser.add_argument("--only", action="append", default=[])
     arguments = parser.parse_args()
     every = benches(arguments)
     titles = [bench.title for bench in every]
-    known = parts(PAGE.read_text()) if arguments.only and PAGE.is_file() else {}
+    kept = (arguments.only or arguments.redraw) and PAGE.is_file()
+    known = parts(PAGE.read_text()) if kept else {}
+    if arguments.redraw:
+        for bench in every:
+            if bench.title in known:
+                known[bench.title] = redrawn(bench, known[bench.title])
+        PAGE.write_text(page(known, titles))
+        return
     for bench in every:
         if arguments.only and bench.name not in arguments.only:
             continue

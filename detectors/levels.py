@@ -78,7 +78,10 @@ def turning(day: Ints) -> Flags:
     """Return which days (since 1970) are the last two or the first of a month: bills, reports."""
     date = day.astype("datetime64[D]")
     month = date.astype("datetime64[M]")
-    return np.asarray(((date + 2).astype("datetime64[M]") != month) | (date == month), np.bool_)
+    return np.asarray(
+        ((date + np.timedelta64(2, "D")).astype("datetime64[M]") != month) | (date == month),
+        np.bool_,
+    )
 
 
 def is_steady(rows: Rows) -> Flags:

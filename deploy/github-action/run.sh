@@ -4,6 +4,7 @@
 set -euo pipefail
 
 if [ -z "${KEYWATCH:-}" ]; then
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keywatch needs Python 3.11 or newer: put actions/setup-python before it")'
     python3 -m venv "$RUNNER_TEMP/keywatch"
     "$RUNNER_TEMP/keywatch/bin/python" -m pip install --quiet "$GITHUB_ACTION_PATH/../.."
     KEYWATCH="$RUNNER_TEMP/keywatch/bin/keywatch"

@@ -77,7 +77,8 @@ def week(shares: Mapping[str, Sequence[float]]) -> Markup:
             box = _bar(f"s{shade(share)}", _LEFT + hour * cell, y, cell - 2, 20)
             parts.append(f"<g><title>{escape(day)} {hour:02}:00, {share:.0%}</title>{box}</g>")
     busiest = max(shares, key=lambda day: sum(shares[day]), default="no day")
-    return figure(f"Share of use by hour and day of the week; most on {busiest}", 174, parts)
+    about = f"Share of use by hour and day of the week; most on {busiest}"
+    return figure(about, 174, parts, whole=True)
 
 
 def legend(names: Sequence[tuple[str, str]]) -> Markup:
@@ -110,16 +111,17 @@ def _bar(kind: str, x: float, y: float, wide: float, tall: float) -> str:
     return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" {size}/>'
 
 
-def figure(about: str, height: int, parts: Sequence[str]) -> Markup:
+def figure(about: str, height: int, parts: Sequence[str], *, whole: bool = False) -> Markup:
     """Put the parts of a chart together, in a box that scrolls where the screen is narrow.
 
     Args:
         about: what it shows, in words.
         height: for a width of 720.
         parts: markup; all that is not a number must have been escaped.
+        whole: it is shrunk to the screen instead; else the right end is shown first, today.
     """
     inner = Markup("".join(parts))  # noqa: S704
     return Markup(
         '<div class="scroll" tabindex="0" role="group" aria-label="{3}">'
-        '<svg class="chart" viewBox="0 0 {0} {1}" role="img" aria-label="{3}">{2}</svg></div>'
-    ).format(_WIDTH, height, inner, about)
+        '<svg class="chart{4}" viewBox="0 0 {0} {1}" role="img" aria-label="{3}">{2}</svg></div>'
+    ).format(_WIDTH, height, inner, about, " whole" if whole else "")

@@ -61,7 +61,7 @@ def world(countries: Sequence[dict[str, Any]]) -> Markup:
     parts = [*_ground(), *(_mark(one, places[one["country"]]) for one in known)]
     said = ", ".join(names().get(one["country"], one["country"]) for one in known)
     words = [("bar", "known country"), ("bad", "not yet trusted")]
-    return figure(f"Countries on a map: {said}", _HEIGHT, parts) + legend(words)
+    return figure(f"Countries on a map: {said}", _HEIGHT, parts, whole=True) + legend(words)
 
 
 def _ground() -> Iterator[str]:

@@ -27,6 +27,16 @@ REFUSED = {
     "revocation for a time": ('[[case]]\naction = "revoke"\nduration = "1h"', "p.toml:1", "revoke"),
     "no duration": ('[[case]]\naction = "suspend"\nduration = "soon"', "p.toml:3", "duration"),
     "never reached": ('[[case]]\nname = "all"\n\n[[case]]\nkind = ["leak"]', "p.toml:4", "`all`"),
+    "never reached, for a longer list before it": (
+        '[[case]]\nname = "two"\nkind = ["leak", "anomaly"]\n\n[[case]]\nkind = ["leak"]',
+        "p.toml:5",
+        "`two`",
+    ),
+    "an exposure of what is no leak": (
+        '[[case]]\nkind = ["anomaly"]\nexposure = ["public"]',
+        "p.toml:1",
+        "no anomaly has one",
+    ),
     "then without after": (
         '[[case]]\naction = "throttle"\nrate_per_min = 3\nthen = "revoke"',
         "p.toml:1",
@@ -122,6 +132,18 @@ def test_a_wrong_policy_is_refused_with_line_and_remedy(name):
 def test_a_missing_policy_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="no such file"):
         load(tmp_path / "none.toml")
+
+
+def test_a_case_that_an_earlier_one_covers_only_in_part_is_reached():
+    cases = '[[case]]\nkind = ["leak"]\n\n[[case]]\nkind = ["leak", "anomaly"]\n\n[[case]]'
+    assert len(parse(cases, "p.toml").cases) == 3
+
+
+def test_what_is_wrong_in_a_file_is_told_with_its_path(tmp_path):
+    (tmp_path / "mine.toml").write_text("\n[guard]\n")
+    with pytest.raises(ConfigError) as refusal:
+        load(tmp_path / "mine.toml")
+    assert refusal.value.where == f"{tmp_path}/mine.toml:2"
 
 
 def test_the_built_in_policy_is_sound_and_names_its_lines():

@@ -131,8 +131,9 @@ def instructions():
 
 def test_the_image_is_small_locked_and_runs_as_nobody():
     told = instructions()
-    bases = [rest for word, rest in told if word == "FROM"]
-    assert all(re.match(r"python:3\.\d+-slim-\w+( AS build)?$", base) for base in bases)
+    (base,) = [rest for word, rest in told if word == "ARG"]
+    assert re.fullmatch(r"BASE=python:3\.\d+-slim-\w+", base)
+    assert [rest for word, rest in told if word == "FROM"] == ["${BASE} AS build", "${BASE}"]
     last = [word for word, _ in told][::-1].index("FROM")
     final = told[-last:]
     users = [rest for word, rest in final if word == "USER"]

@@ -14,8 +14,13 @@ import pytest
 from deploy.audit import told
 from deploy.licences import closure, is_allowed
 from keywatch.__main__ import ROOMS
+from tests.keywatch import traffic
+from tests.scanner.secrets import github_token
 
 ROOT = Path(__file__).parents[2]
+_BETWEEN = pytest.mark.skipif(
+    bool(os.environ.get("CI")), reason="NOT TESTED on Python 3.12: it has the packages of 3.13"
+)
 LOCK = ROOT / "deploy" / "docker" / "requirements.lock"
 
 
@@ -70,12 +75,10 @@ def test_the_sdist_builds_the_same_wheel(dist, tmp_path):
     assert made[wheel].read_bytes() == dist[wheel].read_bytes()
 
 
-@pytest.fixture(scope="module")
-def clean(dist, tmp_path_factory):
-    """An environment with what the image has: the locked packages, by hash, and the wheel."""
-    folder = tmp_path_factory.mktemp("clean") / "env"
+def installed(python, dist, folder):
+    """Make an environment with what the image has: the locked packages, by hash, and the wheel."""
     uv = Path(sys.executable).parent / "uv"
-    assert run(uv, "venv", "--quiet", "--python", sys.executable, folder).returncode == 0
+    assert run(uv, "venv", "--quiet", "--python", python, folder).returncode == 0
     options = ["--quiet", "--python", folder, "--only-binary", ":all:"]
     done = run(uv, "pip", "install", *options, "--require-hashes", "-r", LOCK)
     if done.returncode and not os.environ.get("CI"):
@@ -87,6 +90,21 @@ def clean(dist, tmp_path_factory):
     done = run(uv, "pip", "check", "--python", folder)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def clean(dist, tmp_path_factory):
+    return installed(sys.executable, dist, tmp_path_factory.mktemp("clean") / "env")
+
+
+def interpreter(version):
+    """Return a Python of that version that starts; else skip and say so."""
+    of_pyenv = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}*/bin/python"))
+    for path in filter(None, (shutil.which(f"python{version}"), *of_pyenv)):
+        asked = [path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        if run(*asked).stdout.strip() == version:
+            return path
+    return pytest.skip(f"NOT TESTED on Python {version}: there is none on PATH or of pyenv")
 
 
 @pytest.mark.service
@@ -110,6 +128,32 @@ def test_the_wheel_works_where_there_is_nothing_else(clean, tmp_path):
     assert str(clean) in done.stdout, done.stderr
     assert run(python, "-c", "import pytest", cwd=tmp_path, **environ).returncode == 1
     assert (clean / "share" / "man" / "man1" / "keywatch.1").exists()
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("version", [pytest.param("3.12", marks=_BETWEEN), pytest.param("3.13")])
+def test_the_wheel_works_on_the_pythons_that_it_names(version, dist, tmp_path):
+    assert f"Programming Language :: Python :: {version}" in (ROOT / "pyproject.toml").read_text()
+    python = installed(interpreter(version), dist, tmp_path / "env") / "bin" / "python"
+    lines = [*traffic.ordinary(2, keys=2, per_hour=4), *traffic.theft(2, count=40)]
+    (tmp_path / "access.log").write_text("\n".join(lines) + "\n")
+    (tmp_path / "settings.py").write_text(f"TOKEN = '{github_token()}'\n")
+    environ = {"KEYWATCH_DATABASE": f"sqlite:///{tmp_path}/k.db", "PYTHONPATH": ""}
+
+    def said(words, code=0):
+        command = [python, "-W", "default", "-m", "keywatch", *words.split()]
+        done = run(*command, cwd=tmp_path, **environ)
+        assert done.returncode == code, done.stderr
+        # what a later Python or numpy takes away is told of today; of others' code it is theirs
+        warned = [line for line in done.stderr.splitlines() if "Warning: " in line]
+        assert not [line for line in warned if re.search(rf"/({'|'.join(ROOMS)})/", line)]
+        return json.loads(done.stdout)
+
+    assert said("scan settings.py --format json", code=1)
+    replayed = said("replay access.log --format nginx-json --json")
+    assert (replayed["events"], replayed["alerts"] > 0) == (len(lines), True)
+    assert said("keys create --owner ann --json")["secret"]
+    assert said("audit verify --json")
 
 
 @pytest.mark.service

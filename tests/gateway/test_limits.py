@@ -219,6 +219,13 @@ def test_addresses_that_somebody_invents_do_not_fill_memory_nor_free_who_waits_l
     assert not buckets.take_one(limit, "greedy", S).allowed
 
 
+def test_as_many_buckets_as_may_be_are_all_kept():
+    limit, buckets = Limit("min", 2, 60), Buckets(sweep_at=7, most=8)
+    for number in range(8):
+        buckets.take_one(limit, str(number), S)
+    assert len(buckets) == 8
+
+
 def test_full_buckets_are_forgotten_which_changes_nothing():
     limit, buckets = Limit("l", 60), Buckets(sweep_at=100)
     for number in range(1000):
