@@ -107,7 +107,7 @@ def test_a_database_with_data_goes_down_and_up(engine):
 def test_an_older_schema_lets_the_audit_log_change_and_the_newest_does_not(engine):
     KeyStore(engine).create(KeyOrder(), actor="x", reason="y")
     change = metadata.tables["audit"].update().values(actor="nobody")
-    migrate.back(engine, "0015")
+    migrate.back(engine, "0016")
     with transaction(engine) as connection:
         connection.execute(change)
         assert not is_kept(connection)
