@@ -124,7 +124,7 @@ def _alert(
         kind="anomaly",
         severity=severity,
         family=FAMILIES[order[0]],
-        summary=_summary(told, learning=not day.mature[r], row=row),
+        summary=_summary(told, learning=not day.mature[r], row=row) + _explained(fused, i),
         evidence=tuple(told),
         events=Span(words.rfc3339(int(suspects.first[i])), moment, int(suspects.count[i])),
         key=key,
@@ -150,6 +150,15 @@ def _summary(told: Sequence[Told], *, learning: bool, row: Rows) -> str:
     if learning:
         text += f" (still learning, after {words.many(int(row['days']), 'day')} of use)"
     return text
+
+
+def _explained(fused: Fused, i: int) -> str:
+    """Say what harmless cause would explain two families at once, where that was allowed for."""
+    again = fused.again[i]
+    if not again:
+        return ""
+    cause = "a journey" if again == fused.share[FAMILIES.index("time")][i] else "a new version"
+    return f". Both may be {cause}: that alone acts on no key"
 
 
 def _reason(

@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from detectors import calibration, tables, windows
+from detectors import calibration, churn, tables, windows
 from detectors.chance import Floats, poisson
-from detectors.clocks import segment_starts
+from detectors.clocks import renumbered, segment_starts
+from detectors.fuse import FLOOR
 from detectors.network import TABLES
-from detectors.profile import DAY_MS, HOUR_MS, SCALES, TEN_MS, Rows
+from detectors.profile import DAY_MS, HOUR_MS, SCALES, TEN_MS, Rows, picked
 from detectors.round import Evidence, Round, evidence, largest, strongest
 from detectors.terms import NO_OBJECT
 from detectors.words import Reason
-from vocabulary.access import Flags, Ints
+from vocabulary.access import Codes, Flags, Ints
 
 ENDPOINT_DAYS, ENDPOINT_NEWS = 5.0, 0.5
 FORBIDDEN = 403
@@ -43,10 +44,25 @@ def endpoints(day: Round, new_network: Flags) -> Evidence:
     news = day.rows["novelties"][:, TABLES.index("endpoint")].astype(np.float64)
     days = day.rows["mature_days"].astype(np.float64)
     usual = ((news + ENDPOINT_NEWS) / (days + ENDPOINT_DAYS))[day.row]
-    e = poisson(seen.count.astype(np.float64), usual)
+    count = seen.count.astype(np.float64)
+    e = poisson(count, usual)
     e = e + np.where(new_network, 0.5, 0.0)
     e = np.where(seen.fresh & (days >= KNOWN_BY)[day.row], e, 0.0)
-    return evidence(e, Reason.NEW_ENDPOINTS, seen.count.astype(np.float64), usual)
+    _allow_names(day.rows, day.row, count, e, usual)
+    return evidence(e, Reason.NEW_ENDPOINTS, count, usual)
+
+
+def _allow_names(rows: Rows, row: Codes, count: Floats, e: Floats, usual: Floats) -> None:
+    """Lower, in place, what new endpoints say of keys whose paths hold names."""
+    which = np.flatnonzero(e >= FLOOR)
+    if not len(which):
+        return
+    used, back = renumbered(row[which])
+    brought = churn.churn(picked(rows, used))[back]
+    named = brought > usual[which]
+    at, brought = which[named], brought[named]
+    e[at] = np.minimum(e[at], churn.surprise(count[at], brought))
+    usual[at] = brought
 
 
 def refusals(day: Round) -> Evidence:

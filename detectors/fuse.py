@@ -12,8 +12,10 @@ import numpy as np
 
 from detectors.chance import CAP, Floats
 from detectors.clocks import running_index, running_maximum, segment_starts
+from detectors.network import EXPLAINED, SERVERS
 from detectors.profile import FAMILIES
 from detectors.round import Evidence, Round
+from detectors.words import Reason
 from vocabulary.access import Ints
 from vocabulary.alert import Severity
 
@@ -21,6 +23,8 @@ HALF_LIFE_MS = 30 * 60_000
 UNIT = float(1 << 20)
 FLOOR = 1.0
 """Evidence weaker than this adds nothing: every day has its small surprises."""
+ROUNDING = 0.01
+"""Faded evidence is not exact."""
 MANY = 0.5
 """What each further family costs: with four of them, two small surprises in a day are common."""
 THRESHOLDS = {Severity.LOW: 2.0, Severity.MEDIUM: 3.0, Severity.HIGH: 5.0, Severity.CRITICAL: 7.0}
@@ -39,6 +43,7 @@ class Fused:
         share: per family, shape (n,): the evidence that still counts.
         level: per family, shape (n,): the same as it is remembered.
         since: per family, shape (n,): the event of this round that gave it, -1 for one before.
+        again: shape (n,), what of the total is only told once more; see `said_again`.
     """
 
     severity: Ints
@@ -46,6 +51,7 @@ class Fused:
     share: tuple[Floats, ...]
     level: tuple[Ints, ...]
     since: tuple[Ints, ...]
+    again: Floats
 
 
 def fuse(day: Round, families: Sequence[Evidence]) -> Fused:
@@ -61,9 +67,49 @@ def fuse(day: Round, families: Sequence[Evidence]) -> Fused:
         total += np.where(share >= FLOOR, share, 0.0)
         strong += share >= FLOOR
     total -= MANY * np.maximum(strong - 1, 0) + day.lenient[day.row]
+    again = said_again(day, families, shares, origins, total)
     return Fused(
-        severities(day, total, strong, shares), total, tuple(shares), tuple(levels), tuple(origins)
+        severities(day, total, strong, shares, again),
+        total, tuple(shares), tuple(levels), tuple(origins), again,
+    )  # fmt: skip
+
+
+def said_again(
+    day: Round,
+    families: Sequence[Evidence],
+    shares: Sequence[Floats],
+    origins: Sequence[Ints],
+    total: Floats,
+) -> Floats:
+    """Return how much of the total only tells once more of what a harmless cause explains.
+
+    Who travels lives by another clock: unusual hours in a place that is new to a known client are
+    no second witness, unless the place is a data centre. A new version of a program has a new name
+    and calls new endpoints. Both are told, and neither is a reason to slow a key down.
+    """
+    found = np.zeros(len(total))
+    at = np.flatnonzero(total >= THRESHOLDS[Severity.MEDIUM])
+    if not len(at):
+        return found
+    network, time, _, behaviour = (
+        np.where(share[at] >= FLOOR, reasons(day, families[i], i, origins[i], at), Reason.NONE)
+        for i, share in enumerate(shares)
     )
+    moved = np.isin(network, (Reason.NEW_NETWORK, Reason.YOUNG_NETWORK, Reason.TRAVEL))
+    moved &= (shares[0][at] <= EXPLAINED + ROUNDING) & (
+        1 << day.place["kind"][at].astype(np.int64) & SERVERS == 0
+    )
+    travels = moved & (time == Reason.OFF_HOURS)
+    renewed = (network == Reason.NEW_CLIENT) & (behaviour == Reason.NEW_ENDPOINTS)
+    found[at] = np.where(travels, shares[1][at], np.where(renewed, shares[3][at], 0.0))
+    return found
+
+
+def reasons(day: Round, family: Evidence, number: int, since: Ints, at: Ints) -> Ints:
+    """Return what the evidence of a family that still counts is about, for some events."""
+    here = since[at]
+    carried = day.rows["reason"][day.row[at], number]
+    return np.where(here >= 0, family.reason[np.maximum(here, 0)], carried).astype(np.int64)
 
 
 def fading(day: Round, e: Floats, before: Ints) -> tuple[Floats, Ints, Ints]:
@@ -85,15 +131,20 @@ def fading(day: Round, e: Floats, before: Ints) -> tuple[Floats, Ints, Ints]:
     return share, highest, since
 
 
-def severities(day: Round, total: Floats, strong: Ints, shares: Sequence[Floats]) -> Ints:
-    """Return the severity of each event."""
+def severities(
+    day: Round, total: Floats, strong: Ints, shares: Sequence[Floats], again: Floats
+) -> Ints:
+    """Return the severity of each event; what acts on a key takes evidence that is told once."""
     network, volume = (shares[FAMILIES.index(name)] for name in ("network", "volume"))
     mature = day.mature[day.row]
     severity = np.zeros(len(total), np.int64)
     severity[total >= THRESHOLDS[Severity.LOW]] = Severity.LOW
     severity[total >= THRESHOLDS[Severity.MEDIUM]] = Severity.MEDIUM
-    high = (total >= THRESHOLDS[Severity.HIGH]) & ((strong >= FAMILIES_AT_LEAST) | (volume > CAP))
+    once = np.where(again > 0, total - again + MANY, total)
+    several = strong - (again > 0) >= FAMILIES_AT_LEAST
+    high = (once >= THRESHOLDS[Severity.HIGH]) & several
+    high |= (total >= THRESHOLDS[Severity.HIGH]) & (volume > CAP)
     severity[high & mature] = Severity.HIGH
-    critical = (total >= THRESHOLDS[Severity.CRITICAL]) & (network >= NETWORK_AT_LEAST)
-    severity[critical & (strong >= FAMILIES_AT_LEAST) & mature] = Severity.CRITICAL
+    critical = (once >= THRESHOLDS[Severity.CRITICAL]) & (network >= NETWORK_AT_LEAST)
+    severity[critical & several & mature] = Severity.CRITICAL
     return severity

@@ -1,6 +1,6 @@
 """Keys that stood in clear in a log: as findings, as alerts, and as the key of their event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -24,6 +24,17 @@ def named(parsed: Parsed, known: Mapping[str, KnownKey]) -> Parsed:
         return parsed
     ids = {token: key.key_id for token, key in known.items()}
     return replace(parsed, key=[ids.get(key, key) for key in parsed.key])
+
+
+def recognized(
+    exposures: Sequence[Exposure],
+    find: Callable[[Sequence[Credential]], Sequence[KnownKey | None]],
+) -> dict[str, KnownKey]:
+    """Return what the key store knows of the credentials of some exposures: token → key."""
+    found = credentials(exposures)
+    if not found:
+        return {}
+    return {c.token: key for c, key in zip(found, find(found), strict=True) if key}
 
 
 def credentials(exposures: Sequence[Exposure]) -> list[Credential]:

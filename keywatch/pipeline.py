@@ -23,7 +23,7 @@ from streams.parsed import Format, Rejection
 from streams.unfolding import header_at, parsed_under, unfolded
 from vocabulary.access import EventBatch
 from vocabulary.alert import Alert
-from vocabulary.credential import Cleaner, Credential, Exposure, KnownKey
+from vocabulary.credential import Cleaner, Credential, KnownKey
 from vocabulary.errors import FormatError
 from vocabulary.lesson import Lesson
 
@@ -135,7 +135,7 @@ class Pipeline:
         parsed, behind = parsed_under(before, lines, log_format, proxies)
         if not len(parsed) and len(parsed.rejected) >= FOREIGN_LINES and not letters:
             self._refuse_foreign(chunk, log_format, parsed.rejected)
-        known = self._recognized(exposures)
+        known = exposure.recognized(exposures, self._keys.find)
         shown = rawkeys.cleaned(exposure.named(parsed, known), self._keys)
         parsed, exposures = shown.parsed, [*exposures, *shown.exposures]
         known = {**known, **shown.known}
@@ -229,13 +229,6 @@ class Pipeline:
         if self._meter and (at_once or self._meter.is_due()):
             with transaction(self._engine) as connection:
                 self._meter.flush(connection)
-
-    def _recognized(self, exposures: Sequence[Exposure]) -> dict[str, KnownKey]:
-        found = exposure.credentials(exposures)
-        if not found:
-            return {}
-        answers = self._keys.find(found)
-        return {c.token: key for c, key in zip(found, answers, strict=True) if key}
 
     def _lessons(self) -> dict[Lesson, list[int]]:
         """Return what people have said and no profile has learned yet, with its numbers."""

@@ -1,8 +1,9 @@
 """`keywatch keys rebuild`: a key's profile put together from logs, for the pipeline to take up."""
 
-import math
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine, delete
@@ -53,7 +54,7 @@ def rebuild(
     Raises:
         KeyNotFoundError: when the logs hold none; nothing is changed then.
     """
-    watcher = Watcher(None, geo, clock=lambda: math.inf)
+    watcher = Watcher(None, geo, clock=time.time)
     events = 0
     for batch in history:
         if key in batch.keys:
@@ -74,6 +75,8 @@ def rebuild(
 def _only(batch: EventBatch, which: int) -> EventBatch:
     """Return the events of one key."""
     mine = np.flatnonzero(batch.key == which)
-    columns = {name: getattr(batch, name)[mine] for name in _COLUMNS}
+    columns: dict[str, Any] = {name: getattr(batch, name)[mine] for name in _COLUMNS}
+    if batch.tls is not None:
+        columns["tls"] = batch.tls[mine]
     columns["key"] = np.zeros(len(mine), np.int32)
     return replace(batch, keys=[batch.keys[which]], **columns)

@@ -21,9 +21,10 @@ from detectors.watcher import Watcher
 from keystore import narrow
 from keystore.keys import UNDECLARED, Declared
 from keywatch import wiring
-from keywatch.keybook import sensitivity_of
+from keywatch.keybook import KeyBook, sensitivity_of
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.sources import Stream, refuse_foreign
+from streams.addresses import NO_PROXIES, Proxies
 from streams.parsed import Format
 from streams.sources.file import FileSource
 from vocabulary.alert import Alert
@@ -49,13 +50,26 @@ class ListedKey(msgspec.Struct, frozen=True):
 
 
 class KeyList:
-    """The keys of a file, in the place of a key store; unknown ones are watched all the same."""
+    """The keys of a file, in the place of a key store; unknown ones are watched all the same.
+
+    Args:
+        listed: the keys.
+        sensitivity: class, key id or * → how much sooner it is alerted about.
+        store: knows keys that stand in clear, so that they are called by their ids.
+    """
 
     def __init__(
-        self, listed: Sequence[ListedKey] = (), sensitivity: Mapping[str, float] | None = None
+        self,
+        listed: Sequence[ListedKey] = (),
+        sensitivity: Mapping[str, float] | None = None,
+        store: "KeyBook | KeyList | None" = None,
     ) -> None:
         self._listed = {one.key: one for one in listed}
-        self._sensitivity = sensitivity or {}
+        self._sensitivity, self._store = sensitivity or {}, store
+
+    def __bool__(self) -> bool:
+        """Whether any key is listed."""
+        return bool(self._listed)
 
     def look_up(self, key_ids: Sequence[str]) -> None:
         """There is nothing to prepare."""
@@ -71,17 +85,18 @@ class KeyList:
         rows = ((key_id, self._listed.get(key_id, ListedKey(key_id))) for key_id in key_ids)
         return {key_id: _facts(one, self._sensitivity) for key_id, one in rows}
 
-    def shown(self, _values: Collection[str]) -> Mapping[str, KnownKey]:
-        """No key is known by its hash."""
-        return {}
+    def shown(self, values: Collection[str]) -> Mapping[str, KnownKey]:
+        """Return the keys of the store among values that are no ids of it."""
+        return self._store.shown(values) if self._store else {}
 
     def ours(self, key_ids: Sequence[str]) -> set[str]:
-        """Return those that the file names."""
-        return {key_id for key_id in key_ids if key_id in self._listed}
+        """Return those that the file names, and those of the store."""
+        stored = self._store.ours(key_ids) if self._store else set()
+        return stored | {key_id for key_id in key_ids if key_id in self._listed}
 
     def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
-        """No credential is known: a list of keys holds no hashes."""
-        return [None] * len(credentials)
+        """Return what the store knows of each credential; a list of keys holds no hashes."""
+        return self._store.find(credentials) if self._store else [None] * len(credentials)
 
     def known_key(self, _connection: Connection | None, key_id: str) -> KnownKey:
         """Return the key as a live one of the store, so that a policy can decide about it."""
@@ -179,6 +194,7 @@ class Replay:
         alert: is given every alert, with what would have been done.
         advance: is given the number of bytes of the log that were read, and so far events.
         tell: is given sentences for a person.
+        proxies: whose X-Forwarded-For is believed.
     """
 
     format: Format
@@ -190,6 +206,7 @@ class Replay:
     alert: Callable[[Alert], None]
     advance: Callable[[int], None]
     tell: Callable[[str], None]
+    proxies: Proxies = NO_PROXIES
 
     def run(self, logs: Sequence[Path]) -> Tally:
         """Replay the logs in the order given.
@@ -226,7 +243,7 @@ class Replay:
                     break
                 if chunk is None:
                     continue
-                outcome = pipeline.absorb(chunk, self.format)
+                outcome = pipeline.absorb(chunk, self.format, self.proxies)
                 tally.add(outcome, str(log), stream.lines)
                 stream.note(outcome)
                 for sentence in outcome.told:

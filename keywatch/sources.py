@@ -17,6 +17,11 @@ from streams.parsed import Format
 from vocabulary.errors import FormatError
 
 
+def proxies_of(settings: Settings) -> Proxies:
+    """Return the proxies of all sources: those of a log that is named on the command line."""
+    return Proxies.of(proxy for one in settings.sources for proxy in one.trusted_proxies)
+
+
 @dataclass(slots=True)
 class Stream:
     """An open source, how its lines are read, and how that went so far.

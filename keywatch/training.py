@@ -1,6 +1,5 @@
 """`keywatch model train`: history through the detectors, sessions gathered, a forest stored."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,17 +9,14 @@ from detectors.forest import Forest
 from detectors.geoip import GeoReader
 from detectors.training import Collection, grow
 from detectors.watcher import Watcher
-from keywatch.history import batches
+from keywatch.history import Reading, batches
 from keywatch.replay import KeyList
-from streams.parsed import Format
-from vocabulary.credential import Cleaner
 from vocabulary.errors import TargetError
 
 
-def train(  # noqa: PLR0913  (what a run is made of)
+def train(
     logs: Sequence[Path],
-    log_format: Format,
-    clean: Cleaner,
+    how: Reading,
     geo: GeoReader,
     keys: KeyList,
     output: Path,
@@ -36,10 +32,10 @@ def train(  # noqa: PLR0913  (what a run is made of)
         UsageError: when there is too little history.
     """
     found = Collection()
-    watcher = Watcher(None, geo, collect=found.take, clock=lambda: math.inf)
-    for batch in batches(logs, log_format, clean, tell, advance):
-        watcher.step(batch, keys.facts(batch.keys))
-    model = grow(found, (log_format.name,), time.time())
+    watcher = Watcher(None, geo, collect=found.take, clock=time.time)
+    for batch in batches(logs, how, tell, advance, None if keys else how.known):
+        watcher.step(batch, how.facts(batch.keys, keys, {}))
+    model = grow(found, (how.format.name,), time.time())
     _write(output, forests.dumped(model))
     return model
 

@@ -1,6 +1,7 @@
 """`keywatch tune`: a user's own history, twice: what would be told, at which sensitivity."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,10 +105,10 @@ def tune(batches: Batches, facts: Facts, geo: GeoReader, per_day: float) -> Tune
         geo: where addresses are.
         per_day: alerts of medium or more that are wanted a day.
     """
-    totals = Totals()
-    first = _alerts(Watcher(None, geo, totals=totals.take, clock=_never), batches(), facts, 0.0)
+    totals, clock = Totals(), time.time
+    first = _alerts(Watcher(None, geo, totals=totals.take, clock=clock), batches(), facts, 0.0)
     shift = totals.shift(per_day)
-    second = _alerts(Watcher(None, geo, clock=_never), batches(), facts, shift) if shift else first
+    second = _alerts(Watcher(None, geo, clock=clock), batches(), facts, shift) if shift else first
     days = totals.scored()
     begin = days[0] * DAY_MS / 1000 if days else 0.0
     before, after = (
@@ -160,11 +161,6 @@ def _incidents(alerts: Sequence[Alert]) -> tuple[Alert, ...]:
             kept.append(alert)
         latest[alert.key] = _at(alert)
     return tuple(kept)
-
-
-def _never() -> float:
-    """Return the end of time: in a replay nothing is from the future."""
-    return math.inf
 
 
 def _at(alert: Alert) -> float:

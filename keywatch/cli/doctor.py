@@ -1,6 +1,5 @@
 """`keywatch doctor`: a look at everything, or at a log before it is watched."""
 
-from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +8,7 @@ import click
 from keywatch.cli.common import json_option, print_json, print_table, printable, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from keywatch.config import Settings
-    from keywatch.rawkeys import Book
     from streams.diagnosis import Diagnosis
     from streams.parsed import Format
 
@@ -60,15 +56,15 @@ def _diagnosis(ctx: click.Context, access_log: str, as_json: bool) -> None:
     from dataclasses import replace
 
     from keywatch import rawkeys, wiring
-    from streams.addresses import Proxies
+    from keywatch.history import keys_of
+    from keywatch.sources import proxies_of
     from streams.diagnosis import diagnose
 
     config = settings(ctx)
     clean = wiring.cleaner(config.scan, wiring.peppers(config))
     lines, exposures = clean(_first_lines(access_log))
-    trusted = [proxy for one in config.sources for proxy in one.trusted_proxies]
-    found = diagnose(lines, access_log, _configured(config), Proxies.of(trusted))
-    with _book(config) as book:
+    found = diagnose(lines, access_log, _configured(config), proxies_of(config))
+    with keys_of(config) as book:
         shown = rawkeys.cleaned(found.parsed, book)
     found = replace(found, parsed=shown.parsed)
     told = _told(found, len(exposures) + len(shown.exposures))
@@ -76,25 +72,6 @@ def _diagnosis(ctx: click.Context, access_log: str, as_json: bool) -> None:
         print_json(told)
     else:
         _show(found, told)
-
-
-@contextmanager
-def _book(config: "Settings") -> "Iterator[Book]":
-    """Yield what knows keys: the store, where there is one that can be read."""
-    from database.transaction import open_database
-    from keywatch.keybook import KeyBook
-    from keywatch.replay import KeyList
-    from vocabulary.errors import KeywatchError
-
-    try:
-        engine = open_database(config.database, create=False)
-    except KeywatchError:
-        yield KeyList()
-        return
-    try:
-        yield KeyBook(engine, config.keys)
-    finally:
-        engine.dispose()
 
 
 def _configured(config: "Settings") -> "list[Format]":

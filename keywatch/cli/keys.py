@@ -206,21 +206,19 @@ def rebuild(ctx: click.Context, key_id: str, logs: tuple[str, ...], log_format: 
     """
     from keywatch import wiring
     from keywatch.cli.progress import progress, size_of
-    from keywatch.history import batches
+    from keywatch.history import batches, reading
     from keywatch.keybook import KeyBook
     from keywatch.rebuilding import rebuild
 
     config, database, files = settings(ctx), engine(ctx, create=False), [Path(log) for log in logs]
     book = KeyBook(database, config.keys, config.watch.sensitivity)
     book.look_up([key_id])
-    with progress("rebuilding", sum(size_of(file) for file in files)) as advance:
-        history = batches(
-            files,
-            wiring.log_format(config, log_format),
-            wiring.cleaner(config.scan, wiring.peppers(config)),
-            lambda said: click.echo(f"keywatch: {printable(said)}", err=True),
-            advance,
-        )
+    with (
+        reading(config, log_format) as how,
+        progress("rebuilding", sum(size_of(file) for file in files)) as advance,
+    ):
+        told_of = lambda said: click.echo(f"keywatch: {printable(said)}", err=True)  # noqa: E731
+        history = batches(files, how, told_of, advance)
         facts = book.facts([key_id])
         events = rebuild(database, key_id, history, facts, wiring.geo(config.geoip))
     told = {"key": key_id, "events": events}

@@ -38,16 +38,19 @@ def train(
     """
     from keywatch import wiring
     from keywatch.cli.progress import progress, size_of
+    from keywatch.history import reading
     from keywatch.replay import KeyList, read_keys
     from keywatch.training import described, train
 
     config = settings(ctx)
     files = [Path(log) for log in logs]
-    with progress("training", sum(size_of(file) for file in files)) as advance:
+    with (
+        reading(config, log_format) as how,
+        progress("training", sum(size_of(file) for file in files)) as advance,
+    ):
         forest = train(
             files,
-            wiring.log_format(config, log_format),
-            wiring.cleaner(config.scan, wiring.peppers(config)),
+            how,
             wiring.geo(config.geoip),
             KeyList(read_keys(Path(keys_file)) if keys_file else ()),
             Path(output),

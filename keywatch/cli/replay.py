@@ -84,7 +84,9 @@ def command(  # noqa: PLR0917  (as many as flags)
     from detectors.geoip import GeoReader
     from keywatch import wiring
     from keywatch.cli.progress import progress, size_of
+    from keywatch.history import keys_of
     from keywatch.replay import KeyList, Replay, read_keys
+    from keywatch.sources import proxies_of
     from vocabulary.errors import ExitCode
 
     config = settings(ctx)
@@ -99,11 +101,16 @@ def command(  # noqa: PLR0917  (as many as flags)
             clean=wiring.cleaner(config.scan, wiring.peppers(config)),
             geo=GeoReader(cities, geoip_asn or ((config.geoip.asn,) if config.geoip.asn else ())),
             policy=load(policies[0]) if policies else wiring.policy(config),
-            keys=KeyList(read_keys(Path(keys_file)) if keys_file else (), config.watch.sensitivity),
+            keys=KeyList(
+                read_keys(Path(keys_file)) if keys_file else (),
+                config.watch.sensitivity,
+                stack.enter_context(keys_of(config)),
+            ),
             forest=wiring.forest(model or config.watch.model, [log_format]),
             alert=_listener(out, told if policies else None),
             advance=advance,
             tell=_tell,
+            proxies=proxies_of(config),
         )
         if replay.geo.missing:
             _tell(replay.geo.missing)

@@ -8,6 +8,9 @@ import click
 from keywatch.cli.common import json_option, print_json, printable, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from detectors.facts import KeyFacts
     from keywatch.config import Settings
 
 _SHOWN = 10
@@ -45,7 +48,7 @@ def command(
 
     from keywatch import wiring
     from keywatch.cli.progress import progress, size_of
-    from keywatch.history import batches
+    from keywatch.history import batches, reading
     from keywatch.replay import KeyList, read_keys
     from keywatch.tuning import judged, tune
 
@@ -53,18 +56,25 @@ def command(
     files = [Path(log) for log in logs]
     listed = read_keys(Path(keys_file)) if keys_file else ()
     table = dict(config.watch.sensitivity)
-    with progress("reading", 2 * sum(size_of(file) for file in files)) as advance:
+
+    def facts(keys: "Sequence[str]", now: dict[str, float]) -> "Mapping[str, KeyFacts]":
+        return how.facts(keys, KeyList(listed, now), now)
+
+    with (
+        reading(config, log_format) as how,
+        progress("reading", 2 * sum(size_of(file) for file in files)) as advance,
+    ):
         history = partial(
             batches,
             files,
-            wiring.log_format(config, log_format),
-            wiring.cleaner(config.scan, wiring.peppers(config)),
+            how,
             lambda said: click.echo(f"keywatch: {printable(said)}", err=True),
             advance,
+            None if listed else how.known,
         )
         tuned = tune(
             history,
-            lambda keys, shift: KeyList(listed, shifted(table, shift)).facts(keys),
+            lambda keys, shift: facts(keys, shifted(table, shift)),
             wiring.geo(config.geoip),
             per_day,
         )

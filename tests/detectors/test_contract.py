@@ -127,8 +127,9 @@ def test_fusion_is_what_adding_up_one_by_one_gives(rounds, gaps, said):
     n = len(times)
     e = np.array([(said[i] if i < len(said) else [0.0] * 4) for i in range(n)]).T
     many = replace(
-        day, rows=blank(1), row=np.zeros(n, np.int32), t=np.array(times), late=np.zeros(n, bool)
-    )
+        day, rows=blank(1), row=np.zeros(n, np.int32), t=np.array(times), late=np.zeros(n, bool),
+        place=np.repeat(day.place, n),
+    )  # fmt: skip
     found = fuse.fuse(many, [evidence(part, 0, part, part) for part in e])
     expected = list(slow(e.tolist(), times))
     near = [abs(total - x) < 0.01 for total, x in zip(found.total.tolist(), expected, strict=True)]

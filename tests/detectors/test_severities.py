@@ -7,7 +7,9 @@ import pytest
 
 from detectors.chance import CAP
 from detectors.fuse import FAMILIES, fading, fuse, severities
+from detectors.geoip import PLACE
 from detectors.profile import blank
+from detectors.round import evidence
 from tests.detectors.events import START_MS
 from vocabulary.alert import Severity
 
@@ -40,8 +42,28 @@ def test_a_severity_needs_its_evidence_and_is_had_with_it(
     shares[FAMILIES.index("network")][1] = network
     shares[FAMILIES.index("volume")][1] = volume
     day = SimpleNamespace(row=np.array([0, 1]), mature=np.array([True, mature]))
-    found = severities(day, np.array([0.0, total]), np.array([0, strong]), shares)
+    found = severities(day, np.array([0.0, total]), np.array([0, strong]), shares, np.zeros(2))
     assert found.tolist() == [0, severity]
+
+
+@pytest.mark.parametrize(
+    ("total", "strong", "again", "volume", "severity"),
+    [
+        (5.6, 2, 4.0, 0.0, MEDIUM),
+        (7.5, 3, 2.0, 0.0, HIGH),
+        (8.9, 3, 2.3, 0.0, CRITICAL),
+        (7.5, 3, 4.0, CAP, MEDIUM),
+        # a flood is one whatever explains the rest
+        (7.5, 3, 4.0, CAP + 0.01, HIGH),
+    ],
+)
+def test_what_one_cause_explains_twice_is_told_and_does_not_act(
+    total, strong, again, volume, severity
+):
+    shares = [np.array([2.0]), np.zeros(1), np.array([volume]), np.zeros(1)]
+    day = SimpleNamespace(row=np.array([0]), mature=np.array([True]))
+    found = severities(day, np.array([total]), np.array([strong]), shares, np.array([again]))
+    assert found.tolist() == [severity]
 
 
 HALF_MS = 1_800_000
@@ -58,6 +80,7 @@ def day_of(row, halves, before=None, lenient=0.0):
         row=np.array(row, np.int32),
         t=START_MS + np.array(halves) * HALF_MS,
         rows=rows,
+        place=np.zeros(len(row), PLACE),
         mature=np.ones(count, bool),
         lenient=np.full(count, lenient),
     )
@@ -109,7 +132,7 @@ def test_families_add_up_less_a_half_for_each_further_one_and_what_the_key_is_gr
 ):
     assert len(FAMILIES) == len(said)
     found = fuse(
-        day_of([0], [0], lenient=lenient), [SimpleNamespace(e=np.array([e])) for e in said]
+        day_of([0], [0], lenient=lenient), [evidence(np.array([e]), 0, 0.0, 0.0) for e in said]
     )
     assert found.total.tolist() == pytest.approx([total], abs=1e-4)
     assert [share.tolist() for share in found.share] == [pytest.approx([e], abs=1e-4) for e in said]
