@@ -7,8 +7,6 @@ from importlib.metadata import version
 
 import anyio
 import pytest
-from mcp import ClientSession, StdioServerParameters
-from mcp.client.stdio import stdio_client
 
 from database.transaction import reading
 from keystore import audit
@@ -23,6 +21,9 @@ def tools(house, happened):
 
 
 def test_the_official_client_lists_and_calls_tools(house, happened):
+    from mcp import ClientSession, StdioServerParameters  # noqa: PLC0415  (dear, and each of pytest's processes imports all test files)
+    from mcp.client.stdio import stdio_client  # noqa: PLC0415  (likewise)
+
     async def talk():
         environ = {**os.environ, "KEYWATCH_DATABASE": house.settings.database}
         words = ["-m", "keywatch", "mcp"]

@@ -6,7 +6,6 @@ from itertools import groupby
 import msgspec
 import numpy as np
 import pytest
-from sklearn.ensemble import IsolationForest
 
 from detectors import forest, sessions, training
 from detectors.geoip import GeoReader
@@ -30,6 +29,8 @@ def grown(points):
 
 
 def test_scores_are_those_of_scikit_learn(points, grown):
+    from sklearn.ensemble import IsolationForest  # noqa: PLC0415  (dear, and each of pytest's processes imports all test files)
+
     theirs = IsolationForest(
         n_estimators=training.TREES, max_samples=training.POINTS, random_state=training.SEED
     ).fit(points)

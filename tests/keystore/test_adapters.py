@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import boto3
-import moto
 import pytest
 from botocore.stub import Stubber
 from sqlalchemy import text
@@ -157,7 +156,9 @@ def make_vault(stack, tmp_path):
 
 
 def aws_clients(stack, monkeypatch=None):
-    stack.enter_context(moto.mock_aws())
+    from moto import mock_aws  # noqa: PLC0415  (dear, and each of pytest's processes imports this)
+
+    stack.enter_context(mock_aws())
     more = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "s"}
     return SimpleNamespace(
         iam=boto3.client("iam", **more), gateway=boto3.client("apigateway", **more)
