@@ -33,7 +33,8 @@ def train(
     """
     found = Collection()
     watcher = Watcher(None, geo, collect=found.take, clock=time.time)
-    for batch in batches(logs, how, tell, advance, None if keys else how.known):
+    for batch in batches(logs, how, tell, advance):
+        how.book.look_up(batch.keys)
         watcher.step(batch, how.facts(batch.keys, keys, {}))
     model = grow(found, (how.format.name,), time.time())
     _write(output, forests.dumped(model))
