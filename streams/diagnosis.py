@@ -1,13 +1,15 @@
 """Which format a log is of, and what it lacks."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from streams import formats
 from streams.addresses import NO_PROXIES, Proxies
 from streams.parsed import Format, Parsed
+from streams.w3c import HEADER
 from vocabulary.errors import FormatError
 
 # RFC 1918, RFC 4193 and RFC 6598; and the machine itself.
@@ -22,6 +24,11 @@ _INSIDE = Proxies.of(
         "::1",
     ]
 )
+
+GEOGRAPHY, TRAVEL, CLIENT, ANSWERS = "geography", "travel", "client", "answers"
+ENDPOINTS, SEQUENCE, OBJECTS = "endpoints", "sequence", "objects"
+SESSION, STUFFING = "session", "stuffing"
+"""Detectors, as alerts name them."""
 
 ENOUGH = 0.5
 """Share of the lines that must be events for a format to be the log's."""
@@ -81,19 +88,49 @@ def diagnose(
     read = {name: one.parse(_records(full, one), proxies) for name, one in known.items()}
     best = max(read, key=lambda name: (len(read[name]), _told(read[name])))
     parsed = read[best]
-    full = list(_records(full, known[best]))
-    if len(parsed) <= ENOUGH * len(full):
-        raise FormatError(_no_format(best, parsed, len(full)), where=where, remedy=_REMEDY)
+    told = len(parsed) + len(parsed.rejected)
+    if len(parsed) <= ENOUGH * told:
+        if headless := _headless_w3c(full):
+            raise FormatError(headless, where=where, remedy=_NAME_FIELDS)
+        raise FormatError(_no_format(best, parsed, told), where=where, remedy=_REMEDY)
     others = (name for name in read if name != best and len(read[name]) == len(parsed))
     reasons = Counter(reason for _, reason in parsed.rejected)
     return Diagnosis(
         format=known[best],
         others=tuple(others),
-        lines=len(full),
+        lines=told,
         parsed=parsed,
         reasons=tuple(reasons.most_common(_MOST_REASONS)),
-        lacks=tuple(lack for missing, lack in _LACKS if missing(parsed)),
+        lacks=(*_unbelieved(full, known[best], parsed, proxies), *_lacks(parsed)),
     )
+
+
+def _lacks(parsed: Parsed) -> Iterator[Lack]:
+    return (lack for missing, lack in _LACKS if missing(parsed))
+
+
+def _unbelieved(
+    lines: Sequence[bytes], log_format: Format, parsed: Parsed, proxies: Proxies
+) -> tuple[Lack, ...]:
+    """Tell of forwarded addresses that nobody is believed about."""
+    if proxies:
+        return ()
+    believed = log_format.parse(_records(lines, log_format), _EVERYBODY)
+    differ = [ip for ip, told in zip(parsed.ip, believed.ip, strict=True) if ip != told]
+    if not differ:
+        return ()
+    peer, number = Counter(differ).most_common(1)[0]
+    without_it = f"the address is {peer} of {number} events: list it under trusted_proxies"
+    return (Lack("X-Forwarded-For names other clients, and is not believed", without_it),)
+
+
+def _headless_w3c(lines: Sequence[bytes]) -> str:
+    """Say that a log of IIS came without the line that names its fields; empty where it did not."""
+    words = next((line.split() for line in lines if not line.startswith(b"#")), [])
+    named = any(line.startswith(HEADER) for line in lines)
+    if named or not _W3C_TIME.fullmatch(b" ".join(words[:2])):
+        return ""
+    return f"W3C extended (IIS), without the line #Fields that names its {len(words)} fields"
 
 
 def _records(lines: Sequence[bytes], log_format: Format) -> Sequence[bytes]:
@@ -107,6 +144,9 @@ def _records(lines: Sequence[bytes], log_format: Format) -> Sequence[bytes]:
     return [record for line in lines for record in unfold(line)] if unfold else lines
 
 
+_W3C_TIME = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_EVERYBODY = Proxies.of(["0.0.0.0/0", "::/0"])
+_NAME_FIELDS = "send the header along, or name them as `layout` of format iis; see its snippet"
 _REMEDY = f"the formats are {', '.join(formats.names())}"
 
 
@@ -148,19 +188,37 @@ _LACKS: tuple[tuple[Callable[[Parsed], bool], Lack], ...] = (
     ),
     (
         _nowhere("ip"),
-        Lack("no client addresses", "countries and networks are not watched"),
+        Lack("no client addresses", f"{GEOGRAPHY}, {TRAVEL} and {STUFFING} see nothing"),
     ),
     (
         _all_private,
         Lack(
             "all client addresses are private",
-            "they may be a proxy's: log X-Forwarded-For and list the proxy as trusted",
+            f"they may be a proxy's, then {GEOGRAPHY}, {TRAVEL} and {STUFFING} see nothing: log "
+            "X-Forwarded-For and list the proxy as trusted",
         ),
     ),
     (
         _nowhere("status"),
-        Lack("no statuses", "refused requests cannot be told from accepted ones"),
+        Lack(
+            "no statuses",
+            f"{ANSWERS} and {STUFFING} see nothing: refused requests pass for accepted ones",
+        ),
     ),
-    (_nowhere("path"), Lack("no paths", "what a key is used for is not watched")),
-    (_nowhere("agent"), Lack("no user agents", "a change of the client program is not noticed")),
+    (_nowhere("path"), Lack("no paths", f"{ENDPOINTS}, {SEQUENCE} and {OBJECTS} see nothing")),
+    (
+        _nowhere("agent"),
+        Lack("no user agents", f"{CLIENT} sees nothing: another program is not noticed"),
+    ),
+    (
+        _nowhere("size"),
+        Lack("no sizes of answers", f"{SESSION} does not see that more is taken out"),
+    ),
+    (
+        _nowhere("tls"),
+        Lack(
+            "no TLS fingerprints (JA4)",
+            f"{CLIENT} believes a program that takes a known one's name",
+        ),
+    ),
 )

@@ -34,6 +34,9 @@ _COLUMNS = {
     "x-api-key-id": "key",
     "cs(x-api-key-id)": "key",
 }
+HEADERS = "cs-headers"
+"""CloudFront's field of all headers, a line each, escaped; `cs-headers:X-Own` is one of them."""
+_OF_HEADERS = {"key": "x-api-key-id", "forwarded": "x-forwarded-for"}
 _NAMES = {column: name for name, column in reversed(_COLUMNS.items())}
 _MAX_FIELDS = 256
 
@@ -63,7 +66,8 @@ class W3CFormat:
         if not _clock(self._default):
             raise ConfigError("the fields tell no time", where=f"layout: {default[:64]!r}")
         for column, name in self._own.items():
-            if name.lower() not in self._default:
+            field = HEADERS if name.lower().startswith(f"{HEADERS}:") else name.lower()
+            if field not in self._default:
                 raise ConfigError(f"there is no field {name[:64]!r}", where=f"fields.{column}")
 
     def __call__(self, lines: Sequence[bytes], proxies: Proxies = NO_PROXIES) -> Parsed:
@@ -105,12 +109,30 @@ class W3CFormat:
         }
         for column in {"agent", "user", "forwarded"} & set(found):
             found[column] = _each(self._unescape, found[column])
+        if HEADERS in names:
+            found |= self._of_headers(list(map(itemgetter(names.index(HEADERS)), rows)), found)
         if "timestamp" in names:
             return {**found, "time": list(map(itemgetter(names.index("timestamp")), rows))}
         if _clock(names):
             pair = itemgetter(names.index("date"), names.index("time"))
             found["time"] = [f"{date}T{time}Z" for date, time in map(pair, rows)]
         return found
+
+    def _of_headers(self, words: Sequence[str], found: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Return what only the field of all headers holds."""
+        own = {
+            column: name.lower().partition(":")[2]
+            for column, name in self._own.items()
+            if name.lower().startswith(f"{HEADERS}:")
+        }
+        wanted = {one: name for one, name in _OF_HEADERS.items() if one not in found} | own
+        told = [_headers(self._unescape(word)) for word in words]
+        return {column: [one.get(name, "") for one in told] for column, name in wanted.items()}
+
+
+def _headers(text: str) -> dict[str, str]:
+    pairs = (line.partition(":") for line in text.split("\n"))
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
 def _each(function: Callable[[str], str], words: Sequence[str]) -> list[str]:

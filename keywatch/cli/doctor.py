@@ -10,11 +10,12 @@ from keywatch.cli.common import json_option, print_json, print_table, printable,
 if TYPE_CHECKING:
     from keywatch.config import Settings
     from streams.diagnosis import Diagnosis
-    from streams.parsed import Format
+    from streams.parsed import Format, Parsed
 
 _LINES = 1000
 _SHOWN = 5
 _WAIT_S = 10.0
+_NOT_LET_IN = (401, 403)
 
 
 @click.command()
@@ -131,6 +132,12 @@ def _sample(found: "Diagnosis") -> list[dict[str, Any]]:
     ]
 
 
+def _lacks_keys(parsed: "Parsed") -> bool:
+    """Say whether some requests that were let in name no key."""
+    named = zip(parsed.key, parsed.status, strict=True)
+    return any(not key and status not in _NOT_LET_IN for key, status in named)
+
+
 def _show(found: "Diagnosis", told: dict[str, Any]) -> None:
     also = f" ({', '.join(found.others)} would do as well)" if found.others else ""
     click.echo(f"{found.format.name}: {found.format.about}{also}")
@@ -142,5 +149,5 @@ def _show(found: "Diagnosis", told: dict[str, Any]) -> None:
     print_table(list(told["sample"][0]), [list(event.values()) for event in told["sample"]])
     for lack in found.lacks:
         click.echo(f"missing: {lack.what}; {lack.without_it}")
-    if any(not key for key in found.parsed.key):
+    if _lacks_keys(found.parsed):
         click.echo(f"\nTo log the key:\n{found.format.log_the_key}")

@@ -32,10 +32,11 @@ FORMAT = Format(
     name="cloudfront",
     about="AWS CloudFront, standard logs; real-time logs by their fields as `layout`",
     log_the_key="""
-CloudFront logs no header of your choice; keys in the query string are recognised. What names the key
+Standard logs hold no header of your choice; keys in the query string are recognised. What names the key
 can be put there by a function at the edge (viewer request), such as ?key=key_…; log its id alone.
-# real-time logs have no header line; in keywatch.toml, the fields in the order you chose:
-layout = "timestamp c-ip sc-status sc-bytes cs-method cs-uri-stem cs-uri-query cs-user-agent\"""".strip(),  # noqa: E501
+# real-time logs can hold all headers (cs-headers): X-Api-Key-Id is read from there, another one by
+# fields = { key = "cs-headers:X-Own" }. They have no header line; in keywatch.toml, their fields in order:
+layout = "timestamp c-ip sc-status sc-bytes cs-method cs-uri-stem cs-uri-query cs-user-agent cs-headers\"""".strip(),  # noqa: E501
     samples=(
         b"\t".join(
             (

@@ -112,7 +112,10 @@ def parse(lines: Sequence[bytes], proxies: Proxies = NO_PROXIES) -> Parsed:
 FORMAT = Format(
     name="cloudtrail",
     about="AWS CloudTrail, its files as they are, or one event a line",
-    log_the_key="CloudTrail holds userIdentity.accessKeyId by itself.",
+    log_the_key=(
+        "CloudTrail holds userIdentity.accessKeyId by itself. Events without one are of no access "
+        "key:\nsign-ins to the console, AWS services, anonymous requests."
+    ),
     samples=(
         (
             b'{"eventVersion":"1.09","userIdentity":{"type":"IAMUser","accountId":"111122223333"},'

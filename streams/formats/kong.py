@@ -9,7 +9,10 @@ from streams.readers import EPOCH_MS
 FORMAT = json_format(
     name="kong",
     about="Kong's file-log and its like, one JSON object a line",
-    log_the_key="Kong logs authenticated_entity.id, the credential, and consumer.id by itself.",
+    log_the_key=(
+        "Kong logs authenticated_entity.id, the credential, and consumer.id by itself, on routes "
+        "where a plugin\nsuch as key-auth asks for one; of requests that it refused there is none."
+    ),
     samples=(
         (
             b'{"request":{"method":"GET","uri":"/v1/invoices?page=2","size":"212",'

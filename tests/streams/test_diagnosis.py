@@ -6,8 +6,9 @@ import string
 import pytest
 
 from keywatch.cli import run
-from streams import formats
-from streams.diagnosis import diagnose
+from streams import diagnosis, formats
+from streams.addresses import Proxies
+from streams.diagnosis import STUFFING, diagnose
 from vocabulary.errors import FormatError
 
 
@@ -21,8 +22,47 @@ def test_says_what_is_missing():
     line = b'{"time_iso8601":"2025-01-01T00:00:00Z","remote_addr":"10.0.0.1","request":"GET / H"}'
     lacks = " ".join(lack.what for lack in diagnose([line]).lacks)
     assert lacks == (
-        "no event names a key all client addresses are private no statuses no user agents"
+        "no event names a key all client addresses are private no statuses no user agents "
+        "no sizes of answers no TLS fingerprints (JA4)"
     )
+
+
+def test_detectors_are_called_as_alerts_call_them():
+    from detectors.words import DETECTORS, SESSION, detector  # noqa: PLC0415  (another room)
+
+    named = {value for name, value in vars(diagnosis).items() if name.isupper()}
+    named = {one for one in named if isinstance(one, str) and one.isalpha()}
+    assert {"geography", "answers", "session"} <= named
+    assert named <= {*DETECTORS.values(), detector(SESSION), STUFFING}
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"#Software: Microsoft Internet Information Services 10.0"]
+)
+def test_a_log_of_iis_without_its_fields_is_known_as_one(header):
+    lines = [header, b"2025-11-03 09:12:44 10.0.0.11 POST /v1/invoices 443 jo 198.51.100.23 200"]
+    with pytest.raises(
+        FormatError, match="without the line #Fields that names its 9 fields"
+    ) as one:
+        diagnose(lines)
+    assert "`layout` of format iis" in str(one.value)
+
+
+def test_the_header_of_a_short_log_is_no_line_that_is_refused():
+    fields = b"#Fields: date time cs-method c-ip sc-status cs-username"
+    found = diagnose([fields, b"2025-11-03 09:12:44 POST 198.51.100.23 200 jo"])
+    assert (found.format.name, found.lines, len(found.parsed)) == ("iis", 1, 1)
+
+
+def test_forwarded_addresses_that_nobody_believes_are_told_of():
+    line = json.loads(formats.find("nginx-json").samples[0]) | {"remote_addr": "192.0.2.9"}
+    alone = json.dumps(line | {"http_x_forwarded_for": ""}).encode()
+    behind = json.dumps(line | {"http_x_forwarded_for": "203.0.113.7"}).encode()
+    assert not any("Forwarded" in one.what for one in diagnose([alone]).lacks)
+    (lack,) = [one for one in diagnose([behind, behind]).lacks if "Forwarded" in one.what]
+    assert "192.0.2.9 of 2 events: list it under trusted_proxies" in lack.without_it
+    trusted = diagnose([behind], proxies=Proxies.of(["192.0.2.9"]))
+    assert not any("Forwarded" in one.what for one in trusted.lacks)
 
 
 def test_counts_why_lines_are_refused():
@@ -81,6 +121,19 @@ def test_the_command_never_shows_a_secret(tmp_path, monkeypatch, capsys):
     assert secret[-6:] not in shown
     assert "1 secrets stand in clear" in shown
     assert "credential:" in shown
+
+
+@pytest.mark.parametrize(("name", "status", "advised"), [("kong", 200, True), ("kong", 401, False)])
+def test_the_command_tells_how_to_log_keys_where_requests_without_one_were_let_in(
+    tmp_path, monkeypatch, capsys, name, status, advised
+):
+    monkeypatch.chdir(tmp_path)
+    sample, nameless = formats.find(name).samples[:2]
+    line = json.loads(nameless)
+    line["response"]["status"] = status
+    (tmp_path / "a.log").write_bytes(b"\n".join([sample, json.dumps(line).encode()]))
+    assert run(["doctor", "--access-log", "a.log"]) == 0
+    assert ("such as key-auth" in capsys.readouterr().out) is advised
 
 
 def test_the_command_refuses_what_is_no_log(tmp_path, monkeypatch, capsys):

@@ -375,3 +375,21 @@ def test_an_export_of_opentelemetry_is_taken_apart():
     line = json.dumps(export, indent=1).replace("\n", " ").encode()
     opened = unfolded(Chunk("s", [line], [0], {}), formats.find("otlp-json"))
     assert list(formats.find("otlp-json").parse(opened.lines).path) == ["/v1/invoices"] * 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [({}, "key_1"), ({"key": "cs-headers:X-Own"}, "key_2")],
+)
+def test_cloudfronts_field_of_all_headers_tells_the_key(fields, key):
+    shape = Shape("timestamp c-ip sc-status cs-method cs-uri-stem cs-headers", fields)
+    headers = "Host:d1.cloudfront.net%0AX-Api-Key-Id:key_1%0Ax-own:%20key_2%0Anothing%0A"
+    line = f"1762161164.123\t198.51.100.23\t200\tGET\t/v1/invoices\t{headers}".encode()
+    parsed = formats.shaped("cloudfront", shape).parse([line, line.replace(headers.encode(), b"-")])
+    assert list(parsed.key) == [key, ""]
+    assert not parsed.rejected
+
+
+def test_a_header_of_a_field_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match="there is no field"):
+        formats.shaped("cloudfront", Shape("timestamp c-ip", {"key": "cs-headers:X-Own"}))
