@@ -23,10 +23,23 @@ def _either(names: tuple[str, ...]) -> str:
     return f"(?:{'|'.join(spelled)})"
 
 
-_TELLING, _DOUBTFUL = _either(TELLING), _either(DOUBTFUL)
+_DOUBTFUL = _either(DOUBTFUL)
+_API_KEY = _either(("api_key",))
+_OTHERS = _either(tuple(name for name in TELLING if name != "api_key"))
 # Between a name and its value: `"name": "`, `name=`, `Name: `, `\"name\":\"`, encoded.
 _CLOSED = r"""(?:\\{0,3}["']|%22)?"""
 _IS = r"[ \t]{0,3}(?:[:=]|=>|%3d|%3a)[ \t]{0,3}"
+# What a log calls `api_key` may be the key's id: AWS's, a small number, lower-case words. In the
+# header X-Api-Key and in queries it is what was sent.
+_ID = (
+    r"(?-i:(?:AKIA|ASIA)[A-Z2-7]{16}|[0-9]{1,9}"
+    r"|(?=[a-z0-9._-]{1,32}(?![a-z0-9._-]))[a-z]{1,14}(?:[._-][a-z]{1,14}){0,4}(?:[._-][0-9]{1,4})?)"
+)
+_NO_ID = rf"(?!\\{{0,3}}[\"']?{_ID}(?:[\s\"'&;,\\)}}\]>]|\Z))"
+_SENT = r"(?:(?<=[?&;])|(?<=x[-_]))"
+_NAMED = (
+    rf"(?:{_SENT}{_API_KEY}{_CLOSED}{_IS}|{_API_KEY}{_CLOSED}{_IS}{_NO_ID}|{_OTHERS}{_CLOSED}{_IS})"
+)
 _QUOTED = r"""(?P<quote>["'])(?P<secret>(?:(?!(?P=quote))[^\\\r\n]|\\[^\r\n]){%s,1024})"""
 _ESCAPED = r"""\\{1,3}["'](?P<secret>(?:[^"'\\\r\n]|\\\\[^"'\\\r\n]){%s,1024})"""
 _BARE = r"""(?P<secret>[^\s"'&;\\]{1,1024}(?<![,)}\]>]))"""
@@ -90,17 +103,17 @@ RULES = (
     _rule(
         "named-quoted",
         "value of a field that is named after a secret",
-        _TELLING + _CLOSED + _IS + _QUOTED % 1,
+        _NAMED + _QUOTED % 1,
     ),
     _rule(
         "named-escaped",
         "value of a field that is named after a secret",
-        _TELLING + _CLOSED + _IS + _ESCAPED % 1,
+        _NAMED + _ESCAPED % 1,
     ),
     _rule(
         "named",
         "value of a parameter that is named after a secret",
-        _TELLING + _CLOSED + _IS + _BARE,
+        _NAMED + _BARE,
     ),
     _rule(
         "doubtful-quoted",

@@ -36,6 +36,37 @@ def redactor():
     return Redactor(load_rules())
 
 
+AWS_ID = "AKIA" + "".join(chance.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=16))
+UUID = f"{HEX[:8]}-{HEX[8:12]}-4{HEX[13:16]}-a{HEX[17:20]}-{HEX[20:]}"
+
+
+@pytest.mark.parametrize("name", [AWS_ID, "17", "partner-a", "svc.billing_eu-42", "acme"])
+@pytest.mark.parametrize(
+    "line",
+    ['{{"api_key":"{}","a":1}}', "ts=1 api_key={} a=1", '{{"m":"{{\\"apiKey\\":\\"{}\\"}}"}}'],
+)
+def test_ids_that_a_log_calls_api_key_stay(redactor, name, line):
+    raw = line.format(name).encode()
+    assert redacted_text(redactor.engine.searcher(), raw) == raw
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        *[(value, '{{"api_key":"{}"}}') for value in (UUID, HEX, "Hunter", "abcdefghijklmnopqrst")],
+        ("hunter2", "api_key={}"),
+        ("partner-a!x", "api_key={}"),
+        ("partner", "X-Api-Key: {}"),
+        ("partner", '{{"http_x_api_key":"{}"}}'),
+        ("partner", "GET /v1/a?api_key={} HTTP/1.1"),
+        ("partner-a", '{{"password":"{}"}}'),
+    ],
+)
+def test_what_is_plainly_no_id_or_was_sent_as_a_key_goes(redactor, value, line):
+    raw = line.format(value).encode()
+    assert value.encode() not in redacted_text(redactor.engine.searcher(), raw)
+
+
 @pytest.mark.parametrize(
     ("secret", "line"),
     [
