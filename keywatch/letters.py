@@ -51,7 +51,7 @@ def read_again(
     for source, some in by_source.items():
         stream = next((one for one in streams if _belongs(source, one.source.name)), None)
         if stream is None or stream.format is None:
-            foreign = _OF_SPARK if source.startswith("spark:") else _NO_SOURCE
+            foreign = _OF_SPARK if source.startswith(deadletter.OF_JOB) else _NO_SOURCE
             reason = foreign if stream is None else _UNTIMED
             _lay_back(engine, {letter.id: reason for letter in some})
         elif pipeline := pipeline_of(source):

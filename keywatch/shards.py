@@ -250,8 +250,9 @@ class Worker:
         meter = Meter(time.time, self._book.ours, flush_s=0.0)
         respond = self._responder(watcher.called)
         return Pipeline(
-            self._engine, watcher, self._clean, self._book, respond, time.time, meter=meter
-        )
+            self._engine, watcher, self._clean, self._book, respond, time.time,
+            meter=meter, max_letters=self._settings.watch.max_dead_letters,
+        )  # fmt: skip
 
     def _responder(self, called: Called = nobody_knows) -> Respond:
         known = self._book.known_key

@@ -19,6 +19,9 @@ AGAIN = "again"
 PUBLISHED = "publish:"
 """How the source of a letter begins that was to be sent to a topic, and was too large for it."""
 
+OF_JOB = "spark:"
+"""How the source of a letter begins whose line only its job can read again."""
+
 Letter = tuple[Position, str, bytes]
 """Where the line stood, why it was refused, and its bytes, redacted."""
 
@@ -128,12 +131,14 @@ def ask_again(
 ) -> int:
     """Have the pipeline read letters once more; all of them where neither says which.
 
-    Letters that were too long to be kept whole stay as they are.
+    Letters that were too long to be kept whole stay as they are, and those of jobs.
 
     Returns:
         How many will be read.
     """
-    query = update(dead_letters).where(func.length(dead_letters.c.raw) < MAX_RAW)
+    query = update(dead_letters).where(
+        func.length(dead_letters.c.raw) < MAX_RAW, ~dead_letters.c.source.startswith(OF_JOB)
+    )
     if ids is not None:
         query = query.where(dead_letters.c.id.in_(ids))
     if source is not None:

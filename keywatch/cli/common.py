@@ -1,7 +1,7 @@
 """What the commands share: settings, the database, tables for people and JSON for programs."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -94,15 +94,27 @@ def print_json(value: Any) -> None:  # noqa: ANN401
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table that fits the terminal; cells are text, never markup."""
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    whole: Collection[str] = (),
+) -> None:
+    """Print a table that fits the terminal; cells are text, never markup.
+
+    Args:
+        columns: headings; what stands under the first one is never folded.
+        rows: as many cells each.
+        whole: further columns that are not folded.
+    """
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         # the first one names the row: people copy it, so it stays in one piece
-        table.add_column(column, no_wrap=column == columns[0], overflow="fold")
+        one_piece = column == columns[0] or column in whole
+        table.add_column(column, no_wrap=one_piece, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     console().print(table)

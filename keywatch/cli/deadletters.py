@@ -6,6 +6,7 @@ import click
 
 from keywatch.cli.common import (
     Did,
+    console,
     engine,
     json_option,
     print_json,
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 _ids = click.argument("ids", metavar="ID...", nargs=-1, type=int)
 _source = click.option("--source", metavar="NAME", help="Of one source, as `status` names it.")
-_SHOWN = 60
+_LEAST_SHOWN, _MOST_SHOWN = 16, 60
+_OTHERS = 84
+"""Characters of the other columns, at most widths."""
 
 
 @click.group()
@@ -42,11 +45,19 @@ def list_(ctx: click.Context, source: str | None, limit: int, as_json: bool) -> 
     if as_json:
         print_json([_told(letter) for letter in letters])
         return
+    shown = max(_LEAST_SHOWN, min(_MOST_SHOWN, console().width - _OTHERS))
     rows = [
-        (one.id, one.when, one.source, one.reason, printable(_text(one)[:_SHOWN]))
+        (
+            one.id,
+            one.when.removesuffix("+00:00"),
+            one.source,
+            one.reason,
+            printable(_text(one)[:shown]),
+        )
         for one in letters
     ]
-    print_table(("id", "at", "source", "reason", "line"), rows)
+    columns = ("id", "at (UTC)", "source", "reason", "line")
+    print_table(columns, rows, whole=("at (UTC)",))
 
 
 @command.command()
@@ -89,7 +100,11 @@ def replay(ctx: click.Context, ids: tuple[int, ...], source: str | None, everyth
         raise click.UsageError("Which ones? Name an ID, --source or --all.")
     with transaction(engine(ctx, create=False)) as connection:
         number = deadletter.ask_again(connection, ids or None, source)
-    return Did({"letters": number}, f"{number} letters are read again by `keywatch watch`")
+        kept = deadletter.per_source(connection)
+    said = f"{number} letters are read again by `keywatch watch`"
+    if any(name.startswith(deadletter.OF_JOB) for name in kept) and not number:
+        said += "; those of a Spark job by sending their lines to its topic again"
+    return Did({"letters": number}, said)
 
 
 @command.command()

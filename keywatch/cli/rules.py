@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keywatch.cli.common import json_option, print_json, print_table
+from keywatch.cli.common import console, json_option, print_json, print_table
 from vocabulary.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from scanner.rules import Rule, RuleSet
 
 _COSTLIEST = 10
+_ROOM_FOR_TAGS = 100
+"""Columns of a terminal below which tags are left out of the list: `show` has them."""
 _PREFIX = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _STANDARD_TEXT = 1 << 20
 
@@ -46,10 +48,10 @@ def list_rules(provider: str | None, tag: str | None, as_json: bool) -> None:
     if as_json:
         print_json(msgspec.to_builtins(rules))
         return
-    print_table(
-        ("rule", "name", "severity", "confidence", "tags"),
-        [(r.id, r.name, r.severity, r.confidence, " ".join(r.tags)) for r in rules],
-    )
+    columns = ["rule", "name", "severity", "confidence"]
+    columns += ["tags"] if console().width >= _ROOM_FOR_TAGS else []
+    rows = [(r.id, r.name, r.severity, r.confidence, " ".join(r.tags)) for r in rules]
+    print_table(columns, [row[: len(columns)] for row in rows])
     providers = len({rule.provider for rule in rules})
     click.echo(f"{len(rules)} rules of {providers} providers", err=True)
 

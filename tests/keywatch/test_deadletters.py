@@ -157,18 +157,30 @@ def test_letters_of_a_source_that_is_gone_are_kept(log, capsys):
     assert (shown["state"], "no configured source" in shown["reason"]) == ("dead", True)
 
 
-def test_a_letter_of_a_spark_job_says_what_to_do(log, capsys):
+def test_a_letter_of_a_spark_job_stays_and_it_is_said_what_to_do(log, capsys):
     engine = open_database("sqlite:///keywatch.db")
     with transaction(engine) as connection:
         deadletter.keep(connection, "spark:main/3", [({"offset": 1}, "why", b"x")], 5.0)
     engine.dispose()
+    capsys.readouterr()
     assert run(["deadletters", "replay", "--source", "spark:main/3"]) == 0
+    assert "0 letters are read again" in (said := capsys.readouterr().out)
+    assert "by sending their lines to its topic again" in said
+    assert run(["deadletters", "replay", "--all"]) == 0
     run(["watch", "--once"])
     newest, *_ = told(capsys, "deadletters", "list")
-    assert (newest["state"], newest["reason"][:38]) == (
-        "dead",
-        "of a Spark job: send its line to the t",
-    )
+    assert (newest["state"], newest["reason"]) == ("dead", "why")
+
+
+def test_a_list_fits_a_narrow_terminal(log, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    capsys.readouterr()
+    assert run(["deadletters", "list"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["id", "at", "(UTC)", "source", "reason", "line"]
+    assert max(map(len, rows)) <= 80
+    at = head.index("at (UTC)")
+    assert [len(row[at:].split()[0]) for row in rows if row[0] != " "] == [19] * 4
 
 
 def test_no_secret_of_a_topic_of_repository_events_stands_in_its_letters(tmp_path):

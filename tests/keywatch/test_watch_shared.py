@@ -31,6 +31,7 @@ type = "kafka"
 topic = "shared"
 brokers = ["{broker}"]
 format = "nginx-json"
+{instance}
 [publish]
 brokers = ["{broker}"]
 alerts = "shared-alerts"
@@ -95,23 +96,25 @@ def test_kills_and_rebalances_of_sharing_workers_change_nothing(
     expected = calm_run(tmp_path, calm)
 
     topic = Topic(kafka_broker, kafka_service)
-    (tmp_path / "shared.toml").write_text(
-        HEAD.format(database=postgresql_url) + SHARED.format(broker=kafka_broker)
-    )
+    # Two that keep their names over a restart: nobody leaves the group by being killed.
+    for name in ("one", "two", "fresh"):
+        own = "" if name == "fresh" else f'instance = "{name}"'
+        shared = SHARED.format(broker=kafka_broker, instance=own)
+        (tmp_path / f"{name}.toml").write_text(HEAD.format(database=postgresql_url) + shared)
 
     engine = open_database(postgresql_url)
     read = lambda: status(engine)["events"]["read"]  # noqa: E731
     third = len(lines) // 3
     topic.send(lines[:third])
     kafka_service.kill()
-    first, second = (watch(tmp_path, "shared") for _ in range(2))  # and the broker is away
+    first, second = (watch(tmp_path, name) for name in ("one", "two"))  # and the broker is away
     try:
         kafka_service.start()
         until(lambda: read() > 500, "the first events", [first, second])
         first.kill()  # in the middle of a batch, as likely as not
         topic.send(lines[third : 2 * third], full_disk=True)
         until(lambda: read() >= 2 * third, "the second part", [second])
-        fresh = watch(tmp_path, "shared")  # partitions move while the rest is read
+        fresh = watch(tmp_path, "fresh")  # partitions move while the rest is read
         try:
             topic.send(lines[2 * third :])
             until(lambda: read() == len(lines), "the rest", [second, fresh])
@@ -126,6 +129,6 @@ def test_kills_and_rebalances_of_sharing_workers_change_nothing(
     finally:
         first.kill()
         second.terminate()
-        assert second.wait(60) == 0, (tmp_path / "shared.log").read_text()[-3000:]
+        assert second.wait(60) == 0, (tmp_path / "two.log").read_text()[-3000:]
     engine.dispose()
     assert truth(postgresql_url) == expected
