@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-WIDTH, LABEL, ROW, HEIGHT, MARGIN = 720, 190, 22, 220, 40
+WIDTH, LABEL, ROW, HEIGHT, MARGIN = 720, 230, 22, 220, 40
 OURS, THEIRS, INK = "#2563eb", "#9ca3af", "#6b7280"
 _NUMBER = re.compile(r"[0-9][0-9,]*(\.[0-9]+)?")
 

@@ -251,7 +251,7 @@ def _packages(settings: Settings) -> Iterator[Check]:
             lacking += 1
             state = WARN if extra == "console" else FAIL
             said = f"{', '.join(missing)} is not installed"
-            yield Check("packages", state, said, f"pip install 'keywatch[{extra}]'")
+            yield Check("packages", state, said, f"install keywatch[{extra}]")
     if not lacking:
         yield Check("packages", OK, "everything that is configured is installed")
 

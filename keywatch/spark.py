@@ -177,7 +177,7 @@ def started(master: str, options: Mapping[str, str]) -> "SparkSession":
         from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415  (an extra)
         from pyspark.sql import SparkSession  # noqa: PLC0415
     except ImportError as error:
-        raise UsageError("Spark needs pyspark", remedy="pip install 'keywatch[spark]'") from error
+        raise UsageError("Spark needs pyspark", remedy="install keywatch[spark]") from error
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("keywatch")
     if master:

@@ -172,7 +172,8 @@ def verify(headers: Mapping[str, str], body: bytes, keys: PublicKeys) -> None:
         )
     except ImportError as error:
         raise UsageError(
-            "partner alerts need cryptography", remedy="pip install 'keywatch[tokens]'"
+            "partner alerts need cryptography",
+            remedy="install keywatch[tokens]",
         ) from error
     identifier, given = headers.get(IDENTIFIER, ""), headers.get(SIGNATURE, "")
     if not identifier or not given:

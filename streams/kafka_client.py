@@ -35,7 +35,8 @@ def imported() -> Any:  # noqa: ANN401  (a module)
         import kafka  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise UsageError(
-            "Kafka needs kafka-python", remedy="pip install 'keywatch[kafka]'"
+            "Kafka needs kafka-python",
+            remedy="install keywatch[kafka]",
         ) from error
     logger = logging.getLogger("kafka")
     if _LOG not in logger.handlers:

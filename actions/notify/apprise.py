@@ -33,7 +33,7 @@ class Apprise:
             raise ConfigError(
                 "the package apprise is missing",
                 where=where,
-                remedy="pip install 'keywatch[apprise]'",
+                remedy="install keywatch[apprise]",
             ) from None
         self._server = apprise.Apprise()
         if not self._server.add(options.get("secret", "")):

@@ -91,7 +91,7 @@ class _Kafka:
             raise ConfigError(
                 "the package kafka-python is missing",
                 where=where,
-                remedy="pip install 'keywatch[kafka]'",
+                remedy="install keywatch[kafka]",
             ) from None
         self._make, self._brokers, self._topic = KafkaProducer, brokers, topic
         self._producer: Any = None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from keywatch.extras import lacking
 from vocabulary.errors import ExitCode, KeywatchError
 
 _HERE = Path(__file__).parent
@@ -84,8 +85,14 @@ def run(arguments: list[str] | None = None) -> int:
         if sys.flags.dev_mode and not isinstance(error, KeywatchError):
             raise
         sys.stderr.write(f"keywatch: {_line(error)}\n")
-        return error.exit_code if isinstance(error, KeywatchError) else ExitCode.INCOMPLETE
+        return _code(error)
     return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, ModuleNotFoundError) and lacking(error):
+        return ExitCode.USAGE
+    return error.exit_code if isinstance(error, KeywatchError) else ExitCode.INCOMPLETE
 
 
 def _wrong_words(error: click.ClickException) -> str:
@@ -102,6 +109,8 @@ def _line(error: Exception) -> str:
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{(error.strerror or str(error)).lower()}"
+    if isinstance(error, ModuleNotFoundError) and (said := lacking(error)):
+        return said
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

@@ -15,8 +15,6 @@ def command(ctx: click.Context, allow_actions: bool) -> None:
     holds a secret. With --allow-actions it can also propose what to do: it is told what would
     happen and given a code, and only a second call with that code does it.
     """
-    import anyio
-
     from keywatch.assistant import Tools, server
     from keywatch.desk.desk import Desk
 
@@ -28,5 +26,7 @@ def command(ctx: click.Context, allow_actions: bool) -> None:
 
         async with stdio_server() as (read, write):
             await made.run(read, write, made.create_initialization_options())
+
+    import anyio
 
     anyio.run(serve)

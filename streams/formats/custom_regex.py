@@ -57,7 +57,8 @@ def _compiled(pattern: str) -> Any:  # noqa: ANN401  (of a package without types
         import re2  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise UsageError(
-            "expressions of your own need google-re2", remedy="pip install 'keywatch[re2]'"
+            "expressions of your own need google-re2",
+            remedy="install keywatch[re2]",
         ) from error
     options = re2.Options()
     options.log_errors = False

@@ -23,7 +23,7 @@ class Bucket:
         try:
             import boto3  # noqa: PLC0415  (an extra)
         except ImportError as error:
-            raise UsageError("buckets need boto3", remedy="pip install 'keywatch[aws]'") from error
+            raise UsageError("buckets need boto3", remedy="install keywatch[aws]") from error
         self._bucket, _, self._prefix = url.removeprefix("s3://").partition("/")
         self.name = f"objects:s3://{self._bucket}/{self._prefix}".rstrip("/")
         self._suffix = suffix

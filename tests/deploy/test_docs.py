@@ -108,6 +108,20 @@ def test_what_a_page_tells_to_type_is_known_to_the_command_line(page):
         refuse_unknown(shlex.split(line, comments=True)[1:])
 
 
+def test_nothing_installs_keywatch_from_an_index_where_it_is_not():
+    """What bears its name there would be somebody else's."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for file in listed.stdout.splitlines():
+        path = ROOT / file
+        if file.startswith(("docs/", "deploy/", "README", "CONTRIBUTING")) and path.is_file():
+            text = path.read_bytes().decode(errors="replace")
+            asked = r"(?:pipx?|tool) install (?:-\S+ )*['\"]?keywatch(?!-)(?:\[[\w,]+\])?+(?! @)"
+            found = [line for line in text.splitlines() if re.search(asked, line)]
+            assert all("would install something else" in line for line in found), (file, found)
+
+
 def test_what_is_not_run_says_why():
     marks = [block.mark for page in PAGES for block in blocks(page) if block.mark]
     assert all(re.match(r"(not run|service): \S", mark) for mark in marks), marks

@@ -86,7 +86,7 @@ def test_an_object_that_is_gone_when_its_turn_comes_is_told_of(endpoint):
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(UsageError, match=r"pip install 'keywatch\[aws\]'"):
+    with pytest.raises(UsageError, match=r"install keywatch\[aws\]"):
         Bucket("s3://logs/")
 
 
