@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, exc, make_url
 
 from vocabulary.errors import DatabaseError
 
@@ -16,6 +16,10 @@ _OWNER_ONLY = 0o600
 _CACHE = "cache_size=-32768"
 """32 MB a connection, at most, in place of 2: hashes come in no order, and of a million keys the
 pages of their index would be read anew again and again."""
+
+_CACHES = "soft_heap_limit=67108864"
+"""64 MB for all connections of a process: as many full caches as threads were never of use at once,
+but each would be kept for ever."""
 
 _REMEDIES = {
     "locked": "another keywatch is writing to it; stop it or wait",
@@ -101,7 +105,8 @@ def _parsed(url: str) -> URL:
 
 
 def _sqlite(url: URL, *, create: bool) -> Engine:
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
+    connect = {"timeout": BUSY_TIMEOUT_S}
+    engine = create_engine(url, hide_parameters=True, connect_args=connect, **_pooled(url))
     path = sqlite_file(engine)
     if path and not create and not path.exists():
         raise DatabaseError(
@@ -114,6 +119,19 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _pooled(url: URL) -> dict[str, bool]:
+    """Return how connections to a file are lent: what was used last first, its cache is warm.
+
+    In turn, each would fill a cache, and empty it again since another one has written.
+    """
+    from sqlalchemy.dialects.sqlite.pysqlite import (  # noqa: PLC0415  (not for a server)
+        SQLiteDialect_pysqlite,
+    )
+
+    queued = issubclass(SQLiteDialect_pysqlite.get_pool_class(url), QueuePool)
+    return {"pool_use_lifo": True} if queued else {}
 
 
 def _postgresql(url: URL) -> Engine:
@@ -138,7 +156,7 @@ def _make_private(path: Path) -> None:
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401
     # The driver would begin transactions late and of the wrong kind: `_begin` does it instead.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", _CACHE):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", _CACHE, _CACHES):
         connection.execute(f"PRAGMA {pragma}")
 
 

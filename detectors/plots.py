@@ -4,13 +4,15 @@ One array would have to be moved whenever it grows, and what it grows into is to
 plot is asked of the system when all others are full and takes no memory but where rows are.
 """
 
+import mmap
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
 
-from detectors.profile import WORDS, Words
+from detectors.profile import WORD, WORDS, Words
 from vocabulary.access import Ints
 
 FIRST = 1 << 13
@@ -56,7 +58,7 @@ class Plots:
         begin, self._used = self._used, self._used + count - again
         while self._used > self._edges[-1]:
             size = max(self._edges[-1], FIRST)
-            self._plots.append(np.zeros((size, WORDS), np.uint64))
+            self._plots.append(_zeros(size))
             self._edges.append(self._edges[-1] + size)
         return np.array(found + list(range(begin, self._used)), np.int64)
 
@@ -73,3 +75,17 @@ class Plots:
             if begin < end:
                 which = slice(begin, end) if order is None else order[begin:end]
                 yield self._plots[i], which, at[which] - self._edges[i]
+
+
+def _zeros(rows: int) -> Words:
+    """Return a plot of its own pages: given by the system, and given back to it as a whole.
+
+    The allocator would soon take even plots from its heap: there it zeroes all of a plot itself,
+    and what is freed may stay.
+    """
+    if not hasattr(mmap, "MAP_PRIVATE"):
+        return np.zeros((rows, WORDS), np.uint64)
+    memory = mmap.mmap(-1, rows * WORDS * WORD, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(AttributeError, OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.uint64).reshape(rows, WORDS)

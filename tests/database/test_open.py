@@ -124,6 +124,19 @@ def test_a_locked_database(tmp_path, monkeypatch):
     engine.dispose()
 
 
+def test_connections_keep_a_bounded_memory_together_and_what_is_warm_is_lent_first(tmp_path):
+    engine = open_database(url_of(tmp_path / "k.db"))
+    with engine.connect() as one, engine.connect() as other:
+        limits = [c.exec_driver_sql("PRAGMA soft_heap_limit").scalar_one() for c in (one, other)]
+        last = other.connection.dbapi_connection
+        one.close()
+    assert limits == [64 << 20] * 2
+    for _ in range(3):
+        with engine.connect() as again:
+            assert again.connection.dbapi_connection is last
+    engine.dispose()
+
+
 def test_a_read_only_database_is_read_and_says_so_when_written(tmp_path):
     engine = open_database(url_of(tmp_path / "k.db"))
     issued = KeyStore(engine).create(KeyOrder(), **BY)

@@ -1,11 +1,15 @@
 """Rows in plots: each is what was put there last, wherever it lies."""
 
+import mmap
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import plots
-from detectors.profile import WORDS
+from detectors.profile import WORD, WORDS
 
 STEPS = st.lists(st.tuples(st.integers(0, 9), st.randoms(use_true_random=False)), max_size=12)
 
@@ -36,3 +40,17 @@ def test_rows_are_what_was_put_there_last_and_no_two_share_a_place(steps):
                 del expected[at]
     finally:
         plots.FIRST = first
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux tells what is resident")
+def test_rows_that_are_made_anew_take_no_more_memory_than_they_fill():
+    before = resident_bytes()
+    for _ in range(4):  # as a watch does that goes on from its last commit
+        kept = plots.Plots()
+        kept.put(kept.more(1), np.ones((1, WORDS), np.uint64))
+        assert resident_bytes() - before < plots.FIRST * WORDS * WORD / 2
+        del kept
