@@ -43,12 +43,20 @@ _GITHUB = msgspec.json.Decoder(list[_Github])
 _GITLAB = msgspec.json.Decoder(list[_Gitlab])
 
 
-def listed(settings: RepositorySettings, fetch: Fetch) -> Iterator[Listed]:
+def listed(
+    settings: RepositorySettings, fetch: Fetch, tell: Callable[[str], None]
+) -> Iterator[Listed]:
     """Yield all repositories that are to be polled: named ones, and those of organisations.
+
+    An organisation that cannot be listed, or not to its end, holds none of the others up.
+
+    Args:
+        settings: what is to be polled.
+        fetch: asks an API.
+        tell: is told which organisation cannot be listed, and why.
 
     Raises:
         ConfigError: when an organisation is not written like `github:acme`.
-        ServiceError: when it cannot be listed.
     """
     yield from map(Listed, settings.poll)
     for one in settings.organisations:
@@ -59,7 +67,10 @@ def listed(settings: RepositorySettings, fetch: Fetch) -> Iterator[Listed]:
                 where="repositories.organisations",
                 remedy="write it like github:acme or gitlab:group/subgroup",
             )
-        yield from _LISTERS[forge](settings, name, fetch)
+        try:
+            yield from _LISTERS[forge](settings, name, fetch)
+        except ServiceError as error:
+            tell(f"{one}: {error}")
 
 
 def _github(settings: RepositorySettings, name: str, fetch: Fetch) -> Iterator[Listed]:
@@ -90,6 +101,11 @@ def _gitlab(settings: RepositorySettings, name: str, fetch: Fetch) -> Iterator[L
 def _pages(url: str, headers: dict[str, str], fetch: Fetch) -> Iterator[bytes]:
     for number in range(1, MAX_PAGES + 1):
         yield fetch(f"{url}&page={number}", headers)
+    raise ServiceError(
+        f"more than {PAGE * MAX_PAGES} repositories",
+        where=url,
+        remedy="the others are left out: name smaller groups, or set up webhooks",
+    )
 
 
 def _decoded(decoder: "msgspec.json.Decoder[list[T]]", body: bytes, url: str) -> list[T]:

@@ -63,7 +63,7 @@ class Polling:
         """
         moved = 0
         try:
-            for one in listed(self._settings.repositories, self._fetch):
+            for one in listed(self._settings.repositories, self._fetch, self._tell):
                 if self._stop.is_set():
                     break
                 moved += self._look(one)

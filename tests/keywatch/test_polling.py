@@ -16,7 +16,7 @@ from keywatch.fetching import fetched
 from keywatch.organisations import Listed, listed
 from keywatch.polling import Polling
 from tests.httpd import serving
-from vocabulary.errors import ConfigError, ServiceError
+from vocabulary.errors import ConfigError
 
 
 def git(folder, *words):
@@ -134,20 +134,27 @@ def test_lists_the_repositories_of_an_organisation(forge, name, address):
         github_token="t0ken",
         gitlab_token="t0ken",
     )
-    found = list(listed(settings, fetched))
+    found = list(listed(settings, fetched, pytest.fail))
     assert len(found) == 103
     assert found[0] == Listed(address, private=False)
     assert all(one.private for one in found[1:100])
 
 
-@pytest.mark.parametrize(("name", "token"), [("github:acme", ""), ("github:else", "t0ken")])
-def test_says_that_an_organisation_cannot_be_listed(forge, name, token):
-    settings = RepositorySettings(organisations=(name,), github_api=forge, github_token=token)
-    with pytest.raises(ServiceError):
-        list(listed(settings, fetched))
+def test_an_organisation_that_cannot_be_listed_is_told_of_and_holds_no_other_up(forge, monkeypatch):
+    names = ("github:else", "gitlab:a/b", "github:acme")
+    settings = RepositorySettings(
+        organisations=names, github_api=forge, gitlab_api=forge, github_token="t0ken"
+    )
+    told = []
+    assert len(list(listed(settings, fetched, told.append))) == 103
+    assert [one.partition(": ")[0] for one in told] == ["github:else", "gitlab:a/b"]
+    monkeypatch.setattr("keywatch.organisations.MAX_PAGES", 1)
+    assert len(list(listed(settings, fetched, told.append))) == 100
+    assert "github:acme" in told[-1]
+    assert "more than 100 repositories" in told[-1]
 
 
 @pytest.mark.parametrize("name", ["acme", "sourcehut:a", "github:"])
 def test_refuses_what_is_no_organisation(name):
     with pytest.raises(ConfigError, match="organisations"):
-        list(listed(RepositorySettings(organisations=(name,)), fetched))
+        list(listed(RepositorySettings(organisations=(name,)), fetched, pytest.fail))
