@@ -141,7 +141,7 @@ class Pipeline:
         known = {**known, **shown.known}
         waiting = self._lessons()
         batch = batch_of(parsed, self._known)
-        newest_ms = int(batch.ts_ms.max()) if len(batch) else 0
+        newest_ms = int(self._watcher.plausible(batch.ts_ms).max()) if len(batch) else 0
         step = self._score(batch, list(waiting), log_format.lateness_s)
         now = self._clock()
         alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))

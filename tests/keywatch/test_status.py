@@ -57,6 +57,14 @@ def test_each_source_tells_its_watermark_lag_rate_rest_and_dead_letters(run, tmp
         assert f'keywatch_{name}{{source="{source}"}} {value}' in text
 
 
+def test_an_event_of_the_future_is_no_watermark(run, tmp_path):
+    told = json.loads(next(iter(ordinary(1, keys=1)))) | {"time_iso8601": "2999-01-01T00:00:00Z"}
+    (tmp_path / "access.log").write_text(json.dumps(told) + "\n")
+    run("watch", "--access-log", str(tmp_path / "access.log"), "--once")
+    (one,) = json.loads(run("status", "--json"))["sources"].values()
+    assert one["newest"] < "2999"
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(0.42, "0.4 s"), (75.2, "75 s"), (600, "10 min"), (7300, "2 h"), (23_353_241.278, "270 days")],

@@ -107,8 +107,26 @@ def notebook():
 
 
 def slack():
-    message = [{"type": "message", "user": "U1", "text": f"use `{TOKEN}` &amp; <https://x|x>"}]
-    return zipped({"general/2024-01-01.json": json.dumps(message), "users.json": "[]"})
+    """Make what a workspace exports: a folder a channel, a file a day, texts in several forms."""
+    in_code = {"type": "text", "text": TOKEN, "style": {"code": True}}
+    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": "use "}, in_code]}
+    said = {"type": "message", "user": "U1", "ts": "1704103200.000100"}
+    messages = [
+        said
+        | {
+            "text": f"use `{TOKEN}` &amp; <https://x|x>",
+            "blocks": [{"type": "rich_text", "elements": [section]}],
+        },
+        said | {"text": f"```\nGITHUB_TOKEN={github_token(2)}\n```"},
+        said | {"files": [{"name": "a.env", "preview": f"A=1\nTOKEN={github_token(3)}"}]},
+        said
+        | {
+            "text": f"<https://ci:{github_token(4)}@git.example/x.git|clone it>",
+            "attachments": [{"fallback": "x", "text": f"token={github_token(5)}"}],
+        },
+    ]
+    day = json.dumps(messages, indent=4).replace("/", r"\/")
+    return zipped({"general/2024-01-01.json": day, "users.json": "[]", "channels.json": "[]"})
 
 
 def ci_log():
@@ -118,7 +136,7 @@ def ci_log():
 
 DOCUMENTS = {
     "a.ipynb": (notebook(), {"a.ipynb": 2}),
-    "slack.zip": (slack(), {"slack.zip!general/2024-01-01.json": 1}),
+    "slack.zip": (slack(), {"slack.zip!general/2024-01-01.json": 5}),
     "build.log": (ci_log(), {"build.log": 1}),
     ".env": (f"# local\nexport GITHUB_TOKEN='{TOKEN}'\n", {".env": 1}),
     "x.har": (
