@@ -11,6 +11,7 @@ from functools import lru_cache
 import msgspec
 
 from scanner.candidate import Candidate
+from scanner.elsewhere import elsewhere
 from scanner.entropy import shannon
 from scanner.features import features
 from scanner.gap import compared, means_another, speaks
@@ -259,6 +260,8 @@ def _most(candidate: Candidate, place: Place) -> int:  # noqa: PLR0911  (one a d
     if _CONTROL.search(candidate.before[-_NEAR:] + candidate.after[:_NEAR]):
         return 1  # within a program or a picture
     if candidate.kind == "header" and _is_example_login(candidate.value):
+        return 1
+    if elsewhere(candidate):
         return 1
     if place.among_examples or _FORGERY.search(candidate.name):
         return 1

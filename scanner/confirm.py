@@ -12,7 +12,7 @@ from scanner.candidate import Candidate, candidate_of, closed, kind_of, named
 from scanner.classify import WEIGHED, possible
 from scanner.entropy import shannon
 from scanner.lazy import lazy
-from scanner.placeholder import invented, template
+from scanner.placeholder import in_code, in_data, invented, template
 from scanner.rule import CONTEXT
 from scanner.rules import Rule
 from vocabulary.finding import Confidence
@@ -294,6 +294,8 @@ class Confirmer(msgspec.Struct):
         if not rule.checksum and secret.isalpha() and _CODE.match(piece, span[1]):
             return None
         confidence, proof, reasons = self._proven(secret)
+        if proof != "valid" and not placed and (in_code(piece, span) or in_data(piece, span)):
+            return None
         return Confirmed(0, 0, *span, confidence, proof, reasons, assigned(piece, span)[0])
 
     def _proven(self, secret: bytes) -> tuple[Confidence, str, tuple[str, ...]]:

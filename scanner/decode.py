@@ -11,7 +11,6 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -150,6 +149,8 @@ def _percent_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield rf"(?i){_NAMES}(?:%5D)?%(?:3d|3a|22)"
     yield r"(?i)%3a%2f%2f[\w.~%-]{1,64}%3a[\w.~%-]{1,64}%40"
     yield r"(?i)(?:%(?:3\d|[46][1-9a-f]|[57][0-9a])){4}"
+    yield r"[A-Za-z0-9]{6}%(?:2[BbFf]|3[AaDd])"  # base64 in a form: its `+`, `/` and `=` alone
+    yield r"-----BEGIN(?:%20|\+)"
 
 
 def _escape_triggers(words: Sequence[bytes]) -> Iterable[str]:
@@ -157,33 +158,78 @@ def _escape_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield r"(?i)(?:\\u00(?:3\d|[46][1-9a-f]|[57][0-9a]|2d|5f)){4}"
     yield r"(?i)(?:\\x(?:3\d|[46][1-9a-f]|[57][0-9a]|2d|5f)){4}"
     yield rf"(?i){_NAMES}(?:\\u0022|\\u003d|\\u003a)"
+    yield r"[A-Za-z0-9_.=%:-]{6}\\u00(?:2[BbFf6]|3[AaDd])"  # as JSON of .NET and Go has it
+    # as JSON of PHP has it: addresses with a password or a token, and base64
+    yield r":\\/\\/[^\s\x22\x27<>]{0,200}(?::[^\s\x22\x27<>]{3,100}@|[A-Za-z0-9_-]{16})"
+    yield r"[A-Za-z0-9+]{12}\\/[A-Za-z0-9+=]{2}"
 
 
 def _entity_triggers(words: Sequence[bytes]) -> Iterable[str]:
     del words
     yield rf"(?i){_NAMES}&(?:quot|#34|#39|#x22|#x27|#61|#x3d);"
     yield r"(?:&#x?[0-9a-fA-F]{2,3};){4}"
+    yield r"[A-Za-z0-9:]{6}&#(?:43|47|58|61|x2[BbFf]|x3[AaDd]);"
 
 
-_ESCAPE = lazy(rb"\\(?:u00|x)([0-9a-fA-F]{2})")
+_PERCENT, _FORM = lazy(rb"%([0-9a-fA-F]{2})"), lazy(rb"%([0-9a-fA-F]{2})|\+")
+_ESCAPE = lazy(rb"\\{1,8}(?:(?:u00|x)([0-9a-fA-F]{2})|/)")
+_ENTITY = lazy(rb"&(?:#[xX]?[0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?")
 
 
-def _unescape(text: bytes) -> bytes:
-    return _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), text)
+def _of_hex(found: re.Match[bytes]) -> bytes:
+    """Return a byte of its number; what has none is a plus or a slash."""
+    if found[1]:
+        return bytes.fromhex(found[1].decode())
+    return b" " if found[0] == b"+" else b"/"
 
 
-def _unescape_html(text: bytes) -> bytes:
+def _of_entity(found: re.Match[bytes]) -> bytes:
     from html import unescape  # noqa: PLC0415  (slow to import)
 
-    return unescape(text.decode("utf-8", "replace")).encode()
+    return unescape(found[0].decode()).encode("utf-8", "replace")
 
 
-def _line(plain: Callable[[bytes], bytes], data: Data, at: int, low: int, high: int) -> Region:
+Plain = Callable[[re.Match[bytes]], bytes]
+"""What one escape stands for."""
+
+
+def _line(
+    escape: re.Pattern[bytes], plain: Plain, data: Data, at: int, low: int, high: int
+) -> Region:
     """Decode the line around the trigger, up to `_LINE` bytes either way."""
+    start, stop = _around(data, at, low, high)
+    parts, spots, length, last = [], [(0, start)], 0, start
+    for found in escape.finditer(data, start, stop):
+        before, said = bytes(data[last : found.start()]), plain(found)
+        parts += [before, said]
+        length += len(before)
+        spots.append((length, found.start()))
+        length += len(said)
+        last = found.end()
+        spots.append((length, last))
+    parts.append(bytes(data[last:stop]))
+    return Region(start, stop, b"".join(parts), tuple(spots))
+
+
+def _percent(data: Data, at: int, low: int, high: int) -> Region:
+    """Decode percent signs, and plus signs where the spaces of a PEM block became such."""
+    escape = _FORM if data[at - 1 : at] == b"+" else _PERCENT
+    return _line(escape, _of_hex, data, at, low, high)
+
+
+def _around(data: Data, at: int, low: int, high: int) -> tuple[int, int]:
+    """Return where a line begins and ends, or a word near: half a word may look like a secret."""
     start = max(data.rfind(b"\n", low, at) + 1, at - _LINE, low)
     stop = data.find(b"\n", at, high)
     stop = min(high if stop < 0 else stop, at + _LINE)
-    return Region(start, stop, plain(bytes(data[start:stop])))
+    if start == at - _LINE and (found := _BREAK.search(data, start, at)):
+        start = found.end()
+    if stop == at + _LINE and (found := _BREAK.search(data, stop, min(stop + _LINE, high))):
+        stop = found.start()
+    return start, stop
+
+
+_BREAK = lazy(rb"[\s\x22\x27<>]")
 
 
 _PACKED_RUN = 8 << 20
@@ -203,10 +249,17 @@ ENCODINGS = (
     Encoding("base64", _base64_triggers, _base64),
     Encoding("hex", _hex_triggers, _hex),
     Encoding("utf-16", _utf16_triggers, _utf16),
-    Encoding("percent", _percent_triggers, partial(_line, unquote_to_bytes)),
-    Encoding("escape", _escape_triggers, partial(_line, _unescape)),
-    Encoding("html", _entity_triggers, partial(_line, _unescape_html)),
+    Encoding("percent", _percent_triggers, _percent),
+    Encoding("escape", _escape_triggers, partial(_line, _ESCAPE, _of_hex)),
+    Encoding("html", _entity_triggers, partial(_line, _ENTITY, _of_entity)),
     Encoding("base64", _packed_triggers, partial(_base64, run=_PACKED_RUN)),
     Encoding("ansi", rearrange.ansi_triggers, rearrange.ansi),
     Encoding("pair", rearrange.pair_triggers, rearrange.pair),
 )
+
+
+def announcing() -> Iterable[str]:
+    """Yield what triggers are made of beside the rules: what is compiled depends on it."""
+    yield from map(_literal, (*_WORDS, *_SCHEMES))
+    for encoding in ENCODINGS:
+        yield from encoding.triggers(())

@@ -1,6 +1,6 @@
 """From matches to findings: one a secret, with all its places, its standing and its reasons."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -41,6 +41,7 @@ def findings(  # noqa: PLR0913  (all but two by name)
     peppers: Mapping[str, bytes] | None = None,
     show_secrets: bool = False,
     secrets_of: dict[str, str] | None = None,
+    clean: Callable[[str], str] = str,
 ) -> list[Finding]:
     """Group matches by their secret, look the secrets up, and weigh them.
 
@@ -53,6 +54,7 @@ def findings(  # noqa: PLR0913  (all but two by name)
         peppers: for stores of imported keys.
         show_secrets: leave secrets readable, for the person at the terminal.
         secrets_of: is filled with SHA-256 → secret, for whoever asks providers.
+        clean: takes secrets out of a path or an author's name, which nobody can mark or redact.
     """
     groups: dict[bytes, _Group] = {}
     for match, places in weighed(matches, located):
@@ -70,11 +72,21 @@ def findings(  # noqa: PLR0913  (all but two by name)
         pairs = zip(credentials, secrets, strict=True)
         secrets_of |= {credential.sha256: _text(secret) for credential, secret in pairs}
     known = _known(credentials, lookup)
+    if not show_secrets:
+        for group in groups.values():
+            group.places = {at: _cleaned(place, clean) for at, place in group.places.items()}
     found = [
         _finding(groups[secret], credential, key_, source, key, show_secrets=show_secrets)
         for secret, credential, key_ in zip(secrets, credentials, known, strict=True)
     ]
     return sorted(found, key=_order)
+
+
+def _cleaned(place: Place, clean: Callable[[str], str]) -> Place:
+    path, author = clean(place.path), clean(place.author)
+    if (path, author) == (place.path, place.author):
+        return place
+    return replace(place, path=path, author=author)
 
 
 def weighed(matches: Iterable[Match], located: Locate) -> Iterator[tuple[Match, Sequence[Place]]]:

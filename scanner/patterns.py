@@ -11,6 +11,7 @@ import msgspec
 from scanner import cache
 from scanner.archives.kinds import CONTAINERS
 from scanner.compiled import Compiled, Stored, compiled_of
+from scanner.decode import announcing
 from scanner.rules import RuleSet, load_rules
 
 _FORMAT = "16"  # raised when patterns are made otherwise from the same rules
@@ -58,6 +59,7 @@ def _name(ruleset: RuleSet) -> str:
         _FORMAT,
         ruleset.sought or ruleset.digest,
         *(container.magic for container in CONTAINERS),
+        *announcing(),
         str(getattr(hyperscan, "__version__", "")),
         platform.machine(),
         _cpu(),

@@ -15,7 +15,10 @@ _WORDS = lazy(
 )
 _STRONG_WORDS = lazy(
     rb"(?i)example|placeholder|change_?me|your[-_](?:\w|api|key|token)|yourtoken|your(?:api|secret|key)"
-    rb"|x{5}|\*{4}|redacted|dummy|insert_|_here\b"
+    rb"|x{5}|\*{4}|redacted|dummy|insert_|_here\b|my[-_](?:secret|password|token|key|api)"
+)
+_NAMES_IT = lazy(
+    rb"(?=.*(?:KEY|TOKEN|SECRET|PASS))[A-Z]{2,}(?:_[A-Z]{2,}){1,6}|[a-z]{2,}(?:_[a-z]{2,}){2,8}"
 )
 _SEQUENCES = (
     b"0123456789", b"1234567890", b"abcdefghij", b"9876543210", b"0a1b2c3d4e", b"abcdef0123",
@@ -45,4 +48,46 @@ def invented(value: bytes) -> str:
     low = value.lower()
     if any(sequence in low for sequence in _SEQUENCES):
         return "counts up"
+    if len(value) >= _LONG and _NAMES_IT.fullmatch(value):
+        return "is the name of what belongs there"
     return ""
+
+
+_HUMPS = lazy(rb"(?:[A-Z]{1,3}|[a-z])[a-z0-9]+(?:[A-Z]{1,3}[a-z]{1,20}){1,8}")
+_DIGITS = lazy(rb"[0-9]")
+_GOES_ON = lazy(rb"[.(;,)][A-Za-z(\s),;]|\(|;|\)")
+_SUBSCRIPT = lazy(rb"[\w\])]\[\\?[\"']\Z")
+_QUOTES = (b'"', b"'", b"`", b"\\")
+_NAMED = 2  # digits that a name may have
+
+
+def in_code(piece: bytes, span: tuple[int, int]) -> bool:
+    """Say whether a value is a name of the code around it: `getToken(resetPasswordRequest)`.
+
+    Args:
+        piece: some lines.
+        span: where the value stands in them.
+    """
+    value, before = piece[slice(*span)], piece[max(0, span[0] - 4) : span[0]]
+    if len(_DIGITS.findall(value)) > _NAMED or not _HUMPS.fullmatch(value):
+        return False
+    if before[-1:] in _QUOTES:
+        return _SUBSCRIPT.search(before) is not None
+    return _GOES_ON.match(piece, span[1]) is not None
+
+
+_RUN_OF_BASE64 = lazy(rb"[0-9A-Za-z+/]*")
+_AROUND, _ENOUGH = 80, 100
+
+
+def in_data(piece: bytes, span: tuple[int, int]) -> bool:
+    """Say whether a value is a stretch of a long run of base64: a picture holds every prefix.
+
+    Args:
+        piece: some lines.
+        span: where the value stands in them.
+    """
+    before = piece[max(0, span[0] - _AROUND) : span[0]]
+    after = piece[span[1] : span[1] + _AROUND]
+    whole = _RUN_OF_BASE64.fullmatch(before) and _RUN_OF_BASE64.fullmatch(after)
+    return bool(whole) and len(before) + len(after) >= _ENOUGH

@@ -88,7 +88,12 @@ def pair(data: Data, at: int, low: int, high: int) -> Region | None:
     if start < 0 or stop < 0:
         return None
     name, value = _NAME_OF.search(data, start, stop), _VALUE_OF.search(data, start, stop)
-    return _assigned(name.span(1), value.span(1), data) if name and value else None
+    if not name or not value:
+        return None
+    between = sorted((*name.span(1), *value.span(1)))[1:3]
+    if b"{" in data[slice(*between)]:
+        return None  # the value is of a thing within
+    return _assigned(name.span(1), value.span(1), data)
 
 
 def _beside(pattern: re.Pattern[bytes], data: Data, at: int, low: int, high: int) -> Region | None:

@@ -25,3 +25,10 @@ class Region(msgspec.Struct, frozen=True):
         """Return where in the buffer a position of the text was."""
         new, old = self.spots[max(0, bisect_right(self.spots, (position, self.end + 1)) - 1)]
         return min(old + position - new, self.end)
+
+    def stood(self, start: int, end: int) -> tuple[int, int]:
+        """Return where in the buffer a stretch of the text began and ended."""
+        after = bisect_right(self.spots, (end, -1))
+        if after and self.spots[after - 1][0] == end - 1 and after < len(self.spots):
+            return self.was_at(start), min(self.spots[after][1], self.end)  # it ends in an escape
+        return self.was_at(start), self.was_at(end - 1) + 1

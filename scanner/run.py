@@ -104,7 +104,7 @@ def _scan(
     if receipt.empty and not (asked.staged or asked.since or asked.branch or asked.objects):
         receipt.warnings.append("there was nothing to scan")
     secrets: dict[str, str] | None = {} if asked.verifier else None
-    found = _findings(texts, asked, lookup, receipt, secrets)
+    found = _findings(texts, asked, lookup, receipt, secrets, engine)
     shown, known = _hidden(found, asked, receipt, begun)
     if asked.verifier and secrets:
         shown = asked.verifier.verified(shown, secrets, receipt)
@@ -261,18 +261,32 @@ def _existing(target: str) -> Path:
     raise UsageError("there is no such file or directory", where=target)
 
 
+def _names(texts: "Texts") -> Iterator[str]:
+    """Yield what the places of findings will be called."""
+    for match in texts.matches:
+        yield match.item + match.inside
+    for places in texts.located.values():
+        for place in places:
+            yield place.path
+            yield place.author
+
+
 def _findings(
     texts: "Texts",
     options: ScanOptions,
     lookup: Lookup | None,
     receipt: Receipt,
     secrets: dict[str, str] | None,
+    engine: "Engine",
 ) -> tuple[Finding, ...]:
     receipt.source = texts.source
-    if not texts.matches:
+    if not (texts.matches or receipt.incomplete):
         return ()
     from scanner.findings import findings
+    from scanner.placenames import cleaner
 
+    clean = cleaner(engine, [*_names(texts), *receipt.incomplete])
+    receipt.incomplete = [clean(problem) for problem in receipt.incomplete]
     least = _RANK[options.confidence]
     found = findings(
         texts.matches,
@@ -283,6 +297,7 @@ def _findings(
         peppers=options.peppers,
         show_secrets=options.show_secrets,
         secrets_of=secrets,
+        clean=clean,
     )
     shown = tuple(finding for finding in found if _RANK[Confidence(finding.confidence)] >= least)
     receipt.below = len(found) - len(shown)

@@ -200,7 +200,7 @@ class Searcher(msgspec.Struct):
     ) -> Iterator[Match]:
         """Give matches in a text that was only rearranged the places that they had before."""
         for match in inner:
-            start, end = region.was_at(match.start), region.was_at(match.end - 1) + 1
+            start, end = region.stood(match.start, match.end)
             if batch.reports(start, end) and not self._hidden(batch, text, start, end):
                 yield placed(batch, text, match, (start, end))
 

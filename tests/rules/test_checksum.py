@@ -170,6 +170,24 @@ def test_an_unknown_proof_is_refused():
         checksum.append("jwt", "x")
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "\n+".join,
+        "\r\n+".join,
+        "\n2026-01-02 03:04:05 INFO ".join,
+        "\napp_1  | ".join,
+        "&#xD;&#xA;".join,
+        lambda lines: "\\n".join(lines).replace("/", "\\/").replace("+", "\\u002b"),
+    ],
+    ids=["diff", "diff of Windows", "log", "docker compose", "XML", "JSON"],
+)
+def test_a_key_is_proven_in_diffs_logs_and_documents(written):
+    lines = expand("{pem:RSA}", "seed").rstrip("\n").split("\n")
+    assert checksum.check("pem", written(lines))
+    assert not checksum.check("pem", written([*lines[:5], *lines[6:]]))
+
+
 @pytest.mark.parametrize("kind", ["pem", "pem-string", "pem-encrypted", "openssh"])
 def test_a_key_is_known_however_its_lines_are_written(kind):
     key = expand(f"{{{kind}}}", "seed")

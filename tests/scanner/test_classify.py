@@ -33,6 +33,12 @@ def found(tmp_path, text, name="app/settings.py"):
     return list(scan(file, ScanOptions(confidence=Confidence.LOW)))
 
 
+def shown(tmp_path, text, name):
+    """Scan the folder, so that its own name, which is one of tests, bears on nothing."""
+    (tmp_path / name).write_text(expand(text, "classify"))
+    return list(scan(tmp_path))
+
+
 SHOWN = [
     ("config/database.yml", "  password: {password:14}\n"),
     ("docker-compose.yml", "      - POSTGRES_PASSWORD={lower:9}\n"),
@@ -153,6 +159,44 @@ HIDDEN = [
 @pytest.mark.parametrize(("name", "text"), HIDDEN, ids=[text.strip()[:30] for _, text in HIDDEN])
 def test_it_is_not_shown_at_all(tmp_path, name, text):
     assert not found(tmp_path, text, name)
+
+
+ELSEWHERE = [
+    ("a.resx", '<data name="MasterPassword" xml:space="preserve">\n'),
+    ("a.go", 'PasswordData *PasswordData `locationName:"passwordData" type:"structure"`\n'),
+    ("api.json", '"dbPassword":{"shape":"SensitiveWord"},\n'),
+    ("a.gradle", "filter(ReplaceTokens, tokens: ['pkg.platform': 'rpm'])\n"),
+    ("A.php", "case Password::RESET_LINK_SENT:\n"),
+    ("a.mjs", "const pass = await limiter.take(null, 0);\n"),
+    ("main.yml", "dovecot_sql_default_pass_scheme: 'SSHA512'\n"),
+    ("main.yml", "passdb_backend: 'tdbsam'\n"),
+    ("a.ts", 'name: "Bearer Selection",\n'),
+    ("a.js", 'const header = "Bearer uk99_invalidkey"\n'),
+    ("a.txt", "sign-key-sha3-384: {base64url:64}\n"),
+    ("A.cs", 'const string TokenIssuer = "AcmeSSO-{uuid}";\n'),
+    ("README.md", 'When the password was changed, such as `"2006-01-02T15:04:05Z"` |\n'),
+    ("A.java", "acme.token = resetPasswordRequest.getResetToken();\n"),
+    ("A.cs", 'var freshdeskApiKey = AppSettings["FreshdeskApiKeyOfAcme"];\n'),
+    ("jaas.yml", 'PlainLoginModule required username="u" password="CLUSTER_API_SECRET";\n'),
+    ("sbom.json", '{"name": "auth", "hashes": [{"alg": "SHA-256", "content": "{hex:64}"}]}\n'),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), ELSEWHERE, ids=[text[:30] for _, text in ELSEWHERE])
+def test_what_belongs_to_something_else_is_not_shown_by_default(tmp_path, name, text):
+    assert not shown(tmp_path, text, name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<input name="password" value="{password:14}"/>\n',
+        '<add key="DbPassword" value="{password:14}"/>\n',
+        'password = on_prod ? "{password:14}" : "none"\n',
+    ],
+)
+def test_a_value_of_the_name_itself_is_shown(tmp_path, text):
+    assert shown(tmp_path, text, "app.config")
 
 
 def test_a_uuid_of_no_secret_name_is_never_shown_by_default(tmp_path):

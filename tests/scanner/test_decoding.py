@@ -6,8 +6,10 @@ import gzip
 import io
 import lzma
 import random
+import string
 import tarfile
 import zipfile
+from functools import partial
 
 import pytest
 import zstandard
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 from scanner import scan
 from scanner.decode import ENCODINGS, base64_forms
-from tests.scanner.secrets import github_token
+from tests.scanner.secrets import BASE62, github_token, password
 from vocabulary.errors import ExitCode
 
 TOKEN = github_token()
@@ -60,6 +62,48 @@ def test_an_encoded_secret_is_found(engine, name):
     found = engine.search(b"first line\n" + text + b"\n")
     assert [(m.secret.decode(), m.decoding) for m in found] == [(TOKEN, decoding)]
     assert found[0].line >= 2
+
+
+def escaped(text, form, characters="/+=:@"):
+    return "".join(form.format(ord(c), c) if c in characters else c for c in text)
+
+
+FORMS = {
+    "percent": ("%{0:02X}", "percent"),
+    "JSON of .NET": ("\\u{0:04x}", "escape"),
+    "XML": ("&#x{0:X};", "html"),
+    "JSON of PHP": ("\\{1}", "escape"),
+}
+BASE64 = "".join(random.Random(7).choices(BASE62, k=84)) + "+" + "/x=="
+PLAIN = {
+    "key": ("AccountName=acme;Account" + "Key={};EndpointSuffix=core.windows.net", BASE64),
+    "password": ("postgres://app:{}@db.acme.internal:5432/app", password(3, 16).replace("%", "x")),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_secret_is_found_where_only_some_characters_are_encoded(engine, name, form):
+    (text, secret), (how, decoding) = PLAIN[name], FORMS[form]
+    encode = partial(escaped, form=how, characters="/" if form == "JSON of PHP" else "/+=:@")
+    line = f'{{"v": "{encode(text.format(secret))}"}}'
+    found = engine.search(f"first line\n{line}\n".encode())
+    assert [(m.secret.decode(), m.decoding) for m in found] == [(secret, (decoding,))]
+    begin, end = found[0].start - len("first line\n"), found[0].end - len("first line\n")
+    assert line[begin:end] == encode(secret)
+
+
+def test_what_stands_open_in_a_line_hides_nothing_that_is_encoded_there(engine):
+    key_id = "AKIA" + "".join(random.Random(4).choices(string.ascii_uppercase, k=16))
+    secret = "".join(random.Random(5).choices(BASE62, k=38)) + "+/"
+    form = "?AWSAccessKeyId={}&SecretAccessKey={}&x=1"
+    found = engine.search(form.format(key_id, escaped(secret, "%{0:02X}")).encode())
+    assert {m.secret.decode() for m in found} == {key_id, secret}
+
+
+def test_a_word_that_was_cut_is_no_secret(engine):
+    run = "".join(random.Random(8).choices(BASE62 + "_", k=9000)) + TOKEN + "x" * 9000
+    assert engine.search((run[:9000] + "a%3Db%3Dc" + run[9000:]).encode()) == []
 
 
 @given(
