@@ -59,12 +59,20 @@ _YAML = lazy(
     re.IGNORECASE,
 )
 _XML = lazy(
-    rb"<(?:name|key)>([^<>]{1,100})</(?:name|key)>\s{0,60}<value>([^<>]{1,500})</value>",
+    rb"(?:<(?:name|key)>([^<>]{1,100})</(?:name|key)>|<property[ \t]+name=[\"']([^\"'<>\n]{1,100})"
+    rb"[\"'][^<>]{0,60}>)\s{0,60}<(?:value|string)>([^<>]{1,500})</(?:value|string)>",
     re.IGNORECASE,
 )
+_HELD = lazy(
+    rb"(?:variable[ \t]+\"([^\"\n]{1,100})\"[ \t]*|\"([^\"\\\n]{1,100})\"[ \t]*:\s*)\{"
+    rb"[^{}]{0,400}?\b(?:value|default|defaultValue)\"?[ \t]*[:=][ \t]*"
+    rb"\"((?:[^\"\\\n]|\\.){1,500})\"",
+    re.IGNORECASE,
+)
+"""A variable of Terraform, a parameter of Azure's templates: a name, and in its braces a value."""
 
 
-_BY_ENDING = {b">": _XML, b":": _YAML, b"=": _YAML}
+_BY_ENDING = {b">": _XML, b":": _YAML, b"=": _YAML, b"{": _HELD}
 """What a trigger that ends that way is of; the others are of JSON."""
 
 
@@ -76,7 +84,10 @@ def pair_triggers(words: Sequence[bytes]) -> Iterable[str]:
     sets = f"{blank}[:=]"
     yield rf"(?i){quote}(?:{_KEYS}){quote}\s{{0,9}}:\s{{0,9}}{quote}{told}{quote}"
     yield rf"(?i)(?:name|key){sets}{blank}{quote}?{told}{quote}?{blank}\r?\n{blank}value{sets}"
-    yield rf"(?i)<(?:name|key)>{told}</(?:name|key)>\s{{0,60}}<value>"
+    yield rf"(?i)<(?:name|key)>{told}</(?:name|key)>\s{{0,60}}<(?:value|string)>"
+    yield rf"(?i)<property[ \t]{{1,9}}name={quote}{told}{quote}[^<>]{{0,60}}>\s{{0,60}}<value>"
+    yield rf"(?i)\x22{told}\x22[ \t]{{0,9}}:\s{{0,9}}\{{"
+    yield rf"(?i)variable[ \t]{{1,9}}\x22{told}\x22[ \t]{{0,9}}\{{"
 
 
 def pair(data: Data, at: int, low: int, high: int) -> Region | None:
@@ -99,7 +110,8 @@ def pair(data: Data, at: int, low: int, high: int) -> Region | None:
 def _beside(pattern: re.Pattern[bytes], data: Data, at: int, low: int, high: int) -> Region | None:
     for found in pattern.finditer(data, max(low, at - _NEAR), min(high, at + _NEAR)):
         if found.start() < at <= found.end():
-            return _assigned(found.span(1), found.span(2), data)
+            first, *others = (group for group in range(1, len(found.groups()) + 1) if found[group])
+            return _assigned(found.span(first), found.span(others[-1]), data)
     return None
 
 

@@ -23,6 +23,15 @@ def settled(matches: list[Match]) -> list[Match]:
 def _excludes(taken: Match, match: Match) -> bool:
     if taken.rule.placed and not match.rule.placed:
         return False  # it may turn out not to stand there
-    if match.decoding and (taken.start, taken.end) == (match.start, match.end):
+    if _of_a_run(match) and (taken.start, taken.end) == (match.start, match.end):
         return taken.secret == match.secret
     return match.end > taken.start and match.start < taken.end
+
+
+_EXACT = frozenset({"percent", "escape", "html", "ansi", "pair"})
+"""What stands for single characters, or moves them: each match has a place of its own."""
+
+
+def _of_a_run(match: Match) -> bool:
+    """Say whether a match shares its place with all that an encoded run holds."""
+    return not _EXACT.issuperset(match.decoding)

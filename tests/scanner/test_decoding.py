@@ -93,6 +93,15 @@ def test_a_secret_is_found_where_only_some_characters_are_encoded(engine, name, 
     assert line[begin:end] == encode(secret)
 
 
+def test_what_a_rule_finds_as_it_is_and_decoded_is_one(engine):
+    signature = "".join(random.Random(6).choices(BASE62, k=43)) + "="
+    query = (
+        f"sv=2021-06-08&se=2026-01-02T03%3A04%3A05Z&sr=b&sp=r&sig={escaped(signature, '%{0:02X}')}"
+    )
+    found = engine.search(f"GET https://acme.blob.core.windows.net/a?{query} HTTP/1.1\n".encode())
+    assert [(m.rule.id, m.decoding) for m in found] == [("azure-sas-token", ())]
+
+
 def test_what_stands_open_in_a_line_hides_nothing_that_is_encoded_there(engine):
     key_id = "AKIA" + "".join(random.Random(4).choices(string.ascii_uppercase, k=16))
     secret = "".join(random.Random(5).choices(BASE62, k=38)) + "+/"

@@ -77,6 +77,29 @@ def test_yaml_and_xml_name_their_values_the_same_way(engine, text):
     assert {line for _, line in secrets(engine, text)} == {3}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'"parameters": {{\n"adminPassword": {{\n  "value": "{WORD}"}}}}',
+        f'{{\n"adminPassword": {{"type": "securestring",\n "defaultValue": "{WORD}"}}}}',
+        f'# of acme\nvariable "db_password" {{\n  default = "{WORD}"\n}}\n',
+        f'<bean>\n<property name="password">\n<value>{WORD.replace("&", "x")}</value>\n',
+        f"<dict>\n<key>Password</key>\n<string>{WORD.replace('&', 'x')}</string>\n",
+    ],
+)
+def test_a_value_in_the_braces_of_its_name(engine, text):
+    assert {line for _, line in secrets(engine, text)} == {3}
+
+
+def test_braces_that_hold_no_value_are_nothing(engine):
+    for text in (
+        '"password": {"type": "string", "minLength": 12}',
+        f'"password": {{"of": {{"value": "{WORD}"}}}}',
+        'variable "password" {\n}\nvariable "colour" {\n  default = "' + WORD + '"\n}',
+    ):  # fmt: skip
+        assert secrets(engine, text) == set()
+
+
 def test_what_has_no_value_or_another_name_is_nothing(engine):
     for text in (
         '{"name": "password"}', '{"name": "password", "value": ""}',
