@@ -55,7 +55,7 @@ _NO_SECRET = Allow(
         ),
         r"\A(?:\*+|-+|x+|X+|\.+|\?+|(?:•)+)\Z",
         r"\A\S{0,16}\[REDACTED\]",
-        r"\A[:=]{0,4}(?:credential:[0-9a-f]{16}|key_[a-z2-7]{16})\Z",
+        r"\A\W{0,40}(?:credential:[0-9a-f]{16}|key_[a-z2-7]{16})\W{0,40}\Z",
         r"\A(?:\$\{[^{}]*\}?|\{\{.*\}\}|<[^<>]*>|\$[A-Z_]+|%\(?\w*\)?s|\{\w*\})\Z",
     ),
     reason="it says that there is none, or was replaced before",
