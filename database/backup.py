@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine, func, inspect, select, table
 
 from database.copying import replace_rows
-from database.engine import BUSY_TIMEOUT_S, sqlite_file, told
+from database.engine import BUSY_TIMEOUT_S, place_of, sqlite_file, told
 from database.schema import metadata
 from database.transaction import HEAD, open_database, reading, revision, transaction
 from vocabulary.errors import DatabaseError, UsageError
@@ -39,7 +39,7 @@ def backup(engine: Engine, file: Path) -> None:
 
 
 def _copy_rows(engine: Engine, part: Path) -> None:
-    place = engine.url.render_as_string(hide_password=True)
+    place = place_of(engine)
     with told(place):
         found = revision(engine, place)
     if found != HEAD:

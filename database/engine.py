@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, exc, make_url
 
+from vocabulary.addresses import without_secrets
 from vocabulary.errors import DatabaseError
 
 BUSY_TIMEOUT_S = 5.0
@@ -63,8 +64,13 @@ def engine_of(url: str, *, create: bool = True) -> Engine:
 
 
 def shown(url: str) -> str:
-    """Return the URL without its password."""
-    return _parsed(url).render_as_string(hide_password=True)
+    """Return the URL without what is secret in it."""
+    return without_secrets(_parsed(url).render_as_string(hide_password=True))
+
+
+def place_of(engine: Engine) -> str:
+    """Return the URL of an open database without what is secret in it."""
+    return without_secrets(engine.url.render_as_string(hide_password=True))
 
 
 def sqlite_file(engine: Engine) -> Path | None:
@@ -97,7 +103,7 @@ def _parsed(url: str) -> URL:
     except (exc.ArgumentError, ValueError) as error:
         raise DatabaseError(
             "this is no database URL",
-            where=url.rsplit("@", maxsplit=1)[-1] or "database",
+            where=without_secrets(url.rsplit("@", maxsplit=1)[-1]) or "database",
             remedy="write it like sqlite:///keywatch.db",
         ) from error
     plain = parsed.drivername == "postgresql"
@@ -142,7 +148,7 @@ def _postgresql(url: URL) -> Engine:
     except (ModuleNotFoundError, exc.NoSuchModuleError) as error:
         raise DatabaseError(
             "the driver for PostgreSQL is not installed",
-            where=url.render_as_string(hide_password=True),
+            where=without_secrets(url.render_as_string(hide_password=True)),
             remedy="install keywatch[postgres]",
         ) from error
 

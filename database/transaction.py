@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from database.engine import BUSY_TIMEOUT_S, engine_of, shown, told
+from database.engine import BUSY_TIMEOUT_S, engine_of, place_of, shown, told
 from vocabulary.errors import DatabaseError
 
 __all__ = [
@@ -119,7 +119,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """
     after: list[Callable[[], None]] = []
     with (
-        told(_place(engine)),
+        told(place_of(engine)),
         engine.connect().execution_options(write=True) as connection,
         connection.begin(),
     ):
@@ -141,7 +141,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseError: when the database cannot be read.
     """
-    with told(_place(engine)), engine.connect() as connection:
+    with told(place_of(engine)), engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -158,10 +158,6 @@ def in_commit_order(connection: Connection) -> None:
     assert connection.get_execution_options().get("write"), "open it with transaction()"
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
-
-
-def _place(engine: Engine) -> str:
-    return engine.url.render_as_string(hide_password=True)
 
 
 def _refuse_foreign(connection: Connection, place: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from database.engine import place_of
 from database.transaction import after_commit
 from vocabulary.errors import ConfigError, ServiceError
 
@@ -31,7 +32,7 @@ def announce(connection: Connection) -> None:
     """Ring once the caller's transaction is committed."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
-    place = _place(connection.engine)
+    place = place_of(connection.engine)
     after_commit(connection, lambda: _ring(place))
 
 
@@ -49,7 +50,7 @@ def ringing_redis(engine: Engine, url: str) -> Iterator[None]:
         yield
         return
     client = _redis(url)
-    place = _place(engine)
+    place = place_of(engine)
     with _lock:
         _ringers[place] = lambda: client.publish(CHANNEL, "")
     try:
@@ -69,7 +70,7 @@ def hearing(engine: Engine, wake: Callable[[], None], redis_url: str = "") -> It
         wake: must be quick and may be called too often.
         redis_url: where changes are announced too; empty for nowhere.
     """
-    place, stop = _place(engine), Event()
+    place, stop = place_of(engine), Event()
     with _lock:
         _wakes.setdefault(place, []).append(wake)
     waits: list[Callable[[], Any]] = []
@@ -152,7 +153,3 @@ def _redis(url: str) -> Any:  # noqa: ANN401
         )
     except ValueError:
         raise ServiceError("this is no address of a Redis", remedy="redis://…") from None
-
-
-def _place(engine: Engine) -> str:
-    return str(engine.url.render_as_string(hide_password=True))

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from database.backup import copy, problems, unfinished
 from database.copying import replace_rows
-from database.engine import engine_of, sqlite_file, told
+from database.engine import engine_of, place_of, sqlite_file, told
 from database.transaction import in_commit_order, reading, revision, transaction, upgrade
 from keystore import audit, feed
 from keystore.bells import announce
@@ -55,7 +55,7 @@ def restore_backup(engine: Engine, file: Path, *, actor: str, reason: str, now: 
 
 
 def _replace(engine: Engine, copied: Engine) -> None:
-    upgrade(engine, _place(engine))
+    upgrade(engine, place_of(engine))
     with reading(copied) as rows, transaction(engine) as connection:
         in_commit_order(connection)
         replace_rows(rows, connection)
@@ -73,12 +73,8 @@ def _prove(copied: Engine, file: Path) -> None:
 
 def _head(engine: Engine) -> int:
     """Return the newest number that a follower may have seen."""
-    with told(_place(engine)):
-        if not revision(engine, _place(engine)):
+    with told(place_of(engine)):
+        if not revision(engine, place_of(engine)):
             return 0
     with reading(engine) as connection:
         return feed.head(connection)
-
-
-def _place(engine: Engine) -> str:
-    return engine.url.render_as_string(hide_password=True)

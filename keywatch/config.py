@@ -170,8 +170,9 @@ def _converted(leaf: Leaf, text: str) -> Any:  # noqa: ANN401
     try:
         return msgspec.to_builtins(msgspec.convert(value, leaf.type, strict=False))
     except msgspec.ValidationError as error:
-        said = str(error)
-        raise ConfigError(said[:1].lower() + said[1:], where=leaf.variable) from None
+        from vocabulary import toml  # noqa: PLC0415  (as in _from_file)
+
+        raise ConfigError(toml.in_words(str(error)), where=leaf.variable) from None
 
 
 def _put(tree: dict[str, Any], address: tuple[str, ...], value: Any) -> None:  # noqa: ANN401

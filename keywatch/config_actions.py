@@ -11,7 +11,7 @@ class ActionSettings(Table, frozen=True):
     """What keywatch may do by itself."""
 
     enabled: Annotated[
-        tuple[str, ...],
+        tuple[Annotated[str, Meta(pattern="^(throttle|suspend|rotate|reissue|revoke)$")], ...],
         Meta(
             description="actions that are carried out: throttle, suspend, rotate, reissue, revoke"
         ),

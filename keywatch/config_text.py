@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from keywatch.config import Leaf, Loaded, leaves, tables
+from vocabulary.addresses import without_secrets
 
 _HIDDEN = "[hidden]"
 
@@ -71,12 +72,14 @@ def _shown(leaf: Leaf, value: Any) -> str:  # noqa: ANN401
         hidden = {inner.address[-1] for inner in leaves(struct) if inner.secret}
         rows = msgspec.to_builtins(value)
         value = [{k: _HIDDEN if k in hidden and v else v for k, v in row.items()} for row in rows]
-    elif leaf.address == ("database",):
-        value = _without_password(value)
-    return value if isinstance(value, str) else json.dumps(msgspec.to_builtins(value))
+    value = _cleaned(msgspec.to_builtins(value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
-def _without_password(url: str) -> str:
-    from database.transaction import shown  # noqa: PLC0415  (SQLAlchemy is slow to import)
-
-    return shown(url)
+def _cleaned(value: Any) -> Any:  # noqa: ANN401
+    """Take passwords and tokens out of all addresses."""
+    if isinstance(value, dict):
+        return {name: _cleaned(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(inner) for inner in value]
+    return without_secrets(value) if isinstance(value, str) else value

@@ -17,6 +17,7 @@ _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _ENTRY = re.compile(r"\s*([A-Za-z0-9_\-.\"']+)\s*=")
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
+_CHOICES = re.compile(r"matching regex '\^\(([\w|-]*)\)\$'")
 _STEP = re.compile(r"\.([A-Za-z0-9_\-]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -90,11 +91,19 @@ def refusal(
             if near
             else f"valid here: {', '.join(names_at(kind, address[:-1]))}",
         )
-    what = said["what"][:1].lower() + said["what"][1:]
+    what = in_words(said["what"])
     return ConfigError(
         f"`{dotted(address)}`: {what}" if address else what,
         where=f"{name}:{nearest_line(lines, address)}",
     )
+
+
+def in_words(refused: str) -> str:
+    """Return what msgspec says of a wrong value, for people: choices by name, not as a pattern."""
+    if choices := _CHOICES.search(refused):
+        names = ", ".join(name or "nothing" for name in choices[1].split("|"))
+        return f"expected one of {names}"
+    return refused[:1].lower() + refused[1:]
 
 
 def lines_of(text: str) -> dict[Address, int]:

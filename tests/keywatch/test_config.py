@@ -42,13 +42,26 @@ def test_show_hides_secrets(tmp_path):
     assert "hush" not in shown
 
 
+def test_show_hides_what_is_secret_in_addresses(tmp_path):
+    path = tmp_path / "k.toml"
+    path.write_text(
+        'database = "postgresql://db/x?user=me&password=hush1"\n'
+        '[[stores]]\nname = "theirs"\ntype = "sql"\nurl = "postgresql://me:hush2@db/y"\n'
+        '[[notify]]\ntype = "webhook"\nurl = "https://me:hush3@h.example/x?token=hush4"\n'
+    )
+    shown = str(effective(load(str(path), environ={})))
+    assert "hush" not in shown
+    assert "postgresql://me:***@db/y" in shown
+
+
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
         ({"KEYWATCH_DATABSE": "x"}, "did you mean KEYWATCH_DATABASE"),
         ({"KEYWATCH_GATEWAY_PORT": "many"}, "KEYWATCH_GATEWAY_PORT"),
         ({"KEYWATCH_GATEWAY_PORT": "99999"}, "KEYWATCH_GATEWAY_PORT"),
-        ({"KEYWATCH_SCAN_CONFIDENCE": "some"}, "KEYWATCH_SCAN_CONFIDENCE"),
+        ({"KEYWATCH_SCAN_CONFIDENCE": "some"}, "KEYWATCH_SCAN_CONFIDENCE: expected one of low, m"),
+        ({"KEYWATCH_ACTIONS_ENABLED": "throttle,revok"}, "KEYWATCH_ACTIONS_ENABLED.* revoke"),
     ],
 )
 def test_a_wrong_variable_is_refused_by_name(environ, said):

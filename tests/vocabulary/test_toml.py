@@ -1,3 +1,5 @@
+from typing import Annotated
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from vocabulary.errors import ConfigError
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     colour: str = "red"
     weight: int = 1
+    shape: Annotated[str, msgspec.Meta(pattern="^(|round|flat)$")] = ""
 
 
 class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,7 +35,7 @@ class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
         (
             "[inner]\nzzz = 1",
-            "f.toml:2: there is no entry `inner.zzz` (valid here: colour, weight)",
+            "f.toml:2: there is no entry `inner.zzz` (valid here: colour, weight, shape)",
         ),
         (
             "[[rows]]\nweight = 1\n[[rows]]\nwieght = 2",
@@ -40,9 +43,13 @@ class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
         (
             "rows = [{ weight = 1 }, { zzz = 1 }]",
-            "f.toml:1: there is no entry `rows[1].zzz` (valid here: colour, weight)",
+            "f.toml:1: there is no entry `rows[1].zzz` (valid here: colour, weight, shape)",
         ),
         ("name = 1", "f.toml:1: `name`: expected `str`, got `int`"),
+        (
+            "\n[inner]\nshape = 'rond'",
+            "f.toml:3: `inner.shape`: expected one of nothing, round, flat",
+        ),
     ],
 )
 def test_a_wrong_entry_is_refused_with_its_line_and_the_nearest_name(text, said):
