@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from keywatch.cli.common import WHOLE
 from keywatch.extras import lacking
 from vocabulary.errors import ExitCode, KeywatchError
 
@@ -36,19 +37,31 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what each command is for, without importing them all."""
+        """Write what each command is for, by what people come for, without importing them all."""
         names = self.list_commands(ctx)
-        limit = formatter.width - _MARGIN - max(map(len, names))
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self._summary(ctx, name, limit)) for name in names])
+        placed = {name for chosen in _SECTIONS.values() for name in chosen.split()}
+        more = {"More": " ".join(name for name in names if name not in placed)}
+        first = max(map(len, names)) + 2
+        for title, chosen in (_SECTIONS | more).items():
+            rows = [(name, self._summary(ctx, name)) for name in chosen.split()]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl([(name.ljust(first - 2), said) for name, said in rows])
 
-    def _summary(self, ctx: click.Context, name: str, limit: int) -> str:
+    def _summary(self, ctx: click.Context, name: str) -> str:
         found = _DOCUMENTED.search((_HERE / f"{name}.py").read_text(encoding="utf-8"))
         command = click.Command(name, help=found[1]) if found else self.get_command(ctx, name)
-        return command.get_short_help_str(limit) if command else ""
+        return command.get_short_help_str(WHOLE) if command else ""
 
 
-_MARGIN = 6  # columns around names and summaries
+_SECTIONS = {
+    "To begin": "demo doctor config completion",
+    "Secrets that leaked": "scan hook ignore redact rules",
+    "Use of keys": "watch replay status deadletters tune model spark",
+    "What follows": "alerts incidents actions policy report",
+    "The key store": "keys accounts plans identities stores audit db",
+    "Gateway, console and people": "serve users tokens mcp",
+}
 _DOCUMENTED = re.compile(
     r'^def command\((?:(?!^def ).)*?\) -> [^:\n]+:[^\n]*\n    r?"""(.+?)"""',
     re.DOTALL | re.MULTILINE,

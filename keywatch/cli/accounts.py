@@ -7,6 +7,7 @@ import click
 
 from keywatch.cli import overlays
 from keywatch.cli.common import (
+    Group,
     json_option,
     limit_option,
     one_more,
@@ -38,7 +39,7 @@ def _belonging(verb: Callable[..., Any]) -> Callable[..., Any]:
     return verb
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Make accounts, put them on plans, throttle and suspend all their keys at once."""
 

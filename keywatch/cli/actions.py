@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keywatch.cli.common import Did, engine, json_option, person, print_json, print_table, telling
+from keywatch.cli.common import (
+    Did,
+    Group,
+    engine,
+    json_option,
+    person,
+    print_json,
+    print_table,
+    telling,
+)
 from vocabulary.errors import ExitCode, KeyStoreError, UsageError
 from vocabulary.moments import seconds_of
 
@@ -20,7 +29,7 @@ _STATES = [
 ]  # fmt: skip
 
 
-@click.group("actions")
+@click.group("actions", cls=Group)
 def command() -> None:
     """See what was done to keys, and take it back."""
 

@@ -5,12 +5,21 @@ from typing import Any
 
 import click
 
-from keywatch.cli.common import Did, engine, json_option, person, print_json, print_table, telling
+from keywatch.cli.common import (
+    Did,
+    Group,
+    engine,
+    json_option,
+    person,
+    print_json,
+    print_table,
+    telling,
+)
 
 _SEVERITIES = click.Choice(["low", "medium", "high", "critical"])
 
 
-@click.group("alerts")
+@click.group("alerts", cls=Group)
 def command() -> None:
     """See what was noticed, and say whether it was right."""
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from keywatch.cli.common import engine, json_option, print_json
+from keywatch.cli.common import Group, engine, json_option, print_json
 from vocabulary.errors import ExitCode, TargetError, UsageError
 
 _NOTED = re.compile(r"(\d{1,15}):([0-9a-f]{64})")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Prove and export the audit log."""
 

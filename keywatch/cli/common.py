@@ -20,6 +20,21 @@ limit_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
+WHOLE = 1000
+"""Letters of a summary: it is wrapped, and never cut."""
+
+
+class Group(click.Group):
+    """Commands, each with its first sentence whole."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command is for."""
+        known = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, one.get_short_help_str(WHOLE)) for name, one in known if one]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 class Did(NamedTuple):
     """What a command did: for programs, in a sentence for people, and the exit code."""
 

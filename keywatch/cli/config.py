@@ -2,10 +2,10 @@
 
 import click
 
-from keywatch.cli.common import json_option, print_json, print_table
+from keywatch.cli.common import Group, json_option, print_json, print_table
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Show or begin the configuration."""
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keywatch.cli.common import json_option, person, print_json, print_table, settings
+from keywatch.cli.common import Group, json_option, person, print_json, print_table, settings
 from keywatch.cli.granting import acting
 from vocabulary.errors import DatabaseError, ExitCode, UsageError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SHOWN = 3
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Check, upgrade, back up and restore the database."""
 

@@ -6,6 +6,7 @@ import click
 
 from keywatch.cli.common import (
     Did,
+    Group,
     console,
     engine,
     json_option,
@@ -25,7 +26,7 @@ _OTHERS = 84
 """Characters of the other columns, at most widths."""
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Show lines that were no events, and have them read again."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keywatch.cli.common import Group
 from vocabulary.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _folder_option = click.option(
 )
 
 
-@click.group("hook")
+@click.group("hook", cls=Group)
 def command() -> None:
     """Refuse commits and pushes that would bring a secret in.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keywatch.cli.common import (
+    Group,
     json_option,
     limit_option,
     one_more,
@@ -28,7 +29,7 @@ expires_option = click.option(
 _DENIED = ("jti", "subject", "issuer", "fingerprint", "serial", "name", "credential", "pace")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Let OAuth clients, tokens' subjects and certificates in; refuse tokens and certificates."""
 

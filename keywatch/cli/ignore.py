@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keywatch.cli.common import Did, json_option, person, print_json, print_table, settings, telling
+from keywatch.cli.common import (
+    Did,
+    Group,
+    json_option,
+    person,
+    print_json,
+    print_table,
+    settings,
+    telling,
+)
 from vocabulary.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +39,7 @@ _expires_option = click.option(
 )
 
 
-@click.group("ignore")
+@click.group("ignore", cls=Group)
 def command() -> None:
     """Findings that are not reported, each with an owner, a reason and an end.
 

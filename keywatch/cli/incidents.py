@@ -5,14 +5,23 @@ from typing import Any
 
 import click
 
-from keywatch.cli.common import Did, engine, json_option, person, print_json, print_table, telling
+from keywatch.cli.common import (
+    Did,
+    Group,
+    engine,
+    json_option,
+    person,
+    print_json,
+    print_table,
+    telling,
+)
 
 _SEVERITIES = click.Choice(["low", "medium", "high", "critical"])
 _STATES = click.Choice(["open", "acknowledged", "contained", "resolved", "false"])
 _note_option = click.option("--note", default="", metavar="TEXT", help="Why; it is kept.")
 
 
-@click.group("incidents")
+@click.group("incidents", cls=Group)
 def command() -> None:
     """See what happened to keys as a whole, and say how it stands."""
 

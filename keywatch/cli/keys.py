@@ -8,6 +8,7 @@ import click
 from keywatch.cli import importing
 from keywatch.cli.common import (
     Did,
+    Group,
     engine,
     json_option,
     limit_option,
@@ -37,7 +38,7 @@ expires_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Issue keys, look at them, throttle, rotate, revoke and restore them."""
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from keywatch.cli.common import json_option, print_json, print_table, printable, settings
+from keywatch.cli.common import Group, json_option, print_json, print_table, printable, settings
 
 _log = click.Path(exists=True, dir_okay=False)
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Train the model of sessions on your own history, and look at it."""
 

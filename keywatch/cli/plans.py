@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keywatch.cli.common import json_option, person, print_json, print_table
+from keywatch.cli.common import Group, json_option, person, print_json, print_table
 from keywatch.cli.granting import acting
 from keywatch.cli.living import key_store_of
 
@@ -15,7 +15,7 @@ plan_argument = click.argument("plan_id", metavar="PLAN")
 _LIMIT: dict[str, Any] = {"multiple": True, "metavar": "LIMIT"}
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Make plans: limits and budgets that accounts and keys share."""
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from keywatch.cli.common import engine, json_option, print_json, print_table, settings
+from keywatch.cli.common import Group, engine, json_option, print_json, print_table, settings
 from vocabulary.errors import ExitCode, UsageError
 
 _FILE = click.Path(path_type=Path)
 
 
-@click.group("policy")
+@click.group("policy", cls=Group)
 def command() -> None:
     """See what is done about which alert, and test it."""
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keywatch.cli.common import engine, json_option, print_json, print_table
+from keywatch.cli.common import Group, engine, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _format = click.option(
 _output = click.option("--output", metavar="FILE", default="-", help="Default: stdout.")
 
 
-@click.group("report")
+@click.group("report", cls=Group)
 def command() -> None:
     """Write reports: of an incident, of a leak, of revoked keys that are still tried."""
 

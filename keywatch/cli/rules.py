@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keywatch.cli.common import console, json_option, print_json, print_table
+from keywatch.cli.common import Group, console, json_option, print_json, print_table
 from vocabulary.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _loaded(files: tuple[Path, ...]) -> "RuleSet":
     return load_rules(files)
 
 
-@click.group("rules")
+@click.group("rules", cls=Group)
 def command() -> None:
     """See the rules, prove them, try them on a file."""
 

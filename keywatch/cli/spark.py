@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keywatch.cli.common import engine, printable, settings
+from keywatch.cli.common import Group, engine, printable, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def _checked(_ctx: click.Context, _option: click.Parameter, name: str) -> str:
     return name
 
 
-@click.group("spark")
+@click.group("spark", cls=Group)
 def command() -> None:
     """Run the pipeline on Apache Spark, where one machine is too small."""
 

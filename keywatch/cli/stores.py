@@ -7,6 +7,7 @@ import click
 
 from keywatch.cli.common import (
     Did,
+    Group,
     engine,
     json_option,
     person,
@@ -33,7 +34,7 @@ sha256_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Look at keys that live elsewhere, and have them follow what is decided here."""
 

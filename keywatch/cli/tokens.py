@@ -4,10 +4,19 @@ import time
 
 import click
 
-from keywatch.cli.common import Did, engine, json_option, person, print_json, print_table, telling
+from keywatch.cli.common import (
+    Did,
+    Group,
+    engine,
+    json_option,
+    person,
+    print_json,
+    print_table,
+    telling,
+)
 
 
-@click.group("tokens")
+@click.group("tokens", cls=Group)
 def command() -> None:
     """Make and end tokens for the API."""
 

@@ -5,7 +5,16 @@ import time
 
 import click
 
-from keywatch.cli.common import Did, engine, json_option, person, print_json, print_table, telling
+from keywatch.cli.common import (
+    Did,
+    Group,
+    engine,
+    json_option,
+    person,
+    print_json,
+    print_table,
+    telling,
+)
 
 _ROLE = click.Choice(["viewer", "operator", "admin"])
 _stdin_option = click.option(
@@ -13,7 +22,7 @@ _stdin_option = click.option(
 )
 
 
-@click.group("users")
+@click.group("users", cls=Group)
 def command() -> None:
     """Look after the people who use the console."""
 
