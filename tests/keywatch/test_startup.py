@@ -1,6 +1,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import click
 
 from keywatch.__main__ import ROOMS
 from keywatch.cli import keywatch
+from keywatch.cli.common import WHOLE
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -41,8 +43,17 @@ def test_help_says_of_each_command_what_the_command_says_itself():
     commands = keywatch.list_commands(context)
     itself = [keywatch.get_command(context, name) for name in commands]
     assert not any(command.hidden for command in itself)
-    told = [keywatch._summary(context, name, 60) for name in commands]
-    assert told == [command.get_short_help_str(60) for command in itself]
+    told = [keywatch._summary(context, name) for name in commands]
+    assert told == [command.get_short_help_str(WHOLE) for command in itself]
+
+
+def test_help_names_every_command_once_and_cuts_nothing_off():
+    context = click.Context(keywatch, terminal_width=78)
+    told = keywatch.get_help(context).partition("--help")[2]
+    named = re.findall(r"^  (\S+) ", told, re.MULTILINE)
+    assert sorted(named) == keywatch.list_commands(context)
+    for text in (told, keywatch.get_command(context, "keys").get_help(context)):
+        assert not re.search(r"\w\.\.\.", text)
 
 
 def test_python_m_never_imports_from_the_current_directory(tmp_path):
