@@ -1,5 +1,6 @@
 """`keywatch watch`: sources in, pipeline, actions; until they are done or it is told to stop."""
 
+import gc
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from keywatch.config import Settings
 from keywatch.intake import intake, queue_up
 from keywatch.keybook import KeyBook
 from keywatch.letters import kept_back, read_again
+from keywatch.memory import give_back
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.pipelines import Pipelines, check_shared
 from keywatch.polling import Polling
@@ -41,7 +43,7 @@ IDLE_S = 0.02
 """How long to rest when no source had anything new."""
 
 LOOK_S = 10.0
-"""How often it is looked whether the databases of places were replaced."""
+"""How often it is looked whether the databases of places were replaced, and memory given back."""
 
 _RETRY_S = 1.0
 _MEASURE_S = 1.0
@@ -213,6 +215,7 @@ class Watch:
         now = time.monotonic()
         if now - self._looked >= LOOK_S:
             self._looked = now
+            give_back()
             self._read_again(streams)
             if said := self._geo.refresh():
                 self._voice.tell(said)
@@ -322,6 +325,8 @@ class Watch:
                 if self._stop.wait(_RETRY_S):
                     return
             else:
+                # The former ones hang in the frames of what failed, and may be large.
+                gc.collect()
                 return
 
     def _fresh(self) -> Pipelines:

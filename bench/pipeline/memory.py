@@ -3,10 +3,11 @@
     python bench/pipeline/memory.py [--lines N] [--living KEYS] [--in-memory PROFILES]
 
 Every tenth line or so brings a key and an address that were never seen before; a key is used for
-a while and then no more. Prints a row for every twentieth of the stream: resident memory, profiles
-in memory, and what the database holds; in the end by how much memory grew over the second half, a
-straight line through its rows, and what that would be over a hundred million lines. The whole of
-those is `--lines 100000000`, half an hour or so.
+a while and then no more. Prints a row for every twentieth of the stream: resident memory once what
+is free was given back, as `keywatch watch` does every ten seconds, profiles in memory, and what the
+database holds; in the end by how much memory grew over the second half, a straight line through
+its rows, and what that would be over a hundred million lines. The whole of those is
+`--lines 100000000`, half an hour or so.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from database.schema import profile_deltas, profiles
 from database.transaction import open_database, reading
 from detectors.geoip import GeoReader
 from detectors.watcher import Watcher, WatchSettings
+from keywatch.memory import give_back
 from keywatch.pipeline import Pipeline
 from keywatch.replay import KeyList
 from streams import formats
@@ -79,6 +81,7 @@ def main() -> None:
         for i, chunk in enumerate(chunks(arguments.lines, arguments.living), 1):
             pipeline.absorb(chunk, log_format)
             if i % every == 0:
+                give_back()
                 with reading(engine) as connection:
                     stored = connection.scalar(select(func.count()).select_from(profiles))
                     journal = connection.scalar(select(func.count()).select_from(profile_deltas))

@@ -1,0 +1,28 @@
+"""What lies free in the allocator goes back to the system."""
+
+import ctypes
+import mmap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keywatch.memory import give_back
+
+BLOCKS, WORDS = 400, 12_500
+"""Blocks of 100 KB: those the allocator takes from its heap, and keeps."""
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="of glibc")
+def test_holes_between_what_is_used_are_given_back():
+    blocks = [np.ones(WORDS) for _ in range(BLOCKS)]
+    used = blocks[::2]
+    del blocks
+    before = resident_bytes()
+    give_back()
+    assert before - resident_bytes() > BLOCKS // 4 * WORDS * 8
+    assert all((block == 1).all() for block in used)
