@@ -27,7 +27,7 @@ from vocabulary.errors import ServiceError
 from vocabulary.repository import RepoEvent
 
 Ask = Callable[[str, dict[str, str]], Answer]
-Judge = Callable[[Sequence[Disclosure]], Sequence[bool]]
+Judge = Callable[[Sequence[Disclosure]], Sequence[bool | None]]
 
 LOOK_S = 60.0
 FILES = 25

@@ -16,7 +16,7 @@ from keywatch.voice import Voice
 from streams import reportqueue
 from streams.disclosure import Disclosure
 from streams.reportqueue import Report
-from vocabulary.credential import KnownKey
+from vocabulary.credential import KnownKey, Lookup
 from vocabulary.errors import KeywatchError, ServiceError
 from vocabulary.finding import Finding, Place, Verdict
 
@@ -25,6 +25,9 @@ TURN_S = 10.0
 
 IDLE_S = 0.05
 _AT_ONCE = 100
+_ELSEWHERE = ""
+"""The key's id in the queue while it is to be seen whether another store has it."""
+
 _WHERE = "reports of leaks"
 
 
@@ -40,6 +43,8 @@ class Judge:
         respond: from alert to outbox.
         voice: where to speak.
         wake: called when there may be something to do in the outbox.
+        elsewhere: asks the stores that are configured beside ours; None where none is. That may
+            take long, so who reports is not told about their keys.
     """
 
     def __init__(
@@ -49,14 +54,15 @@ class Judge:
         respond: leaks.Respond,
         voice: Voice,
         wake: Callable[[], None],
+        elsewhere: Lookup | None = None,
     ) -> None:
         self._engine, self._book, self._respond = engine, book, respond
-        self._voice, self._wake = voice, wake
+        self._voice, self._wake, self._elsewhere = voice, wake, elsewhere
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._waiting = True  # maybe, from the last time
 
-    def __call__(self, reported: Sequence[Disclosure]) -> Sequence[bool]:
-        """Say which are keys of ours; these are in the queue when this returns.
+    def __call__(self, reported: Sequence[Disclosure]) -> Sequence[bool | None]:
+        """Say which are keys of ours, None where that is to be seen; these are in the queue then.
 
         Raises:
             DatabaseError: nothing is.
@@ -69,15 +75,16 @@ class Judge:
         finally:
             self._lock.release()
         ours = [
-            (_identity(one), key.key_id, one)
+            (_identity(one), key.key_id if key else _ELSEWHERE, one)
             for one, key in zip(reported, known, strict=True)
-            if key
+            if key or self._elsewhere
         ]
         if ours:
             with transaction(self._engine) as connection:
                 reportqueue.put(connection, ours, time.time())
             self._waiting = True
-        return [key is not None for key in known]
+        unknown = None if self._elsewhere else False
+        return [True if key else unknown for key in known]
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -108,8 +115,9 @@ class Judge:
         return IDLE_S
 
     def _act(self, some: Sequence[Report]) -> None:
+        ids = [self._id(one) for one in some]
         with reading(self._engine) as connection:
-            keys = [self._book.known_key(connection, one.key_id) for one in some]
+            keys = [self._book.known_key(connection, key_id) for key_id in ids]
         found = [_finding(one.disclosure, key) for one, key in zip(some, keys, strict=True) if key]
         alerts = leaks.answer(
             self._engine,
@@ -123,6 +131,13 @@ class Judge:
         for alert in alerts:
             self._voice.alert(alert)
         self._wake()
+
+    def _id(self, one: Report) -> str:
+        """Return the id of a reported key; empty where no store knows it."""
+        if one.key_id != _ELSEWHERE:
+            return one.key_id
+        (theirs,) = self._elsewhere([one.disclosure.credential]) if self._elsewhere else (None,)
+        return theirs.key_id if theirs else ""
 
 
 def _identity(one: Disclosure) -> str:

@@ -15,7 +15,7 @@ from detectors.watcher import Watcher
 from detectors.watcher import WatchSettings as DetectorSettings
 from keystore.meter import Meter
 from keystore.scheme import DAY_S
-from keywatch import portrait, wiring
+from keywatch import foreign, portrait, wiring
 from keywatch.carrying import carrying
 from keywatch.config import Settings
 from keywatch.intake import intake, queue_up
@@ -152,7 +152,12 @@ class Watch:
             self._policy, self._enabled, book.known_key, lambda _: time.time(), self._hook,
             partial(portrait.called, self._engine),
         )  # fmt: skip
-        judge = Judge(self._engine, book, respond, self._voice, background.wake)
+        elsewhere = (
+            foreign.lookup(self._engine, self._settings, self._voice.tell, adopt=True)
+            if self._settings.stores
+            else None
+        )
+        judge = Judge(self._engine, book, respond, self._voice, background.wake, elsewhere)
         polling = Polling(self._engine, self._settings, self._voice.tell)
         place = self._settings.repositories
         # One of its own: it is not made for two threads.

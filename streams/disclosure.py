@@ -188,10 +188,11 @@ def verify(headers: Mapping[str, str], body: bytes, keys: PublicKeys) -> None:
         raise SignatureError("the signature does not fit", where=_WHERE, remedy=_REMEDY) from error
 
 
-def labels(reported: Sequence[Disclosure], ours: Sequence[bool]) -> list[dict[str, str]]:
+def labels(reported: Sequence[Disclosure], ours: Sequence[bool | None]) -> list[dict[str, str]]:
     """Return the answer that GitHub asks for: which of the tokens are real.
 
-    Tokens are named by their hash, so that none of them is sent about.
+    Tokens are named by their hash, so that none of them is sent about. Nothing is said of one
+    about which it is not known yet (None).
     """
     return [
         {
@@ -200,4 +201,5 @@ def labels(reported: Sequence[Disclosure], ours: Sequence[bool]) -> list[dict[st
             "label": "true_positive" if mine else "false_positive",
         }
         for one, mine in zip(reported, ours, strict=True)
+        if mine is not None
     ]

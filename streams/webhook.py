@@ -36,8 +36,8 @@ PARTNER = "/alerts/github"
 REPORTS = "/leaks"
 _AGAIN = (b"retry-after", b"10")
 
-Judge = Callable[[Sequence[Disclosure]], Sequence[bool]]
-"""Takes in what was reported; says of each whether it is one of our keys."""
+Judge = Callable[[Sequence[Disclosure]], Sequence[bool | None]]
+"""Takes in what was reported; says of each whether it is our key, None where that is to be seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,19 @@ import sqlite3
 
 import pytest
 
+from database.schema import alerts, repo_events
+from database.transaction import open_database, reading
 from keystore.keys import public_id_hash
+from keystore.store import KeyStore
+from keywatch import foreign, wiring
 from keywatch.cli import run
 from keywatch.config import load
+from keywatch.keybook import KeyBook
+from keywatch.reported import Judge
 from keywatch.scanning import lookup_of
+from keywatch.voice import Voice
+from streams import disclosure
+from streams.disclosure import Disclosure
 from vocabulary.credential import credential_of
 
 SECRET = "sk_live_" + "Zk3" * 14
@@ -77,3 +86,26 @@ def test_a_store_that_is_away_is_told_once_and_hides_nothing(there, tmp_path):
 
 def test_a_public_id_has_a_hash_of_its_own():
     assert public_id_hash("x") != hashlib.sha256(b"x").hexdigest()
+
+
+def test_a_key_of_theirs_that_is_reported_is_acted_on_behind_the_answer(there):
+    settings, told = load().settings, []
+    engine = open_database(settings.database)
+    book = KeyBook(engine, settings.keys)
+    respond = wiring.responder(
+        wiring.policy(settings), frozenset({"revoke"}), book.known_key, lambda _: 7.0
+    )
+    voice = Voice(told.append, told.append)
+    elsewhere = foreign.lookup(engine, settings, told.append, adopt=True)
+    judge = Judge(engine, book, respond, voice, lambda: None, elsewhere)
+    reported = [Disclosure(credential_of(one), "acme", "", "") for one in (SECRET, "another")]
+    answered = judge(reported)
+    assert disclosure.labels(reported, answered) == []  # who reports does not wait for them
+    judge.work_off()
+    with reading(engine) as connection:
+        (alert,) = connection.execute(alerts.select()).mappings()
+        assert not connection.execute(repo_events.select()).all()
+    assert alert["severity"] == "critical"
+    assert KeyStore(engine).get(alert["subject"]).store == "app"
+    assert judge(reported) == [True, None]  # it is one of ours now
+    engine.dispose()
