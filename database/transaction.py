@@ -21,7 +21,7 @@ __all__ = [
     "upgrade",
 ]
 
-HEAD = "0017"
+HEAD = "0018"
 """The newest revision in migrations/versions; a test holds it to that."""
 
 _AFTER = "after_commit"

@@ -15,6 +15,7 @@ from gateway.asked import Asked, Verdict
 from gateway.clients import trust_in
 from gateway.extract import QUERY_NAMES, Extracted, Header, without_secrets
 from gateway.judge import Judge
+from gateway.ledger import Ledger
 from gateway.models import fault_of, whole
 from gateway.options import Clock, Options, Ticks
 from gateway.problems import suited
@@ -67,9 +68,11 @@ class Gateway:
     ) -> None:
         self._inner, self._sink = inner, sink
         self._query_keys = options.query_keys
-        self._tokens_header = options.tokens_header.lower().encode("ascii", "replace")
+        self.tokens_header = options.tokens_header.lower().encode("ascii", "replace")
+        """Name of the header by which the application says what an answer cost; lower case."""
         self._is_trusted = trust_in(options.trusted_proxies)
-        self._validator = Validator(reader, options, clock, ticks)
+        ledger = Ledger(reader.engine.url, clock, options.cached_s)
+        self._validator = Validator(reader, ledger, options, clock, ticks)
         self._judge = Judge(self._validator, options, clock, ticks)
         self._started = self._ready = False
         self._query_warnings = QueryWarnings(ticks)
@@ -85,7 +88,7 @@ class Gateway:
             return
         asked = asked_of(scope)
         verdict = (self._ready and self._judge.at_once(asked)) or await self.judge(asked)
-        answer = _Answer(send, verdict.headers, self._tokens_header)
+        answer = _Answer(send, verdict.headers, self.tokens_header)
         if verdict.refusal is None and (models := _models_of(verdict)):
             fault = "model_unknown"
             if scope["type"] == "http":
@@ -104,7 +107,7 @@ class Gateway:
                 await answer.refuse_websocket(verdict.refusal, scope, receive)
         finally:
             if answer.tokens:
-                self._judge.spent(verdict, answer.tokens)
+                self.spent(verdict, answer.tokens)
             self.note(asked, verdict, answer.status, answer.size)
 
     async def judge(self, asked: Asked) -> Verdict:
@@ -116,6 +119,10 @@ class Gateway:
     def at_once(self, asked: Asked) -> Verdict | None:
         """Judge a request without waiting; None when that cannot be. The caller calls `note`."""
         return self._judge.at_once(asked) if self._ready else None
+
+    def spent(self, verdict: Verdict, tokens: int) -> None:
+        """Note that an answer cost so many AI tokens; any thread may."""
+        self._judge.spent(verdict, tokens)
 
     def is_current(self) -> bool:
         """Whether keys can be checked: the key store was heard of lately."""
@@ -262,9 +269,7 @@ class _Answer:
 
     def _count(self, headers: Iterable[Header]) -> None:
         """Note how many AI tokens the application says that its answer cost."""
-        for name, value in headers:
-            if name.lower() == self._tokens_header and value.isdigit() and len(value) < 16:  # noqa: PLR2004
-                self.tokens += int(value)
+        self.tokens += tokens_in(headers, self._tokens_header)
 
     async def refuse(self, refusal: Refusal, prefix: str = "") -> None:
         """Answer in the application's place."""
@@ -280,6 +285,17 @@ class _Answer:
         else:
             await self.send({"type": "websocket.close", "code": 1008})
             self.status = refusal.status
+
+
+def tokens_in(headers: Iterable[Header], name: bytes) -> int:
+    """Return how many AI tokens an application says that its answer cost.
+
+    Args:
+        headers: of the answer.
+        name: of the header that says so, lower case.
+    """
+    said = [value for one, value in headers if one.lower() == name]
+    return sum(int(value) for value in said if value.isdigit() and len(value) < 16)  # noqa: PLR2004
 
 
 def _target(asked: Asked, extracted: Extracted) -> bytes:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from database.schema import keys
-from keystore import accounts, denials, feed, plans, query
+from keystore import accounts, denials, feed, plans, query, spending
 from keystore.denials import DenyList
 from keystore.grants import Grants, granted
 from keystore.identities import Name
@@ -26,6 +26,7 @@ from vocabulary.credential import Credential
 if TYPE_CHECKING:
     from keystore.accounts import Account
     from keystore.plans import Plan
+    from keystore.spending import Spent
 
 _CHANGES_AT_ONCE = 1000
 _COLUMNS = tuple(column.name for column in keys.columns)
@@ -114,7 +115,7 @@ class Follower:
         """Return those of the keys that exist, as they are now."""
         with self._reading() as connection:
             found = query.by_ids(connection, ids).values()
-        return [self._granted(key) for key in found]
+        return self._with_spent([self._granted(key) for key in found])
 
     def denials(self, now: float) -> DenyList:
         """Return what is refused although it is genuine."""
@@ -132,8 +133,10 @@ class Follower:
         found = {key.hash: key for key in map(_key, rows)}
         found |= self._clients({q.name for q in questions if q.kind == Kind.OAUTH_CLIENT})
         self._read_accounts(found.values())
-        matched = ((q.digest, _match(q, found)) for q in questions)
-        return tuple((digest, self._granted(key) if key else None) for digest, key in matched)
+        matched = [(q.digest, _match(q, found)) for q in questions]
+        known = self._with_spent([self._granted(key) for _, key in matched if key])
+        by_id = {one.key.id: one for one in known}
+        return tuple((digest, by_id[key.id] if key else None) for digest, key in matched)
 
     def close(self) -> None:
         """Give the connection back, whatever state it is in."""
@@ -154,6 +157,18 @@ class Follower:
         account = self._accounts.get(key.account_id or "")
         plan_id = key.plan_id or (account.plan_id if account else None)
         return granted(key, account, self._plans.get(plan_id or ""))
+
+    def _with_spent(self, known: Sequence[Grants]) -> Sequence[Grants]:
+        """Tell of those that have a budget how much of it is spent."""
+        limited = {one.key.id for one in known if one.has_budget}
+        if not limited:
+            return known
+        spent: dict[str, list[Spent]] = {}
+        with self._reading() as connection:
+            for one in spending.of_keys(connection, limited):
+                spent.setdefault(one.key_id, []).append(one)
+        replace = msgspec.structs.replace
+        return [replace(one, spent=tuple(spent.get(one.key.id, ()))) for one in known]
 
     def _read_accounts(self, keys: Collection[Key]) -> None:
         """Have the accounts and plans of the keys at hand; nobody's is None."""

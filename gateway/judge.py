@@ -65,7 +65,7 @@ class Judge:
         self._levels = Levels(options)
         self._buckets = Buckets()
         # What an answer costs is known when it is there: budgets are paid afterwards.
-        self._budgets = Buckets()
+        self._ledger = validator.ledger
         self._shared = shared_of(options)
         self._is_closed_without_redis = options.closed_without_redis
         self._endpoints = applying(options.endpoints) if options.endpoints else None
@@ -196,15 +196,12 @@ class Judge:
         """Note that an answer cost so many AI tokens, of each identity that the request showed."""
         everyone = (verdict.standing, *verdict.beside)
         claims = [(budget, one.key_id) for one in everyone for budget in one.grant.budgets]
-        self._budgets.charge(claims, tokens, self._ticks())
+        self._ledger.charge(claims, tokens)
 
     def _overspent(self, standing: Standing) -> Allowance | None:
         """Return the word of a budget that is used up; None when there is room in all."""
-        if not standing.grant.budgets:
-            return None
-        claims = [(budget, standing.key_id) for budget in standing.grant.budgets]
-        found = self._budgets.take(claims, self._ticks(), only_look=True)
-        return None if found is None or found.allowed else found
+        budgets = standing.grant.budgets
+        return self._ledger.overspent(budgets, standing.key_id) if budgets else None
 
     def _weighed(
         self,

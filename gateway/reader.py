@@ -101,6 +101,11 @@ class Reader:
         self._seen: int | None = None
         self._away = False
 
+    @property
+    def engine(self) -> Engine:
+        """Return the key store's database."""
+        return self._engine
+
     def start(self, deliver: Callable[[News], None]) -> None:
         """Begin; `deliver` is called in the reader's thread, at least every `poll_s`."""
         self._stopped.clear()
@@ -206,7 +211,9 @@ class Reader:
         rest = [q for q in questions if q.credential.sha256 not in held]
         found = follower.look_up(rest) if rest else ()
         names = {q.digest: q.credential.sha256 for q in plain.values()}
-        remote.put({names[d]: grants for d, grants in found if d in names}, self._seen)
+        # What was spent of a budget is younger than the key: it is always read from the database.
+        shared = ((d, one) for d, one in found if one is None or not one.has_budget)
+        remote.put({names[d]: grants for d, grants in shared if d in names}, self._seen)
         return (*known, *found)
 
     def _lost(self, error: Exception) -> None:

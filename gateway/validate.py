@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gateway.cache import Generations
 from gateway.follower import Question
+from gateway.ledger import Ledger
 from gateway.options import Clock, Options, Ticks
 from gateway.reader import News, Reader
 from gateway.standing import DENIED, UNAVAILABLE, UNKNOWN, Grant, Standing, standing_of
@@ -37,12 +38,15 @@ class Validator:
 
     Args:
         reader: reads the key store.
+        ledger: writes to it.
         options: the operator's.
         clock: epoch seconds; keys expire by it.
         ticks: nanoseconds; the reader's silence is measured by them.
     """
 
-    def __init__(self, reader: Reader, options: Options, clock: Clock, ticks: Ticks) -> None:
+    def __init__(
+        self, reader: Reader, ledger: Ledger, options: Options, clock: Clock, ticks: Ticks
+    ) -> None:
         self._reader, self._clock, self._ticks = reader, clock, ticks
         self._peppers = options.peppers
         self._cached_s = options.cached_s
@@ -57,6 +61,8 @@ class Validator:
         self._ahead_s = options.cached_s / _AHEAD
         self._ahead: set[bytes] = set()
         self._ahead_since_ns = 0
+        self.ledger = ledger
+        """Where it is written down that keys are used, and what they spend."""
         self.denials = DenyList()
         """What is refused although it is genuine."""
         self._heard_ns: int | None = None
@@ -186,8 +192,9 @@ class Validator:
         return flight
 
     def stop(self) -> None:
-        """End the reader's thread."""
+        """End the threads that read and write."""
         self._reader.stop()
+        self.ledger.stop()
 
     def _peppered(self, secret: bytes) -> Standing | None:
         for pepper in self._peppers.values():
@@ -226,6 +233,7 @@ class Validator:
 
     def _change(self, grants: Grants, now: float) -> None:
         key = grants.key
+        self.ledger.learn(grants)
         if key.pepper_id not in (SHA256, NAMED):
             # Unknown credentials are held by their SHA-256, which this key does not tell.
             self._unknown.clear()
@@ -242,6 +250,9 @@ class Validator:
             self._known.drop(digest)
             self._unknown.put(digest, now + self._cached_s)
             return UNKNOWN
+        # Looked up for a request, or because one lately came whose key is held no longer.
+        self.ledger.used(grants.key)
+        self.ledger.learn(grants)
         standing = self._standing(grants, now)
         self._known.put(place, standing)
         return standing

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gateway.accesslog import Sink
-from gateway.app import Gateway, identity_of, ignore
+from gateway.app import Gateway, identity_of, ignore, tokens_in
 from gateway.asked import Asked, Verdict
 from gateway.extract import QUERY_NAMES, Header, without_secrets
 from gateway.options import Clock, Options
@@ -118,18 +118,23 @@ class _Note:
 
     def __init__(self, gateway: Gateway, asked: Asked, verdict: Verdict) -> None:
         self._gateway, self._asked, self._verdict = gateway, asked, verdict
-        self.status, self.size = 500, 0
+        self.status, self.size, self.tokens = 500, 0, 0
 
     def starting(self, start: Start) -> Start:
         more = _native(self._verdict.headers)
 
         def started(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:  # noqa: ANN401
             self.status = int(status[:3])
+            if name := self._gateway.tokens_header:
+                told = ((one.encode("latin-1"), value.encode("latin-1")) for one, value in headers)
+                self.tokens = tokens_in(told, name)
             return start(status, [*headers, *more], *error)
 
         return started
 
     def close(self) -> None:
+        if self.tokens:
+            self._gateway.spent(self._verdict, self.tokens)
         self._gateway.note(self._asked, self._verdict, self.status, self.size)
 
 

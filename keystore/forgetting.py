@@ -12,7 +12,7 @@ from database.schema import accounts, keys, organisations, usage
 from database.schema import audit as log
 from database.transaction import in_commit_order
 from keystore import accounts as accounts_
-from keystore import audit, denials, feed, lifecycle, query
+from keystore import audit, denials, feed, lifecycle, query, spending
 from keystore.audit import FORGET
 from keystore.denials import Denial, Denied
 from keystore.keys import SHA256, Key, Kind
@@ -59,6 +59,7 @@ def forget(
         wanted = Denial(kind=Denied.CREDENTIAL, value=name)
         denials.deny(connection, wanted, actor=actor, reason=why, now=now)
     connection.execute(delete(usage).where(usage.c.key_id == key_id))
+    spending.forget(connection, key_id)
     connection.execute(delete(keys).where(keys.c.id == key_id))
     feed.record(connection, [key_id], now)
     entry = audit.Entry(now, actor, FORGET, key_id, reason)

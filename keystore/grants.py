@@ -9,6 +9,7 @@ from keystore import accounts, plans
 from keystore.accounts import Account
 from keystore.keys import Key
 from keystore.plans import Plan
+from keystore.spending import Spent
 
 
 class Grants(msgspec.Struct, frozen=True):
@@ -19,6 +20,7 @@ class Grants(msgspec.Struct, frozen=True):
         account_limits: of all keys of its account together.
         plan_limits: of all keys on its plan together.
         tokens_per_min, tokens_per_day, tokens_per_month: its budget of AI tokens; None for no end.
+        spent: what the key owes of its budgets.
     """
 
     key: Key
@@ -30,6 +32,12 @@ class Grants(msgspec.Struct, frozen=True):
     tokens_per_min: int | None = None
     tokens_per_day: int | None = None
     tokens_per_month: int | None = None
+    spent: tuple[Spent, ...] = ()
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether there is an end to the AI tokens that it may spend."""
+        return any(getattr(self, name) is not None for name in _BUDGET)
 
     def is_suspended(self, now: float) -> bool:
         """Whether a suspension of the key or of its account holds at `now`."""
@@ -61,7 +69,9 @@ def granted(key: Key, account: Account | None, plan: Plan | None) -> Grants:
         limits=key.limits or inherited.key_limits,
         account_limits=inherited.account_limits,
         plan_limits=inherited.plan_limits,
-        **{name: _first(getattr(key, name), getattr(inherited, name)) for name in _BUDGET},
+        tokens_per_min=_first(key.tokens_per_min, inherited.tokens_per_min),
+        tokens_per_day=_first(key.tokens_per_day, inherited.tokens_per_day),
+        tokens_per_month=_first(key.tokens_per_month, inherited.tokens_per_month),
     )
 
 

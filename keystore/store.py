@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine
 
 from database.transaction import reading, transaction
-from keystore import alter, lifecycle, query
+from keystore import alter, lifecycle, paying, query
 from keystore.alter import Changes
 from keystore.issue import Issued, KeyOrder, Origin
 from keystore.keys import ORIGINS, Key
@@ -139,6 +139,25 @@ class KeyStore:
     def mark_leak_proven(self, key_id: str, *, actor: str, reason: str = "") -> Key:
         """Note that strangers know the key."""
         return self._write(lifecycle.mark_leak_proven, key_id, actor=actor, reason=reason)
+
+    def pay(self, key_id: str, tokens: int) -> int:
+        """Have a key pay AI tokens from its budgets, where no gateway sees what an answer cost.
+
+        Behind forward authentication the application calls this; every gateway knows within a
+        second.
+
+        Args:
+            key_id: as the gateway tells it in X-Api-Key-Id.
+            tokens: 0 or more.
+
+        Returns:
+            Number of budgets that the key has.
+
+        Raises:
+            KeyNotFoundError: when there is no such key.
+            UsageError: for less than 0 tokens.
+        """
+        return self._write(paying.pay, key_id, tokens)
 
     def get(self, key_id: str) -> Key:
         """Return a key.

@@ -10,7 +10,7 @@ from functools import lru_cache
 from ipaddress import ip_network
 
 import msgspec
-from sqlalchemy import Connection, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from database import counters
@@ -79,8 +79,23 @@ def record(
         )
         rows = sorted(uses, key=lambda use: (use.key_id, use.hour))
         connection.execute(statement, [msgspec.structs.asdict(use) for use in rows])
-    _touch(connection, latest)
+    touch(connection, latest)
     _hear(connection, until)
+
+
+def touch(connection: Connection, latest: Mapping[str, float]) -> None:
+    """Write last uses, at most once an hour a key; that is no change of the key.
+
+    Args:
+        connection: a write transaction.
+        latest: key id → epoch seconds.
+    """
+    moved = [
+        {"key": key_id, "at": at, "floor": at - HOUR_S} for key_id, at in sorted(latest.items())
+    ]
+    if not moved:
+        return
+    connection.execute(_TOUCH, moved)
 
 
 def heard(connection: Connection) -> Heard | None:
@@ -99,14 +114,6 @@ def of_key(connection: Connection, key_id: str, since: float) -> list[Use]:
     return [Use(**row) for row in connection.execute(query).mappings()]
 
 
-def tokens_since(connection: Connection, key_id: str, since: float) -> int:
-    """Return the AI tokens that a key used from the hour of `since` on."""
-    query = select(func.coalesce(func.sum(usage.c.tokens), 0)).where(
-        usage.c.key_id == key_id, usage.c.hour > since - HOUR_S
-    )
-    return int(connection.execute(query).scalar_one())
-
-
 def prune(connection: Connection, before: float) -> int:
     """Forget hours that began before `before`; return the number of rows."""
     in_commit_order(connection)
@@ -122,16 +129,6 @@ def network_of(ip: str) -> str:
         return str(ip_network((ip, 48), strict=False)) if ":" in ip else ""
     except ValueError:
         return ""
-
-
-def _touch(connection: Connection, latest: Mapping[str, float]) -> None:
-    """Write last uses, at most once an hour a key; that is no change of the key."""
-    moved = [
-        {"key": key_id, "at": at, "floor": at - HOUR_S} for key_id, at in sorted(latest.items())
-    ]
-    if not moved:
-        return
-    connection.execute(_TOUCH, moved)
 
 
 def _hear(connection: Connection, until: float) -> None:

@@ -8,6 +8,7 @@ from database.schema.base import metadata
 from database.schema.keystore import (
     accounts,
     audit,
+    budgets,
     changes,
     denials,
     imports,
@@ -48,6 +49,7 @@ __all__ = [
     "alerts",
     "api_tokens",
     "audit",
+    "budgets",
     "changes",
     "counters",
     "dead_letters",

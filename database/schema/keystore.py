@@ -163,6 +163,20 @@ usage = Table(
     Index("ix_usage_hour", "hour"),
 )
 
+# AI tokens that keys have spent and that are not drained away yet, whoever let them
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    # seconds of the window that the budget is given for
+    Column("window_s", Integer, primary_key=True, autoincrement=False),
+    # tokens, at that moment
+    Column("level", Float, nullable=False),
+    # epoch seconds
+    Column("at", Float, nullable=False),
+    Index("ix_budgets_at", "at"),
+)
+
 # how far bulk imports have come
 imports = Table(
     "imports",

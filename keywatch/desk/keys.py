@@ -6,13 +6,12 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from database.schema import keys, usage
-from keystore import lifecycle
+from keystore import lifecycle, spending
 from keystore import query as keystore_query
 from keystore.audit import storable
 from keystore.grants import grants_of
 from keystore.keys import Key, KeyState, key_of
 from keystore.scheme import KeyScheme
-from keystore.usage import tokens_since
 from keywatch.desk import contract
 from keywatch.desk.doing import Act
 from keywatch.desk.looking import MissingError
@@ -121,14 +120,15 @@ def budgets_of(connection: Connection, key_id: str, now: float) -> contract.Page
     except KeyNotFoundError as error:
         raise MissingError(error.what) from None
     (granted,) = grants_of(connection, [found])
+    spent = {one.window_s: one for one in spending.of_keys(connection, [key_id])}
     items = tuple(
         contract.Budget(
             window=window,
             tokens=tokens,
-            used=tokens_since(connection, key_id, now - length_s) if length_s else None,
+            used=round(spent[length_s].left(tokens, now)) if length_s in spent else 0,
         )
         for window, tokens, length_s in (
-            ("minute", granted.tokens_per_min, 0),  # uses are counted by the hour
+            ("minute", granted.tokens_per_min, 60),
             ("day", granted.tokens_per_day, _DAY_S),
             ("month", granted.tokens_per_month, 30 * _DAY_S),
         )

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from database.schema import audit as log
 from database.transaction import reading
-from keystore import usage
 from keystore.issue import KeyOrder
 from keywatch.assistant import Tools
 from tests.console.house import House
@@ -89,11 +88,9 @@ def test_an_assistant_is_handed_no_secret(house):
 def test_budgets_tell_what_was_spent(house, client, visitor):
     order = KeyOrder(environment="live", tokens_per_min=500, tokens_per_day=4800)
     key = house.store.create(order, actor="x").key.id
-    use = usage.Use(key, int(house.now // 3600) * 3600, "POST", 2, "8.8.8.0/24", 3, tokens=1200)
-    with house.writing() as connection:
-        usage.record(connection, [use], {key: house.now}, house.now)
+    assert house.store.pay(key, 1200) == 2
     budgets = client.get(f"/keys/{key}/budgets").json()["items"]
-    assert budgets[0] == {"window": "minute", "tokens": 500, "used": None}
+    assert budgets[0] == {"window": "minute", "tokens": 500, "used": 1200}
     assert budgets[1] == {"window": "day", "tokens": 4800, "used": 1200}
     page = visitor("vi", "viewer").get(f"/keys/{key}").text
     assert "1&#8239;200 of 4&#8239;800 used (25 %)" in page

@@ -5,8 +5,10 @@ import time
 from hashlib import sha256
 
 import pytest
+from sqlalchemy import make_url
 
 from gateway import validate
+from gateway.ledger import Ledger
 from gateway.options import Options
 from gateway.reader import News
 from gateway.standing import UNAVAILABLE, UNKNOWN
@@ -32,7 +34,8 @@ class Delivered:
 def conversation(talk):
     async def go():
         reader = Delivered()
-        validator = Validator(reader, Options(), time.time, time.monotonic_ns)
+        ledger = Ledger(make_url("sqlite://"), time.time, 60.0)
+        validator = Validator(reader, ledger, Options(), time.time, time.monotonic_ns)
         validator.start()
         await reader.tell(everything=True)
         await talk(validator, reader)

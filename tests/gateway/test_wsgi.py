@@ -129,3 +129,23 @@ def test_closed_twice_or_before_its_first_request_it_minds_nothing(place):
     app.close()
     app.close()
     assert [one.size for one in told] == [len(body)]
+
+
+def test_what_an_answer_cost_is_paid_from_the_keys_budget(place):
+    ai = place.issue(tokens_per_day=100)
+
+    def costly(environ, start):
+        del environ
+        start("200 OK", [("Content-Type", "text/plain"), ("X-Tokens", "60")])
+        return [b"ok"]
+
+    app = WsgiGateway(costly, Reader(place.store.engine), Options(tokens_header="X-Tokens"))
+    statuses = []
+    for _ in range(3):
+        environ = {"HTTP_X_API_KEY": ai.secret, "REMOTE_ADDR": "192.0.2.1"}
+        setup_testing_defaults(environ)
+        answer = app(environ, lambda status, *_: statuses.append(status[:3]))
+        b"".join(answer)
+        getattr(answer, "close", lambda: None)()
+    app.close()
+    assert statuses == ["200", "200", "429"]

@@ -117,9 +117,6 @@ def test_counts_of_several_flushes_add_up(store, clock):
     (use,) = uses(store, "key_a")
     assert (use.requests, use.tokens) == (6, 36)
     assert use.hour == clock.now // HOUR_S * HOUR_S
-    with reading(store.engine) as connection:
-        assert usage.tokens_since(connection, "key_a", clock.now) == 36
-        assert usage.tokens_since(connection, "key_a", clock.now + HOUR_S) == 0
 
 
 def test_the_first_of_several_uses_is_kept(store, clock):

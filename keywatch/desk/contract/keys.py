@@ -48,7 +48,7 @@ class Key(Shown, frozen=True, kw_only=True):
 
 
 class Budget(Shown, frozen=True, kw_only=True):
-    """AI tokens that a key may spend, and those that it has; null where nobody counts so finely."""
+    """AI tokens that a key may spend, and those of which it has not recovered yet."""
 
     window: str
     tokens: int

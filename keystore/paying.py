@@ -1,0 +1,27 @@
+"""Paying AI tokens where no gateway sees what an answer cost."""
+
+from sqlalchemy import Connection
+
+from keystore import grants, query
+from keystore.spending import WINDOWS_S, Cost, charge
+from vocabulary.errors import UsageError
+
+
+def pay(connection: Connection, key_id: str, tokens: int, now: float) -> int:
+    """Charge all budgets of a key, its plan's too; return how many it has.
+
+    Raises:
+        KeyNotFoundError: when there is no such key.
+        UsageError: for less than 0 tokens.
+    """
+    if tokens < 0:
+        raise UsageError(f"{tokens} tokens cannot be spent", remedy="name 0 or more")
+    (granted,) = grants.grants_of(connection, [query.get(connection, key_id)])
+    amounts = (granted.tokens_per_min, granted.tokens_per_day, granted.tokens_per_month)
+    costs = [
+        Cost(key_id, window_s, amount, tokens)
+        for window_s, amount in zip(WINDOWS_S, amounts, strict=True)
+        if amount is not None
+    ]
+    charge(connection, costs, now)
+    return len(costs)
