@@ -50,9 +50,8 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
         totals = counters.all_of(connection)
         by_state = select(outbox.c.state, func.count()).group_by(outbox.c.state)
         states = {str(state): int(n) for state, n in connection.execute(by_state)}
-        pushed = connection.scalar(
-            select(func.count()).select_from(repo_events).where(repo_events.c.state == "waiting")
-        )
+        by_state = select(repo_events.c.state, func.count()).group_by(repo_events.c.state)
+        queued = {str(state): int(n) for state, n in connection.execute(by_state)}
         return {
             "events": {
                 "read": totals.get("events_read", 0),
@@ -68,7 +67,10 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
                 "dead": states.get("dead", 0),
                 "dry_run": states.get("dry_run", 0),
             },
-            "repositories": {"waiting": pushed or 0},
+            "repositories": {
+                "waiting": queued.get("waiting", 0),
+                "reported": queued.get("reported", 0),
+            },
             "refused": {f"{door} {code}": n for (door, code), n in refused(totals).items()},
             "known": under(KNOWN, totals),
             "dropped": under(DROPPED, totals),

@@ -21,6 +21,9 @@ from streams.checkpoint import Position
 Digests = npt.NDArray[np.uint64]
 
 _BYTES = 8
+_AT_ONCE = 5000
+"""Rows of one statement; databases count the values in it."""
+
 _TIMES = ("newest_ms", "lag_ms")
 
 
@@ -92,11 +95,15 @@ class ObjectMemory:
         return Names(np.frombuffer(b"".join(parts), "<u8").astype(np.uint64))
 
     def archive(self, keys: Sequence[str]) -> None:
-        """Put names in place of the rows of objects that are read to their end.
+        """Put names in place of the rows of objects that are read to their end, part by part.
 
         Raises:
-            DatabaseError: everything is as it was.
+            DatabaseError: some are as they were; none is lost.
         """
+        for first in range(0, len(keys), _AT_ONCE):
+            self._archive(keys[first : first + _AT_ONCE])
+
+    def _archive(self, keys: Sequence[str]) -> None:
         rows = [f"{self._prefix}{key}" for key in keys]
         with transaction(self._engine) as connection:
             self._sum_up(connection, rows)

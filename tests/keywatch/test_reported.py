@@ -22,6 +22,7 @@ from keywatch.config import Settings
 from keywatch.fetching import fetched
 from keywatch.keybook import KeyBook
 from keywatch.reported import Judge
+from keywatch.status import status
 from keywatch.voice import Voice
 from streams.disclosure import PublicKeys
 from streams.webhook import Reports, app
@@ -121,11 +122,12 @@ def test_a_partner_alert_about_our_key_is_answered_and_acted_on(
 ):
     key = KeyStore(engine).create(KeyOrder(owner="shop"), actor="test")
     body = report(key.secret, STRANGER)
-    status, answer = ask(port, "/alerts/github", body, signed(signer, body))
-    assert (status, labels(answer)) == (200, ["true_positive", "false_positive"])
+    code, answer = ask(port, "/alerts/github", body, signed(signer, body))
+    assert (code, labels(answer)) == (200, ["true_positive", "false_positive"])
     assert answer[0]["token_hash"] == hashlib.sha256(key.secret.encode()).hexdigest()
     assert not rows(engine, alerts)  # who waits for an answer waits for nothing else
     waits = rows(engine, repo_events)
+    assert status(engine)["repositories"] == {"waiting": 0, "reported": 1}
     judge.work_off()
     assert not rows(engine, repo_events)
     (alert,) = rows(engine, alerts)
@@ -201,8 +203,8 @@ def test_anybody_with_a_token_may_report_a_leak(engine, port, judge):
     body = json.dumps({"token": f" {key.secret}\n", "source": "a mail"}).encode()
     assert ask(port, "/leaks", body, {})[0] == 401
     assert ask(port, "/leaks", body, {"Authorization": "Bearer wrong"})[0] == 401
-    status, answer = ask(port, "/leaks", body, {"Authorization": f"Bearer {REPORTER}"})
-    assert (status, labels(answer)) == (200, ["true_positive"])
+    code, answer = ask(port, "/leaks", body, {"Authorization": f"Bearer {REPORTER}"})
+    assert (code, labels(answer)) == (200, ["true_positive"])
     judge.work_off()
     assert rows(engine, findings)[0]["body"]["path"] == "a mail"
 

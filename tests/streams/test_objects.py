@@ -222,26 +222,26 @@ def watched(shelf, engine):
 
 
 def test_rows_of_objects_that_are_read_make_room_and_none_is_read_twice(engine, monkeypatch):
-    monkeypatch.setattr("streams.sources.objects.MOST_ROWS", 100)
-    shelf = Shelf(names_of(1, range(950)))
+    monkeypatch.setattr("streams.sources.objects.MOST_ROWS", 10)
+    shelf = Shelf(names_of(1, range(95)))
     source, read = watched(shelf, engine), []
     for day in range(2, 6):
         read += drained(source, engine)
-        shelf.kept |= names_of(day, range(100))
+        shelf.kept |= names_of(day, range(10))
         shelf.now += 60.0
         source = source if day % 2 else watched(shelf, engine)
     read += drained(source, engine)
     shelf.now += 60.0
     read += drained(source, engine)
-    assert len(read) == len(set(read)) == 1350
-    assert rows(engine) == (0, 1350)
+    assert len(read) == len(set(read)) == 135
+    assert rows(engine) == (0, 135)
     shelf.now += 60.0
     assert drained(watched(shelf, engine), engine) == []
 
 
 def test_an_object_that_comes_late_is_read_whatever_its_name(engine, monkeypatch):
-    monkeypatch.setattr("streams.sources.objects.MOST_ROWS", 100)
-    shelf = Shelf(names_of(3, range(500)))
+    monkeypatch.setattr("streams.sources.objects.MOST_ROWS", 10)
+    shelf = Shelf(names_of(3, range(50)))
     source = watched(shelf, engine)
     drained(source, engine)
     late = {*names_of(1, [7]), *names_of(2, [8], "us-east-1"), "0", "zz/2019-01-01"}
@@ -252,8 +252,9 @@ def test_an_object_that_comes_late_is_read_whatever_its_name(engine, monkeypatch
 
 def test_a_large_folder_is_listed_seldom_and_its_newest_names_often(engine):
     shelf = Shelf(names_of(1, range(3000)) | names_of(1, range(3000), "us-east-1"), page_s=1.0)
+    ObjectMemory(engine, shelf.name).archive(sorted(shelf.kept))
     source = watched(shelf, engine)
-    drained(source, engine)
+    assert drained(source, engine) == []
     shelf.kept |= (new := names_of(2, [5]) | names_of(1, [3001], "us-east-1"))
     shelf.now, shelf.listed = shelf.now + 11.0, 0
     assert {line.decode() for line in drained(source, engine)} == new
@@ -307,6 +308,21 @@ def test_the_figures_of_a_folder_outlive_the_rows_of_its_objects(engine):
         kept = checkpoint.under(connection, "")
     told = {"folder": "objects:a", "done": True, "archived": 3, "newest_ms": 9, "lag_ms": 1}
     assert kept == {"objects:a": told}
+
+
+def test_rows_that_an_earlier_version_left_become_names_however_many(engine):
+    number = 33_000  # more than SQLite takes in one statement
+    shelf = Shelf(f"2025-11-03/{n:05}.gz" for n in range(number))
+    position = {"line": 1, "done": True, "folder": shelf.name}
+    rows_left = [
+        {"source": f"{shelf.name}/{key}", "position": position, "updated_at": 1.0}
+        for key in shelf.kept
+    ]
+    with transaction(engine) as connection:
+        connection.execute(positions.insert(), rows_left)
+    source = watched(shelf, engine)
+    assert rows(engine) == (0, number)
+    assert drained(source, engine) == []
 
 
 @pytest.mark.parametrize(
