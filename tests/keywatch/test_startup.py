@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import click
+import pytest
 
 from keywatch.__main__ import ROOMS
-from keywatch.cli import keywatch
+from keywatch.cli import keywatch, run
 from keywatch.cli.common import WHOLE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -54,6 +55,19 @@ def test_help_names_every_command_once_and_cuts_nothing_off():
     assert sorted(named) == keywatch.list_commands(context)
     for text in (told, keywatch.get_command(context, "keys").get_help(context)):
         assert not re.search(r"\w\.\.\.", text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("scna", "Did you mean 'scan'?"),
+        ("qqqq", "no such command"),
+        ("--versoin", "no such option"),
+    ],
+)
+def test_a_mistyped_command_is_told_of_with_the_nearest(typed, said, capsys):
+    assert run([typed]) == 2
+    assert said.lower() in capsys.readouterr().err.lower()
 
 
 def test_python_m_never_imports_from_the_current_directory(tmp_path):
