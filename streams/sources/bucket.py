@@ -43,11 +43,18 @@ class Bucket:
         if after:
             asked["StartAfter"] = f"{self._prefix}{after}"
         pages = self._client.get_paginator("list_objects_v2")
+        last = ""
         try:
             for page in pages.paginate(**asked):
                 for one in page.get("Contents", ()):
-                    if one["Key"].endswith(self._suffix) and not one["Key"].endswith("/"):
-                        yield one["Key"].removeprefix(self._prefix)
+                    whole = one["Key"]
+                    if whole < last:
+                        raise self._unordered()
+                    last, key = whole, whole.removeprefix(self._prefix)
+                    if after and key <= after:
+                        continue  # not everything that speaks S3 heeds StartAfter
+                    if whole.endswith(self._suffix) and not whole.endswith("/"):
+                        yield key
         except (BotoCoreError, ClientError) as error:
             raise self._refused(error) from error
 
@@ -61,6 +68,13 @@ class Bucket:
         except (BotoCoreError, ClientError) as error:
             raise self._refused(error) from error
         return body
+
+    def _unordered(self) -> TargetError:
+        return TargetError(
+            "it lists objects in no order, as directory buckets do",
+            where=self.name,
+            remedy="deliver the logs to a general purpose bucket",
+        )
 
     def _refused(self, error: Exception) -> TargetError:
         return TargetError(

@@ -23,7 +23,10 @@ def answer(asked):
     if "list-type" not in told:
         return 200, {}, f"{url.path.removeprefix('/logs/')}\n".encode()
     after = told.get("start-after", "")
+    if url.path.startswith(("/unheeding", "/unordered")):
+        after = ""
     keys = [key for key in KEYS if key.startswith(told["prefix"]) and key > after]
+    keys = keys[::-1] if url.path.startswith("/unordered") else keys
     at = int(told.get("continuation-token", 0))
     inside = f"<Contents><Key>{keys[at]}</Key></Contents>"
     more = at + 1 < len(keys)
@@ -90,8 +93,14 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
         Bucket("s3://logs/")
 
 
-def test_lists_what_stands_behind_a_name(endpoint):
-    bucket = Bucket("s3://logs/a/", "us-east-1", endpoint)
+@pytest.mark.parametrize("name", ["logs", "unheeding"])
+def test_lists_what_stands_behind_a_name(endpoint, name):
+    bucket = Bucket(f"s3://{name}/a/", "us-east-1", endpoint)
     assert list(bucket.keys()) == ["1.log", "3.txt", "b/2.log"]
     assert list(bucket.keys(after="1.log")) == ["3.txt", "b/2.log"]
     assert list(bucket.keys(prefix="b", after="1.log")) == ["b/2.log"]
+
+
+def test_a_bucket_without_an_order_is_refused(endpoint):
+    with pytest.raises(TargetError, match="no order"):
+        list(Bucket("s3://unordered/a/", "us-east-1", endpoint).keys())
