@@ -8,6 +8,7 @@ import numpy as np
 from detectors.fleet import hashes
 from detectors.plots import Plots
 from detectors.profile import PROFILE, Rows, Words, blank, rows_of, words_of
+from detectors.records import taken
 from detectors.scoring import networks
 from detectors.seeds import SEED, SeedBed, Seeds
 from vocabulary.access import Codes, Flags, Ints
@@ -137,7 +138,7 @@ class Arena:
         self.count[slots] += np.bincount(row, minlength=len(slots)).astype(np.uint8)
         last = np.append(np.flatnonzero(row[1:] != row[:-1]), len(row) - 1)
         self.clock[slots] = seeds["t"][last]
-        self.network[slots] = networks(seeds[last])
+        self.network[slots] = networks(taken(seeds, last))
 
     def kept_at(self, slots: Ints) -> tuple[list[str], list[Words | Seeds]]:
         """Return the keys at distinct places, and their rows (as words) or seeds."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from detectors.hosting import Kind, kind_of
 from detectors.prefixes import prefixes
+from detectors.records import taken
 from vocabulary.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -127,12 +128,11 @@ class GeoReader:
             ts_ms: shape (n,), epoch milliseconds of the events.
         """
         if self._countries and not self._asn:
-            found: NDArray[np.void] = self._by_country(addresses, self._countries)[which]
-            return found
+            return taken(self._by_country(addresses, self._countries), which)
         edition = np.searchsorted(np.array(self._turns), ts_ms, side="right")
         pairs, back = np.unique(which.astype(np.int64) << 8 | edition, return_inverse=True)
         named = [addresses[i] for i in (pairs >> 8).tolist()]
-        return self._by_edition(named, pairs & 255)[back]
+        return taken(self._by_edition(named, pairs & 255), back)
 
     def _by_country(self, addresses: Sequence[str], countries: Countries) -> NDArray[np.void]:
         """Look up whole columns in the built-in table, which knows nothing but countries."""

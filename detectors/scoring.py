@@ -32,6 +32,7 @@ from detectors.facts import KeyFacts, nothing_is_said
 from detectors.forest import Forest
 from detectors.fuse import fuse
 from detectors.profile import DAY_MS, Rows, blank, picked, words_of
+from detectors.records import taken
 from detectors.round import Evidence, Round, evidence, largest, strongest
 from detectors.words import Reason
 from vocabulary.access import Codes, Flags, Ints
@@ -165,7 +166,7 @@ class Scorer:
         opening = np.flatnonzero(rows["day"] != today)
         closed = self._open(rows, today, offset, t[starts])
         declared.foresee(rows, facts, opening, today, offset)
-        place = events.place[which]
+        place = taken(events.place, which)
         day = Round(
             rows=rows, row=row, t=t, late=events.late[which], offset_ms=offset, place=place,
             network=networks(place), agent=events.agent[which], endpoint=events.endpoint[which],

@@ -15,6 +15,7 @@ from detectors.declared import has_said
 from detectors.facts import UNKNOWN, KeyFacts, nothing_is_said
 from detectors.geoip import PLACE
 from detectors.profile import DAY_MS, Rows
+from detectors.records import taken, whole
 from detectors.scoring import Events, Scorer, WatchSettings, networks, nothing, nowhere, sensitivity
 from detectors.sessions import LARGEST_BODY
 from vocabulary.access import Codes, Flags, Ints
@@ -134,13 +135,15 @@ class SeedBed:
             seeds: shape (n,).
             last: shape (k,), what was returned for each key before; 0 for nothing.
         """
-        at = np.arange(self._used, self._used + len(seeds))
-        self._reserve(self._used + len(seeds))
+        end = self._used + len(seeds)
+        at = np.arange(self._used, end)
+        self._reserve(end)
         starts = segment_starts(row)
         before = at.copy()  # the place before, counted from 1
         before[starts] = last
-        self._seeds[at], self._before[at] = seeds, before
-        self._used += len(seeds)
+        whole(self._seeds)[self._used : end] = whole(seeds)
+        self._before[self._used : end] = before
+        self._used = end
         self._alive += len(seeds)
         return np.asarray(np.append(at[starts[1:] - 1], at[-1:]) + 1, np.int64)
 
@@ -156,7 +159,7 @@ class SeedBed:
             at[more] = self._before[at[more] - 1]
             place[more] -= 1
             left[more] -= 1
-        return row, self._seeds[found]
+        return row, taken(self._seeds, found)
 
     def forget(self, count: int) -> None:
         """Take note that so many seeds are of no key any more."""

@@ -17,6 +17,7 @@ from detectors.forest import Forest
 from detectors.geoip import GeoReader
 from detectors.packing import NOTHING_SOWN, Changed, Sown
 from detectors.profile import Rows, words_of
+from detectors.records import taken
 from detectors.scoring import (
     BLOCK_KEYS,
     Collect,
@@ -289,7 +290,7 @@ class Watcher:
             batch.arrival[counts], self._arena.codes[slots][row], ts_ms
         )
         endpoint, number, thing = terms.endpoints(batch)
-        place = self._geo.places(batch.ips, batch.ip, batch.ts_ms)[counts]
+        place = taken(self._geo.places(batch.ips, batch.ip, batch.ts_ms), counts)
         return Events(
             names=names, slots=slots, facts=known, row=row, t=clocked.t, late=clocked.late,
             place=place, agent=terms.clients(batch)[counts], endpoint=endpoint[counts],
