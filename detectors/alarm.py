@@ -157,7 +157,10 @@ def _explained(fused: Fused, i: int) -> str:
     again = fused.again[i]
     if not again:
         return ""
-    cause = "a journey" if again == fused.share[FAMILIES.index("time")][i] else "a new version"
+    causes = {"time": "a journey", "volume": "work at another hour", "behaviour": "a new version"}
+    cause = next(
+        said for name, said in causes.items() if fused.share[FAMILIES.index(name)][i] == again
+    )
     return f". Both may be {cause}: that alone acts on no key"
 
 

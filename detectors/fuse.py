@@ -23,6 +23,8 @@ HALF_LIFE_MS = 30 * 60_000
 UNIT = float(1 << 20)
 FLOOR = 1.0
 """Evidence weaker than this adds nothing: every day has its small surprises."""
+SOME_MORE = 2.5
+"""Volume that is no alert of medium by itself."""
 ROUNDING = 0.01
 """Faded evidence is not exact."""
 MANY = 0.5
@@ -85,13 +87,14 @@ def said_again(
 
     Who travels lives by another clock: unusual hours in a place that is new to a known client are
     no second witness, unless the place is a data centre. A new version of a program has a new name
-    and calls new endpoints. Both are told, and neither is a reason to slow a key down.
+    and calls new endpoints. Who works late does a little more that day, and more than is usual at
+    that hour. All are told, and none is a reason to slow a key down.
     """
     found = np.zeros(len(total))
     at = np.flatnonzero(total >= THRESHOLDS[Severity.MEDIUM])
     if not len(at):
         return found
-    network, time, _, behaviour = (
+    network, time, volume, behaviour = (
         np.where(share[at] >= FLOOR, reasons(day, families[i], i, origins[i], at), Reason.NONE)
         for i, share in enumerate(shares)
     )
@@ -101,7 +104,10 @@ def said_again(
     )
     travels = moved & (time == Reason.OFF_HOURS)
     renewed = (network == Reason.NEW_CLIENT) & (behaviour == Reason.NEW_ENDPOINTS)
-    found[at] = np.where(travels, shares[1][at], np.where(renewed, shares[3][at], 0.0))
+    late = (network == Reason.NONE) & (time == Reason.OFF_HOURS) & (volume != Reason.NONE)
+    late &= shares[2][at] <= SOME_MORE
+    told = ((travels, 1), (renewed, 3), (late, 2))
+    found[at] = np.select([when for when, _ in told], [shares[family][at] for _, family in told])
     return found
 
 

@@ -33,6 +33,9 @@ bursts, see docs/decisions/0003."""
 EXPLAINED = 1.9
 """The most that volume says within a storm of retries, within a crowd, or on a key's first day."""
 SERVER_ERROR, LEAST_FAILED = 500, 3
+SILENT_H, SURELY, NO_MORE = 4, 10.0, 1.25
+"""Clock hours, all but the present one without a request, in which so many were to be expected:
+that is an outage, and what follows makes up for it up to so much of a day's usual number."""
 DECADE, LEAST_SPREAD = 2.83, 0.5
 """What ten times the record adds, per deviation: sqrt(SHAPE) ln 10 deviations, 1 / ln 10 each."""
 BURST_WINDOWS, IN_A_QUIET_HOUR, LEAST_BURST = (0, 1, 2), 3.6, 10
@@ -48,12 +51,12 @@ REASONS = (Reason.RATE_10S, Reason.RATE_2MIN, Reason.RATE_10MIN, Reason.RATE_1H,
 
 def score(day: Round) -> Evidence:
     """Return the evidence of volume, and count the events."""
-    counts = count(day)
+    *counts, lately = count(day)
     mean_per_h, mean_per_day = expected(day)
+    failing = explained(day, counts[3]) | made_up(day, counts, lately, mean_per_day)
     if day.said is not None:
         mean_per_h = np.maximum(mean_per_h, day.said.per_h[day.row])
         mean_per_day = np.maximum(mean_per_day, day.said.per_day[day.row])
-    failing = explained(day, counts[3])
     turn = turning(day.rows["day"])
     turns = turn[day.row] if turn.any() else None
     found = _Strongest.of_nothing(len(day.t))
@@ -174,14 +177,17 @@ def record(day: Round, window: int, seen: Window, spread: Floats, turn: Flags) -
 
 
 def count(day: Round) -> tuple[Ints, ...]:
-    """Return the requests in the five windows up to each event, and roll the rings on."""
+    """Return the requests in the five windows up to each event, and roll the rings on.
+
+    The sixth are those of the last SILENT_H clock hours.
+    """
     weight = (~day.late).astype(np.int64)
     clock = day.rows["clock"].copy()
     found: list[Ints] = []
     for ring, length_ms, widths in (
         ("seconds", 1000, (10,)),
         ("minutes", 60_000, (2, 10, 60)),
-        ("hours", HOUR_MS, (24,)),
+        ("hours", HOUR_MS, (24, SILENT_H)),
     ):
         counted = windows.count(
             day.row, day.t // length_ms, weight, day.rows[ring], clock // length_ms, widths
@@ -198,6 +204,17 @@ def explained(day: Round, in_an_hour: Ints) -> Flags:
     counted = windows.count(day.row, day.t // TEN_MS, failed, day.rows["failed"], clock, (6,))
     day.rows["failed"] = counted.ring
     return counted.counts[0] >= np.maximum(LEAST_FAILED, in_an_hour // 5)
+
+
+def made_up(day: Round, counts: Sequence[Ints], lately: Ints, mean_per_day: Floats) -> Flags:
+    """Return which events make up for an outage: what was not asked in time is asked at once.
+
+    Of keys that are used all day long, after hours of complete silence, and while the day has no
+    more than it should.
+    """
+    after = (lately == counts[3]) & (counts[4] <= NO_MORE * mean_per_day)
+    certain = mean_per_day * (SILENT_H - 1) / 24.0 >= SURELY
+    return np.asarray(after & certain & (day.rows["steady"] > 0)[day.row], np.bool_)
 
 
 def _remember(day: Round, excesses: Sequence[Floats], counts: Sequence[Ints]) -> None:

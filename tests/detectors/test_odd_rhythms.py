@@ -104,3 +104,29 @@ def test_a_new_version_of_a_program_is_told_of_and_not_slowed_down():
     # From another network abroad it is no new version.
     thief = [{**one, "ips": "193.0.6.139"} for one in new]
     assert {one[0] for one in told(alerts_of(life + thief))} >= {"critical"}
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_what_an_outage_held_up_may_come_at_once(silent):
+    every_5_min = [event(at(day, i / 12)) for day in range(50) for i in range(288)]
+    day = [event(at(50, i / 12)) for i in range(216) if not (silent and 72 <= i < 144)]
+    backlog = [event(at(50, 12) + 500 * i) for i in range(72)]
+    said = {one[0] for one in told(alerts_of(every_5_min + day + backlog))}
+    assert ("high" in said) is not silent
+    assert not silent or not said
+
+
+def test_a_night_of_work_with_some_more_requests_is_told_of_and_not_slowed_down():
+    rng = np.random.default_rng(9)
+    life = [
+        event(at(day, hour + rng.random()))
+        for day in range(50)
+        for hour in (9, 11, 14, 16)
+        for _ in range(rng.poisson(12))
+    ]
+    night = [event(at(50, hour + rng.random())) for hour in (1, 2, 3) for _ in range(20)]
+    said = told(alerts_of(life + [event(at(49, 16 + i / 20)) for i in range(20)] + night))
+    assert {one[0] for one in said} == {"medium"}
+    # A flood at night is one.
+    flood = [event(at(50, 1) + 1500 * i) for i in range(900)]
+    assert {one[0] for one in told(alerts_of(life + flood))} >= {"high"}
