@@ -1,6 +1,6 @@
 """An hour of mixed load with faults: nothing lost, nothing twice, and memory that stays flat.
 
-    python bench/soak/run.py [--minutes 60] [--rate 1000] [--pause 5]
+    python bench/soak/run.py [--minutes 60] [--rate 1000] [--pause 5] [--killed 0.4]
 
 Starts `keywatch watch` and `keywatch serve` on a new SQLite file as processes of their own. A log is
 written and turned over, batches are posted (some twice), the gateway is asked with a key that works and
@@ -60,12 +60,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rate", type=int, default=1000, help="lines a second")
     parser.add_argument("--pause", type=float, default=5.0, help="seconds between two faults")
+    parser.add_argument(
+        "--killed", type=float, default=KILLED_SHARE, help="share of time with kills"
+    )
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        return soak(Path(folder), wanted.minutes * 60, wanted.rate, wanted.pause)
+        pace = (wanted.rate, wanted.pause, wanted.killed)
+        return soak(Path(folder), wanted.minutes * 60, *pace)
 
 
-def soak(folder: Path, duration_s: float, rate: int, pause_s: float) -> int:
+def soak(folder: Path, duration_s: float, rate: int, pause_s: float, killed: float) -> int:
     """Go through it once, and print what came of it."""
     receiver, (gateway, intake) = Receiver(), free_ports(2)
     secret = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -96,7 +100,7 @@ def soak(folder: Path, duration_s: float, rate: int, pause_s: float) -> int:
     samples: list[tuple[float, float]] = []
     try:
         while (since := time.monotonic() - began) < duration_s:
-            if faults.kills and since > KILLED_SHARE * duration_s:
+            if faults.kills and since > killed * duration_s:
                 faults.kills = False
             time.sleep(SAMPLE_S)
             if not faults.kills:
