@@ -4,6 +4,7 @@ A file `name.py` here holds `command`, a click command or group. It imports clic
 top, and what it needs when it runs, so that help and small scans start fast.
 """
 
+import errno
 import os
 import re
 import sys
@@ -17,7 +18,16 @@ from keywatch.extras import lacking
 from vocabulary.errors import ExitCode, KeywatchError
 
 _HERE = Path(__file__).parent
-_NO_COMMANDS = {"__init__", "common", "granting", "importing", "living", "overlays", "progress"}
+_NO_COMMANDS = {
+    "__init__",
+    "common",
+    "granting",
+    "importing",
+    "living",
+    "outputs",
+    "overlays",
+    "progress",
+}
 
 
 class Commands(click.Group):
@@ -136,7 +146,8 @@ def _line(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{(error.strerror or str(error)).lower()}"
+        advice = " (free some space)" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return f"{place}{(error.strerror or str(error)).lower()}{advice}"
     if isinstance(error, ModuleNotFoundError) and (said := lacking(error)):
         return said
     trace = error.__traceback__

@@ -14,6 +14,7 @@ from keywatch.cli.common import (
     printable,
     settings,
 )
+from keywatch.cli.outputs import opened
 from vocabulary.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def command(  # noqa: PLR0917  (as many as flags)
     told: list[Alert] = []
     files = [Path(log) for log in logs]
     with ExitStack() as stack:
-        out = stack.enter_context(click.open_file(alerts_file, "w")) if alerts_file else None
+        out = stack.enter_context(opened(alerts_file)) if alerts_file else None
         advance = stack.enter_context(progress("replaying", sum(size_of(file) for file in files)))
         cities = geoip_city or ((config.geoip.city,) if config.geoip.city else ())
         replay = Replay(

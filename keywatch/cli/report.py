@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keywatch.cli.common import Group, engine, json_option, print_json, print_table
+from keywatch.cli.outputs import opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,5 +102,5 @@ def _write(blocks: "Sequence[Block]", form: str, output: str) -> None:
     from actions.telling import document
 
     text = document.markdown(blocks) if form == "markdown" else document.html(blocks)
-    with click.open_file(output, "w", encoding="utf-8") as file:
+    with opened(output) as file:
         file.write(text)

@@ -1,10 +1,11 @@
 """`keywatch scan`: find secrets in a repository, a directory, a file or stdin."""
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from keywatch.cli.outputs import opened
 from vocabulary.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -82,12 +83,9 @@ def command(ctx: click.Context, /, target: str, **flags: Any) -> int:  # noqa: A
     options = _options(config, flags)
     with ExitStack() as stack:
         # All are opened first: a long scan must not end in a report that cannot be written.
-        outputs = [
-            (name, stack.enter_context(click.open_file(file, "w", encoding="utf-8")))
-            for name, file in _reports(flags)
-        ]
+        outputs = [(name, stack.enter_context(opened(file))) for name, file in _reports(flags)]
         receipt = flags["receipt_file"]
-        kept = stack.enter_context(click.open_file(receipt, "w")) if receipt else None
+        kept = stack.enter_context(opened(receipt)) if receipt else None
         with counter("scanning") as progress:
             lookup = scanning.lookup_of(config, _complain, adopt=flags["act"])
             report = scanning.scan_target(target, options, lookup, progress)
@@ -175,11 +173,11 @@ def _reports(flags: dict[str, Any]) -> "Iterator[tuple[str, str]]":
         yield name, file
 
 
-def _write(report: "Report", outputs: "Sequence[tuple[str, Any]]") -> None:
+def _write(report: "Report", outputs: "Sequence[tuple[str, TextIO]]") -> None:
     from scanner import reports
 
     for name, out in outputs:
-        reports.find(name)(report, cast("TextIO", out))
+        reports.find(name)(report, out)
 
 
 def _write_baseline(report: "Report", file: str) -> None:
@@ -221,7 +219,7 @@ def _tell(alert: "Alert") -> None:
     click.echo(f"keywatch: {alert.key}: {alert.action} {done}", err=True)
 
 
-def _write_receipt(report: "Report", out: Any) -> None:  # noqa: ANN401
+def _write_receipt(report: "Report", out: TextIO) -> None:
     import json
 
     json.dump(report.receipt.json(), out, indent=2)

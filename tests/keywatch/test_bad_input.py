@@ -101,7 +101,14 @@ def test_a_disk_that_is_full_for_the_alerts(tmp_path):
     stolen = sorted([*ordinary(24, keys=1), *theft(22)])
     log = written(tmp_path / "a.log", [line.encode() for line in stolen])
     done = keywatch("replay", log, "--format", "nginx-json", "--alerts", "/dev/full")
-    said(done, 3, "no space left")
+    said(done, 3, "/dev/full: no space left", "free some space")
+
+
+@pytest.mark.parametrize("words", [("--output", "/dev/full"), ("--receipt", "/dev/full")])
+def test_a_disk_that_is_full_for_a_report_is_named(tmp_path, words):
+    clean = written(tmp_path / "a.txt", b"nothing")
+    done = keywatch("scan", clean, "--format", "json", *words)
+    said(done, 3, "/dev/full: no space left", "free some space")
 
 
 def watch(log, database, *, limit=None):
