@@ -6,7 +6,7 @@ import httptools
 
 from gateway.app import Scope
 from gateway.clients import Trust
-from gateway.extract import Header
+from gateway.extract import Header, tells_of_origin
 
 _HOP_BY_HOP = frozenset(
     {
@@ -15,12 +15,6 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
-_ORIGINS = frozenset(
-    {
-        *(b"forwarded", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"),
-        *(b"cf-connecting-ip", b"fastly-client-ip"),
-    }
-)
 
 
 def head_of(scope: Scope, is_trusted: Trust) -> tuple[bytes, bool]:
@@ -41,7 +35,7 @@ def head_of(scope: Scope, is_trusted: Trust) -> tuple[bytes, bool]:
     # Two lengths are how requests are smuggled; servers refuse both, and so nothing is left over.
     dropped = _named_by_connection(headers) | ({b"content-length"} if chunked else set())
     if not is_trusted(_peer(scope)):
-        dropped |= {name for name, _ in headers if _is_proxys(name)}
+        dropped |= {name for name, _ in headers if tells_of_origin(name.replace(b"_", b"-"))}
     lines = [b"%s %s HTTP/1.1" % (scope["method"].encode("ascii"), target)]
     lines += [b"%s: %s" % header for header in headers if header[0] not in dropped | _FORWARDED]
     lines += [b"%s: %s" % header for header in _forwarded(scope, is_trusted)]
@@ -57,12 +51,6 @@ def chunk_of(body: bytes) -> bytes:
 
 def _peer(scope: Scope) -> str:
     return scope["client"][0] if scope.get("client") else ""
-
-
-def _is_proxys(name: bytes) -> bool:
-    """Whether a header tells where a request comes from, or what it asked for."""
-    plain = name.replace(b"_", b"-")
-    return plain in _ORIGINS or plain.startswith((b"x-forwarded-", b"x-original-"))
 
 
 def _forwarded(scope: Scope, is_trusted: Trust) -> list[Header]:

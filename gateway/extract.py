@@ -44,6 +44,15 @@ _OF_CERTIFICATES_TOO = (
 _REWRITES = frozenset({b"x-original-url", b"x-rewrite-url"})
 """Some applications take their path from these, whatever was asked for."""
 
+_ORIGINS = frozenset(
+    {
+        *(b"forwarded", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"),
+        *(b"cf-connecting-ip", b"fastly-client-ip"),
+    }
+)
+_ORIGINS_TOO = (b"x-forwarded-", b"x-original-")
+"""By these proxies tell applications where a request comes from, and what it asked for."""
+
 _MANY, _SHORT = 64, 512
 assert _MANY * 2 * _SHORT <= MAX_HEADER_BYTES
 
@@ -100,7 +109,8 @@ def extractor(  # noqa: C901  (one pass over the headers, on every request)
             `CERTIFICATE_HEADERS`; it is noted, every other one of that kind is stripped. Empty
             where none are taken.
         from_proxy: whether the headers come from a trusted proxy; whoever else tells of client
-            certificates or of another path is not heard, neither here nor behind.
+            certificates, of another path or of where it comes from is not heard, neither here nor
+            behind.
     """
     seen: dict[bytes, int] = {}
     told = CERTIFICATE_HEADERS[certificate_header] if certificate_header and from_proxy else None
@@ -199,8 +209,11 @@ def _roles(
         # Only the exact spelling counts: servers behind us fold `_` into `-`, and would see a
         # second credential that we did not check.
         proxys = not role and _is_proxys(plain)
-        disguised = (role or proxys) and plain != name.lower()
+        origins = not proxys and tells_of_origin(plain)
+        disguised = (role or proxys or origins) and plain != name.lower()
         forged = proxys and (not from_proxy or (told is not None and plain not in _REWRITES))
+        if origins and not from_proxy:
+            role = _STRIPPED
         if disguised or forged or plain in _IDENTITY or plain.startswith(_OWN_PREFIX):
             role = _STRIPPED
         # The names that a flood of requests invents must not fill memory.
@@ -209,6 +222,11 @@ def _roles(
         return role
 
     return role_of
+
+
+def tells_of_origin(plain: bytes) -> bool:
+    """Whether a header (lower case, hyphens) tells where a request comes from or was meant for."""
+    return plain in _ORIGINS or plain.startswith(_ORIGINS_TOO)
 
 
 def _is_proxys(plain: bytes) -> bool:

@@ -43,7 +43,10 @@ def get(connection: Connection, key_id: str) -> Key:
     """
     found = by_ids(connection, [key_id])
     if not found:
-        raise KeyNotFoundError(f"no key is called {key_id!r}", remedy="see `keywatch keys list`")
+        raise KeyNotFoundError(
+            f"no key or identity is called {key_id!r}",
+            remedy="see `keywatch keys list` and `keywatch identities list`",
+        )
     return found[key_id]
 
 

@@ -92,6 +92,32 @@ def test_the_application_sees_who_it_is_and_no_forged_headers(place):
     assert seen["query"] == "a=1&key=REDACTED"
 
 
+ORIGINS = (
+    *(b"x-real-ip", b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"true-client-ip"),
+    *(b"x-forwarded-host", b"x-original-uri", b"cf-connecting-ip", b"x-client-ip"),
+)
+
+
+def test_where_a_client_says_that_it_is_reaches_the_application_from_proxies_alone(place):
+    issued, told = place.issue(), [(name, b"10.0.0.9") for name in ORIGINS]
+    disguised = [(name.replace(b"-", b"_"), b"10.0.0.9") for name in ORIGINS if b"-" in name]
+
+    async def go():
+        async with gateway(place, Options(trusted_proxies=("10.0.0.0/8",))) as app:
+            for client in ("192.0.2.1", "10.0.0.1"):
+                scope = scope_of(with_key(issued.secret), *told, *disguised, client=client)
+                _, body = await ask(app, scope)
+                yield {name for name, _ in json.loads(body["body"])["headers"]}
+
+    async def all_of():
+        return [names async for names in go()]
+
+    clients, proxys = asyncio.run(all_of())
+    ours = {"x-api-key", "x-api-key-id", "x-api-key-environment"}
+    assert clients == ours
+    assert proxys == ours | {name.decode() for name in ORIGINS}
+
+
 def test_a_limit_holds_exactly_under_concurrency(place):
     issued = place.issue()
 

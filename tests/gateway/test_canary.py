@@ -55,6 +55,18 @@ def test_a_key_that_is_gone_is_made_anew(place, sung):
     assert all(key.state == "revoked" and key.id not in asked for key in place.store.list())
 
 
+def test_a_limit_is_not_taken_for_a_gateway_that_does_not_heed_the_change(place, sung):
+    asked = []
+
+    def answer(_asked):
+        asked.append(1)
+        return 200 if len(asked) == 1 else 429, {}, b""
+
+    assert sung(answer, 0.05)[0] == "the canary could not measure: a limit refused what it asked"
+    (key,) = place.store.list()
+    assert key.limits
+
+
 def test_a_key_that_cannot_be_revoked_is_told(place, sung):
     def broken():
         with sqlite3.connect(place.database) as database:

@@ -15,7 +15,13 @@ from gateway.options import Options
 from gateway.reader import Reader
 from gateway.wsgi import WsgiGateway
 
-SEEN = ("HTTP_X_API_KEY_ID", "HTTP_X_API_KEY_ENVIRONMENT", "HTTP_X_KEYWATCH_X", "QUERY_STRING")
+SEEN = (
+    "HTTP_X_REAL_IP",
+    "HTTP_X_API_KEY_ID",
+    "HTTP_X_API_KEY_ENVIRONMENT",
+    "HTTP_X_KEYWATCH_X",
+    "QUERY_STRING",
+)
 
 
 def echo(environ, start):
@@ -68,7 +74,7 @@ def serve(place):
 
 def test_the_application_sees_who_it_is_and_no_forged_headers(place, serve):
     issued, ask = place.issue(), serve()
-    forged = {"X-Api-Key-Id": "key_forged", "X-Keywatch-X": "1"}
+    forged = {"X-Api-Key-Id": "key_forged", "X-Keywatch-X": "1", "X-Real-IP": "10.0.0.9"}
     status, headers, body = ask(issued.secret, "/?a=b", forged)
     assert (status, headers["x-key-status"]) == (200, "active")
     assert json.loads(body) == {
