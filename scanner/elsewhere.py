@@ -3,6 +3,8 @@
 They are no mistakes of a rule: whoever asks for everything is shown them, at low confidence.
 """
 
+from base64 import b64decode
+from binascii import Error as NotBase64
 from functools import lru_cache
 
 from scanner.candidate import Candidate
@@ -33,6 +35,9 @@ _SAID = lazy(
     r"(?i)in_?valid|not_?-?valid|\bvalid\b|example|sample|dummy|change_?-?me|placeholder|fake"
 )
 _WHEN = lazy(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d[\d:.Zz+-]{0,20})?")
+_WORDS_FOR = lazy(
+    r"(?i)[a-z_ -]*(?:passw(?:or)?d|secret|token|api[_-]?key)[a-z_ -]*\n?|replace|literal"
+)
 _PLAIN = lazy(r"[A-Z]?[a-z]+[.,;:!?]{0,2}")
 _LONG, _ODD = 80, 0.3
 _MADE = 16  # signs, from which on a machine may have made a value
@@ -49,7 +54,9 @@ def elsewhere(candidate: Candidate) -> bool:
         return True
     if not candidate.quote and value in _CODE_WORDS and candidate.after[:1] == " ":
         return True
-    return bool(_WHEN.fullmatch(value)) or _of_a_table(value) or _of_another(candidate)
+    if _WHEN.fullmatch(value) or _WORDS_FOR.fullmatch(value) or _of_a_table(value):
+        return True
+    return _of_another(candidate) or _WORDS_FOR.fullmatch(_of_base64(value)) is not None
 
 
 def _of_another(candidate: Candidate) -> bool:
@@ -73,6 +80,16 @@ def _published(name: str) -> bool:
 def _described(name: str) -> bool:
     """Say whether a name is one of what makes, keeps or checks secrets."""
     return _DESCRIBING.search(name) is not None
+
+
+def _of_base64(value: str) -> str:
+    """Return what a value says in base64; empty where that is no text."""
+    if len(value) % 4 or len(value) > _LONG:
+        return ""
+    try:
+        return b64decode(value, validate=True).decode("ascii")
+    except (NotBase64, ValueError):
+        return ""
 
 
 def _of_a_table(value: str) -> bool:

@@ -1,5 +1,6 @@
 """Values of no known format: what is shown, how confidently, and what is not."""
 
+from base64 import b64encode
 from random import Random
 
 import pytest
@@ -175,6 +176,8 @@ ELSEWHERE = [
     ("a.txt", "sign-key-sha3-384: {base64url:64}\n"),
     ("A.cs", 'const string TokenIssuer = "AcmeSSO-{uuid}";\n'),
     ("README.md", 'When the password was changed, such as `"2006-01-02T15:04:05Z"` |\n'),
+    ("app.yml", "secret: thisisthesecretofacme\n"),
+    ("secret.yml", "  secret_data: " + b64encode(b"some-test-password").decode() + "\n"),
     ("A.java", "acme.token = resetPasswordRequest.getResetToken();\n"),
     ("A.cs", 'var freshdeskApiKey = AppSettings["FreshdeskApiKeyOfAcme"];\n'),
     ("jaas.yml", 'PlainLoginModule required username="u" password="CLUSTER_API_SECRET";\n'),
