@@ -261,7 +261,7 @@ def _most(candidate: Candidate, place: Place) -> int:  # noqa: PLR0911  (one a d
         return 1  # within a program or a picture
     if candidate.kind == "header" and _is_example_login(candidate.value):
         return 1
-    if elsewhere(candidate):
+    if elsewhere(candidate) or (place.spoken and not made):
         return 1
     if place.among_examples or _FORGERY.search(candidate.name):
         return 1

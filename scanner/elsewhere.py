@@ -38,6 +38,8 @@ _WHEN = lazy(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d[\d:.Zz+-]{0,20})?")
 _WORDS_FOR = lazy(
     r"(?i)[a-z_ -]*(?:passw(?:or)?d|secret|token|api[_-]?key)[a-z_ -]*\n?|replace|literal"
 )
+_FOREIGN = lazy(r"(?i)\\u(?!00[0-7])[0-9a-f]{4}")
+"""Letters of other languages, as JSON may write them."""
 _PLAIN = lazy(r"[A-Z]?[a-z]+[.,;:!?]{0,2}")
 _LONG, _ODD = 80, 0.3
 _MADE = 16  # signs, from which on a machine may have made a value
@@ -54,13 +56,21 @@ def elsewhere(candidate: Candidate) -> bool:
         return True
     if not candidate.quote and value in _CODE_WORDS and candidate.after[:1] == " ":
         return True
-    if _WHEN.fullmatch(value) or _WORDS_FOR.fullmatch(value) or _of_a_table(value):
+    if (
+        _FOREIGN.search(value)
+        or _WHEN.fullmatch(value)
+        or _WORDS_FOR.fullmatch(value)
+        or _of_a_table(value)
+    ):
         return True
     return _of_another(candidate) or _WORDS_FOR.fullmatch(_of_base64(value)) is not None
 
 
 def _of_another(candidate: Candidate) -> bool:
     gap = gap_of(candidate)
+    at = candidate.before.rfind(candidate.name) if candidate.name else 0
+    if at > 0 and candidate.before[at - 1] == "=":
+        return True  # the name is a value itself: `action=pass:repeat=0`
     if not candidate.quote:
         return (gap + candidate.value[:1]).startswith("::")  # a constant of a class
     own = _OWN_KEY.fullmatch(gap) or _ATTRIBUTE.fullmatch(gap)

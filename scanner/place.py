@@ -43,6 +43,7 @@ class Place(msgspec.Struct, frozen=True):
         among_tests: whether it lies among tests.
         among_examples: whether it lies among examples or documentation.
         structural: whether UUIDs name parts of the file, as in projects, drawings and logs.
+        spoken: whether the file is named after a language, in a folder of texts.
     """
 
     NAMES: ClassVar = (
@@ -50,6 +51,7 @@ class Place(msgspec.Struct, frozen=True):
     )  # fmt: skip
     features: tuple[float, ...] = (0.0,) * 8
     structural: bool = False
+    spoken: bool = False
 
     @property
     def among_tests(self) -> bool:
@@ -72,6 +74,11 @@ class Place(msgspec.Struct, frozen=True):
         return bool(self.features[3])
 
 
+_SPOKEN = lazy(
+    r"(?i)(?:^|/)(?:locali[sz]ations?|strings|languages?|texts)/(?:[^/]+/){0,3}"
+    r"[a-z]{2,3}(?:[-_][a-z]{2,4}){0,2}\.(?:json|ya?ml|xml|properties|php|js|ts|resx)$"
+)
+"""A file that is named after a language, in a folder of texts."""
 NOWHERE = Place()
 
 
@@ -94,4 +101,5 @@ def place_of(path: str) -> Place:
             float(name.startswith(".") or ending in ("env", "properties")),
         ),
         _STRUCTURAL.search(path) is not None,
+        _SPOKEN.search(path) is not None,
     )

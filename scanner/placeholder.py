@@ -53,9 +53,11 @@ def invented(value: bytes) -> str:
     return ""
 
 
-_HUMPS = lazy(rb"(?:[A-Z]{1,3}|[a-z])[a-z0-9]+(?:[A-Z]{1,3}[a-z]{1,20}){1,8}")
+_HUMPS = lazy(rb"[A-Za-z][a-z0-9]*(?:[A-Z]{1,2}[a-z0-9]{2,20}){1,8}(?:I[dD])?")
+_CAPITALS = lazy(rb"[A-Z]+")
+_WORD = 6  # letters of the words of a name, on average; letters drawn by lot change case sooner
 _DIGITS = lazy(rb"[0-9]")
-_GOES_ON = lazy(rb"[.(;,)][A-Za-z(\s),;]|\(|;|\)")
+_GOES_ON = lazy(rb"[.(;,)][A-Za-z(\s),;]|[(;)]|[ \t]{1,4}=[^=]")
 _SUBSCRIPT = lazy(rb"[\w\])]\[\\?[\"']\Z")
 _QUOTES = (b'"', b"'", b"`", b"\\")
 _NAMED = 2  # digits that a name may have
@@ -73,9 +75,11 @@ def in_code(piece: bytes, span: tuple[int, int]) -> bool:
         return False
     if before[-1:] in _QUOTES:
         return _SUBSCRIPT.search(before) is not None
-    return _GOES_ON.match(piece, span[1]) is not None
+    wordy = len(value) >= _WORD * len(_CAPITALS.findall(value))
+    return wordy and _GOES_ON.match(piece, span[1]) is not None
 
 
+_IN_URI = lazy(rb";base64,[0-9A-Za-z+/]*\Z")
 _RUN_OF_BASE64 = lazy(rb"[0-9A-Za-z+/]*")
 _AROUND, _ENOUGH = 80, 100
 
@@ -89,5 +93,7 @@ def in_data(piece: bytes, span: tuple[int, int]) -> bool:
     """
     before = piece[max(0, span[0] - _AROUND) : span[0]]
     after = piece[span[1] : span[1] + _AROUND]
+    if _IN_URI.search(before):
+        return after[:1] in (b"/", b"+")
     whole = _RUN_OF_BASE64.fullmatch(before) and _RUN_OF_BASE64.fullmatch(after)
     return bool(whole) and len(before) + len(after) >= _ENOUGH

@@ -36,6 +36,7 @@ def found(tmp_path, text, name="app/settings.py"):
 
 def shown(tmp_path, text, name):
     """Scan the folder, so that its own name, which is one of tests, bears on nothing."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(expand(text, "classify"))
     return list(scan(tmp_path))
 
@@ -180,6 +181,11 @@ ELSEWHERE = [
     ("secret.yml", "  secret_data: " + b64encode(b"some-test-password").decode() + "\n"),
     ("A.java", "acme.token = resetPasswordRequest.getResetToken();\n"),
     ("A.cs", 'var freshdeskApiKey = AppSettings["FreshdeskApiKeyOfAcme"];\n'),
+    ("A.java", "import thingsboard.Id;\nOAuth2AcmeTokenIdent oAuth2AcmeTokenIdent = new Id(id);\n"),
+    ("a.json", '"image": "data:image/png;base64,{base64:60}/EAA{base62:90}/{base64:200}"\n'),
+    ("A.cs", 'filters.Add("overlay=eof_action=pass:repeatlast=0");\n'),
+    ("es.json", '"Password": "Contrase\\u00f1a",\n'),
+    ("strings/nl.json", '"TabPassword": "Wachtwoord",\n'),
     ("jaas.yml", 'PlainLoginModule required username="u" password="CLUSTER_API_SECRET";\n'),
     ("sbom.json", '{"name": "auth", "hashes": [{"alg": "SHA-256", "content": "{hex:64}"}]}\n'),
 ]
