@@ -126,6 +126,7 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
         ),
         Bench("hot", "What a hot key takes of the gateway's memory", ("gateway/memory.py",)),
         Bench("timing", "Whether a look-up's time tells of a key", ("gateway/timing.py",)),
+        Bench("lockout", "From a revocation to the gateway's refusal", ("gateway/lockout.py",)),
         Bench("miss", "A key that is not in the gateway's memory", ("gateway/miss.py",)),
         Bench(
             "push",

@@ -85,8 +85,8 @@ def fill(url: str, names: list[str]) -> KeyStore:
 
 
 @contextmanager
-def serving(what: str, url: str, folder: Path) -> Iterator[Server]:
-    command = [sys.executable, HERE / "server.py", what, url, folder / "access.log"]
+def serving(what: str, url: str, folder: Path, redis: str = "") -> Iterator[Server]:
+    command = [sys.executable, HERE / "server.py", what, url, folder / "access.log", redis]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         path = "/verify" if what == "auth" else "/v1/things"

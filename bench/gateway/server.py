@@ -1,4 +1,4 @@
-"""The server under test: `server.py empty|gateway|auth URL LOG`; tells its address as it listens.
+"""The server under test: `server.py empty|gateway|auth URL LOG [REDIS]`; tells its address as it listens.
 
 empty: an application that does nothing. gateway: the same one behind the gateway. auth: forward
 authentication on /verify and /auth.
@@ -39,14 +39,16 @@ async def empty(scope: Scope, receive: Receive, send: Send) -> None:
     await send(_BODY)
 
 
-def main(what: str, url: str, log: str) -> None:
+def main(what: str, url: str, log: str, redis: str = "") -> None:
     app: App = empty
     protocol = None
     if what != "empty":
         chosen = Settings()
         # As `keywatch serve` has it: lines are cleaned of secrets before they are written.
         clean = cleaner(chosen.scan, peppers(chosen))
-        reader, sink = Reader(open_database(url, create=False)), AccessLog(Path(log), clean)
+        # Only its bell: limits and look-ups stay in this process.
+        reader = Reader(open_database(url, create=False), redis=redis)
+        sink = AccessLog(Path(log), clean)
         app = Gateway(empty, reader, OPTIONS, sink=sink)
     if what == "auth":
         faces = standalone(reader, OPTIONS, sink=sink)
