@@ -67,6 +67,8 @@ def fill(url: str, names: list[str]) -> KeyStore:
                 "state": "active",
                 "leak_proven": False,
                 "created_at": 0.0,
+                # As in any hour but the first: else each key's first use is to be written down.
+                "last_used_at": time.time(),
                 "suspended": False,
                 "change_seq": 0,
                 "kind": "key",
