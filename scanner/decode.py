@@ -149,7 +149,9 @@ def _percent_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield rf"(?i){_NAMES}(?:%5D)?%(?:3d|3a|22)"
     yield r"(?i)%3a%2f%2f[\w.~%-]{1,64}%3a[\w.~%-]{1,64}%40"
     yield r"(?i)(?:%(?:3\d|[46][1-9a-f]|[57][0-9a])){4}"
-    yield r"[A-Za-z0-9]{6}%(?:2[BbFf]|3[AaDd])"  # base64 in a form: its `+`, `/` and `=` alone
+    # base64 in a form: its `+`, `/` and `=` alone; of paths in addresses there are many
+    yield r"[A-Za-z0-9]{6}%(?:2[Bb]|3[AaDd])"
+    yield r"[A-Za-z0-9]{14}%2[Ff]"
     yield r"-----BEGIN(?:%20|\+)"
 
 

@@ -45,6 +45,7 @@ _KEYS = "name|key|variable|header|field"
 _VALUES = "value|secret|content|default|defaultValue"
 _PAIR = 4096
 _NEAR = 600
+_GAP, _NAMED = 22, 130  # between a name and its brace, of the name itself
 _NAME_OF = lazy(
     rf"[\"'](?:{_KEYS})[\"'][ \t]*:[ \t\r\n]*[\"']([^\"'\\\n]{{1,100}})[\"']".encode(),
     re.IGNORECASE,
@@ -64,15 +65,14 @@ _XML = lazy(
     re.IGNORECASE,
 )
 _HELD = lazy(
-    rb"(?:variable[ \t]+\"([^\"\n]{1,100})\"[ \t]*|\"([^\"\\\n]{1,100})\"[ \t]*:\s*)\{"
     rb"[^{}]{0,400}?\b(?:value|default|defaultValue)\"?[ \t]*[:=][ \t]*"
     rb"\"((?:[^\"\\\n]|\\.){1,500})\"",
     re.IGNORECASE,
 )
-"""A variable of Terraform, a parameter of Azure's templates: a name, and in its braces a value."""
+"""What stands in braces: in them a value."""
 
 
-_BY_ENDING = {b">": _XML, b":": _YAML, b"=": _YAML, b"{": _HELD}
+_BY_ENDING = {b">": _XML, b":": _YAML, b"=": _YAML}
 """What a trigger that ends that way is of; the others are of JSON."""
 
 
@@ -86,13 +86,17 @@ def pair_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield rf"(?i)(?:name|key){sets}{blank}{quote}?{told}{quote}?{blank}\r?\n{blank}value{sets}"
     yield rf"(?i)<(?:name|key)>{told}</(?:name|key)>\s{{0,60}}<(?:value|string)>"
     yield rf"(?i)<property[ \t]{{1,9}}name={quote}{told}{quote}[^<>]{{0,60}}>\s{{0,60}}<value>"
-    yield rf"(?i)\x22{told}\x22[ \t]{{0,9}}:\s{{0,9}}\{{"
+    held = told.replace("auth|", r"auth(?:[_.\x22-]|ent|ori[sz])|")  # no authors
+    yield rf"(?i)\x22{held}\x22?[ \t]{{0,9}}:\s{{0,9}}\{{"
     yield rf"(?i)variable[ \t]{{1,9}}\x22{told}\x22[ \t]{{0,9}}\{{"
 
 
 def pair(data: Data, at: int, low: int, high: int) -> Region | None:
     """Write a name and its value as an assignment: `{"name": "X", "value": "Y"}` as `X = "Y"`."""
-    if other := _BY_ENDING.get(bytes(data[at - 1 : at])):
+    before = bytes(data[at - 1 : at])
+    if before == b"{":
+        return _held(data, at, low, high)
+    if other := _BY_ENDING.get(before):
         return _beside(other, data, at, low, high)
     start = data.rfind(b"{", max(low, at - _PAIR), at)
     stop = data.find(b"}", at, min(high, at + _PAIR))
@@ -113,6 +117,14 @@ def _beside(pattern: re.Pattern[bytes], data: Data, at: int, low: int, high: int
             first, *others = (group for group in range(1, len(found.groups()) + 1) if found[group])
             return _assigned(found.span(first), found.span(others[-1]), data)
     return None
+
+
+def _held(data: Data, at: int, low: int, high: int) -> Region | None:
+    """Take a variable of Terraform, a parameter of Azure: a name, and in its braces a value."""
+    stop = data.rfind(b'"', max(low, at - _GAP), at)
+    start = data.rfind(b'"', max(low, stop - _NAMED), stop) + 1 if stop > low else 0
+    value = _HELD.match(data, at, min(high, at + _NEAR)) if start else None
+    return _assigned((start, stop), value.span(1), data) if value else None
 
 
 def _assigned(name: tuple[int, int], value: tuple[int, int], data: Data) -> Region:
