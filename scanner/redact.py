@@ -6,18 +6,23 @@ from hashlib import blake2b
 from itertools import accumulate
 
 import msgspec
+from msgspec.structs import replace
 
 from scanner.batch import batch_of
 from scanner.context import RULES, plain
 from scanner.engine import Engine, engine_of
 from scanner.findings import redacted
+from scanner.lazy import lazy
 from scanner.match import GENERIC, Match
 from scanner.rule import CONTEXT
 from scanner.rules import RuleSet, load_rules
 from vocabulary.credential import Credential, Exposure, credential_of
 from vocabulary.finding import Confidence
 
-_TOKEN = b"credential:"
+_WORD = b"credential:"
+_TOKEN = lazy(rb"credential:[0-9a-f]{16}(?![0-9a-f])")
+_TOKEN_BYTES = len(_WORD) + 16
+_AGAIN = 8  # times at most that a line is looked at once more
 _PROVEN = frozenset({"jwt"})
 """Providers whose rules are unsure whether a secret matters, not whether it is one."""
 
@@ -51,11 +56,23 @@ class Redactor:
         Returns:
             The very same lines where none holds a secret.
         """
+        cleaned, exposures = self._once(lines)
+        changed = sorted({exposure.line for exposure in exposures})
+        # What was hidden behind another secret shows once that is gone; few lines hold any.
+        for _ in range(_AGAIN if changed else 0):
+            again, more = self._once([cleaned[number] for number in changed])
+            if not more:
+                break
+            cleaned = _with(cleaned, changed, again)
+            exposures += [replace(one, line=changed[one.line]) for one in more]
+        return cleaned, exposures or ()
+
+    def _once(self, lines: Sequence[bytes]) -> tuple[Sequence[bytes], list[Exposure]]:
         text = b"\n".join(lines)
         found = self._searcher.search(batch_of(text))
         matches = [match for match in found if not (match.packed or _is_token(text, match))]
         if not matches:
-            return lines, ()
+            return lines, []
         starts = [0, *accumulate(len(line) + 1 for line in lines)]
         cleaned, exposures = list(lines), []
         # From the end, so that what is replaced moves nothing that is still to be replaced.
@@ -96,8 +113,18 @@ def _for_logs(ruleset: RuleSet) -> RuleSet:
 
 def _is_token(text: bytes, match: Match) -> bool:
     """Say whether a secret was replaced here before, so that its token stands for it."""
-    low = max(0, match.start - len(_TOKEN))
-    return _TOKEN in text[low : match.start + len(_TOKEN)]
+    low = max(0, match.start - _TOKEN_BYTES)
+    return any(
+        low + token.end() > match.start
+        for token in _TOKEN.finditer(text[low : match.start + _TOKEN_BYTES + len(_WORD)])
+        if low + token.start() <= match.start + len(_WORD)
+    )
+
+
+def _with(lines: Sequence[bytes], numbers: Sequence[int], new: Sequence[bytes]) -> list[bytes]:
+    """Return lines with others in the place of some."""
+    put = dict(zip(numbers, new, strict=True))
+    return [put.get(number, line) for number, line in enumerate(lines)]
 
 
 def _replaced(line: bytes, match: Match, begin: int, credential: Credential) -> bytes:

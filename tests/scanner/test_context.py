@@ -158,6 +158,11 @@ def test_a_key_that_is_the_user_of_basic_is_known_as_itself(redactor):
     assert exposure.credential.sha256 == sha256(HEX.encode()).hexdigest()
 
 
+def test_the_word_before_a_secret_does_not_pass_it_off_as_replaced(redactor):
+    (line,), _ = redactor.clean([b"GET /?credential:" + JWT.encode()])
+    assert JWT.encode() not in line
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_no_text_keeps_a_rule_busy(rule):
     assert ways(rule.pattern, 1 << 10) < RUNAWAY
@@ -194,6 +199,8 @@ def test_no_text_keeps_a_rule_busy(rule):
     ).map("".join)
 )
 @example(f"password::{JWT}:")
+@example(f"password:password:{JWT}")
+@example(f"{JWT}credential:{JWT}")
 def test_cleaning_twice_is_cleaning_once(redactor, text):
     lines = text.encode().split(b"\n")
     cleaned, exposures = redactor.clean(lines)
