@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
-from sqlalchemy.dialects import sqlite
+
+from database.upsert import inserting
 
 
 def replace(connection: Connection, table: Table, rows: Sequence[Sequence[object]]) -> None:
@@ -33,19 +33,11 @@ def replace(connection: Connection, table: Table, rows: Sequence[Sequence[object
 @lru_cache(maxsize=16)
 def _upsert(dialect: Dialect, table: Table) -> tuple[str, tuple[int, ...] | None]:
     """Return the statement and, where its parameters have places, the columns they stand for."""
-    insert = _insert(dialect.name)(table)
+    new = inserting(dialect, table)
     names = [column.name for column in table.c]
     keys = [column.name for column in table.primary_key]
-    fresh = {name: insert.excluded[name] for name in names if name not in keys}
-    statement = insert.on_conflict_do_update(index_elements=keys, set_=fresh)
+    fresh = {name: new.excluded[name] for name in names if name not in keys}
+    statement = new.on_conflict_do_update(index_elements=keys, set_=fresh)
     compiled = statement.compile(dialect=dialect, column_keys=names)
     order = getattr(compiled, "positiontup", None)
     return str(compiled), tuple(names.index(name) for name in order) if order else None
-
-
-def _insert(dialect: str) -> Any:  # noqa: ANN401  (two classes with nothing in common)
-    if dialect == "sqlite":
-        return sqlite.insert
-    from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (large, and seldom there)
-
-    return postgresql.insert

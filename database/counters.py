@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from sqlalchemy import Connection, Insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import counters
+from database.upsert import inserting
 
 
 def add(connection: Connection, amounts: Mapping[str, int]) -> None:
@@ -26,11 +26,6 @@ def all_of(connection: Connection) -> dict[str, int]:
 
 
 def _upsert(connection: Connection, name: str, value: int, *, add_up: bool) -> Insert:
-    insert: sqlite.Insert | postgresql.Insert = (
-        postgresql.insert(counters)
-        if connection.dialect.name == "postgresql"
-        else sqlite.insert(counters)
-    )
     new = counters.c.value + value if add_up else value
-    row = insert.values(name=name, value=value)
+    row = inserting(connection, counters).values(name=name, value=value)
     return row.on_conflict_do_update(index_elements=["name"], set_={"value": new})

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import endpoint_names
+from database.upsert import inserting
 from detectors import terms
 from detectors.profile import Rows
 from detectors.scoring import Events
@@ -63,9 +63,8 @@ def load(connection: Connection, numbers: Sequence[int] | None = None) -> dict[i
 def keep(connection: Connection, names: Mapping[int, str]) -> None:
     """Write new names down; another worker may have written the same ones."""
     if names:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         rows = [{"number": number, "name": name} for number, name in sorted(names.items())]
-        connection.execute(insert(endpoint_names).on_conflict_do_nothing(), rows)
+        connection.execute(inserting(connection, endpoint_names).on_conflict_do_nothing(), rows)
 
 
 def _name(events: Events, number: int) -> str:

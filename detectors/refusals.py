@@ -10,9 +10,9 @@ from zlib import crc32
 import msgspec
 import numpy as np
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import side_inputs
+from database.upsert import inserting
 from detectors import packing
 from detectors.fleet import Sources, SourcesState
 from detectors.profile import VERSION
@@ -52,9 +52,8 @@ def row_of(address: str) -> int:
 
 def seen(connection: Connection, name: str) -> Sources:
     """Return what a row has seen so far; others wait until the transaction has ended."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     first = {"name": name, "version": VERSION, "data": _packed(Sources())}
-    connection.execute(dialect.insert(side_inputs).values(first).on_conflict_do_nothing())
+    connection.execute(inserting(connection, side_inputs).values(first).on_conflict_do_nothing())
     query = select(side_inputs.c.version, side_inputs.c.data).where(side_inputs.c.name == name)
     row = connection.execute(query.with_for_update()).one()
     if not packing.is_known(int(row.version)):

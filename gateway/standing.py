@@ -13,6 +13,7 @@ from gateway.extract import Header
 from gateway.limits import Claim, Limit, limit_of
 from keystore.grants import Grants
 from keystore.keys import DAY_S, Key, KeyState
+from keystore.spending import WINDOWS_S
 
 NOTICE_S = 30 * DAY_S
 """From so long before its end on, a key is announced as deprecated."""
@@ -125,16 +126,14 @@ def standing_of(grants: Grants, now: float, cached_s: float) -> Standing:
 
 
 def _budgets(grants: Grants) -> tuple[Limit, ...]:
-    by_window = (
-        ("tokens-min", grants.tokens_per_min, 60),
-        ("tokens-d", grants.tokens_per_day, int(DAY_S)),
-        ("tokens-month", grants.tokens_per_month, 30 * int(DAY_S)),
-    )
     return tuple(
-        Limit(name, amount, window_s, level="tokens")
-        for name, amount, window_s in by_window
-        if amount is not None
+        Limit(_BUDGETS[window_s], amount, window_s, level="tokens")
+        for window_s, amount in grants.budgets
     )
+
+
+_BUDGETS = dict(zip(WINDOWS_S, ("tokens-min", "tokens-d", "tokens-month"), strict=True))
+"""Seconds of a window → what its budget is called in headers."""
 
 
 def _shared(grants: Grants, now: float) -> tuple[Claim, ...]:

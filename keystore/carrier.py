@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, exists, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import accounts, keys, positions
 from database.transaction import reading, transaction
+from database.upsert import inserting
 from keystore import feed
 from keystore.adapters import Adapter
 from keystore.grants import Grants, grants_of
@@ -143,7 +143,6 @@ def _position(connection: Connection, source: str) -> _Position:
 
 
 def _note(connection: Connection, source: str, position: _Position, now: float) -> None:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {"position": msgspec.to_builtins(position), "updated_at": now}
-    statement = insert(positions).values(source=source, **values)
+    statement = inserting(connection, positions).values(source=source, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["source"], set_=values))

@@ -9,7 +9,7 @@ from keystore import accounts, plans
 from keystore.accounts import Account
 from keystore.keys import Key
 from keystore.plans import Plan
-from keystore.spending import Spent
+from keystore.spending import WINDOWS_S, Spent
 
 
 class Grants(msgspec.Struct, frozen=True):
@@ -37,7 +37,14 @@ class Grants(msgspec.Struct, frozen=True):
     @property
     def has_budget(self) -> bool:
         """Whether there is an end to the AI tokens that it may spend."""
-        return any(getattr(self, name) is not None for name in _BUDGET)
+        return bool(self.budgets)
+
+    @property
+    def budgets(self) -> tuple[tuple[int, int], ...]:
+        """Each budget of AI tokens: seconds of its window, tokens."""
+        amounts = (self.tokens_per_min, self.tokens_per_day, self.tokens_per_month)
+        pairs = zip(WINDOWS_S, amounts, strict=True)
+        return tuple((window_s, amount) for window_s, amount in pairs if amount is not None)
 
     def is_suspended(self, now: float) -> bool:
         """Whether a suspension of the key or of its account holds at `now`."""
@@ -75,7 +82,6 @@ def granted(key: Key, account: Account | None, plan: Plan | None) -> Grants:
     )
 
 
-_BUDGET = ("tokens_per_min", "tokens_per_day", "tokens_per_month")
 _NO_PLAN = Plan(id="")
 
 

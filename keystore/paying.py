@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from keystore import grants, query
-from keystore.spending import WINDOWS_S, Cost, charge
+from keystore.spending import Cost, charge
 from vocabulary.errors import UsageError
 
 
@@ -17,11 +17,6 @@ def pay(connection: Connection, key_id: str, tokens: int, now: float) -> int:
     if tokens < 0:
         raise UsageError(f"{tokens} tokens cannot be spent", remedy="name 0 or more")
     (granted,) = grants.grants_of(connection, [query.get(connection, key_id)])
-    amounts = (granted.tokens_per_min, granted.tokens_per_day, granted.tokens_per_month)
-    costs = [
-        Cost(key_id, window_s, amount, tokens)
-        for window_s, amount in zip(WINDOWS_S, amounts, strict=True)
-        if amount is not None
-    ]
+    costs = [Cost(key_id, window_s, amount, tokens) for window_s, amount in granted.budgets]
     charge(connection, costs, now)
     return len(costs)

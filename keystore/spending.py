@@ -8,10 +8,10 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import budgets
 from database.transaction import in_commit_order
+from database.upsert import inserting
 
 WINDOWS_S = (60, 86_400, 30 * 86_400)
 """Lengths of the windows that budgets are given for: a minute, 24 hours, 30 days."""
@@ -50,8 +50,7 @@ def charge(connection: Connection, costs: Sequence[Cost], now: float) -> None:
     if not costs:
         return
     in_commit_order(connection)
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(budgets).values(
+    statement = inserting(connection, budgets).values(
         key_id=bindparam("key"), window_s=bindparam("window"), level=bindparam("tokens"),
         at=bindparam("now"),
     )  # fmt: skip

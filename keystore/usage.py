@@ -11,11 +11,11 @@ from ipaddress import ip_network
 
 import msgspec
 from sqlalchemy import Connection, bindparam, case, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database import counters
 from database.schema import keys, usage
 from database.transaction import in_commit_order
+from database.upsert import inserting
 
 HOUR_S = 3600
 GAP_S = 600
@@ -67,9 +67,8 @@ def record(
         until: epoch seconds up to which all was counted.
     """
     in_commit_order(connection)
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     if uses:
-        statement = insert(usage)
+        statement = inserting(connection, usage)
         new = statement.excluded
         added = {name: usage.c[name] + new[name] for name in ("requests", "tokens")}
         # What is unknown stays unknown: nothing is earlier than NULL.

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from actions.leaks import alert_of
 from database.schema import findings as table
 from database.transaction import transaction
+from database.upsert import inserting
 from scanner.reports import public
 from vocabulary.alert import Alert
 from vocabulary.credential import KnownKey
@@ -74,6 +74,7 @@ def _keep(connection: Connection, finding: Finding, found_in: FoundIn, now: floa
         place["exposure"] = "public"  # what the world could read once, it may have read
     body = public(finding) | {name: value for name, value in place.items() if value}
     seen = {"key_id": finding.key_id, "body": body, "last_seen_at": now}
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    row = insert(table).values(fingerprint=finding.fingerprint, first_seen_at=now, **seen)
+    row = inserting(connection, table).values(
+        fingerprint=finding.fingerprint, first_seen_at=now, **seen
+    )
     connection.execute(row.on_conflict_do_update(index_elements=["fingerprint"], set_=seen))

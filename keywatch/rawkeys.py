@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from streams.parsed import Parsed
-from vocabulary.credential import Credential, Exposure, KnownKey, credential_of
+from vocabulary.credential import STAND_IN, Credential, Exposure, KnownKey, credential_of
 
 OF_STORE, OF_ANYONE = "key-column", "context-key-column"
 """Rules by which such keys are told of: those of the store, and what looks like a secret."""
@@ -19,7 +19,7 @@ _LONG, _LEAST = 32, 24
 _MIXED = 0.22
 _MOST_WORDS = 32
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|apikey|token)[ +]+(\S+)\Z")
-_TOKEN = re.compile(r"credential:[0-9a-f]{16}")
+_TOKEN = re.compile(STAND_IN)
 _UUID = re.compile(
     r"(?i)(?<![0-9a-f])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|[0-9a-f]{12}[1-8][0-9a-f]{3}[89ab][0-9a-f]{15})(?![0-9a-f])"

@@ -291,8 +291,6 @@ class Confirmer(msgspec.Struct):
         placed = rule.provider == CONTEXT  # whatever people make up may be a password
         if not placed and len(secret) <= _TOKEN and (template(secret) or invented(secret)):
             return None
-        if not rule.checksum and secret.isalpha() and _CODE.match(piece, span[1]):
-            return None
         confidence, proof, reasons = self._proven(secret)
         if proof != "valid" and not placed and (in_code(piece, span) or in_data(piece, span)):
             return None
@@ -337,8 +335,6 @@ def _lines(data: Data, span: tuple[int, int], count: int, bounds: tuple[int, int
     return bytes(data[first:last])
 
 
-_CODE = lazy(rb"\.[A-Za-z_]|\(|::|->")
-"""What follows a word of a program: a member, a call."""
 _NAME = lazy(rb"([A-Za-z_][\w.\-\[\]]{0,80})[\"'`\]]{0,2}[ \t]{0,8}(?:=>|:=|[:=,(]|\bis\b)?[=>]{0,2}[ \t(\[]{0,4}[bruf@]{0,2}[\"'`]{0,3}\Z")  # fmt: skip  # noqa: E501
 
 

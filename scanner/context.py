@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from scanner.allow import Allow
 from scanner.rule import CONTEXT, Rule
+from vocabulary.credential import STAND_IN
 from vocabulary.secretnames import DOUBTFUL, TELLING
 
 _SCHEMES = frozenset({"context-basic", "context-authorization", "http-basic-authorization"})
@@ -55,7 +56,7 @@ _NO_SECRET = Allow(
         ),
         r"\A(?:\*+|-+|x+|X+|\.+|\?+|(?:•)+)\Z",
         r"\A\S{0,16}\[REDACTED\]",
-        r"\A\W{0,40}(?:credential:[0-9a-f]{16}|key_[a-z2-7]{16})\W{0,40}\Z",
+        rf"\A\W{{0,40}}(?:{STAND_IN}|key_[a-z2-7]{{16}})\W{{0,40}}\Z",
         r"\A(?:\$\{[^{}]*\}?|\{\{.*\}\}|<[^<>]*>|\$[A-Z_]+|%\(?\w*\)?s|\{\w*\})\Z",
     ),
     reason="it says that there is none, or was replaced before",

@@ -58,6 +58,7 @@ _CAPITALS = lazy(rb"[A-Z]+")
 _WORD = 6  # letters of the words of a name, on average; letters drawn by lot change case sooner
 _DIGITS = lazy(rb"[0-9]")
 _GOES_ON = lazy(rb"[.(;,)][A-Za-z(\s),;]|[(;)]|[ \t]{1,4}=[^=]")
+_MEMBER = lazy(rb"\.[A-Za-z_]|\(|::|->")
 _SUBSCRIPT = lazy(rb"[\w\])]\[\\?[\"']\Z")
 _QUOTES = (b'"', b"'", b"`", b"\\")
 _NAMED = 2  # digits that a name may have
@@ -71,6 +72,8 @@ def in_code(piece: bytes, span: tuple[int, int]) -> bool:
         span: where the value stands in them.
     """
     value, before = piece[slice(*span)], piece[max(0, span[0] - 4) : span[0]]
+    if value.isalpha() and _MEMBER.match(piece, span[1]):
+        return True
     if len(_DIGITS.findall(value)) > _NAMED or not _HUMPS.fullmatch(value):
         return False
     if before[-1:] in _QUOTES:

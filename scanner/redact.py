@@ -16,11 +16,11 @@ from scanner.lazy import lazy
 from scanner.match import GENERIC, Match
 from scanner.rule import CONTEXT
 from scanner.rules import RuleSet, load_rules
-from vocabulary.credential import Credential, Exposure, credential_of
+from vocabulary.credential import STAND_IN, Credential, Exposure, credential_of
 from vocabulary.finding import Confidence
 
 _WORD = b"credential:"
-_TOKEN = lazy(rb"credential:[0-9a-f]{16}(?![0-9a-f])")
+_TOKEN = lazy(rf"{STAND_IN}(?![0-9a-f])".encode())
 _TOKEN_BYTES = len(_WORD) + 16
 _AGAIN = 8  # times at most that a line is looked at once more
 _PROVEN = frozenset({"jwt"})

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import deliveries, positions
+from database.upsert import inserting
 from vocabulary.errors import DatabaseError
 
 _PASSING = {"after", "deliveries"}
@@ -94,8 +94,8 @@ def _offset(connection: Connection, source: str) -> int | None:
 
 
 def _inserted(connection: Connection, source: str, row: Mapping[str, Any]) -> bool:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(positions).values(source=source, **row).on_conflict_do_nothing()
+    statement = inserting(connection, positions).values(source=source, **row)
+    statement = statement.on_conflict_do_nothing()
     return connection.execute(statement.returning(positions.c.source)).first() is not None
 
 

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Float, case, delete, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import repo_events
+from database.upsert import inserting
 from vocabulary.repository import RepoEvent
 
 RETRY_AFTER_S = (0.0, 10.0, 60.0, 300.0, 1800.0)
@@ -25,7 +25,6 @@ class Queued(NamedTuple):
 
 def put(connection: Connection, event: RepoEvent) -> bool:
     """Put an event into the queue; False when its delivery is known, whatever became of it."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = {
         "delivery": f"{event.forge}:{event.delivery}",
         "body": msgspec.to_builtins(event),
@@ -33,7 +32,8 @@ def put(connection: Connection, event: RepoEvent) -> bool:
         "attempts": 0,
         "received_at": event.received_at,
     }
-    statement = insert(repo_events).values(row).on_conflict_do_nothing(index_elements=["delivery"])
+    statement = inserting(connection, repo_events).values(row)
+    statement = statement.on_conflict_do_nothing(index_elements=["delivery"])
     return connection.execute(statement.returning(repo_events.c.id)).first() is not None
 
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import repo_events
+from database.upsert import inserting
 from streams.disclosure import Disclosure
 from vocabulary.errors import ServiceError
 
@@ -52,8 +52,9 @@ def put(connection: Connection, reports: Sequence[tuple[str, str, Disclosure]], 
         }
         for identity, key_id, told in reports
     ]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(repo_events).on_conflict_do_nothing(index_elements=["delivery"])
+    statement = inserting(connection, repo_events).on_conflict_do_nothing(
+        index_elements=["delivery"]
+    )
     connection.execute(statement, rows)
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+from vocabulary.credential import STAND_IN
+
 MAX_PATH = 2048
 """Characters; the rest of a longer path is cut off."""
 
@@ -11,7 +13,7 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://[^/?#]*")
 # not taken: `?key=name` is no credential, and an unknown secret must not become a key's name.
 _KEY = re.compile(
     r"(?:^|[&;])(?:api[_-]?key|key|access_token|token)="
-    r"(credential:[0-9a-f]{16}|key_[a-z2-7]{16})(?=[&;#]|$)",
+    rf"({STAND_IN}|key_[a-z2-7]{{16}})(?=[&;#]|$)",
     re.IGNORECASE,
 )
 

@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+STAND_IN = r"credential:[0-9a-f]{16}"
+"""What a `Credential.token` looks like, as a pattern of `re`."""
+
 
 class Credential(msgspec.Struct, frozen=True):
     """All by which a key can be found again, and nothing by which it could be used.

@@ -23,6 +23,7 @@ from vocabulary.moments import rfc3339
 _HOUR_S = 3600
 _DAY_S = 86_400
 _LONGEST_GRACE_S = 366 * _DAY_S
+_WINDOWS = dict(zip(spending.WINDOWS_S, ("minute", "day", "month"), strict=True))
 _LAST = "\U0010ffff"
 _STORED = {
     KeyState.REVOKED.value: (KeyState.REVOKED.value, KeyState.DEPRECATED.value),
@@ -123,16 +124,11 @@ def budgets_of(connection: Connection, key_id: str, now: float) -> contract.Page
     spent = {one.window_s: one for one in spending.of_keys(connection, [key_id])}
     items = tuple(
         contract.Budget(
-            window=window,
+            window=_WINDOWS[window_s],
             tokens=tokens,
-            used=round(spent[length_s].left(tokens, now)) if length_s in spent else 0,
+            used=round(spent[window_s].left(tokens, now)) if window_s in spent else 0,
         )
-        for window, tokens, length_s in (
-            ("minute", granted.tokens_per_min, 60),
-            ("day", granted.tokens_per_day, _DAY_S),
-            ("month", granted.tokens_per_month, 30 * _DAY_S),
-        )
-        if tokens is not None
+        for window_s, tokens in granted.budgets
     )
     return contract.Page(items=items)
 

@@ -1,11 +1,11 @@
 """Logging in by password, slower with each wrong guess."""
 
 from sqlalchemy import Connection, Engine, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from database.schema import logins
 from database.schema import users as table
 from database.transaction import in_commit_order, reading, transaction
+from database.upsert import inserting
 from keystore import audit
 from keywatch.people import passwords, sessions, users
 from vocabulary.errors import KeywatchError
@@ -94,8 +94,7 @@ def _count(connection: Connection, name: str, place: str, known: str, now: float
         over = failures - _FREE[subject.partition(":")[0]]
         wait_s = min(_FIRST_WAIT_S * 2 ** min(over, 10), _LONGEST_WAIT_S) if over >= 0 else 0.0
         row = {"failures": failures, "failed_at": now, "blocked_until": now + wait_s}
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        kept = insert(logins).values(subject=subject, **row)
+        kept = inserting(connection, logins).values(subject=subject, **row)
         connection.execute(kept.on_conflict_do_update(index_elements=["subject"], set_=row))
     if known:
         entry = audit.Entry(now, "nobody", "refuse_login", f"user:{name}", "", {"place": place})

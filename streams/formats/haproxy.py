@@ -9,9 +9,10 @@ from streams.assemble import COLUMNS, Found
 from streams.parsed import Format, Reader, Shape
 from streams.textformat import Field, TextFormat
 from streams.timestamps import clf_ms
+from vocabulary.credential import STAND_IN
 from vocabulary.errors import ConfigError
 
-_ID = re.compile(r"key_[a-z2-7]{16}|credential:[0-9a-f]{16}")
+_ID = re.compile(rf"key_[a-z2-7]{{16}}|{STAND_IN}")
 
 
 def _time(word: str) -> int | None:
