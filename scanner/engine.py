@@ -1,6 +1,7 @@
 """The engine: a rule set compiled, and what its threads search with."""
 
 import os
+from threading import local
 
 import msgspec
 
@@ -37,6 +38,13 @@ class Engine(msgspec.Struct, frozen=True):
     def looks_for(self, rule: Rule) -> bool:
         """Say whether hyperscan takes the pattern of a rule, not its keywords alone."""
         return any(rule is one.rule and one.bounds.exact for one in self.confirmers)
+
+
+class OwnSearcher(local):
+    """A searcher for each thread that asks: hyperscan refuses scratch space that is in use."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.searcher = engine.searcher()
 
 
 def engine_of(ruleset: RuleSet, *, inline_ignores: bool = True, cached: bool = True) -> Engine:

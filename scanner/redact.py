@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from scanner.batch import batch_of
 from scanner.context import RULES, plain
-from scanner.engine import Engine, engine_of
+from scanner.engine import Engine, OwnSearcher, engine_of
 from scanner.findings import redacted
 from scanner.lazy import lazy
 from scanner.match import GENERIC, Match
@@ -40,7 +40,7 @@ class Redactor:
     def __init__(self, ruleset: RuleSet, peppers: Mapping[str, bytes] | None = None) -> None:
         self._engine = formats_engine(ruleset)
         self._peppers = peppers
-        self._searcher = self._engine.searcher()
+        self._own = OwnSearcher(self._engine)
 
     @property
     def engine(self) -> Engine:
@@ -48,7 +48,7 @@ class Redactor:
         return self._engine
 
     def clean(self, lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[Exposure]]:
-        """Replace secrets; a `vocabulary.credential.Cleaner`.
+        """Replace secrets; a `vocabulary.credential.Cleaner`. Threads may call it at once.
 
         Args:
             lines: without line feeds.
@@ -69,7 +69,7 @@ class Redactor:
 
     def _once(self, lines: Sequence[bytes]) -> tuple[Sequence[bytes], list[Exposure]]:
         text = b"\n".join(lines)
-        found = self._searcher.search(batch_of(text))
+        found = self._own.searcher.search(batch_of(text))
         matches = [match for match in found if not (match.packed or _is_token(text, match))]
         if not matches:
             return lines, []

@@ -1,13 +1,11 @@
 """Secrets out of a program's own log: a filter for Python's `logging`."""
 
 import logging
-import threading
 from typing import Any
 
-from scanner.engine import Engine
+from scanner.engine import Engine, OwnSearcher
 from scanner.passing import redacted_text
 from scanner.redact import formats_engine
-from scanner.searcher import Searcher
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 _BROKEN = "[REDACTED: the message could not be searched for secrets]"
@@ -25,8 +23,7 @@ class RedactingFilter(logging.Filter):
 
     def __init__(self, engine: Engine | None = None) -> None:
         super().__init__()
-        self._engine = engine or formats_engine()
-        self._local = threading.local()
+        self._own = OwnSearcher(engine or formats_engine())
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact the record; it always goes on."""
@@ -59,13 +56,5 @@ class RedactingFilter(logging.Filter):
 
     def _clean(self, text: str) -> str:
         raw = text.encode("utf-8", "surrogatepass")
-        clean = redacted_text(self._searcher, raw)
+        clean = redacted_text(self._own.searcher, raw)
         return text if clean is raw else clean.decode("utf-8", "replace")
-
-    @property
-    def _searcher(self) -> Searcher:
-        """This thread's: its scratch space is not shared."""
-        found: Searcher | None = getattr(self._local, "searcher", None)
-        if found is None:
-            found = self._local.searcher = self._engine.searcher()
-        return found

@@ -1,4 +1,5 @@
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,14 @@ def test_a_key_becomes_its_token_and_is_told_of(redactor):
     assert [(e.line, e.credential.sha256) for e in exposures] == [(1, hash_of(KEYS[0]))]
     assert cleaned[1] == f"GET /b?api_key={exposures[0].credential.token} HTTP/1.1".encode()
     assert (cleaned[0], cleaned[2]) == (lines[0], lines[2])
+
+
+def test_threads_clean_at_once(redactor):
+    lines = [f"GET /{n}?api_key={KEYS[n % 3]} HTTP/1.1".encode() for n in range(300)] * 10
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(redactor.clean, [lines] * 16))
+    assert all(len(exposures) == len(lines) for _, exposures in told)
+    assert all(cleaned == told[0][0] for cleaned, _ in told)
 
 
 @given(
