@@ -20,6 +20,7 @@ from threading import Event, Lock, Thread
 
 import msgspec
 
+from gateway.locked import locked
 from vocabulary.access import AccessEvent
 from vocabulary.credential import Cleaner
 from vocabulary.errors import TargetError
@@ -241,8 +242,10 @@ class AccessLog:
             written = os.write(self._file, self._pending)
             self._pending = self._pending[written:]
         if self._failing or self._lost:
-            _log.warning("access log: written again; %d lines were lost", self._lost)
-            self._failing, self._lost = False, 0
+            with self._making:  # whoever makes lines may count more meanwhile
+                lost, self._lost = self._lost, 0
+            _log.warning("access log: written again; %d lines were lost", lost)
+            self._failing = False
 
     def _failed(self, error: OSError) -> None:
         if not self._failing:
@@ -252,14 +255,22 @@ class AccessLog:
     def _follow_rotation(self) -> None:
         ours = os.fstat(self._file)
         if self._most_bytes and ours.st_size > self._most_bytes:
-            self._rotate()
-        with suppress(FileNotFoundError):
-            named = os.stat(self._path)  # noqa: PTH116  (called twenty times a second)
-            if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino):
-                return
+            with locked(self._file):
+                # Another gateway that writes to the same file may have been quicker.
+                if self._is_ours(ours):
+                    self._rotate()
+        if self._is_ours(ours):
+            return
         fresh = self._open()
         os.close(self._file)
         self._file = fresh
+
+    def _is_ours(self, ours: os.stat_result) -> bool:
+        """Whether the file that is open still has the log's name."""
+        with suppress(FileNotFoundError):
+            named = os.stat(self._path)  # noqa: PTH116  (called twenty times a second)
+            return (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)
+        return False
 
     def _rotate(self) -> None:
         """Make room: `.1` is the newest of those that are kept for who reads them late."""

@@ -121,10 +121,10 @@ class Ledger:
             window_s = limit.window_s
             if not limit.amount:
                 return Allowance(False, limit, 0, float(window_s), float(window_s))
-            debt = self._debts.get((key_id, window_s))
-            if debt is None:
-                continue
-            level = debt.said.left(limit.amount, now) + debt.unsaid
+            # What was said a moment ago is in one of two places: never looked at in between.
+            with self._lock:
+                debt = self._debts.get((key_id, window_s))
+                level = debt.said.left(limit.amount, now) + debt.unsaid if debt else 0.0
             lacking = level + 1 - limit.depth
             if lacking > 0:
                 each_s = window_s / limit.amount

@@ -16,9 +16,10 @@ from gateway.asked import Papers
 from gateway.certificates import Certificate, CertificateError, check, shown
 from gateway.recall import Recall
 from gateway.standing import Grant, Standing, throttle
-from gateway.tokens import Passport, TokenError, Tokens
+from gateway.tokens import Fetch, Passport, TokenError, Tokens
 from gateway.validate import Validator
 from keystore.identities import Name, client_name, token_name
+from keystore.jwks import Jwks
 from keystore.keys import Kind
 from keystore.unregistered import name_of_identity, name_of_secret
 
@@ -52,6 +53,7 @@ class Desk:
         self._hash_suffices, self._unregistered = hash_suffices, unregistered
         self._recall = recall or Recall(None, None)
         self._said: set[str] = set()
+        self._flights: dict[Jwks, asyncio.Future[None]] = {}
 
     async def look(self, token: bytes, noted: Mapping[bytes, bytes], *, now: float) -> Papers:
         """Judge what is there.
@@ -83,8 +85,7 @@ class Desk:
     async def _of_token(self, tokens: Tokens, token: bytes, now: float) -> list[Standing]:
         fetch = tokens.to_fetch(token)
         if fetch is not None:
-            # An issuer that does not answer must not hold up anybody else.
-            await asyncio.get_running_loop().run_in_executor(None, fetch)
+            await asyncio.shield(self._flight(fetch))
         passport = tokens.verify(token, self._validator.denials, now)
         name = Name(Kind.TOKEN, token_name(passport.issuer, passport.subject))
         known = await self._known([name], now)
@@ -98,6 +99,18 @@ class Desk:
             self._by_deny_lists(standing, called, "token_revoked", issued_at, now),
             *others,
         ]
+
+    def _flight(self, fetch: Fetch) -> asyncio.Future[None]:
+        """Return the fetch of the issuer's keys that is under way; all who wait share one.
+
+        In a thread: an issuer that does not answer must not hold up anybody else.
+        """
+        flight = self._flights.get(fetch.keys)
+        if flight is None:
+            loop = asyncio.get_running_loop()
+            flight = self._flights[fetch.keys] = loop.run_in_executor(None, fetch)
+            flight.add_done_callback(lambda _: self._flights.pop(fetch.keys, None))
+        return flight
 
     async def _clients(self, passport: Passport, now: float, *, several: bool) -> list[Standing]:
         """Return the client that a token was given to, where it is known.

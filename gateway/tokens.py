@@ -59,6 +59,17 @@ class _Held(NamedTuple):
     key: Jwk | None
 
 
+class Fetch(NamedTuple):
+    """Fetches the keys of an issuer when it is called, which may take long."""
+
+    keys: Jwks
+    kid: str
+
+    def __call__(self) -> None:
+        """Fetch them, unless somebody has meanwhile."""
+        self.keys.key(self.kid)
+
+
 class Tokens:
     """The issuers that are believed, and the tokens of theirs that were seen lately; one thread.
 
@@ -76,7 +87,7 @@ class Tokens:
         self.are_several = len(self._issuers) > 1
         """Whether a client id alone tells nobody whose client it is."""
 
-    def to_fetch(self, token: bytes) -> Callable[[], object] | None:
+    def to_fetch(self, token: bytes) -> Fetch | None:
         """Return what fetches the key that this token needs, None when all is at hand.
 
         Forged tokens cannot make it fetch more often than `Jwks` allows.
@@ -92,7 +103,7 @@ class Tokens:
             return None
         if keys is None or not keys.needs_fetch(kid):
             return None
-        return lambda: keys.key(kid)
+        return Fetch(keys, kid)
 
     def verify(self, token: bytes, denied: DenyList, now: float) -> Passport:
         """Return what the token says, with the keys that are at hand.

@@ -53,13 +53,13 @@ class WsgiGateway:
         self._inner, self._query_keys = inner, options.query_keys
         self._gateway = Gateway(_nothing, reader, options, clock, sink)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = Lock()
+        self._lock, self._noting = Lock(), Lock()
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """Answer or pass on one request."""
         asked = _asked_of(environ)
         verdict = self._verdict(asked)
-        note = _Note(self._gateway, asked, verdict)
+        note = _Note(self._gateway, asked, verdict, self._noting)
         if verdict.refusal is not None:
             refusal = verdict.refusal
             headers = _native([*refusal.headers, *verdict.headers])
@@ -116,8 +116,9 @@ class WsgiGateway:
 class _Note:
     """What the access log is told once the answer is through."""
 
-    def __init__(self, gateway: Gateway, asked: Asked, verdict: Verdict) -> None:
+    def __init__(self, gateway: Gateway, asked: Asked, verdict: Verdict, noting: Lock) -> None:
         self._gateway, self._asked, self._verdict = gateway, asked, verdict
+        self._noting = noting
         self.status, self.size, self.tokens = 500, 0, 0
 
     def starting(self, start: Start) -> Start:
@@ -135,7 +136,8 @@ class _Note:
     def close(self) -> None:
         if self.tokens:
             self._gateway.spent(self._verdict, self.tokens)
-        self._gateway.note(self._asked, self._verdict, self.status, self.size)
+        with self._noting:  # what counts requests is made for one thread
+            self._gateway.note(self._asked, self._verdict, self.status, self.size)
 
 
 class _Counted:

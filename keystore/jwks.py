@@ -49,6 +49,7 @@ class Jwks:
         self._fetched: float | None = None
         self._tried: float | None = None
         self._lock = Lock()
+        self._is_fetching = False
         self.problem = ""
         """Why the last fetch failed; empty when it did not."""
 
@@ -63,7 +64,12 @@ class Jwks:
         return keys.get(kid)
 
     def needs_fetch(self, kid: str) -> bool:
-        """Whether `key` would ask the issuer: the set is old or lacks the key, and it is time."""
+        """Whether `key` would ask the issuer: the set is old or lacks the key, and it is time.
+
+        While the set is being fetched whoever lacks a key waits for it with the others.
+        """
+        if self._is_fetching:
+            return self.held(kid) is None
         now = self._ticks()
         if self._tried is not None and now - self._tried < self._pause_s:
             return False
@@ -80,13 +86,15 @@ class Jwks:
 
     def refresh(self) -> None:
         """Fetch the set now; when that fails what is held stays, until it is stale."""
-        self._tried = self._ticks()
+        self._is_fetching, self._tried = True, self._ticks()
         try:
             self._keys = _keys_of(self._site)
         except ServiceError as error:
             self.problem = str(error)
         else:
             self._fetched, self.problem = self._tried, ""
+        finally:
+            self._is_fetching = False
 
     def _is_believed(self) -> bool:
         return self._fetched is not None and self._ticks() - self._fetched < self._stale_s

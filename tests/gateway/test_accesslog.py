@@ -152,3 +152,22 @@ def test_a_line_that_cannot_be_made_costs_lines_and_no_request(tmp_path, caplog)
     log.close()
     assert paths(tmp_path / "a.log") == ["/64"]
     assert "64 lines were lost" in caplog.text
+
+
+def test_gateways_that_write_to_one_file_move_it_away_only_once(tmp_path):
+    path = tmp_path / "a.log"
+    logs = [AccessLog(path, every_s=60, most_bytes=50_000) for _ in range(4)]
+
+    def write(log):
+        for number in range(400):
+            log(numbered(number))
+            log._flush()  # what its thread does twenty times a second
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, logs))
+    for log in logs:
+        log.close()
+    kept = sorted(tmp_path.glob("a.log.*"))
+    assert len(kept) > 2
+    assert all(one.stat().st_size > 50_000 for one in kept)
+    assert sum(len(lines(one)) for one in [path, *kept]) == 1600

@@ -1,6 +1,7 @@
 """What gateways write to the key store: last uses, and what keys have spent."""
 
 import asyncio
+from threading import Thread, current_thread
 
 import pytest
 
@@ -152,3 +153,22 @@ def test_debts_of_keys_that_are_held_no_longer_take_no_memory(store):
         now[0] += 61
     assert {key for key, _ in ledger._debts} == {"key_mid", "key_new"}
     assert [level(store, name) for name in ("key_old", "key_mid", "key_new")] == [1, 1, 1]
+
+
+def test_no_budget_is_seen_between_what_is_written_and_what_is_read_of_it(store):
+    asking, told = [], []
+
+    def clock():
+        if current_thread().name == "ledger":  # it looks at the clock in the middle of its work
+            asking.append(Thread(target=lambda: told.append(ledger.overspent([DAILY], "key_a"))))
+            asking[-1].start()
+            asking[-1].join(0.05)  # who is kept waiting asks until the work is done
+        return 1000.0
+
+    ledger = Ledger(store.engine.url, clock, 60.0, every_s=0.001)
+    ledger.charge([(DAILY, "key_a")], 100)
+    ledger.stop()
+    for thread in asking:
+        thread.join()
+    assert asking
+    assert all(one is not None and not one.allowed for one in told)

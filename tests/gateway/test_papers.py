@@ -411,3 +411,13 @@ def test_tokens_are_the_applications_own_affair_where_no_issuer_is_configured(pl
         return sent[0]["status"], alone[0]["status"]
 
     assert asyncio.run(go()) == (200, 401)
+
+
+def test_who_comes_while_the_issuers_keys_are_fetched_waits_for_them(place, ours):
+    async def talk(asked):
+        answers = await asyncio.gather(*(asked(bearer(ours.token())) for _ in range(20)))
+        assert [answer[0] for answer in answers] == [200] * 20
+
+    before = ours.fetches
+    conversation(place, ours, talk, unregistered=True)
+    assert ours.fetches == before + 1
