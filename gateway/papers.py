@@ -9,6 +9,7 @@ slowed down must not be quicker by a key of their own.
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,9 +20,11 @@ from gateway.standing import Grant, Standing, throttle
 from gateway.tokens import Fetch, Passport, TokenError, Tokens
 from gateway.validate import Validator
 from keystore.identities import Name, client_name, token_name
-from keystore.jwks import Jwks
 from keystore.keys import Kind
 from keystore.unregistered import name_of_identity, name_of_secret
+
+if TYPE_CHECKING:
+    from keystore.jwks import Jwk, Jwks
 
 
 class Desk:
@@ -53,7 +56,7 @@ class Desk:
         self._hash_suffices, self._unregistered = hash_suffices, unregistered
         self._recall = recall or Recall(None, None)
         self._said: set[str] = set()
-        self._flights: dict[Jwks, asyncio.Future[None]] = {}
+        self._flights: dict[Jwks, asyncio.Future[Jwk | None]] = {}
 
     async def look(self, token: bytes, noted: Mapping[bytes, bytes], *, now: float) -> Papers:
         """Judge what is there.
@@ -100,7 +103,7 @@ class Desk:
             *others,
         ]
 
-    def _flight(self, fetch: Fetch) -> asyncio.Future[None]:
+    def _flight(self, fetch: Fetch) -> "asyncio.Future[Jwk | None]":
         """Return the fetch of the issuer's keys that is under way; all who wait share one.
 
         In a thread: an issuer that does not answer must not hold up anybody else.
@@ -108,7 +111,8 @@ class Desk:
         flight = self._flights.get(fetch.keys)
         if flight is None:
             loop = asyncio.get_running_loop()
-            flight = self._flights[fetch.keys] = loop.run_in_executor(None, fetch)
+            flight = loop.run_in_executor(None, fetch.keys.key, fetch.kid)
+            self._flights[fetch.keys] = flight
             flight.add_done_callback(lambda _: self._flights.pop(fetch.keys, None))
         return flight
 

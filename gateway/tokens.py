@@ -60,14 +60,10 @@ class _Held(NamedTuple):
 
 
 class Fetch(NamedTuple):
-    """Fetches the keys of an issuer when it is called, which may take long."""
+    """What is to be asked of an issuer: `keys.key(kid)`, which may take long."""
 
     keys: Jwks
     kid: str
-
-    def __call__(self) -> None:
-        """Fetch them, unless somebody has meanwhile."""
-        self.keys.key(self.kid)
 
 
 class Tokens:

@@ -37,6 +37,7 @@ __all__ = [
     "suspend",
     "throttle",
     "undeprecate",
+    "unrotate",
     "unthrottle",
 ]
 
@@ -105,6 +106,29 @@ def rotate(
     values = (kept if grace else ended) | {"rotated_to": new.key.id}
     write(connection, key, values, "rotate", (actor, reason, now), {"grace_s": grace})
     return new
+
+
+def unrotate(connection: Connection, before: Key, *, actor: str, reason: str, now: float) -> Key:
+    """Take back a rotation whose new key nobody has: that one ends, the old one goes on as it was.
+
+    What was revoked, by the rotation itself or since, stays so.
+
+    Args:
+        connection: a write transaction.
+        before: the old key as it was.
+        actor: who does it.
+        reason: why.
+        now: epoch seconds.
+    """
+    key = locked(connection, before.id)
+    if not key.rotated_to:
+        return key
+    revoke(connection, key.rotated_to, actor=actor, reason=reason, now=now)
+    values: dict[str, Any] = {"rotated_to": None}
+    if key.state == KeyState.DEPRECATED:
+        kept = ("state", "grace_until", "deprecated_at")
+        values |= {name: getattr(before, name) for name in kept}
+    return write(connection, key, values, "unrotate", (actor, reason, now))
 
 
 _NEXT = {

@@ -98,6 +98,10 @@ class KeyStore:
             scheme=self.scheme,
         )
 
+    def unrotate(self, before: Key, *, actor: str, reason: str = "") -> Key:
+        """Take a rotation back; see `lifecycle.unrotate`."""
+        return self._write(lifecycle.unrotate, before, actor=actor, reason=reason)
+
     def deprecate(self, key_id: str, *, grace_s: float, actor: str, reason: str = "") -> Key:
         """Let a key work for a grace only, without making the next one."""
         return self._write(lifecycle.deprecate, key_id, grace_s=grace_s, actor=actor, reason=reason)

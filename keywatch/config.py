@@ -57,6 +57,7 @@ class Leaf:
     default: Any
     description: str
     secret: bool
+    hook: bool = False
 
     @property
     def variable(self) -> str:
@@ -116,6 +117,7 @@ def leaves(kind: type[msgspec.Struct] = Settings, above: tuple[str, ...] = ()) -
                 default,
                 (meta.description or "") if meta else "",
                 bool(extra.get("secret")),
+                bool(extra.get("hook")),
             )
 
 

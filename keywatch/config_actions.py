@@ -37,7 +37,8 @@ class NotifierSettings(Table, frozen=True):
         str,
         Meta(
             description="where to: https://…, smtp://host:587, udp://host:514, file:///path, "
-            "kafka://host:port/topic; empty where the type knows it"
+            "kafka://host:port/topic; empty where the type knows it",
+            extra={"hook": True},
         ),
     ] = ""
     secret: Annotated[

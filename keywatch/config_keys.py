@@ -43,7 +43,9 @@ class StoreSettings(Table, frozen=True):
             description="keywatch, sql, http, kong, vault or aws",
         ),
     ] = "http"
-    url: Annotated[str, Meta(description="where it is; of databases the URL")] = ""
+    url: Annotated[
+        str, Meta(description="where it is; of databases the URL", extra={"hook": True})
+    ] = ""
     secret: Annotated[
         str, Meta(description="http: signing secret; kong, vault: token", extra={"secret": True})
     ] = ""

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from keywatch.config import Leaf, Loaded, leaves, tables
-from vocabulary.addresses import without_secrets
+from vocabulary.addresses import of_hook, without_secrets
 
 _HIDDEN = "[hidden]"
 
@@ -69,11 +69,18 @@ def _shown(leaf: Leaf, value: Any) -> str:  # noqa: ANN401
         return _HIDDEN if value else ""
     struct = tables(leaf.type)
     if struct is not None:
-        hidden = {inner.address[-1] for inner in leaves(struct) if inner.secret}
+        inside = {inner.address[-1]: inner for inner in leaves(struct)}
         rows = msgspec.to_builtins(value)
-        value = [{k: _HIDDEN if k in hidden and v else v for k, v in row.items()} for row in rows]
+        value = [{name: _told(inside[name], one) for name, one in row.items()} for row in rows]
     value = _cleaned(msgspec.to_builtins(value))
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _told(leaf: Leaf, value: Any) -> Any:  # noqa: ANN401
+    """Return an entry of a table without what is secret in it."""
+    if leaf.secret:
+        return _HIDDEN if value else value
+    return of_hook(value) if leaf.hook else value
 
 
 def _cleaned(value: Any) -> Any:  # noqa: ANN401

@@ -36,11 +36,15 @@ class Group(click.Group):
 
 
 class Did(NamedTuple):
-    """What a command did: for programs, in a sentence for people, and the exit code."""
+    """What a command did: for programs, in a sentence for people, and the exit code.
+
+    What tells a secret says in `unseen` what there is where nobody gets to see it.
+    """
 
     value: Any
     sentence: str = ""
     code: int = 0
+    unseen: str = ""
 
 
 def telling(make: Callable[..., Did]) -> Callable[..., int]:
@@ -49,7 +53,11 @@ def telling(make: Callable[..., Did]) -> Callable[..., int]:
     @wraps(make)
     def command(*args: Any, as_json: bool, **flags: Any) -> int:  # noqa: ANN401
         did = make(*args, **flags)
-        if as_json:
+        if did.unseen:
+            from keywatch.cli.outputs import show_once
+
+            show_once(as_document(did.value) if as_json else did.sentence, lambda: did.unseen)
+        elif as_json:
             print_json(did.value)
         elif did.sentence:
             click.echo(did.sentence)
@@ -106,7 +114,12 @@ def page_of(found: Sequence[T], limit: int, which: str = "first") -> Sequence[T]
 
 def print_json(value: Any) -> None:  # noqa: ANN401
     """Print one JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(as_document(value))
+
+
+def as_document(value: Any) -> str:  # noqa: ANN401
+    """Return a JSON document as it is printed."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def print_table(

@@ -18,7 +18,7 @@ from keywatch.cli.common import (
 )
 from keywatch.cli.granting import acting, granting
 from keywatch.cli.keys import show
-from keywatch.cli.living import VERBS, key_store_of, life_of, print_issued, print_key
+from keywatch.cli.living import VERBS, key_store_of, life_of, print_issued, print_key, revoking
 
 if TYPE_CHECKING:
     from keystore.issuers import Issuer
@@ -71,7 +71,7 @@ def add_client(
         return
     if not as_json:
         click.echo(f"client id: {issued.key.public_id.rpartition(' ')[2]}", err=True)
-    print_issued(store, issued, as_json)
+    print_issued(store, issued, as_json, revoking(store, issued.key.id, person(actor)))
 
 
 @command.command("new-secret")
@@ -82,7 +82,8 @@ def new_secret(ctx: click.Context, key_id: str, actor: str, reason: str, *, as_j
     """Give an OAuth 2.0 client another secret, shown this once; the old one ends at once."""
     store = key_store_of(ctx)
     issued = store.identities.renew_secret(key_id, actor=person(actor), reason=reason)
-    print_issued(store, issued, as_json)
+    left = f"the old one has ended, too: keywatch identities new-secret {key_id}"
+    print_issued(store, issued, as_json, lambda: left)
 
 
 @command.command("add-token")

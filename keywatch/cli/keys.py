@@ -23,6 +23,7 @@ from keywatch.cli.common import (
 )
 from keywatch.cli.granting import CLEARED, acting, granting
 from keywatch.cli.living import (
+    UNSEEN,
     VERBS,
     key_argument,
     key_store_of,
@@ -30,6 +31,7 @@ from keywatch.cli.living import (
     print_issued,
     print_key,
     print_shown,
+    revoking,
 )
 from vocabulary.moments import moment_of, seconds_of
 
@@ -67,7 +69,8 @@ def create(
     store = key_store_of(ctx, create=True)
     life_s = life_of(expires, store.clock())
     order = KeyOrder(environment=environment, publishable=publishable, life_s=life_s, **granted)
-    print_issued(store, store.create(order, actor=person(actor), reason=reason), as_json)
+    issued = store.create(order, actor=person(actor), reason=reason)
+    print_issued(store, issued, as_json, revoking(store, issued.key.id, person(actor)))
 
 
 @command.command()
@@ -246,8 +249,15 @@ def rotate(
         raise click.UsageError("--emergency has no --grace")
     grace_s = 0.0 if emergency else seconds_of(grace) if grace else None
     store = key_store_of(ctx)
+    before = store.get(key_id)
     issued = store.rotate(key_id, actor=person(actor), reason=reason, grace_s=grace_s)
-    print_issued(store, issued, as_json)
+
+    def take_back() -> str:
+        key = store.unrotate(before, actor=person(actor), reason=UNSEEN)
+        state = key.effective_state(store.clock())
+        return f"{issued.key.id} is revoked again, and {key_id} is {state}; rotate it once more"
+
+    print_issued(store, issued, as_json, take_back)
     print_key(store, store.get(key_id), as_json=False, err=True)
 
 

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keywatch.cli import overlays
-from keywatch.cli.common import engine, person, print_json, print_table, settings
+from keywatch.cli.common import as_document, engine, person, print_json, print_table, settings
 from keywatch.cli.granting import acting
+from keywatch.cli.outputs import show_once
 from keywatch.cli.overlays import Subject
 from vocabulary.moments import moment_of, rfc3339, seconds_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from keystore.issue import Issued
     from keystore.keys import Key
     from keystore.store import KeyStore
@@ -86,14 +89,31 @@ def life_of(expires: str, now: float) -> float | None:
     return (moment_of(expires, now) - now or -1.0) if expires else None
 
 
-def print_issued(store: "KeyStore", issued: "Issued", as_json: bool) -> None:
-    """Print a new secret, this once, and whose it is."""
+UNSEEN = "its secret could not be shown"
+"""Why a key that was just made is ended again."""
+
+
+def revoking(store: "KeyStore", key_id: str, actor: str) -> "Callable[[], str]":
+    """Return what ends a key that was just made, and says so."""
+
+    def take_back() -> str:
+        store.revoke(key_id, actor=actor, reason=UNSEEN)
+        return f"{key_id} is revoked again; make another"
+
+    return take_back
+
+
+def print_issued(
+    store: "KeyStore", issued: "Issued", as_json: bool, take_back: "Callable[[], str]"
+) -> None:
+    """Print a new secret, this once, and whose it is; see `outputs.show_once`."""
     from keywatch.keystores import key_json
 
     if as_json:
-        print_json(key_json(issued.key, store.clock()) | {"secret": issued.secret})
+        document = key_json(issued.key, store.clock()) | {"secret": issued.secret}
+        show_once(as_document(document), take_back)
         return
-    click.echo(issued.secret)
+    show_once(issued.secret, take_back)
     click.echo("This is the only time the key is shown; only its hash is kept.", err=True)
     print_key(store, issued.key, as_json=False, err=True)
 

@@ -1,10 +1,17 @@
-"""Files that commands write: what goes wrong with one names it, a full disk too."""
+"""Files that commands write: what goes wrong with one names it, a full disk too.
 
-from collections.abc import Iterable, Iterator
+A secret that is shown once is the exception: where nobody gets to see it, it is taken back.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
 import click
+
+from vocabulary.errors import KeyStoreError, KeywatchError
 
 STANDARD = "standard output"
 
@@ -53,6 +60,37 @@ def opened(file: str) -> Iterator[TextIO]:
         raise
     with _named(name):
         finish()
+
+
+def show_once(text: str, take_back: Callable[[], str]) -> None:
+    """Print what is never shown again; where that fails, nobody shall have to guess what is left.
+
+    Args:
+        text: with the secret.
+        take_back: ends what the secret is for, and says what there is now.
+
+    Raises:
+        KeyStoreError: nobody saw it.
+    """
+    try:
+        if sys.stdout is None:
+            raise OSError("there is no standard output")  # noqa: TRY301  (as one that is full)
+        click.echo(text)  # hands it on at once
+    except BaseException as error:  # noqa: BLE001  (also who is interrupted here)
+        _give_up_stdout()
+        try:
+            left = take_back()
+        except KeywatchError as other:
+            left = f"what it is for is still there: {other}"
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        told = f"the secret could not be shown, and nobody has it: {why.lower()}"
+        raise KeyStoreError(told, where=STANDARD, remedy=left) from None
+
+
+def _give_up_stdout() -> None:
+    """Drop what could not be written: at exit it would be tried again."""
+    with suppress(AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import click
 from keywatch.cli.common import (
     Did,
     Group,
+    as_document,
     engine,
     json_option,
     person,
@@ -14,6 +15,7 @@ from keywatch.cli.common import (
     print_table,
     telling,
 )
+from keywatch.cli.outputs import show_once
 
 
 @click.group("tokens", cls=Group)
@@ -59,7 +61,8 @@ def create_command(
 
     checked_name(name)
     life_s = None if expires == "never" else seconds_of(expires)
-    with transaction(engine(ctx)) as connection:
+    opened = engine(ctx)
+    with transaction(opened) as connection:
         token, secret = tokens.create(
             connection,
             name,
@@ -69,10 +72,16 @@ def create_command(
             actor=person(),
             now=time.time(),
         )
+
+    def take_back() -> str:
+        with transaction(opened) as connection:
+            tokens.revoke(connection, token.id, actor=person(), now=time.time())
+        return f"{token.id} is revoked again; make another"
+
     if as_json:
-        print_json(_shown(token) | {"token": secret})
+        show_once(as_document(_shown(token) | {"token": secret}), take_back)
         return
-    click.echo(secret)
+    show_once(secret, take_back)
     click.echo("This is the only time the token is shown; only its hash is kept.", err=True)
     click.echo(f"{token.id}: {', '.join(token.scopes)}", err=True)
 

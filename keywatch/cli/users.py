@@ -52,7 +52,7 @@ def add_command(ctx: click.Context, name: str, role: str, from_stdin: bool) -> D
     if not made:
         return Did(told, f"{user.name} is {_an(user.role)}")
     click.echo(f"{user.name} is {_an(user.role)}; the only time its password is shown:", err=True)
-    return Did(told | {"password": password}, password)
+    return Did(told | {"password": password}, password, unseen=_unseen(name))
 
 
 @command.command("list")
@@ -112,7 +112,9 @@ def passwd_command(ctx: click.Context, name: str, from_stdin: bool) -> Did:
     known = passwords.hashed(password)
     with transaction(opened) as connection:
         users.set_password(connection, name, known, actor=person(), now=time.time())
-    return Did({"name": name, "password": password}, password) if made else Did({"name": name})
+    if not made:
+        return Did({"name": name})
+    return Did({"name": name, "password": password}, password, unseen=_unseen(name))
 
 
 @command.command("role")
@@ -170,6 +172,10 @@ def _password(name: str, from_stdin: bool) -> tuple[str, bool]:
         return passwords.generated(), True
     passwords.check(password, name)
     return password, False
+
+
+def _unseen(name: str) -> str:
+    return f"{name} has a password that nobody knows: keywatch users passwd {name}"
 
 
 def _an(role: str) -> str:

@@ -36,7 +36,7 @@ def fetched(tokens, token):
     raw = token.encode()
     fetch = tokens.to_fetch(raw)
     if fetch is not None:
-        fetch()
+        fetch.keys.key(fetch.kid)
     return raw
 
 

@@ -115,3 +115,17 @@ def test_a_wrong_file_is_one_line_and_exit_2(tmp_path, capsys, monkeypatch):
     assert (
         said == "keywatch: keywatch.toml:1: there is no entry `gatway` (did you mean `gateway`?)\n"
     )
+
+
+def test_the_path_that_lets_somebody_post_is_hidden(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hidden = "T0" + "aB1" * 7
+    (tmp_path / "keywatch.toml").write_text(
+        f'[[notify]]\nname = "a"\ntype = "webhook"\nurl = "https://chat.example/hooks/{hidden}"\n'
+        f'[[stores]]\nname = "b"\ntype = "http"\nurl = "https://hooks.slack.com/services/{hidden}"\n'
+    )
+    for more in ([], ["--json"]):
+        assert run(["config", "show", *more]) == 0
+        said = capsys.readouterr().out
+        assert hidden not in said.replace("\n", "").replace(" ", "")
+    assert "https://chat.example/hooks/***" in said
