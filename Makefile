@@ -22,7 +22,7 @@ $(UV):
 	$(PIP) --require-hashes -r $(VENV)/uv.lock
 
 $(STAMP): requirements.lock pyproject.toml | $(UV)
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock || $(PIP) --no-compile --require-hashes -r requirements.lock
+	$(UV) pip install --system-certs --quiet --python $(BIN)/python --require-hashes -r requirements.lock || $(PIP) --no-compile --require-hashes -r requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
 

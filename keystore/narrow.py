@@ -9,6 +9,7 @@ from fnmatch import translate
 from functools import cache
 from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from zoneinfo import available_timezones
 
 from keystore.keys import Declared
 from vocabulary.errors import UsageError
@@ -52,6 +53,23 @@ class Networks:
         return any(
             number >> tail in firsts for (of, tail), firsts in self._blocks.items() if of == version
         )
+
+
+def zone(name: str) -> str:
+    """Return the IANA name of a time zone as it is; empty where none is said.
+
+    Raises:
+        UsageError: when there is no such zone.
+    """
+    if name and name not in _zones():
+        raise UsageError(f"there is no time zone {name!r}", remedy="such as Europe/Paris")
+    return name
+
+
+@cache
+def _zones() -> set[str]:
+    """Return the names of all time zones; they are read from the disk."""
+    return available_timezones()
 
 
 def networks(blocks: Iterable[str]) -> tuple[str, ...]:

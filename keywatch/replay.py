@@ -126,13 +126,26 @@ def read_keys(file: Path) -> list[ListedKey]:
     except OSError as error:
         raise TargetError(str(error.strerror).lower(), where=str(file)) from error
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
-            one = decode(line)
-            said = narrow.declared(one.declared)
-            listed.append(msgspec.structs.replace(one, declared=said))
-        except (msgspec.MsgspecError, UsageError) as error:
-            raise ConfigError(str(error), where=f"{file}:{number}") from error
+            listed.append(_checked(decode(line)))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"no key: {error}",
+                where=f"{file}:{number}",
+                remedy='write one object a line, such as {"key": "key_…", "class": "service"}',
+            ) from error
+        except UsageError as error:
+            raise ConfigError(error.what, where=f"{file}:{number}", remedy=error.remedy) from error
     return listed
+
+
+def _checked(one: ListedKey) -> ListedKey:
+    if one.created_at:
+        moment_of(one.created_at, 0.0)
+    narrow.zone(one.tz)
+    return msgspec.structs.replace(one, declared=narrow.declared(one.declared))
 
 
 def _facts(one: ListedKey, table: Mapping[str, float]) -> KeyFacts:

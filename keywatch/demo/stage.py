@@ -17,7 +17,7 @@ from typing import Any
 
 from vocabulary.errors import KeywatchError, ServiceError
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 POLL_S = 0.01
 
 
@@ -109,7 +109,7 @@ def wait_for(look: Callable[[], Any], what: str) -> Any:  # noqa: ANN401
     """Look again and again until there is something to see, and return it.
 
     Raises:
-        ServiceError: after a minute in which there was not.
+        ServiceError: when there was not for `PATIENCE_S`.
     """
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:

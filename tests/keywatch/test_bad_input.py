@@ -11,9 +11,11 @@ from sqlalchemy import text
 
 from database.transaction import open_database, reading
 from keywatch.demo import traffic
+from keywatch.replay import read_keys
 from keywatch.status import status
 from streams import deadletter, formats
 from tests.keywatch.traffic import ordinary, theft
+from vocabulary.errors import ConfigError
 
 NOW = datetime(2026, 3, 18, 14, 0, tzinfo=UTC)
 
@@ -86,6 +88,23 @@ def test_an_empty_log_is_no_error(tmp_path):
     done = replay(log, "--format", "nginx-json")
     assert done.returncode == 0
     assert "0 of 0 lines" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("nonsense", ("no key", '{"key": "key_…"')),
+        ('{"id":"key_1"}', ("no key", "`key`")),
+        ('{"key":"key_1","owner":3}', ("owner",)),
+        ('{"key":"key_1","tz":"Mars/Phobos"}', ("there is no time zone 'Mars/Phobos'",)),
+        ('{"key":"key_1","created_at":"yesterday"}', ("'yesterday' is no time",)),
+    ],
+)
+def test_a_wrong_line_of_keys_is_named(tmp_path, line, words):
+    keys = written(tmp_path / "keys.jsonl", f'{{"key":"key_0"}}\n\n{line}'.encode())
+    with pytest.raises(ConfigError) as raised:
+        read_keys(keys)
+    assert all(word in str(raised.value) for word in (f"{keys}:3: ", *words))
 
 
 def test_a_truncated_gzip_is_replayed_up_to_there_and_named(tmp_path, lines):
