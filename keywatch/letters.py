@@ -18,7 +18,6 @@ from streams.unfolding import parsed_under
 SOURCE = "deadletters"
 _MOST = 1000
 _NO_SOURCE = "no configured source has this name any more"
-_OF_SPARK = "of a Spark job: send its line to the topic again, once its format is corrected"
 _UNTIMED = "of a topic of repository events: have its producer send it again"
 
 Report = Callable[[Stream, Outcome], None]
@@ -51,8 +50,7 @@ def read_again(
     for source, some in by_source.items():
         stream = next((one for one in streams if _belongs(source, one.source.name)), None)
         if stream is None or stream.format is None:
-            foreign = _OF_SPARK if source.startswith(deadletter.OF_JOB) else _NO_SOURCE
-            reason = foreign if stream is None else _UNTIMED
+            reason = _NO_SOURCE if stream is None else _UNTIMED
             _lay_back(engine, {letter.id: reason for letter in some})
         elif pipeline := pipeline_of(source):
             _absorb(engine, pipeline, stream, some, report)

@@ -5,12 +5,14 @@ id, all that happens to a key stands in one partition: profiles, like positions,
 is given a partition goes on from the profiles that were committed with its position.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from keywatch.config import Settings
 from keywatch.config_streams import SourceSettings
 from keywatch.pipeline import Outcome, Pipeline
+from streams import checkpoint
 from streams.addresses import Proxies
 from streams.chunk import Chunk
 from streams.parsed import Format
@@ -23,7 +25,7 @@ Make = Callable[[str], Pipeline]
 @dataclass(slots=True)
 class _Kept:
     pipeline: Pipeline
-    behind: int
+    behind: Any
 
 
 class Pipelines:
@@ -39,20 +41,22 @@ class Pipelines:
         self._kept: dict[str, _Kept] = {}
         self._only = None if shared else make("")
 
-    def absorb(self, chunk: Chunk, log_format: Format, proxies: Proxies) -> Outcome:
+    def absorb(
+        self, chunk: Chunk, log_format: Format, proxies: Proxies, letters: Sequence[int] = ()
+    ) -> Outcome:
         """Take in a chunk; see `Pipeline.absorb`.
 
         Raises:
             DatabaseError: nothing of it is committed.
         """
         if self._only is not None:
-            return self._only.absorb(chunk, log_format, proxies)
+            return self._only.absorb(chunk, log_format, proxies, letters)
         kept = self._kept.pop(chunk.source, None)
         if kept is None or kept.behind != chunk.position.get("after"):
             # Never read by us, or read on by another worker meanwhile.
-            kept = _Kept(self._make(chunk.source), 0)
-        outcome = kept.pipeline.absorb(chunk, log_format, proxies)
-        self._kept[chunk.source] = _Kept(kept.pipeline, int(chunk.position["offset"]))
+            kept = _Kept(self._make(chunk.source), None)
+        outcome = kept.pipeline.absorb(chunk, log_format, proxies, letters)
+        self._kept[chunk.source] = _Kept(kept.pipeline, checkpoint.mark(chunk.position))
         return outcome
 
     def of(self, source: str) -> Pipeline | None:

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,17 @@ from keywatch import shards
 from keywatch.config import Settings
 from keywatch.config_streams import SourceSettings
 from keywatch.shards import Job
+from keywatch.sparkkafka import kafka_options
+from keywatch.sparkletters import Letters
+from keywatch.sparktelling import Tell, say
 from streams import checkpoint, formats
 from vocabulary.errors import ConfigError, ServiceError, UsageError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-Tell = Callable[[str], None]
+LOOK_S = 10.0
+"""How often a job that follows a topic looks for dead letters that are to be read again."""
 ORDER = ("shard", "first", "second", "third")
 # The same file is `file:///a` in one place and `file:/a` in another.
 _SLASHES = re.compile("^([a-z0-9]+):/+")
@@ -110,18 +114,25 @@ def submit(  # noqa: PLR0913  (what a run is made of)
     """
     _claim(engine, job, checkpoint_dir)
     reader = session.readStream.format("kafka").option("subscribe", source.topic)
-    for name, value in _kafka_options(source).items():
+    for name, value in kafka_options(source).items():
         reader = reader.option(name, value)
     records = reader.option("maxOffsetsPerTrigger", per_batch).load()
     lines = records.selectExpr(
         "unix_millis(timestamp) AS first", "CAST(partition AS long) AS second",
         "offset AS third", "value AS line",
     )  # fmt: skip
-    work = partial(_absorb, engine=engine, job=job, tell=tell)
+    letters = Letters(session, engine, job, tell)
+    letters.read_again()
+
+    def work(frame: "DataFrame", number: int) -> None:
+        with letters.alone:
+            _absorb(frame, number, engine, job, tell)
+
     writer = lines.writeStream.foreachBatch(work).option("checkpointLocation", checkpoint_dir)
     writer = writer.queryName(f"keywatch-{job.name}")
     query = (writer.trigger(availableNow=True) if once else writer).start()
-    _wait(query)
+    _wait(query, letters)
+    letters.read_again()
 
 
 def backfill(
@@ -144,6 +155,7 @@ def backfill(
     if not files:
         raise UsageError("there is no log", remedy="name files that Spark can read")
     _claim(engine, job, json.dumps(files))
+    letters = Letters(session, engine, job, tell)
     rows = session.read.text(files).selectExpr(
         "CAST(value AS binary) AS line",
         "monotonically_increasing_id() AS third",
@@ -161,6 +173,7 @@ def backfill(
     )  # fmt: skip
     done = _dealt_out(lines, job).mapInPandas(partial(shards.run_history, job=job), shards.DONE)
     _told(done, tell, f"{len(files)} logs")
+    letters.read_again()
 
 
 def started(master: str, options: Mapping[str, str]) -> "SparkSession":
@@ -224,11 +237,7 @@ def _dealt_out(lines: "DataFrame", job: Job) -> "DataFrame":
 
 
 def _told(done: "DataFrame", tell: Tell, what: str) -> None:
-    rows = done.collect()
-    lines, events, alerts = (
-        sum(row[name] for row in rows) for name in ("lines", "events", "alerts")
-    )
-    tell(f"{what}: {lines} lines, {events} events, {alerts} alerts")
+    say(done.collect(), tell, what)
 
 
 def _files(session: "SparkSession", log: str) -> Sequence[str]:
@@ -277,56 +286,15 @@ def _refuse_old(engine: Engine, job: Job, number: int) -> None:
         )
 
 
-def _wait(query: Any) -> None:  # noqa: ANN401  (a query)
+def _wait(query: Any, letters: Letters) -> None:  # noqa: ANN401  (a query)
     from pyspark.errors import StreamingQueryException  # noqa: PLC0415  (an extra)
 
     try:
-        query.awaitTermination()
+        while not query.awaitTermination(LOOK_S):
+            letters.read_again()
     except StreamingQueryException as error:
         said = str(error).strip().splitlines()
         raise ServiceError(said[0] if said else "Spark gave up", where="spark") from error
-
-
-def _kafka_options(source: SourceSettings) -> dict[str, str]:
-    """Return the topic's options as Spark's Kafka client calls them.
-
-    https://kafka.apache.org/documentation/#security
-    """
-    from streams.kafka_options import security  # noqa: PLC0415  (only for a stream)
-
-    given = security(source.options, "sources.options")
-    options = {
-        "kafka.bootstrap.servers": ",".join(source.brokers),
-        "startingOffsets": "earliest",
-        "kafka.isolation.level": "read_committed",
-        "failOnDataLoss": "false",
-    }
-    user, password = (given.pop(f"sasl_plain_{name}", "") for name in ("username", "password"))
-    names = {
-        "security_protocol": "security.protocol",
-        "sasl_mechanism": "sasl.mechanism",
-        "ssl_cafile": "ssl.truststore.location",
-    }
-    for name, value in given.items():
-        if name not in names:
-            raise ConfigError(
-                "Spark's Kafka client takes no such option from here",
-                where=f"sources.options.{name}",
-                remedy=f"there are {', '.join(names)}, sasl_plain_username, sasl_plain_password",
-            )
-        options[f"kafka.{names[name]}"] = value
-    if "ssl_cafile" in given:
-        options["kafka.ssl.truststore.type"] = "PEM"
-    if user:
-        kind = "plain.Plain" if given.get("sasl_mechanism") == "PLAIN" else "scram.Scram"
-        module = f"org.apache.kafka.common.security.{kind}LoginModule"
-        words = f"username={_quoted(user)} password={_quoted(password)}"
-        options["kafka.sasl.jaas.config"] = f"{module} required {words};"
-    return options
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def checkpoint_of(name: str, given: str) -> str:

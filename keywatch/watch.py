@@ -221,12 +221,13 @@ class Watch:
         if now - self._looked >= LOOK_S:
             self._looked = now
             give_back()
+            if self._settings.watch.shared:
+                # Before letters are read again: not into profiles that are another worker's now.
+                parts = [one.source.parts for one in streams if isinstance(one.source, Shared)]
+                self._pipelines.let_go({name for names in parts for name in names})
             self._read_again(streams)
             if said := self._geo.refresh():
                 self._voice.tell(said)
-            if self._settings.watch.shared:
-                parts = [one.source.parts for one in streams if isinstance(one.source, Shared)]
-                self._pipelines.let_go({name for names in parts for name in names})
 
     def _read_again(self, streams: Sequence[Stream]) -> None:
         """Read dead letters once more, where somebody asked for it."""

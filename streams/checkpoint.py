@@ -10,7 +10,7 @@ from database.upsert import inserting
 from vocabulary.errors import DatabaseError
 
 _PASSING = {"after", "deliveries"}
-_NOTES = {"header", "newest_ms", "lag_ms", "behind"}
+_NOTES = {"header", "newest_ms", "lag_ms", "behind", "again"}
 """What the pipeline keeps with a position for itself."""
 _REMEMBERED_S = 7 * 86_400.0
 """How long a delivery is known."""
@@ -31,12 +31,23 @@ def bare(position: Position) -> Position:
     return {name: value for name, value in position.items() if name not in _NOTES}
 
 
+def mark(position: Position | None) -> Any:  # noqa: ANN401  (JSON)
+    """Return what is committed, for `after` of what comes behind it.
+
+    That is the offset, and where something was committed beside the order of offsets (`again`
+    counts how often) that number, too.
+    """
+    if position is None:
+        return None
+    return [position["offset"], position["again"]] if "again" in position else position["offset"]
+
+
 def save(connection: Connection, source: str, position: Position, now: float) -> None:
     """Keep the position, in the transaction of the results that it stands for.
 
     An entry `deliveries` names what is committed with it, once and for all, each by a key with the
     fingerprint of what it stands for. A position with an
-    entry `after` is kept only behind the one with that offset: so of two
+    entry `after` is kept only behind the one with that `mark`: so of two
     workers that read the same records, one commits them.
 
     Args:
@@ -51,7 +62,7 @@ def save(connection: Connection, source: str, position: Position, now: float) ->
     fenced = "after" in position
     kept = {name: value for name, value in position.items() if name not in _PASSING}
     _deliver(connection, position.get("deliveries", {}), source, now)
-    if fenced and _offset(connection, source) != position["after"]:
+    if fenced and _committed(connection, source) != position["after"]:
         raise _overtaken(source)
     row = {"position": kept, "updated_at": now}
     query = update(positions).where(positions.c.source == source).values(row)
@@ -86,11 +97,11 @@ def _deliver(connection: Connection, keys: Mapping[str, str], source: str, now: 
     connection.execute(delete(deliveries).where(deliveries.c.at < now - _REMEMBERED_S))
 
 
-def _offset(connection: Connection, source: str) -> int | None:
-    """Return the offset that is committed, and keep others from committing another one."""
+def _committed(connection: Connection, source: str) -> Any:  # noqa: ANN401  (JSON)
+    """Return the mark that is committed, and keep others from committing another one."""
     query = select(positions.c.position).where(positions.c.source == source).with_for_update()
     found: Position | None = connection.execute(query).scalar_one_or_none()
-    return None if found is None else found["offset"]
+    return mark(found)
 
 
 def _inserted(connection: Connection, source: str, row: Mapping[str, Any]) -> bool:

@@ -19,6 +19,8 @@ class Chunk:
         position: for `open`, once these lines are dealt with.
         origin: what all lines have in common, such as the file's name.
         partitions: of each line, for a topic.
+        stamps: of each line, where lines of several partitions or files are in an order: what
+            comes before partition and offset in it.
         refused: lines that are of no use, by their index, and why.
         behind: how much waits behind these lines, bytes of a file or records of a partition; None
             where nobody can tell.
@@ -30,6 +32,7 @@ class Chunk:
     position: Position
     origin: Mapping[str, Any] = field(default_factory=dict)
     partitions: Sequence[int] = ()
+    stamps: Sequence[int] = ()
     refused: Sequence[tuple[int, str]] = ()
     behind: int | None = None
 
@@ -49,7 +52,10 @@ class Chunk:
     def place(self, line: int) -> dict[str, Any]:
         """Return where a line stands, for a dead letter."""
         where = {**self.origin, "offset": self.offsets[line]}
-        return {**where, "partition": self.partitions[line]} if self.partitions else where
+        for name, values in (("partition", self.partitions), ("stamp", self.stamps)):
+            if values:
+                where[name] = values[line]
+        return where
 
 
 class Source(Protocol):

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Delete, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Delete,
+    and_,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from database.schema import dead_letters
 from streams.checkpoint import Position
@@ -20,7 +31,9 @@ PUBLISHED = "publish:"
 """How the source of a letter begins that was to be sent to a topic, and was too large for it."""
 
 OF_JOB = "spark:"
-"""How the source of a letter begins whose line only its job can read again."""
+"""How the source of a letter begins that its job reads again, and no other pipeline."""
+
+_PLACE = ("stamp", "partition", "offset")
 
 Letter = tuple[Position, str, bytes]
 """Where the line stood, why it was refused, and its bytes, redacted."""
@@ -131,14 +144,12 @@ def ask_again(
 ) -> int:
     """Have the pipeline read letters once more; all of them where neither says which.
 
-    Letters that were too long to be kept whole stay as they are, and those of jobs.
+    Letters that were too long to be kept whole stay as they are.
 
     Returns:
         How many will be read.
     """
-    query = update(dead_letters).where(
-        func.length(dead_letters.c.raw) < MAX_RAW, ~dead_letters.c.source.startswith(OF_JOB)
-    )
+    query = update(dead_letters).where(func.length(dead_letters.c.raw) < MAX_RAW)
     if ids is not None:
         query = query.where(dead_letters.c.id.in_(ids))
     if source is not None:
@@ -152,14 +163,42 @@ def asked_for(connection: Connection, limit: int, source: str = "") -> list[Dead
     Args:
         connection: to read with.
         limit: so many, at most.
-        source: theirs; without one those of all sources of lines, not what was to be published.
+        source: theirs; without one those of all sources of lines, not what was to be published
+            nor what a job is to read.
     """
-    theirs = dead_letters.c.source == source
+    c = dead_letters.c
+    theirs = c.source == source
     if not source:
-        theirs = ~dead_letters.c.source.startswith(PUBLISHED)
-    query = select(dead_letters).where(dead_letters.c.state == AGAIN, theirs)
-    rows = connection.execute(query.order_by(dead_letters.c.id).limit(limit)).mappings()
+        theirs = and_(~c.source.startswith(PUBLISHED), ~c.source.startswith(OF_JOB))
+    query = select(dead_letters).where(c.state == AGAIN, theirs)
+    rows = connection.execute(query.order_by(c.id).limit(limit)).mappings()
     return [DeadLetter(**row) for row in rows]
+
+
+def asked_of_job(connection: Connection, job: str, limit: int) -> list[DeadLetter]:
+    """Return letters that a job is to read once more, in the order in which their lines stood.
+
+    Lines that are no events were dealt out to shards by chance, so that the order in which they
+    were kept is none.
+
+    Args:
+        connection: to read with.
+        job: how the sources of its shards begin.
+        limit: so many, at most.
+    """
+    c = dead_letters.c
+    place = [func.coalesce(cast(c.position[name].as_string(), BigInteger), 0) for name in _PLACE]
+    query = select(dead_letters).where(c.state == AGAIN, c.source.startswith(job, autoescape=True))
+    rows = connection.execute(query.order_by(*place, c.id).limit(limit)).mappings()
+    return [DeadLetter(**row) for row in rows]
+
+
+def waiting_for_jobs(connection: Connection) -> int:
+    """Return how many letters are to be read once more by jobs."""
+    query = select(func.count()).where(
+        dead_letters.c.state == AGAIN, dead_letters.c.source.startswith(OF_JOB)
+    )
+    return connection.execute(query).scalar_one()
 
 
 def lay_back(connection: Connection, reasons: Mapping[int, str]) -> None:

@@ -21,6 +21,7 @@ def unfolded(chunk: Chunk, log_format: Format) -> Chunk:
         lines=[record for several in records for record in several],
         offsets=[chunk.offsets[number] for number in at],
         partitions=[chunk.partitions[number] for number in at] if chunk.partitions else (),
+        stamps=[chunk.stamps[number] for number in at] if chunk.stamps else (),
     )
 
 

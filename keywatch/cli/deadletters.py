@@ -91,8 +91,9 @@ def show(ctx: click.Context, letter: int, as_json: bool) -> None:
 def replay(ctx: click.Context, ids: tuple[int, ...], source: str | None, everything: bool) -> Did:
     """Have the pipeline read letters again, by the formats as they are configured now.
 
-    A running `watch` does it within seconds, the next one when it starts. What is an event now is
-    committed, once; what still is none stays.
+    A running `watch` does it within seconds, the next one when it starts; a letter of a Spark job
+    is read by that job, `spark submit` or `spark backfill` of the same --name. What is an event
+    now is committed, once; what still is none stays.
     """
     from database.transaction import transaction
     from streams import deadletter
@@ -101,10 +102,10 @@ def replay(ctx: click.Context, ids: tuple[int, ...], source: str | None, everyth
         raise click.UsageError("Which ones? Name an ID, --source or --all.")
     with transaction(engine(ctx, create=False)) as connection:
         number = deadletter.ask_again(connection, ids or None, source)
-        kept = deadletter.per_source(connection)
+        of_jobs = deadletter.waiting_for_jobs(connection)
     said = f"{number} letters are read again by `keywatch watch`"
-    if any(name.startswith(deadletter.OF_JOB) for name in kept) and not number:
-        said += "; those of a Spark job by sending their lines to its topic again"
+    if of_jobs:
+        said = f"{number} letters are read again; {of_jobs} wait for their job, `keywatch spark`"
     return Did({"letters": number}, said)
 
 

@@ -157,19 +157,19 @@ def test_letters_of_a_source_that_is_gone_are_kept(log, capsys):
     assert (shown["state"], "no configured source" in shown["reason"]) == ("dead", True)
 
 
-def test_a_letter_of_a_spark_job_stays_and_it_is_said_what_to_do(log, capsys):
+def test_a_letter_of_a_spark_job_waits_for_that_job(log, capsys):
     engine = open_database("sqlite:///keywatch.db")
     with transaction(engine) as connection:
         deadletter.keep(connection, "spark:main/3", [({"offset": 1}, "why", b"x")], 5.0)
     engine.dispose()
     capsys.readouterr()
     assert run(["deadletters", "replay", "--source", "spark:main/3"]) == 0
-    assert "0 letters are read again" in (said := capsys.readouterr().out)
-    assert "by sending their lines to its topic again" in said
+    said = capsys.readouterr().out
+    assert "1 letters are read again; 1 wait for their job, `keywatch spark`" in said
     assert run(["deadletters", "replay", "--all"]) == 0
     run(["watch", "--once"])
     newest, *_ = told(capsys, "deadletters", "list")
-    assert (newest["state"], newest["reason"]) == ("dead", "why")
+    assert (newest["state"], newest["reason"]) == ("again", "why")
 
 
 def test_a_list_fits_a_narrow_terminal(log, capsys, monkeypatch):

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from keywatch.cli import run
 from tests.keywatch.fleet import HEAD, attacked, calm_run, moved, prepared, truth, until
 
 kafka = pytest.importorskip("kafka")
@@ -24,6 +25,7 @@ topic = "spark"
 brokers = ["{broker}"]
 format = "nginx-json"
 """
+LETTER = "INSERT INTO dead_letters (source, position, reason, raw, at) VALUES (%s, %s, %s, %s, 5)"
 SOON_DONE = (
     "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     " -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
@@ -81,13 +83,16 @@ def test_a_stream_that_is_killed_and_a_backfill_lead_to_the_alerts_of_one_proces
     (tmp_path / "access.log").write_bytes(b"".join(one + b"\n" for _, one in lines))
     expected = calm_run(tmp_path, calm)
 
+    # The last line, of the address that tries keys: a letter of the job, for its format was wrong.
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(LETTER, ("spark:main/1", '{"offset": 5}', "why", lines[-1][1]))
     config = tmp_path / "spark.toml"
     config.write_text(HEAD.format(database=postgresql_url) + SOURCE.format(broker=kafka_broker))
     admin = kafka_admin.KafkaAdminClient(bootstrap_servers=kafka_broker)
     admin.create_topics([kafka_admin.NewTopic("spark", 2, 1)])
     admin.close()
     producer = kafka.KafkaProducer(bootstrap_servers=kafka_broker, acks="all")
-    for key, one in lines:
+    for key, one in lines[:-1]:
         producer.send("spark", one, key=key.encode())
     producer.flush()
     producer.close()
@@ -109,5 +114,6 @@ def test_a_stream_that_is_killed_and_a_backfill_lead_to_the_alerts_of_one_proces
     first.wait()
     assert truth(postgresql_url)["events"] < expected["events"]
     assert said(truth(history)) == said(expected)
+    assert run(["--config", str(config), "deadletters", "replay", "--all"]) == 0
     ended_well(spark(submit), tmp_path)
     assert truth(postgresql_url) == expected
