@@ -13,7 +13,7 @@ from keywatch.carrying import stores_of
 from keywatch.config import Settings
 from keywatch.keystores import key_store
 from vocabulary.credential import Credential, KnownKey, Lookup
-from vocabulary.errors import KeywatchError
+from vocabulary.errors import KeywatchError, UsageError
 
 ACTOR = "keywatch"
 
@@ -26,10 +26,15 @@ def lookup(
     For findings of the scanner alone: whoever writes a log could make it ask other stores without
     an end.
     """
+    return asking(engine, settings, tell, adopt=adopt).find
+
+
+def asking(
+    engine: Engine, settings: Settings, tell: Callable[[str], None], *, adopt: bool
+) -> "Elsewhere":
+    """Return who asks our store and the configured ones, and says which could not be asked."""
     ours = key_store(engine, settings.keys)
-    if not settings.stores:
-        return ours.find
-    return Elsewhere(ours, stores_of(settings.stores), tell, adopt=adopt).find
+    return Elsewhere(ours, stores_of(settings.stores), tell, adopt=adopt)
 
 
 class Elsewhere:
@@ -54,6 +59,15 @@ class Elsewhere:
         self._store, self._adapters, self._adopt = store, adapters, adopt
         self._tell = tell
         self._told: set[str] = set()
+        self._away: dict[str, str] = {}
+
+    def take_away(self) -> str:
+        """Say which stores could not be asked since this was asked last; empty when all could.
+
+        What was not found meanwhile may be theirs: it is not unknown, and to be asked again.
+        """
+        away, self._away = self._away, {}
+        return "; ".join(f"the store {name} is away: {why}" for name, why in away.items())
 
     def find(self, credentials: Sequence[Credential]) -> Sequence[KnownKey | None]:
         """Return what is known of each credential: by us, else by the first store that does."""
@@ -70,10 +84,13 @@ class Elsewhere:
             try:
                 theirs = adapter.find(credential)
             except KeywatchError as error:
+                if not isinstance(error, UsageError):  # that kind of store can never be asked
+                    self._away[name] = str(error)
                 if name not in self._told:
                     self._told.add(name)
                     self._tell(f"the store {name} cannot be asked for leaked keys: {error}")
                 continue
+            self._told.discard(name)
             if theirs is not None:
                 return self._known(name, theirs, credential)
         return None

@@ -24,7 +24,7 @@ from scanner.run import Report, scan
 from scanner.sources.mirror import holds, mirror
 from streams import repoqueue
 from vocabulary.alert import Alert
-from vocabulary.errors import KeywatchError, RepositoryError
+from vocabulary.errors import KeywatchError, RepositoryError, ServiceError
 from vocabulary.repository import RepoEvent
 
 IDLE_S = 0.1
@@ -53,8 +53,8 @@ class Pushes:
     ) -> None:
         self._engine, self._settings = engine, settings
         self._voice, self._wake = voice, wake
-        elsewhere = foreign.lookup(engine, settings, voice.tell, adopt=True)
-        self._book = KeyBook(engine, settings.keys, elsewhere=elsewhere)
+        self._elsewhere = foreign.asking(engine, settings, voice.tell, adopt=True)
+        self._book = KeyBook(engine, settings.keys, elsewhere=self._elsewhere.find)
         self._respond = wiring.responder(
             policy, enabled, self._book.known_key, lambda _: time.time(), wiring.hook(settings),
             partial(portrait.called, engine),
@@ -109,9 +109,11 @@ class Pushes:
 
         Raises:
             RepositoryError: when some of it could not be scanned; it is tried again.
+            ServiceError: when a store could not be asked whether it knows a key; likewise.
         """
         if not event.after.strip("0"):
             return []  # a ref was deleted: nothing new came
+        self._elsewhere.take_away()
         report = self._scan(event)
         exposure = "private" if event.private else "public"
         found_in = leaks.FoundIn(event.repository, exposure)
@@ -121,6 +123,8 @@ class Pushes:
             self._checks.report(event, report)
         if report.receipt.incomplete:
             raise RepositoryError(report.receipt.incomplete[0], where=event.repository)
+        if away := self._elsewhere.take_away():
+            raise ServiceError(away, where=event.repository, remedy="it is asked again later")
         return alerts
 
     def _scan(self, event: RepoEvent) -> Report:

@@ -11,12 +11,13 @@ from sqlalchemy import Engine
 from database.transaction import reading, transaction
 from keywatch import leaks
 from keywatch.beside import beside
+from keywatch.foreign import Elsewhere
 from keywatch.keybook import KeyBook
 from keywatch.voice import Voice
 from streams import reportqueue
 from streams.disclosure import Disclosure
-from streams.reportqueue import Report
-from vocabulary.credential import KnownKey, Lookup
+from streams.reportqueue import UNKNOWN, Report
+from vocabulary.credential import KnownKey
 from vocabulary.errors import KeywatchError, ServiceError
 from vocabulary.finding import Finding, Place, Verdict
 
@@ -25,8 +26,8 @@ TURN_S = 10.0
 
 IDLE_S = 0.05
 _AT_ONCE = 100
-_ELSEWHERE = ""
-"""The key's id in the queue while it is to be seen whether another store has it."""
+ASK_AGAIN_S = 30.0
+"""How long a store that is away is left alone."""
 
 _WHERE = "reports of leaks"
 
@@ -44,7 +45,9 @@ class Judge:
         voice: where to speak.
         wake: called when there may be something to do in the outbox.
         elsewhere: asks the stores that are configured beside ours; None where none is. That may
-            take long, so who reports is not told about their keys.
+            take long, so who reports is not told about their keys; what is reported while one of
+            them is away waits for it, for days.
+        clock: seconds that only go forward.
     """
 
     def __init__(
@@ -54,12 +57,14 @@ class Judge:
         respond: leaks.Respond,
         voice: Voice,
         wake: Callable[[], None],
-        elsewhere: Lookup | None = None,
+        elsewhere: Elsewhere | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine, self._book, self._respond = engine, book, respond
         self._voice, self._wake, self._elsewhere = voice, wake, elsewhere
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._waiting = True  # maybe, from the last time
+        self._clock, self._ask_at = clock, 0.0
 
     def __call__(self, reported: Sequence[Disclosure]) -> Sequence[bool | None]:
         """Say which are keys of ours, None where that is to be seen; these are in the queue then.
@@ -74,17 +79,18 @@ class Judge:
             known = self._book.find([one.credential for one in reported])
         finally:
             self._lock.release()
-        ours = [
-            (_identity(one), key.key_id if key else _ELSEWHERE, one)
-            for one, key in zip(reported, known, strict=True)
-            if key or self._elsewhere
-        ]
-        if ours:
-            with transaction(self._engine) as connection:
-                reportqueue.put(connection, ours, time.time())
-            self._waiting = True
+        both = list(zip(reported, known, strict=True))
+        self._put([(_identity(one), key.key_id, one) for one, key in both if key])
+        if self._elsewhere:
+            self._put([(_identity(one), UNKNOWN, one) for one, key in both if not key])
         unknown = None if self._elsewhere else False
         return [True if key else unknown for key in known]
+
+    def _put(self, reports: Sequence[tuple[str, str, Disclosure]]) -> None:
+        if reports:
+            with transaction(self._engine) as connection:
+                reportqueue.put(connection, reports, time.time())
+            self._waiting = True
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -101,12 +107,15 @@ class Judge:
         while self._waiting and not self._stop.is_set():
             self._waiting = False
             with reading(self._engine) as connection:
-                some = reportqueue.waiting(connection, _AT_ONCE)
+                may_ask = self._clock() >= self._ask_at
+                some = reportqueue.waiting(connection, _AT_ONCE, unknown=may_ask)
             if some:
                 self._waiting = True
                 self._act(some)
 
     def _again(self) -> float:
+        if self._ask_at and self._clock() >= self._ask_at:
+            self._waiting = True
         try:
             self.work_off()
         except KeywatchError:
@@ -115,7 +124,8 @@ class Judge:
         return IDLE_S
 
     def _act(self, some: Sequence[Report]) -> None:
-        ids = [self._id(one) for one in some]
+        ids, away = self._ids(some)
+        unsure, some = some[len(ids) :], some[: len(ids)]
         with reading(self._engine) as connection:
             keys = [self._book.known_key(connection, key_id) for key_id in ids]
         found = [_finding(one.disclosure, key) for one, key in zip(some, keys, strict=True) if key]
@@ -130,14 +140,35 @@ class Judge:
         )
         for alert in alerts:
             self._voice.alert(alert)
+        if unsure:
+            self._wait_on(unsure, away)
         self._wake()
 
-    def _id(self, one: Report) -> str:
-        """Return the id of a reported key; empty where no store knows it."""
-        if one.key_id != _ELSEWHERE:
-            return one.key_id
-        (theirs,) = self._elsewhere([one.disclosure.credential]) if self._elsewhere else (None,)
-        return theirs.key_id if theirs else ""
+    def _ids(self, some: Sequence[Report]) -> tuple[list[str], str]:
+        """Return the ids of reported keys, empty where no store knows one, and which store is away.
+
+        There are ids up to the first report that cannot be judged without that store.
+        """
+        ids = []
+        for one in some:
+            key_id = one.key_id
+            if key_id == UNKNOWN and self._elsewhere:
+                (theirs,) = self._elsewhere.find([one.disclosure.credential])
+                away = self._elsewhere.take_away()
+                if away and not theirs:
+                    return ids, away
+                key_id = theirs.key_id if theirs else UNKNOWN
+            ids.append(key_id)
+        return ids, ""
+
+    def _wait_on(self, unsure: Sequence[Report], away: str) -> None:
+        """Leave a store that is away alone for a while; ours among these are dealt with at once."""
+        self._ask_at = self._clock() + ASK_AGAIN_S
+        # The first alone: it may be the one that the store stumbles over.
+        with transaction(self._engine) as connection:
+            given_up = reportqueue.wait_on(connection, unsure[:1], away, time.time())
+        if given_up:
+            self._voice.tell(f"{given_up} reports were given up after three days: {away}")
 
 
 def _identity(one: Disclosure) -> str:

@@ -11,7 +11,7 @@ from database import counters
 from database.schema import alerts, dead_letters, keys, outbox, positions, repo_events
 from database.transaction import reading
 from keywatch import rates
-from streams import checkpoint, deadletter
+from streams import checkpoint, deadletter, reportqueue
 from streams.failing import failing
 from vocabulary.errors import DatabaseError
 from vocabulary.moments import rfc3339
@@ -41,7 +41,9 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
     was made; `events_per_s` are those of the last five whole minutes; `newest` is the time of a
     source's newest event, the watermark of what was read of it; `lag_s` is how old the newest event
     of the last batch was when it was committed; `behind` is what waited then, bytes of a file or
-    records of a partition; `refused` counts requests that a door (events, webhooks) turned away, by
+    records of a partition; `repositories` counts pushes that wait, reports that were taken in and
+    are not acted upon yet, those of them that wait for another store's answer, and what was given
+    up; `refused` counts requests that a door (events, webhooks) turned away, by
     status, and `known` batches that had been committed before; `dropped` counts dead letters and
     repository events given up that made room for others.
     """
@@ -70,6 +72,8 @@ def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
             "repositories": {
                 "waiting": queued.get("waiting", 0),
                 "reported": queued.get("reported", 0),
+                "unsure": reportqueue.waiting_for_stores(connection),
+                "given_up": queued.get("dead", 0),
             },
             "refused": {f"{door} {code}": n for (door, code), n in refused(totals).items()},
             "known": under(KNOWN, totals),

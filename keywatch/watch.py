@@ -153,7 +153,7 @@ class Watch:
             partial(portrait.called, self._engine),
         )  # fmt: skip
         elsewhere = (
-            foreign.lookup(self._engine, self._settings, self._voice.tell, adopt=True)
+            foreign.asking(self._engine, self._settings, self._voice.tell, adopt=True)
             if self._settings.stores
             else None
         )

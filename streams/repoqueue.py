@@ -9,8 +9,11 @@ from database.schema import repo_events
 from database.upsert import inserting
 from vocabulary.repository import RepoEvent
 
-RETRY_AFTER_S = (0.0, 10.0, 60.0, 300.0, 1800.0)
-"""How long after its arrival an event is due for the first, second, … time."""
+RETRY_AFTER_S = (0.0, 10.0, 60.0, 300.0, 1800.0, 7200.0, 21_600.0, 86_400.0, 259_200.0)
+"""How long after its arrival an event is due for the first, second, … time.
+
+Forges and key stores are away for an hour now and then, and for a day when it is bad.
+"""
 
 _MAX_ERROR = 500
 
