@@ -202,7 +202,7 @@ def _of_finding(row: Row[Any], created_at: float) -> dict[str, Any]:
     line = f":{body['line']}" if body.get("line") else ""
     return {
         "found": row.fingerprint,
-        "where": f"{body.get('path', '')}{line}",
+        "where": f"{body.get('path', '')}{line}{_asked_for(body)}",
         "repository": str(body.get("repository", "")),
         "exposure": str(body.get("exposure", "")),
         "authors": tuple(name for name in authors if name)[:_MOST],
@@ -210,6 +210,11 @@ def _of_finding(row: Row[Any], created_at: float) -> dict[str, Any]:
         "exposed_at": min(max(told, created_at), row.first_seen_at),
         "first_seen_at": row.first_seen_at,
     }
+
+
+def _asked_for(body: Mapping[str, Any]) -> str:
+    """Name the pull request that alone holds the commit."""
+    return f" ({body['ref']})" if body.get("ref") else ""
 
 
 def _of_alert(row: Row[Any]) -> dict[str, Any]:

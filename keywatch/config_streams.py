@@ -142,6 +142,14 @@ class RepositorySettings(Table, frozen=True):
         tuple[str, ...],
         Meta(description="whose repositories are, too: github:acme, gitlab:group/subgroup"),
     ] = ()
+    poll_requests: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="how many pull or merge requests of each, the newest, are looked at, too: "
+            "commits of forks, which stand in no branch; 0 for none",
+        ),
+    ] = 20
     kept_days: Annotated[
         int, Meta(ge=1, description="days for which pushes that were dealt with are remembered")
     ] = 90

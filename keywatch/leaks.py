@@ -1,7 +1,7 @@
 """What follows from findings: they are kept, and each becomes an alert that the policy weighs."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, select
 
@@ -25,10 +25,12 @@ class FoundIn:
     Attributes:
         repository: its address, without credentials; empty when not known.
         exposure: public or private; empty when not known.
+        requests: commits that stand in no branch, with the ref of a pull request that holds them.
     """
 
     repository: str = ""
     exposure: str = ""
+    requests: Mapping[str, str] = field(default_factory=dict)
 
 
 SOMEWHERE = FoundIn()
@@ -68,7 +70,11 @@ def _keep(connection: Connection, finding: Finding, found_in: FoundIn, now: floa
     """Write a finding down; where it was found is not forgotten by who finds it again unasked."""
     mine = select(table.c.body).where(table.c.fingerprint == finding.fingerprint)
     before = connection.scalar(mine) or {}
-    told = {"repository": found_in.repository, "exposure": found_in.exposure}
+    told = {
+        "repository": found_in.repository,
+        "exposure": found_in.exposure,
+        "ref": found_in.requests.get(finding.commit, ""),
+    }
     place = {name: told[name] or before.get(name, "") for name in told}
     if before.get("exposure") == "public":
         place["exposure"] = "public"  # what the world could read once, it may have read

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
 from database.transaction import reading, transaction
+from keywatch import mergerequests
 from keywatch.beside import beside
 from keywatch.config import Settings
 from keywatch.fetching import fetched
@@ -19,11 +21,18 @@ from scanner.sources.gitrun import Repository, output
 from scanner.sources.mirror import mirror
 from streams import checkpoint, repoqueue
 from streams.repository import address, checked
-from vocabulary.errors import DatabaseError, KeywatchError, TargetError
+from vocabulary.errors import DatabaseError, KeywatchError, RepositoryError, TargetError
 from vocabulary.repository import RepoEvent
 
 _ZERO = "0" * 40
 _REFS = ("refs/heads/", "refs/tags/")
+
+
+class _Found(NamedTuple):
+    """Where refs are, and of requests behind what their own commits begin."""
+
+    refs: dict[str, str]
+    begin: dict[str, str]
 
 
 class Polling:
@@ -86,16 +95,21 @@ class Polling:
             self._tell(f"{address(one.address) or 'a repository'}: {error}")
             return 0
 
-    def _refs(self, one: Listed) -> dict[str, str]:
-        """Fetch what is new, and return where branches and tags are."""
+    def _refs(self, one: Listed) -> _Found:
+        """Fetch what is new, and return where branches, tags and the newest requests are."""
         roots = [Path(root) for root in self._settings.repositories.local_roots]
         copy = mirror(one.address, cache_of(self._settings), roots)
-        told = output(Repository(copy, None), "for-each-ref", "--format=%(refname) %(objectname)")
+        repository = Repository(copy, None)
+        told = output(repository, "for-each-ref", "--format=%(refname) %(objectname)")
         pairs = (line.rpartition(" ") for line in told.decode("utf-8", "replace").splitlines())
-        return {ref: at for ref, _, at in pairs if ref.startswith(_REFS)}
+        refs = {ref: at for ref, _, at in pairs}
+        asked = mergerequests.newest(refs, self._settings.repositories.poll_requests)
+        ours = {ref: at for ref, at in refs.items() if ref.startswith(_REFS)}
+        return _Found(ours | asked, dict.fromkeys(asked, _head(repository)))
 
-    def _queue(self, one: Listed, refs: dict[str, str]) -> int:
+    def _queue(self, one: Listed, found: _Found) -> int:
         """Put what moved into the queue, together with where the refs are now."""
+        refs = found.refs
         name = f"poll:{address(one.address)}"
         now = time.time()
         with reading(self._engine) as connection:
@@ -105,9 +119,20 @@ class Polling:
             return 0
         with transaction(self._engine) as connection:
             for ref, at in moved.items():
-                repoqueue.put(connection, _event(one, ref, before.get(ref, _ZERO), at, now))
+                was = before.get(ref) or found.begin.get(ref, _ZERO)
+                repoqueue.put(connection, _event(one, ref, was, at, now))
             checkpoint.save(connection, name, {"refs": refs}, now)
         return len(moved)
+
+
+def _head(repository: Repository) -> str:
+    """Return the commit of the default branch; zeros where there is none."""
+    try:
+        return (
+            output(repository, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
+        )
+    except RepositoryError:
+        return _ZERO
 
 
 def _event(one: Listed, ref: str, before: str, after: str, now: float) -> RepoEvent:

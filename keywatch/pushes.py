@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from actions.policy import Policy
 from database.transaction import transaction
-from keywatch import foreign, leaks, portrait, wiring
+from keywatch import foreign, leaks, mergerequests, portrait, wiring
 from keywatch.beside import beside
 from keywatch.checkruns import CheckRuns
 from keywatch.config import Settings
@@ -20,7 +20,7 @@ from keywatch.keybook import KeyBook
 from keywatch.voice import Voice
 from scanner.cache import cache_base
 from scanner.options import ScanOptions
-from scanner.run import Report, scan
+from scanner.run import scan
 from scanner.sources.mirror import holds, mirror
 from streams import repoqueue
 from vocabulary.alert import Alert
@@ -114,9 +114,11 @@ class Pushes:
         if not event.after.strip("0"):
             return []  # a ref was deleted: nothing new came
         self._elsewhere.take_away()
-        report = self._scan(event)
+        copy = self._copy(event)
+        report = scan(copy, self._options(event, copy), self._book.find)
         exposure = "private" if event.private else "public"
-        found_in = leaks.FoundIn(event.repository, exposure)
+        asked = mergerequests.of_commits(copy, [one.commit for one in report.findings])
+        found_in = leaks.FoundIn(event.repository, exposure, asked)
         known, respond = self._book.known_key, self._respond
         alerts = leaks.answer(self._engine, report.findings, known, respond, time.time(), found_in)
         if self._checks:
@@ -127,13 +129,12 @@ class Pushes:
             raise ServiceError(away, where=event.repository, remedy="it is asked again later")
         return alerts
 
-    def _scan(self, event: RepoEvent) -> Report:
-        """Scan the objects that the old head of a push does not reach."""
+    def _copy(self, event: RepoEvent) -> Path:
         roots = [Path(root) for root in self._settings.repositories.local_roots]
-        copy = mirror(event.repository, cache_of(self._settings), roots)
-        return scan(copy, self._options(event, copy), self._book.find)
+        return mirror(event.repository, cache_of(self._settings), roots)
 
     def _options(self, event: RepoEvent, copy: Path) -> ScanOptions:
+        """Have the objects scanned that the old head of a push does not reach."""
         options = wiring.scan_options(self._settings)
         if event.before.strip("0") and holds(copy, event.before):
             return replace(options, since=event.before)

@@ -149,7 +149,7 @@ class Judge:
 
         There are ids up to the first report that cannot be judged without that store.
         """
-        ids = []
+        ids: list[str] = []
         for one in some:
             key_id = one.key_id
             if key_id == UNKNOWN and self._elsewhere:

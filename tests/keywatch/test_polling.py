@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from actions.exposed import exposures
 from database.schema import alerts, repo_events
 from database.transaction import open_database, reading
 from keystore.issue import KeyOrder
@@ -72,6 +73,40 @@ def test_what_moved_is_scanned_once(place, repository):
             "refs/heads/other",
         ]
         assert [one["subject"] for one in rows(place, alerts)] == [key.key.id]
+
+
+@pytest.mark.parametrize(
+    "ref", ["refs/pull/{}/head", "refs/merge-requests/{}/head", "refs/pull-requests/{}/from"]
+)
+def test_a_key_in_a_request_out_of_a_fork_is_found_and_its_request_named(place, repository, ref):
+    key = KeyStore(place).create(KeyOrder(owner="shop"), actor="test")
+    git(repository, "checkout", "-q", "-b", "fork")
+    commit(repository, "settings.py", f'KEY = "{key.secret}"\n')
+    for number in (*range(7, 30), 101):
+        git(repository, "update-ref", ref.format(number), "fork")
+    git(repository, "update-ref", "refs/pull/7/merge", "fork")
+    git(repository, "checkout", "-q", "main")
+    git(repository, "branch", "-q", "-D", "fork")
+    assert run(["watch", "--once"]) == 0
+    refs = [one["body"]["ref"] for one in rows(place, repo_events)]
+    assert len(refs) == 21  # the newest, and the branch
+    assert {"refs/heads/main", ref.format(101), ref.format(11)} <= set(refs)
+    assert ref.format(10) not in refs
+    (alert,) = rows(place, alerts)
+    assert (alert["subject"], alert["severity"]) == (key.key.id, "critical")
+    with reading(place) as connection:
+        (one,) = exposures(connection, key.key.id)
+    assert one.where.startswith("settings.py:1 (")
+    assert "/head)" in one.where or "/from)" in one.where
+    assert run(["watch", "--once"]) == 0
+    assert len(rows(place, repo_events)) == 21
+
+
+def test_requests_are_left_alone_where_nobody_wants_them(place, repository, tmp_path):
+    with (tmp_path / "keywatch.toml").open("a") as file:
+        file.write("poll_requests = 0\n")
+    git(repository, "update-ref", "refs/pull/1/head", "main")
+    assert Polling(place, load(None).settings, pytest.fail).turn() == 1
 
 
 def test_a_ref_that_went_is_no_move_and_may_come_back(place, repository):
