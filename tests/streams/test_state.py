@@ -127,9 +127,9 @@ def test_an_event_that_brings_the_process_down_is_given_up(engine):
     with transaction(engine) as connection:
         repoqueue.put(connection, push())
         now = 100.0
-        for _ in range(5):
+        for _ in repoqueue.RETRY_AFTER_S:
             assert repoqueue.take(connection, now)
-            now += 10_000
+            now += 300_000
         repoqueue.put(connection, push(1, at=now))
         assert repoqueue.take(connection, now).event.delivery == "d1"
         assert repoqueue.take(connection, now) is None
