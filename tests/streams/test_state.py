@@ -116,10 +116,10 @@ def test_an_event_that_always_fails_is_given_up(engine):
     with transaction(engine) as connection:
         repoqueue.put(connection, push())
         now = 100.0
-        for _ in range(5):
+        for _ in repoqueue.RETRY_AFTER_S:
             taken = repoqueue.take(connection, now)
             repoqueue.failed(connection, taken.id, "away")
-            now += 10_000
+            now += 300_000
         assert repoqueue.take(connection, now) is None
 
 
