@@ -1,8 +1,9 @@
 """Running totals that commit with what they count."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
-from sqlalchemy import Connection, Insert, select
+from sqlalchemy import Connection, Dialect, Insert, select
 
 from database.schema import counters
 from database.upsert import inserting
@@ -10,14 +11,12 @@ from database.upsert import inserting
 
 def add(connection: Connection, amounts: Mapping[str, int]) -> None:
     """Add to the named totals; one that is new begins at 0."""
-    for name, amount in amounts.items():
-        connection.execute(_upsert(connection, name, amount, add_up=True))
+    _write(connection, amounts, add_up=True)
 
 
 def put(connection: Connection, values: Mapping[str, int]) -> None:
     """Set the named values."""
-    for name, value in values.items():
-        connection.execute(_upsert(connection, name, value, add_up=False))
+    _write(connection, values, add_up=False)
 
 
 def all_of(connection: Connection) -> dict[str, int]:
@@ -25,7 +24,15 @@ def all_of(connection: Connection) -> dict[str, int]:
     return {name: int(value) for name, value in connection.execute(select(counters))}
 
 
-def _upsert(connection: Connection, name: str, value: int, *, add_up: bool) -> Insert:
-    new = counters.c.value + value if add_up else value
-    row = inserting(connection, counters).values(name=name, value=value)
+def _write(connection: Connection, values: Mapping[str, int], *, add_up: bool) -> None:
+    if values:
+        rows = [{"name": name, "value": value} for name, value in values.items()]
+        connection.execute(_upsert(connection.dialect, add_up=add_up), rows)
+
+
+@lru_cache(maxsize=16)
+def _upsert(dialect: Dialect, *, add_up: bool) -> Insert:
+    """Return the statement, made once: it is wanted with every batch of a pipeline."""
+    row = inserting(dialect, counters)
+    new = counters.c.value + row.excluded.value if add_up else row.excluded.value
     return row.on_conflict_do_update(index_elements=["name"], set_={"value": new})

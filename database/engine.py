@@ -18,9 +18,10 @@ _CACHE = "cache_size=-32768"
 """32 MB a connection, at most, in place of 2: hashes come in no order, and of a million keys the
 pages of their index would be read anew again and again."""
 
-_CACHES = "soft_heap_limit=67108864"
-"""64 MB for all connections of a process: as many full caches as threads were never of use at once,
-but each would be kept for ever."""
+CACHES, _LEAST_CACHES, _SHARE_CACHES = 64 << 20, 4 << 20, 4
+"""Bytes for all connections of a process: as many full caches as threads were never of use at once,
+but each would be kept for ever. Where it is asked for, a share of the file's size, and at least so
+much: else every connection keeps all of a small file, and grows with it."""
 
 _REMEDIES = {
     "locked": "another keywatch is writing to it; stop it or wait",
@@ -79,6 +80,20 @@ def sqlite_file(engine: Engine) -> Path | None:
     if engine.dialect.name != "sqlite" or name in ("", ":memory:"):
         return None
     return Path(name.removeprefix("file:"))
+
+
+def fit_caches(engine: Engine) -> None:
+    """Let the connections of this process cache a share of an SQLite file; it may have grown.
+
+    For who stays, and opens a file that is small yet; what loads a million keys wants all at once.
+    """
+    file = sqlite_file(engine)
+    if file is None:
+        return
+    size = file.stat().st_size if file.exists() else 0
+    limit = min(CACHES, max(_LEAST_CACHES, size // _SHARE_CACHES))
+    with told(place_of(engine)), engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA soft_heap_limit={limit}")
 
 
 @contextmanager
@@ -162,8 +177,11 @@ def _make_private(path: Path) -> None:
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401
     # The driver would begin transactions late and of the wrong kind: `_begin` does it instead.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", _CACHE, _CACHES):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", _CACHE):
         connection.execute(f"PRAGMA {pragma}")
+    # One limit of the process: what `fit_caches` has made of it stays.
+    if connection.execute("PRAGMA soft_heap_limit").fetchone() == (0,):
+        connection.execute(f"PRAGMA soft_heap_limit={CACHES}")
 
 
 def _begin(connection: Connection) -> None:

@@ -94,6 +94,8 @@ def news(connection: Connection, seen: int | None, limit: int = 10_000) -> News:
     newest = head(connection)
     if seen is None or newest < seen or newest - seen > limit:
         return News(newest, None)
+    if newest == seen:
+        return News(newest, ())
     found = changes_since(connection, seen, limit)
     complete = [change.seq for change in found] == list(range(seen + 1, newest + 1))
     if not complete or any(change.key_id == EVERYTHING for change in found):

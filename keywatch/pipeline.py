@@ -153,8 +153,8 @@ class Pipeline:
             if self._together:
                 times = self._watcher.plausible(batch.ts_ms)
                 alerts = (*alerts, *refusals.tell(connection, batch, times))
-            learned = [number for one in step.taught for number in waiting[one]]
-            connection.execute(delete(lessons).where(lessons.c.id.in_(learned)))
+            if learned := [number for one in step.taught for number in waiting[one]]:
+                connection.execute(delete(lessons).where(lessons.c.id.in_(learned)))
             decided = tuple(self._respond(connection, alert) for alert in alerts)
             deadletter.forget(connection, letters)
             counters.add(connection, _totals(len(lines) - len(letters), step, chunk.family))

@@ -3,13 +3,14 @@
 import gc
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Event
 
 from sqlalchemy import Engine
 
 from actions.background import Background, running
+from database.engine import fit_caches
 from detectors.handover import take_over
 from detectors.watcher import Watcher
 from detectors.watcher import WatchSettings as DetectorSettings
@@ -45,6 +46,9 @@ IDLE_S = 0.02
 LOOK_S = 10.0
 """How often it is looked whether the databases of places were replaced, and memory given back."""
 
+_THOROUGHLY = 6
+"""Every so manyth time old objects are looked through as well."""
+
 _RETRY_S = 1.0
 _MEASURE_S = 1.0
 _NO_SOURCE = (
@@ -74,7 +78,7 @@ class Watch:
         self._hook = wiring.hook(settings)
         self._clean = wiring.cleaner(settings.scan, wiring.peppers(settings))
         self._geo = wiring.geo(settings.geoip)
-        self._looked = time.monotonic()
+        self._looked, self._looks = time.monotonic(), 0
         self._held, self._measure_at = False, 0.0
         self._publishing = Publishing(engine, settings.publish, voice.tell)
         self._sources = sources_of(settings)
@@ -220,7 +224,7 @@ class Watch:
         now = time.monotonic()
         if now - self._looked >= LOOK_S:
             self._looked = now
-            give_back()
+            self._spare_memory()
             if self._settings.watch.shared:
                 # Before letters are read again: not into profiles that are another worker's now.
                 parts = [one.source.parts for one in streams if isinstance(one.source, Shared)]
@@ -228,6 +232,13 @@ class Watch:
             self._read_again(streams)
             if said := self._geo.refresh():
                 self._voice.tell(said)
+
+    def _spare_memory(self) -> None:
+        """Hold no more than what is used."""
+        self._looks += 1
+        give_back(thoroughly=self._looks % _THOROUGHLY == 0)
+        with suppress(DatabaseError):  # told of by the streams
+            fit_caches(self._engine)
 
     def _read_again(self, streams: Sequence[Stream]) -> None:
         """Read dead letters once more, where somebody asked for it."""

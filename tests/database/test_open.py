@@ -6,12 +6,13 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from database.engine import engine_of, shown, sqlite_file
+from database.engine import engine_of, fit_caches, shown, sqlite_file
 from database.transaction import HEAD, open_database, reading, transaction
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
@@ -124,7 +125,39 @@ def test_a_locked_database(tmp_path, monkeypatch):
     engine.dispose()
 
 
-def test_connections_keep_a_bounded_memory_together_and_what_is_warm_is_lent_first(tmp_path):
+@pytest.fixture
+def no_limit_yet():
+    """SQLite's limit is one of the whole process: as if nobody had set it."""
+
+    def unset():
+        with closing(sqlite3.connect(":memory:")) as any_:
+            any_.execute("PRAGMA soft_heap_limit=0")
+
+    unset()
+    yield
+    unset()
+
+
+def limit_of(connection):
+    return connection.exec_driver_sql("PRAGMA soft_heap_limit").scalar_one()
+
+
+def test_who_stays_lets_the_caches_grow_with_the_file_and_new_connections_keep_to_it(
+    tmp_path, no_limit_yet
+):
+    file = tmp_path / "k.db"
+    engine = open_database(url_of(file))
+    for size, limit in ((0, 4 << 20), (40 << 20, 10 << 20), (1 << 30, 64 << 20)):
+        os.truncate(file, max(size, file.stat().st_size))  # no page of it stands behind its end
+        fit_caches(engine)
+        with engine.connect() as one, engine.connect() as other:
+            assert [limit_of(one), limit_of(other)] == [limit] * 2
+    engine.dispose()
+
+
+def test_connections_keep_a_bounded_memory_together_and_what_is_warm_is_lent_first(
+    tmp_path, no_limit_yet
+):
     engine = open_database(url_of(tmp_path / "k.db"))
     with engine.connect() as one, engine.connect() as other:
         limits = [c.exec_driver_sql("PRAGMA soft_heap_limit").scalar_one() for c in (one, other)]

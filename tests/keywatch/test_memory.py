@@ -1,7 +1,9 @@
 """What lies free in the allocator goes back to the system."""
 
 import ctypes
+import gc
 import mmap
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -26,3 +28,21 @@ def test_holes_between_what_is_used_are_given_back():
     give_back()
     assert before - resident_bytes() > BLOCKS // 4 * WORDS * 8
     assert all((block == 1).all() for block in used)
+
+
+class Held:
+    """Something that holds itself."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def test_what_is_old_and_held_by_a_cycle_alone_is_freed_by_a_thorough_look():
+    one = Held()
+    gc.collect()  # it is of the oldest generation by now
+    seen = weakref.ref(one)
+    del one
+    give_back()
+    assert seen() is not None
+    give_back(thoroughly=True)
+    assert seen() is None
