@@ -70,8 +70,11 @@ def checkup(settings: Settings) -> list[Check]:
 
 
 def _database(settings: Settings) -> Iterator[Check]:
-    engine = engine_of(settings.database, create=False)
-    place = shown(settings.database)
+    engine = engine_of(settings.database)
+    place, file = shown(settings.database), sqlite_file(engine)
+    if file is not None and not file.exists():
+        yield _not_yet(file)
+        return
     try:
         found = revision(engine, place)
         if found != HEAD:
@@ -79,12 +82,23 @@ def _database(settings: Settings) -> Iterator[Check]:
             yield Check("database", WARN, said, "any command upgrades it, or `keywatch db upgrade`")
             return
         yield Check("database", OK, f"{place}, schema {found}")
-        file = sqlite_file(engine)
         if file is not None:
             yield from _file(file)
         yield from _inside(engine)
     finally:
         engine.dispose()
+
+
+def _not_yet(file: Path) -> Check:
+    """Say what to do first where nothing was ever done; looking makes no file."""
+    if not os.access(file.resolve().parent, os.W_OK | os.X_OK):
+        said = f"{file}: its folder is not there, or may not be written to"
+        return Check("database", FAIL, said, "make it, or name another place in `database`")
+    remedy = (
+        "first step: `keywatch keys create` for a key to guard, or `keywatch watch --access-log "
+        "FILE`; either makes it. If there was one, correct `database`"
+    )
+    return Check("database", WARN, f"{file}: there is none yet", remedy)
 
 
 def _file(file: Path) -> Iterator[Check]:

@@ -30,8 +30,8 @@ DROPPED = "dropped:"
 LATE = "late:"
 """How the names of totals begin that count late events of a source."""
 
-HIDDEN = "audit:"
-"""How the names of positions begin that are no source's."""
+NOTES = ("audit:", "poll:", "public:", deadletter.PUBLISHED)
+"""How the names of positions begin that no events come from: what was told, seen or published."""
 
 
 def status(engine: Engine, now: float | None = None) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def figures_of_sources(
     late = under(LATE, totals)
     families: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in rows:
-        if not row.source.startswith(HIDDEN):
+        if not row.source.startswith(NOTES):
             families[row.position.get("folder") or row.source].append(row)
     return {
         name: _figures(members, now)

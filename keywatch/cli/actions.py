@@ -99,8 +99,10 @@ def undo_command(
             click.echo(f"keywatch: action {number}: {error}", err=True)
     if as_json:
         print_json(rows)
-    else:
+    elif rows:
         print_table(("ACTION", "EFFECT", "KEY", "CHANGED"), (list(row.values()) for row in rows))
+    elif not wanted:
+        click.echo(f"no action was carried out in the last {since}", err=True)
     return code
 
 

@@ -56,6 +56,7 @@ def environment(clock: Callable[[], float]) -> Environment:
         number=number,
         seconds=seconds,
         facts=facts,
+        read_to=read_to,
         pretty=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         urlencode=lambda value: quote(str(value), safe=""),
     )
@@ -92,6 +93,21 @@ def seconds(value: float | None) -> str:
     if value < 120:  # noqa: PLR2004
         return f"{value:.1f} s"
     return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.0f} h"  # noqa: PLR2004
+
+
+def read_to(position: Mapping[str, Any]) -> str:
+    """Write in words how far a source was read: of a file, a partition, a folder, a stream."""
+    counted = {name: f"{n:,}" for name, n in position.items() if isinstance(n, int)}
+    if "objects" in counted:
+        open_ = f", {counted['unfinished']} not to their end" if position.get("unfinished") else ""
+        return f"{counted['objects']} objects{open_}"
+    if "inode" in counted:
+        return f"byte {counted.get('offset', '0')} of the file that is open"
+    if "offset" in counted:
+        return f"record {counted['offset']}"
+    if "lines" in counted:
+        return f"{counted['lines']} lines since it was opened"
+    return facts(position)
 
 
 def facts(value: Mapping[str, Any]) -> str:

@@ -11,14 +11,13 @@ from actions.queue import EFFECT
 from database import counters
 from database.schema import alerts, dead_letters, incidents, outbox, positions, profiles
 from keywatch.desk import contract, keys
+from keywatch.status import NOTES
 
 DAY_S = 86_400
 _DAYS = 14
 _SOON_DAYS = 14
 _LATEST = 5000
 _FRESH_S = 3600.0
-_NOTES = ("audit:", "poll:")
-"""What the pipeline notes for itself beside the positions of sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def coverage(connection: Connection, stands: Standing, now: float) -> contract.C
     )
     newest: dict[str, float] = {}
     for name, position, at in rows:
-        if not name.startswith(_NOTES):
+        if not name.startswith(NOTES):
             family = position.get("folder") or name
             newest[family] = max(at, newest.get(family, at))
     ages = [now - at for at in newest.values()]

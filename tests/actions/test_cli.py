@@ -4,6 +4,7 @@ import pytest
 
 from actions.executor import Executor
 from actions.policy import parse
+from keywatch import cli as keywatch_cli
 from keywatch.desk import contract
 from tests.actions.desk import alert_about
 from vocabulary.errors import UsageError
@@ -47,6 +48,18 @@ def test_an_undo_that_is_refused_is_told_and_the_others_go_on(desk, run, revoked
 def test_an_action_that_does_not_exist_keeps_no_other_from_being_undone(desk, run, revoked):
     run("actions", "undo", "99", "1", "2", exit_code=2)
     assert desk.store.get(revoked).state == "active"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [(["99"], 2, "there is no action 99"),
+     (["--since", "1h"], 0, "no action was carried out in the last 1h")],
+)  # fmt: skip
+def test_an_undo_of_nothing_says_so_and_shows_no_empty_table(desk, capsys, words, code, said):
+    assert keywatch_cli.run(["--database", str(desk.engine.url), "actions", "undo", *words]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
 
 
 def test_what_is_held_is_approved_or_rejected(desk, run):

@@ -275,6 +275,7 @@ def test_sources_tell_what_keywatch_status_tells(house, client, visitor):
     page = visitor("vi", "viewer").get("/sources").text
     assert '<td class="n" data-label="lag">1.5 s</td>' in page
     assert "12&#8239;345" in page
+    assert '<td data-label="read up to">record 1</td>' in page
 
 
 def test_who_looks_at_what_is_sensitive_is_written_down_once(house, client, happened):

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from database.schema import findings, positions, profiles
 from database.transaction import reading, transaction
-from keywatch.console import worldmap
+from keywatch.console import drawing, worldmap
 from keywatch.desk import looking, summary
 from tests.console.house import HOSTILE
 
@@ -70,11 +70,31 @@ def test_coverage_counts_keys_seen_in_logs_and_sources_heard_of_lately(house):
     with transaction(house.engine) as connection:
         old = update(positions).where(positions.c.source == "file:/var/log/b.log")
         connection.execute(old.values(updated_at=house.now - 7200))
-        notes = {"source": "poll:https://git.example", "position": {}, "updated_at": 0.0}
-        connection.execute(positions.insert(), [notes])
+        names = ("audit:keynews", "poll:https://git.example", "public:users/ann", "publish:events")
+        notes = [{"source": name, "position": {"etag": "x"}, "updated_at": 0.0} for name in names]
+        connection.execute(positions.insert(), notes)
         row = {"key_id": known, "version": 1, "as_of": 0, "data": b""}
         connection.execute(profiles.insert(), [row])
     with reading(house.engine) as connection:
         stands = summary.standing(connection, house.now)
         seen = summary.overview(connection, (), house.now, stands).coverage
+        listed = [one.name for one in looking.list_sources(connection, house.now).items]
     assert (seen.keys, seen.seen_keys, seen.sources, seen.fresh_sources) == (2, 1, 2, 1)
+    assert listed == ["file:/var/log/a.log", "file:/var/log/b.log"]
+
+
+@pytest.mark.parametrize(
+    ("position", "said"),
+    [
+        ({"inode": 7, "offset": 12_345, "head": 5, "fingerprint": "ab", "mtime_ns": 1},
+         "byte 12,345 of the file that is open"),
+        ({"offset": 9}, "record 9"),
+        ({"run": "x", "lines": 1200}, "1,200 lines since it was opened"),
+        ({"objects": 3, "unfinished": 0}, "3 objects"),
+        ({"objects": 3, "unfinished": 1}, "3 objects, 1 not to their end"),
+        ({"cursor": "abc"}, "cursor abc"),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_how_far_a_source_was_read_is_said_in_words(position, said):
+    assert drawing.read_to(position) == said

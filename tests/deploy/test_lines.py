@@ -8,9 +8,11 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from copy import copy
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -36,6 +38,9 @@ ELSEWHERE = {
     "keywatch keys import --from": "tests/keystore/test_bulk.py",
     "keywatch scan . --verify": "tests/scanner/test_verify.py",
 }
+BEFORE = {"privacy.md": ["keywatch accounts create acme"]}
+"""What a page is about, where it makes none itself."""
+
 FOUND = ("scan", "doctor", "rules test")
 """Commands that tell by exit code 1 that there was something."""
 
@@ -46,15 +51,31 @@ def shown(page):
     return [one for one in lines if not one.startswith(tuple(ELSEWHERE))]
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("house")
+@contextmanager
+def inside(folder):
+    """Be in a folder, with the programs that are there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("XDG_CONFIG_HOME", str(folder / ".config"))
         patch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
         patch.setenv("PYTHONPATH", str(ROOT))
-        yield House(folder)
+        yield
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built")
+    with inside(folder):
+        return House(folder)
+
+
+@pytest.fixture
+def house(built, tmp_path):
+    """A copy of the house: no page finds what another one has left behind."""
+    folder = tmp_path / "house"
+    shutil.copytree(built.folder, folder)
+    with inside(folder):
+        yield built.moved(folder)
 
 
 class House:
@@ -74,6 +95,12 @@ class House:
         self.run("keywatch watch --once --access-log access.log.1")
         self.run("keywatch users add bench --role admin --stdin < password")
         engine.dispose()
+
+    def moved(self, folder):
+        """Return the house as it is in a copy of its folder."""
+        other = copy(self)
+        other.folder, other.names = folder, dict(self.names)
+        return other
 
     def logs(self, used):
         month = [one.replace('"key_0"', f'"{used.key.id}"') for one in ordinary(20, per_hour=4)]
@@ -155,7 +182,7 @@ class House:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_line_of_a_page_works(house, page):
-    for text in shown(page):
+    for text in [*BEFORE.get(page, ()), *shown(page)]:
         house.run(house.put_in(text))
 
 
