@@ -7,7 +7,16 @@ from html import escape
 from typing import Any
 
 WIDTH, LABEL, ROW, HEIGHT, MARGIN = 720, 230, 22, 220, 40
-OURS, THEIRS, INK = "#2563eb", "#9ca3af", "#6b7280"
+OURS, THEIRS, INK = "#3b74ee", "#8b93a1", "#8b93a1"
+STYLE = (
+    "<style>text{fill:#4b5563}.card{fill:#fff}@media (prefers-color-scheme:dark)"
+    "{text{fill:#cbd2dc}.card{fill:#1b1f27}}</style>"
+)
+"""A ground of its own: to be read on a light page and on a dark one, whatever the reader prefers."""
+
+_LETTER = 6.2
+"""How wide a letter is, about."""
+
 _NUMBER = re.compile(r"[0-9][0-9,]*(\.[0-9]+)?")
 
 
@@ -50,7 +59,10 @@ def named(said: str, column: int, lead: int = 0) -> list[tuple[str, float]]:
 
 
 def folded(figures: str) -> str:
-    """Return as JSON what `table` wrote down of it as rows of figure and value."""
+    """Return what `table` made a table of: JSON of figures and values, or lines of `name=value`."""
+    names, _, *rows = (line.strip("| ").split(" | ") for line in figures.splitlines())
+    if names != ["figure", "value"]:
+        return "\n".join("  ".join(map("=".join, zip(names, row, strict=True))) for row in rows)
     tree: dict[str, Any] = {}
     for line in figures.splitlines()[2:]:
         name, value = (cell.strip() for cell in line.strip("| ").rsplit(" | ", 1))
@@ -87,15 +99,16 @@ def bars(title: str, values: Sequence[tuple[str, float]], ours: str = "keywatch"
         ours: what the name of our own holds.
     """
     most = max((value for _, value in values), default=1.0) or 1.0
-    room = WIDTH - LABEL - 70
+    label = max(LABEL, *(_LETTER * len(name) + 16 for name, _ in values))
+    room = WIDTH - label - 80
     body = []
     for number, (name, value) in enumerate(values):
         y, length = MARGIN + number * ROW, max(1.0, value / most * room)
         colour = OURS if ours in name else THEIRS
         body.append(
-            f'<text x="{LABEL - 8}" y="{y + 13}" text-anchor="end">{escape(name)}</text>'
-            f'<rect x="{LABEL}" y="{y}" width="{length:.1f}" height="{ROW - 5}" fill="{colour}"/>'
-            f'<text x="{LABEL + length + 6:.1f}" y="{y + 13}">{value:,.6g}</text>'
+            f'<text x="{label - 8:.0f}" y="{y + 13}" text-anchor="end">{escape(name)}</text>'
+            f'<rect x="{label:.0f}" y="{y}" width="{length:.1f}" height="{ROW - 5}" fill="{colour}"/>'
+            f'<text x="{label + length + 6:.1f}" y="{y + 13}">{value:,.6g}</text>'
         )
     return _picture(title, MARGIN + len(values) * ROW + 10, body)
 
@@ -125,6 +138,7 @@ def line(title: str, points: Sequence[tuple[float, float]]) -> str:
 def _picture(title: str, height: int, body: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="{escape(title)}" font-family="sans-serif" font-size="12" fill="{INK}">'
+        f'aria-label="{escape(title)}" font-family="sans-serif" font-size="12">{STYLE}'
+        f'<rect class="card" width="{WIDTH}" height="{height:.0f}" rx="8"/>'
         f'<text x="8" y="20" font-size="14">{escape(title)}</text>' + "".join(body) + "</svg>\n"
     )

@@ -24,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import drawn
+import pictures
 
 # As on a user's machine: modules are compiled once.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -66,10 +67,25 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             ("pipeline/speed.py",),
             draw=beside("Events a CPU second, by number of keys", -2, lead=2),
         ),
-        Bench("workers", "Workers that share a topic of Kafka", ("pipeline/workers.py",)),
+        Bench(
+            "workers",
+            "Workers that share a topic of Kafka",
+            ("pipeline/workers.py",),
+            draw=pictures.workers,
+        ),
         Bench("killed", "Watches killed at random moments", ("pipeline/kill.py",)),
-        Bench("imports", "Taking over a million keys", ("keystore/imports.py",)),
-        Bench("feed", "From a change of a key to a follower", ("keystore/feed.py",)),
+        Bench(
+            "imports",
+            "Taking over a million keys",
+            ("keystore/imports.py",),
+            draw=pictures.imports,
+        ),
+        Bench(
+            "feed",
+            "From a change of a key to a follower",
+            ("keystore/feed.py",),
+            draw=pictures.feed,
+        ),
         Bench(
             "peers",
             "The same log through other programs",
@@ -82,7 +98,12 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             ("pipeline/memory.py", "--lines", "5000000"),
             draw=memory,
         ),
-        Bench("detect", "Detectors alone", ("detect/speed.py",)),
+        Bench(
+            "detect",
+            "Detectors alone",
+            ("detect/speed.py",),
+            draw=pictures.detect,
+        ),
         Bench(
             "trees",
             "Detectors beside river and pandas",
@@ -107,9 +128,20 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "start",
             "How soon a scan is there",
             ("scan/start.py", *map(str, arguments.repository[-1:])),
+            draw=pictures.start,
         ),
-        Bench("worst", "Inputs made to be slow", ("scan/worst.py", "--rounds", "1")),
-        Bench("redact", "Secrets out of a stream", ("scan/redact.py",)),
+        Bench(
+            "worst",
+            "Inputs made to be slow",
+            ("scan/worst.py", "--rounds", "1"),
+            draw=pictures.worst,
+        ),
+        Bench(
+            "redact",
+            "Secrets out of a stream",
+            ("scan/redact.py",),
+            draw=pictures.redact,
+        ),
         Bench(
             "accuracy",
             "Accuracy on labelled lines",
@@ -124,10 +156,25 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "" if shutil.which("wrk") else "needs wrk",
             requests,
         ),
-        Bench("hot", "What a hot key takes of the gateway's memory", ("gateway/memory.py",)),
-        Bench("timing", "Whether a look-up's time tells of a key", ("gateway/timing.py",)),
+        Bench(
+            "hot",
+            "What a hot key takes of the gateway's memory",
+            ("gateway/memory.py",),
+            draw=pictures.hot,
+        ),
+        Bench(
+            "timing",
+            "Whether a look-up's time tells of a key",
+            ("gateway/timing.py",),
+            draw=pictures.timing,
+        ),
         Bench("lockout", "From a revocation to the gateway's refusal", ("gateway/lockout.py",)),
-        Bench("miss", "A key that is not in the gateway's memory", ("gateway/miss.py",)),
+        Bench(
+            "miss",
+            "A key that is not in the gateway's memory",
+            ("gateway/miss.py",),
+            draw=pictures.miss,
+        ),
         Bench(
             "push",
             "From a push to the revoked key",
@@ -140,24 +187,32 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             ("actions/latency.py", "--rate", "20000"),
             draw=spans("Milliseconds from a line of the log to 401, at 20,000 lines/s"),
         ),
-        Bench("kills", "Executors killed at random moments", ("actions/kill.py",)),
+        Bench(
+            "kills",
+            "Executors killed at random moments",
+            ("actions/kill.py",),
+            draw=pictures.kills,
+        ),
         Bench(
             "benign",
             "Harmless changes against the default policy",
             ("actions/benign.py", *map(str, arguments.anomaly[:1])),
             "" if arguments.anomaly else no("anomaly DIR"),
+            draw=pictures.benign,
         ),
         Bench(
             "mutants",
             "Changes of the code that the tests notice",
             ("mutants.py", "--sample", str(arguments.mutants), "--seed", "2"),
             "" if arguments.mutants else no("mutants N"),
+            draw=pictures.mutants,
         ),
         Bench(
             "soak",
             "Mixed load with faults",
             ("soak/run.py", "--minutes", str(arguments.soak)),
             "" if arguments.soak else no("soak MINUTES"),
+            draw=pictures.soak,
         ),
         Bench(
             "console",
@@ -277,7 +332,8 @@ def redrawn(bench: Bench, body: str) -> str:
     if fence:
         told = said.partition("\n```")[0]
     else:
-        head, fence, said = body.partition("| figure | value |\n")
+        head, fence, said = body.partition("\n| ")
+        head, fence = head + fence[:1], fence[1:]
         told = drawn.folded(fence + said) if fence else ""
     if not told or not bench.draw:
         return body
@@ -303,8 +359,12 @@ def parts(text: str) -> dict[str, str]:
 
 
 def page(known: dict[str, str], titles: list[str]) -> str:
-    """Return the page, its parts in the order of the titles; others that stand there come last."""
-    order = [*titles, *(title for title in known if title not in titles)]
+    """Return the page, its parts in the order of the titles; others stay behind what they follow."""
+    order, last = list(titles), ""
+    for title in known:
+        if title not in titles:
+            order.insert(order.index(last) + 1 if last else 0, title)
+        last = title
     body = "".join(f"\n## {title}\n{known[title]}" for title in order if title in known)
     return INTRODUCTION + body
 
