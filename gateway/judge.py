@@ -22,7 +22,7 @@ from gateway.extract import (
 )
 from gateway.extras import desk_of, shared_of
 from gateway.levels import Levels
-from gateway.limits import Allowance, Buckets, Claim
+from gateway.limits import Allowance, Buckets, Claim, tighter
 from gateway.options import Clock, Options, Ticks
 from gateway.problems import suited
 from gateway.quota import headers_of
@@ -136,7 +136,7 @@ class Judge:
             allowance = await self._take((*claims, *before))
         except ServiceError:
             return _closed(case, standing or NOBODY, "limits_unavailable", None)
-        verdict = _closed(case, standing, fault, _tighter(allowance, taken))
+        verdict = _closed(case, standing, fault, tighter(allowance, taken))
         told = tuple((b"x-keywatch-warning", one.encode()) for one in papers.warnings)
         headers = verdict.headers + told
         return msgspec.structs.replace(verdict, headers=headers, beside=beside)
@@ -277,13 +277,6 @@ def _beside(standing: Standing, papers: Papers) -> tuple[Standing, ...]:
     if standing.grant.fault:
         return ()
     return tuple(one for one in papers.standings if one is not standing)
-
-
-def _tighter(one: Allowance | None, other: Allowance | None) -> Allowance | None:
-    """Return what says more about the request: a refusal, or else what has less room."""
-    if one is None or other is None:
-        return one or other
-    return other if one.allowed and other.remaining < one.remaining else one
 
 
 def _narrowed(

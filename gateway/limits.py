@@ -86,6 +86,16 @@ class Allowance(msgspec.Struct, frozen=True, gc=False):
     retry_s: float
 
 
+def tighter(one: Allowance | None, other: Allowance | None) -> Allowance | None:
+    """Return what says more of two that were allowed, or the one that was not."""
+    if one is None or other is None:
+        return one or other
+    if not one.allowed:
+        return one
+    is_tighter = (other.remaining, -other.reset_s) < (one.remaining, -one.reset_s)
+    return other if is_tighter else one
+
+
 class _Shelf:
     """The buckets of one limit, and its numbers as the algorithm needs them."""
 
@@ -138,12 +148,14 @@ class Buckets:
             only_look: say what would happen, and take nothing.
 
         Returns:
-            None without claims, else the word of the tightest of the limits.
+            None without claims, else the word of the tightest of the limits: with the fewest
+            requests left, or the longest to wait; of equals the one that is full again last.
         """
         if len(claims) == 1 and not since_ns and not only_look:
             return self.take_one(*claims[0], now_ns)
         tightest = refusing = None
         least = longest = -1
+        slowest_s = 0.0
         taken = []
         for limit, subject in claims:
             shelf = self._shelves.get(limit) or self._open(limit)
@@ -154,12 +166,16 @@ class Buckets:
             if room < 0 or not shelf.amount:
                 # Longest wait in whole nanoseconds: no division may decide between two limits.
                 wait = -room // shelf.amount if shelf.amount else shelf.step
-                if wait > longest:
-                    refusing, longest = _refused(shelf, ahead, -room), wait
+                if wait >= longest:
+                    found = _refused(shelf, ahead, -room)
+                    if refusing is None or wait > longest or found.reset_s > refusing.reset_s:
+                        refusing, longest = found, wait
             elif refusing is None:
                 remaining = room // shelf.step
-                if tightest is None or remaining < least:
-                    tightest, least, after = shelf, remaining, ahead + shelf.step
+                if tightest is None or remaining <= least:
+                    reset_s = (ahead + shelf.step) / shelf.unit
+                    if tightest is None or remaining < least or reset_s > slowest_s:
+                        tightest, least, slowest_s = shelf, remaining, reset_s
                 since = since_ns * shelf.amount
                 start = max(tat, since) if since else now + ahead
                 taken.append((shelf.tats, subject, start + shelf.step))
@@ -172,7 +188,7 @@ class Buckets:
         # Only now: it puts new dictionaries in the place of those above.
         if any(len(tats) > self._sweep_at for tats, _, _ in taken):
             self._sweep(now_ns)
-        return Allowance(True, tightest.limit, least, after / tightest.unit, 0.0)
+        return Allowance(True, tightest.limit, least, slowest_s, 0.0)
 
     def take_one(self, limit: Limit, subject: str, now_ns: int) -> Allowance:
         """Take from one bucket: what `take` does, for what nearly every request claims."""

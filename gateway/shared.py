@@ -33,7 +33,7 @@ local answers = {}
 for _ = 1, tonumber(ARGV[2]) do
   local count = tonumber(ARGV[place])
   place = place + 1
-  local writes, refused, wait, tight = {}, nil, -1, nil
+  local writes, refused, tight, wait, latest, slowest = {}, nil, nil, -1, -1, -1
   for claim = 1, count do
     local key, amount = KEYS[tonumber(ARGV[place])], tonumber(ARGV[place + 1])
     local step, depth = tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3])
@@ -52,13 +52,16 @@ for _ = 1, tonumber(ARGV[2]) do
     local room = depth - ahead - step
     if amount == 0 or room < 0 then
       local this = amount == 0 and step / unit or -room / (amount * unit)
-      if this > wait then
-        wait = this
+      local reset = amount == 0 and this or ahead / (amount * unit)
+      if this > wait or (this == wait and reset > latest) then
+        wait, latest = this, reset
         refused = {0, claim, 0, string.format('%.0f', ahead), string.format('%.0f', -room)}
       end
     else
       local left = (room - room % step) / step
-      if tight == nil or left < tight[3] then
+      local reset = (ahead + step) / (amount * unit)
+      if tight == nil or left < tight[3] or (left == tight[3] and reset > slowest) then
+        slowest = reset
         tight = {1, claim, left, string.format('%.0f', ahead + step), '0'}
       end
       local life = math.ceil((ahead + step) / amount / unit * 1000) + 2000

@@ -1,10 +1,10 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.limits import Buckets, Limit, limit_of
+from gateway.limits import Allowance, Buckets, Limit, limit_of, tighter
 from gateway.quota import headers_of
 from vocabulary.errors import ConfigError
 
@@ -23,15 +23,27 @@ class SlowBucket:
         self.tokens = min(self.depth, self.tokens + (now - self.at) * self.rate)
         self.at = now
 
+    @property
+    def reset(self):
+        """How long it takes until the bucket is full."""
+        return (self.depth - self.tokens) / self.rate
+
 
 def slow_take(buckets, now):
+    """Return whether all have a token, and the number of the bucket that speaks."""
     for bucket in buckets:
         bucket.fill(now)
-    if any(bucket.tokens < 1 for bucket in buckets):
-        return False
+    empty = [number for number, bucket in enumerate(buckets) if bucket.tokens < 1]
+    if empty:
+
+        def waits(number):
+            bucket = buckets[number]
+            return (1 - bucket.tokens) / bucket.rate, bucket.reset
+
+        return False, max(empty, key=waits)  # of equals the first
     for bucket in buckets:
         bucket.tokens -= 1
-    return True
+    return True, min(range(len(buckets)), key=lambda n: (int(buckets[n].tokens), -buckets[n].reset))
 
 
 limits = st.builds(
@@ -47,6 +59,8 @@ gaps = st.lists(
 
 
 @given(st.lists(limits, min_size=1, max_size=3, unique=True), gaps, st.sampled_from([1, 1000]))
+@example([Limit("l", 5, 1), Limit("l", 5, 3600)], [0, 0, 0], 1000)
+@example([Limit("l", 2, 3600, 1), Limit("l", 5, 7, 1)], [0, 0], 1000)
 def test_decides_as_a_slow_and_obviously_right_model_does(chosen, gaps, sweep_at):
     buckets, model = Buckets(sweep_at), [SlowBucket(limit) for limit in chosen]
     now = 0
@@ -55,9 +69,11 @@ def test_decides_as_a_slow_and_obviously_right_model_does(chosen, gaps, sweep_at
         # A second subject, so that there is something to sweep.
         buckets.take([(one, "other") for one in chosen], now)
         allowance = buckets.take([(one, "k") for one in chosen], now)
-        assert allowance.allowed == slow_take(model, now)
-        if allowance.allowed:
-            assert allowance.remaining == min(int(bucket.tokens) for bucket in model)
+        allowed, speaks = slow_take(model, now)
+        assert allowance.allowed == allowed
+        if allowed:
+            assert allowance.remaining == int(model[speaks].tokens)
+            assert allowance.limit == chosen[speaks]
 
 
 @given(limits, gaps)
@@ -125,6 +141,43 @@ def test_who_spent_more_than_was_there_waits_the_longer(claims):
     assert buckets.take(both, 12 * S).allowed
     buckets.charge(both, 5, 1000 * S)  # a rest is worth no more than a full bucket
     assert buckets.take(both, 1000 * S).remaining == 54
+
+
+def test_of_limits_with_as_much_left_the_one_speaks_that_is_full_again_last():
+    second, day = Limit("s", 5, 1), Limit("d", 5, 86_400)
+    for claims in ([(second, "k"), (day, "k")], [(day, "k"), (second, "k")]):
+        buckets = Buckets()
+        told = [buckets.take(claims, S) for _ in range(5)]
+        assert [(one.limit, one.remaining) for one in told] == [(day, n) for n in (4, 3, 2, 1, 0)]
+        assert told[0].reset_s == 86_400 / 5
+
+
+def test_of_limits_that_are_waited_for_as_long_the_one_speaks_that_is_full_again_last():
+    shallow, deep = Limit("shallow", 60, 60, 1), Limit("deep", 60, 60, 3)
+    for claims in ([(shallow, "k"), (deep, "k")], [(deep, "k"), (shallow, "k")]):
+        buckets = Buckets()
+        buckets.charge([(deep, "k")], 2, S)
+        assert buckets.take(claims, S).allowed
+        told = buckets.take(claims, S)
+        assert (told.allowed, told.limit, told.retry_s, told.reset_s) == (False, deep, 1.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "first"),
+    [
+        ((True, 4, 10.0), (True, 4, 20.0), False),
+        ((True, 4, 20.0), (True, 4, 10.0), True),
+        ((True, 4, 10.0), (True, 4, 10.0), True),
+        ((True, 3, 10.0), (True, 4, 20.0), True),
+        ((False, 0, 10.0), (True, 0, 20.0), True),
+    ],
+)
+def test_of_two_words_the_tighter_one_is_told(one, other, first):
+    limit = Limit("l", 5)
+    words = [Allowance(allowed, limit, *rest, 0.0) for allowed, *rest in (one, other)]
+    assert tighter(*words) is words[not first]
+    assert tighter(None, words[1]) is words[1]
+    assert tighter(words[0], None) is words[0]
 
 
 def test_of_equal_limits_the_first_speaks():

@@ -5,7 +5,7 @@ from fractions import Fraction
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.app import Gateway
@@ -39,6 +39,8 @@ class SlowMicros(SlowBucket):
 
 
 @given(st.lists(limits, min_size=1, max_size=3, unique=True), gaps, st.integers(1, 5))
+@example([Limit("a", 5, 1), Limit("b", 5, 3600)], [0, 0, 0], 1)
+@example([Limit("a", 2, 3600, 1), Limit("b", 5, 7, 1)], [0, 0], 1)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_decides_as_a_slow_and_obviously_right_model_does(redis_url, chosen, gaps, at_once):
     async def go():
@@ -52,9 +54,11 @@ def test_decides_as_a_slow_and_obviously_right_model_does(redis_url, chosen, gap
         for gap in gaps:
             now += gap
             for allowance in await shared.decide([claims] * at_once, now):
-                assert allowance.allowed == slow_take(model, now)
-                if allowance.allowed:
-                    assert allowance.remaining == min(int(bucket.tokens) for bucket in model)
+                allowed, speaks = slow_take(model, now)
+                assert allowance.allowed == allowed
+                assert allowance.limit == chosen[speaks]
+                if allowed:
+                    assert allowance.remaining == int(model[speaks].tokens)
         await shared.close()
 
     asyncio.run(go())
