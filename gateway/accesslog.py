@@ -48,6 +48,7 @@ class Access(msgspec.Struct, frozen=True, gc=False):
         key_id: of the key that was shown, whether it was let in or not; empty when unknown.
         token: the name under which an unknown key is followed; empty for a known one.
         refusal: the code of the refusal; empty when it was let through.
+        counted: whether it is counted already how much the key is used.
         credential: what logs call the key or JWT of somebody who was not identified: a hash, for
             nothing that a refused token claims is proven.
     """
@@ -65,6 +66,7 @@ class Access(msgspec.Struct, frozen=True, gc=False):
     token: str = ""
     refusal: str = ""
     credential: str = ""
+    counted: bool = False
 
 
 Sink = Callable[[Access], None]
@@ -82,6 +84,11 @@ class _Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     api_key_id: str
     refusal: str = ""
     credential: str = ""
+    counted: bool = False
+
+
+class _CountedEvent(AccessEvent, frozen=True):
+    counted: bool = True
 
 
 _encode = msgspec.json.Encoder().encode
@@ -113,6 +120,7 @@ def line_of(access: Access) -> bytes:
             access.key_id,
             access.refusal,
             access.credential,
+            access.counted,
         )
     )
 
@@ -120,8 +128,9 @@ def line_of(access: Access) -> bytes:
 def event_of(access: Access) -> bytes:
     """Return the access as an `AccessEvent` in JSON, which `keywatch watch` takes as it is."""
     path = access.target.partition(b"?")[0].decode("latin-1")
+    kind = _CountedEvent if access.counted else AccessEvent
     return _encode(
-        AccessEvent(
+        kind(
             ts_ms=int(access.at * 1000),
             key=access.key_id or access.token,
             ip=access.ip,

@@ -22,6 +22,7 @@ from gateway.problems import suited
 from gateway.querykeys import QueryWarnings
 from gateway.reader import Reader
 from gateway.tally import Tally
+from gateway.uses import Uses
 from gateway.validate import Validator
 from keystore.unregistered import name_of_secret
 
@@ -71,7 +72,8 @@ class Gateway:
         self.tokens_header = options.tokens_header.lower().encode("ascii", "replace")
         """Name of the header by which the application says what an answer cost; lower case."""
         self._is_trusted = trust_in(options.trusted_proxies)
-        ledger = Ledger(reader.engine.url, clock, options.cached_s)
+        uses = Uses(clock, options.count_uses, options.uses_kept_s)
+        self._ledger = ledger = Ledger(reader.engine.url, clock, options.cached_s, uses=uses)
         self._validator = Validator(reader, ledger, options, clock, ticks)
         self._judge = Judge(self._validator, options, clock, ticks)
         self._started = self._ready = False
@@ -108,7 +110,7 @@ class Gateway:
         finally:
             if answer.tokens:
                 self.spent(verdict, answer.tokens)
-            self.note(asked, verdict, answer.status, answer.size)
+            self.note(asked, verdict, answer.status, answer.size, answer.tokens)
 
     async def judge(self, asked: Asked) -> Verdict:
         """Judge a request, and wait for what must be waited for. The caller calls `note`."""
@@ -170,8 +172,8 @@ class Gateway:
             passed["query_string"] = without_secrets(scope["query_string"], QUERY_NAMES)
         return passed
 
-    def note(self, asked: Asked, verdict: Verdict, status: int, size: int) -> None:
-        """Tell the access log of a request and its answer."""
+    def note(self, asked: Asked, verdict: Verdict, status: int, size: int, tokens: int = 0) -> None:
+        """Count a request and its answer, and tell the access log of it."""
         extracted = verdict.extracted
         noted = extracted.noted
         given = noted.get(b"x-request-id")
@@ -184,6 +186,9 @@ class Gateway:
             self.tally.allowed += 1
         else:
             self.tally.add(verdict)
+        counted = self._ledger.count(
+            verdict.at, key_id, asked.method, status, verdict.client, tokens
+        )
         if extracted.from_query:
             self._query_warnings.note(verdict)
         self._sink(
@@ -201,6 +206,7 @@ class Gateway:
                 credential if extracted.secret else "",
                 verdict.refusal.code if verdict.refusal is not None else "",
                 credential,
+                counted,
             )
         )
 

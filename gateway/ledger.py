@@ -1,4 +1,4 @@
-"""What the gateway writes to the key store: when keys were used, and AI tokens that they spent.
+"""What the gateway writes to the key store: when and how much keys are used, what they spent.
 
 Written by a thread of its own, some times a minute: no request waits for it. What others wrote of
 budgets is read on the same occasion, so that a budget holds for all gateways and their workers
@@ -17,10 +17,12 @@ from database.engine import engine_of
 from database.transaction import reading, transaction
 from gateway.limits import Allowance, Limit
 from gateway.options import Clock
+from gateway.uses import Uses
 from keystore import spending, usage
 from keystore.grants import Grants
 from keystore.keys import Key
 from keystore.spending import Cost, Spent
+from keystore.usage import Use
 from vocabulary.errors import KeywatchError
 
 _log = logging.getLogger(__name__)
@@ -59,9 +61,18 @@ class Ledger:
         clock: epoch seconds.
         cached_s: seconds for which a key is held; then it is read anew, with what it has spent.
         every_s: seconds between two writes; what came in them is lost when the process is killed.
+        uses: counts how much keys are used; None where nobody does.
     """
 
-    def __init__(self, url: URL, clock: Clock, cached_s: float, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self,
+        url: URL,
+        clock: Clock,
+        cached_s: float,
+        every_s: float = EVERY_S,
+        uses: Uses | None = None,
+    ) -> None:
+        self._uses = uses or Uses(clock, "never")
         self._url, self._clock, self._every_s = url, clock, every_s
         self._cached_s, self._sweep_at = cached_s, _SWEEP_AT
         self._engine: Engine
@@ -84,6 +95,15 @@ class Ledger:
             if len(self._latest) < _MOST_WAITING:
                 self._latest[key.id] = now
         self._wake()
+
+    def count(
+        self, at: float, key_id: str, method: str, status: int, client: str, tokens: int
+    ) -> bool:
+        """Count a use of a key; see `Uses.note`."""
+        counted = self._uses.note(at, key_id, method, status, client, tokens)
+        if counted and self._thread is None:
+            self._wake()
+        return counted
 
     def learn(self, grants: Grants) -> None:
         """Take over what the key store says that a key has spent."""
@@ -164,22 +184,25 @@ class Ledger:
         while not is_last:
             # Who has budgets to look after asks what others spent, even if nothing is to be said.
             if not self._stopped.is_set():
-                self._something.wait(self._every_s if self._heard else None)
+                self._something.wait(self._every_s if self._heard else self._uses.due_s())
             is_last = self._stopped.wait(self._every_s)
             self._something.clear()
-            self._round()
-        while self._latest and not self._failing:
-            self._round()
+            self._round(at_once=is_last)
+        while (self._latest or self._uses.is_any) and not self._failing:
+            self._round(at_once=True)
 
-    def _round(self) -> None:
+    def _round(self, *, at_once: bool) -> None:
         with self._lock:
             names = list(self._latest)[:_AT_ONCE]
             latest = {name: self._latest.pop(name) for name in names}
             costs, self._costs = self._costs, {}
+        counts = at_once or self._uses.due_s() == 0
+        uses = self._uses.take() if counts else []
         try:
-            heard = self._write(latest, costs)
+            heard = self._write(latest, costs, uses if counts else None)
         except Exception as error:  # noqa: BLE001  (whatever it was: it is tried again)
             self._put_back(latest, costs)
+            self._uses.put_back(uses)
             self._lost(error)
             return
         if self._failing:
@@ -195,6 +218,8 @@ class Ledger:
                 self._sweep(now)
         if self._latest:
             self._something.set()
+        if counts and not self._uses.is_any:
+            self._uses.settled()
 
     def _lost(self, error: Exception) -> None:
         self._something.set()
@@ -203,14 +228,18 @@ class Ledger:
             _log.error("last uses and budgets cannot be written down: %s", what)
             self._failing = True
 
-    def _write(self, latest: dict[str, float], costs: dict[_Place, Cost]) -> list[Spent]:
+    def _write(
+        self, latest: dict[str, float], costs: dict[_Place, Cost], uses: list[Use] | None
+    ) -> list[Spent]:
         """Write, and return what is known then of budgets that anybody paid from lately."""
         now, since, follows = self._clock(), self._heard - _MARGIN_S, bool(self._heard)
         heard: list[Spent] = []
-        if latest or costs:
+        if latest or costs or uses is not None:
             # Read in the same transaction: what is written and not heard of would be forgotten.
             with transaction(self._engine) as connection:
                 usage.touch(connection, latest)
+                if uses is not None:
+                    self._uses.write(connection, uses)
                 spending.charge(connection, list(costs.values()), now)
                 if follows:
                     heard = spending.of_keys(connection, {key for key, _ in costs}, since)

@@ -49,6 +49,9 @@ class Options:
             gateway counts by itself.
         tokens_header: header in which the application says how many AI tokens an answer cost;
             empty for none.
+        count_uses: whether the gateway counts how much each key is used: `auto` unless `watch`
+            does, `always` or `never`.
+        uses_kept_s: seconds for which these counts are kept; 0 for ever.
         metrics: whether /metrics is answered, to this machine alone.
         cached_keys: keys held in memory.
         cached_unknown: unknown credentials held in memory; apart, so that random ones cannot
@@ -76,6 +79,8 @@ class Options:
     redis: str = field(default="", repr=False)
     closed_without_redis: bool = True
     tokens_header: str = ""
+    count_uses: str = "auto"
+    uses_kept_s: float = 400 * 86_400.0
     metrics: bool = False
     cached_keys: int = 200_000
     cached_unknown: int = 50_000

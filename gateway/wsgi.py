@@ -137,7 +137,7 @@ class _Note:
         if self.tokens:
             self._gateway.spent(self._verdict, self.tokens)
         with self._noting:  # what counts requests is made for one thread
-            self._gateway.note(self._asked, self._verdict, self.status, self.size)
+            self._gateway.note(self._asked, self._verdict, self.status, self.size, self.tokens)
 
 
 class _Counted:

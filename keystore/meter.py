@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from keystore import usage
 from keystore.usage import METHODS, Use, network_of
-from vocabulary.access import EventBatch, Ints
+from vocabulary.access import EventBatch, Flags, Ints
 
 FLUSH_S = 60.0
 MOST = 200_000
@@ -46,12 +46,15 @@ class Meter:
         self._newest = 0.0
         self._flushed = clock()
 
-    def add(self, batch: EventBatch, tokens: Ints | None = None) -> None:
+    def add(
+        self, batch: EventBatch, tokens: Ints | None = None, counted: Flags | None = None
+    ) -> None:
         """Count a batch.
 
         Args:
             batch: events of any keys.
             tokens: AI tokens of each event, shape (n,); None where the log says nothing.
+            counted: shape (n,), which events are counted already; None for none.
         """
         if not len(batch):
             return
@@ -60,11 +63,11 @@ class Meter:
         ours = self._ours(batch.keys)
         if not ours:
             return
-        counted = self._counted
-        for place, (requests, spent, first_at) in _added_up(batch, ours, tokens):
-            before = counted.get(place, _NOTHING)
+        sums = self._counted
+        for place, (requests, spent, first_at) in _added_up(batch, ours, tokens, counted):
+            before = sums.get(place, _NOTHING)
             earliest = min(before[2], first_at)
-            counted[place] = (before[0] + requests, before[1] + spent, earliest)
+            sums[place] = (before[0] + requests, before[1] + spent, earliest)
         for key_id, at in _latest(batch, ours):
             self._latest[key_id] = max(self._latest.get(key_id, 0.0), min(at, now))
 
@@ -85,7 +88,7 @@ class Meter:
 
 
 def _added_up(
-    batch: EventBatch, ours: Collection[str], tokens: Ints | None
+    batch: EventBatch, ours: Collection[str], tokens: Ints | None, counted: Flags | None
 ) -> list[tuple[_Place, _Count]]:
     """Return each place of the batch once, with what was counted there."""
     hours, hour = np.unique(batch.ts_ms // (usage.HOUR_S * 1000), return_inverse=True)
@@ -94,12 +97,17 @@ def _added_up(
     status = np.where((batch.status >= 100) & (batch.status < 600), batch.status // 100, 0)  # noqa: PLR2004
     sizes = (len(batch.keys), len(hours), len(methods), 6, len(networks))
     packed = np.ravel_multi_index((batch.key, hour, method, status, network), sizes)
+    ts_ms = batch.ts_ms
+    if counted is not None:
+        left = ~counted
+        packed, ts_ms = packed[left], ts_ms[left]
+        tokens = None if tokens is None else tokens[left]
     places, inverse, requests = np.unique(packed, return_inverse=True, return_counts=True)
     spent = np.zeros(len(places), dtype=np.int64)
     if tokens is not None:
         np.add.at(spent, inverse, tokens)
     first_ms = np.full(len(places), np.iinfo(np.int64).max)
-    np.minimum.at(first_ms, inverse, batch.ts_ms)
+    np.minimum.at(first_ms, inverse, ts_ms)
     columns = [column.tolist() for column in np.unravel_index(places, sizes)]
     counts = zip(requests.tolist(), spent.tolist(), (first_ms / 1000).tolist(), strict=True)
     return [

@@ -24,6 +24,7 @@ METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS".split())
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 _SINCE, _UNTIL = "usage_heard_since_s", "usage_heard_until_s"
+_WATCHED = "usage_watched_until_s"
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -58,7 +59,7 @@ class Heard(msgspec.Struct, frozen=True):
 def record(
     connection: Connection, uses: Sequence[Use], latest: Mapping[str, float], until: float
 ) -> None:
-    """Add up what was counted.
+    """Add up what `watch` counted in logs.
 
     Args:
         connection: a write transaction.
@@ -66,6 +67,14 @@ def record(
         latest: key id → epoch seconds of its last use; written when that moves it by an hour.
         until: epoch seconds up to which all was counted.
     """
+    add(connection, uses)
+    touch(connection, latest)
+    hear(connection, until)
+    counters.put(connection, {_WATCHED: int(until)})
+
+
+def add(connection: Connection, uses: Sequence[Use]) -> None:
+    """Add up uses, in a write transaction."""
     in_commit_order(connection)
     if uses:
         statement = inserting(connection, usage)
@@ -78,8 +87,6 @@ def record(
         )
         rows = sorted(uses, key=lambda use: (use.key_id, use.hour))
         connection.execute(statement, [msgspec.structs.asdict(use) for use in rows])
-    touch(connection, latest)
-    _hear(connection, until)
 
 
 def touch(connection: Connection, latest: Mapping[str, float]) -> None:
@@ -130,7 +137,13 @@ def network_of(ip: str) -> str:
         return ""
 
 
-def _hear(connection: Connection, until: float) -> None:
+def watched(connection: Connection) -> float | None:
+    """Return until when `watch` has counted, epoch seconds; None when it never did."""
+    return counters.all_of(connection).get(_WATCHED)
+
+
+def hear(connection: Connection, until: float) -> None:
+    """Note that all uses are counted that there were up to a moment, epoch seconds."""
     known = heard(connection)
     if known is None or until > known.until + GAP_S:
         counters.put(connection, {_SINCE: int(until)})

@@ -42,6 +42,13 @@ class GatewaySettings(Table, frozen=True):
         str,
         Meta(description="header in which your API says how many AI tokens its answer cost"),
     ] = ""
+    count_uses: Annotated[
+        str,
+        Meta(
+            pattern="^(auto|always|never)$",
+            description="count how much each key is used; auto: unless `watch` reads access logs",
+        ),
+    ] = "auto"
     metrics: Annotated[
         bool, Meta(description="answer /metrics for Prometheus, to this machine alone")
     ] = False

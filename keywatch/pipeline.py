@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 from sqlalchemy import Connection, Engine, delete, select
 
 from database import counters
@@ -21,7 +22,7 @@ from streams.chunk import Chunk
 from streams.columns import batch_of
 from streams.parsed import Format, Rejection
 from streams.unfolding import header_at, parsed_under, unfolded
-from vocabulary.access import EventBatch
+from vocabulary.access import COUNTED, EventBatch, Flags
 from vocabulary.alert import Alert
 from vocabulary.credential import Cleaner, Credential, KnownKey
 from vocabulary.errors import FormatError
@@ -142,6 +143,8 @@ class Pipeline:
         waiting = self._lessons()
         batch = batch_of(parsed, self._known)
         newest_ms = int(self._watcher.plausible(batch.ts_ms).max()) if len(batch) else 0
+        if self._meter:
+            self._meter.add(batch, counted=_counted(batch, parsed.line, lines, log_format))
         step = self._score(batch, list(waiting), log_format.lateness_s)
         now = self._clock()
         alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))
@@ -241,13 +244,25 @@ class Pipeline:
 
     def _score(self, batch: EventBatch, said: Sequence[Lesson], lateness_s: float) -> Step:
         facts = self._keys.facts(batch.keys)
-        if self._meter:
-            self._meter.add(batch)
         return self._watcher.step(batch, facts, said, lateness_s)
 
     def _known(self, key_ids: Sequence[str]) -> Sequence[bool]:
         self._keys.look_up(key_ids)
         return self._keys.known(key_ids)
+
+
+_OF_GATEWAY = frozenset({"nginx-json", "keywatch-json"})
+"""Formats in which our gateway writes."""
+
+
+def _counted(
+    batch: EventBatch, numbers: Sequence[int], lines: Sequence[bytes], log_format: Format
+) -> Flags | None:
+    """Return of which events a gateway has counted already that keys were used; None for none."""
+    if log_format.name not in _OF_GATEWAY:
+        return None
+    found = [COUNTED in lines[number] for number in numbers]
+    return np.array(found, dtype=np.bool_)[batch.arrival] if any(found) else None
 
 
 def keep_letters(

@@ -12,6 +12,11 @@ Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
 
+COUNTED = b'"counted":true'
+"""Stands in lines of our gateway's log whose use of a key is counted already: within a string of
+JSON, what somebody sent, its quotes would be escaped."""
+
+
 class AccessEvent(msgspec.Struct, frozen=True):
     """One request as a log line tells it.
 

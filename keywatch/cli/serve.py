@@ -266,6 +266,8 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
         ocsp=gateway.ocsp,
         unregistered=gateway.unregistered,
         tokens_header=gateway.tokens_header,
+        count_uses=_count_uses(chosen),
+        uses_kept_s=chosen.keys.usage_days * 86_400.0,
         metrics=gateway.metrics,
         redis=gateway.redis,
         closed_without_redis=gateway.closed_without_redis,
@@ -275,6 +277,13 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
         cached_unknown=gateway.cached_unknown,
         peppers={name: pepper.encode() for name, pepper in chosen.keys.peppers.items()},
     )
+
+
+def _count_uses(chosen: "Settings") -> str:
+    """Return who counts uses: where access logs are configured `watch` does that from them."""
+    is_read = chosen.gateway.events or any(one.events == "access" for one in chosen.sources)
+    how = chosen.gateway.count_uses
+    return "never" if how == "auto" and is_read else how
 
 
 def _limits(texts: tuple[str, ...], level: str) -> "tuple[Limit, ...]":

@@ -1,0 +1,151 @@
+"""How much keys are used, counted where requests are answered; the ledger writes it down.
+
+Where `watch` reads a log of the same requests it counts them. So that neither of them counts what
+the other does, the gateway says in its own log what it has counted, and leaves all to `watch`
+while that counts anything in this database.
+"""
+
+from threading import Lock
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from gateway.options import Clock
+from keystore import usage
+from keystore.keys import DAY_S
+from keystore.usage import METHODS, Use, network_of
+
+EVERY_S = 60.0
+"""Seconds between two times at which what was counted is written down."""
+
+WATCHED_S = DAY_S
+"""So long after `watch` has counted last, it is taken to be coming back."""
+
+_AT_ONCE = 5_000
+_MOST = 200_000
+_Place = tuple[str, float, str, int, str]
+"""Key, number of the hour, method, status and address, as they come: told apart by these it is
+quickest on every request, and what they have in common is added up when it is written."""
+_Written = tuple[str, int, str, int, str]
+_T = TypeVar("_T")
+_HTTP = range(100, 600)
+
+
+class Uses:
+    """Counts; any thread may call it.
+
+    Args:
+        clock: epoch seconds.
+        mode: `auto` to count unless `watch` does, `always` or `never`.
+        kept_s: seconds after which what was counted is forgotten; 0 for never.
+    """
+
+    def __init__(self, clock: Clock, mode: str = "auto", kept_s: float = 0.0) -> None:
+        self._clock, self._mode, self._kept_s = clock, mode, kept_s
+        self._is_counting = mode != "never"
+        self._counted: dict[_Place, list[float]] = {}
+        self._lock = Lock()
+        self._written = 0.0
+        self._pruned = 0.0
+        self.lost = 0
+        """Uses that were not counted, for there were too many different ones."""
+
+    def note(
+        self, at: float, key_id: str, method: str, status: int, client: str, tokens: int
+    ) -> bool:
+        """Count a use of a key that the store has; say whether it was.
+
+        Args:
+            at: epoch seconds.
+            key_id: empty for nobody's.
+            method: as it was sent.
+            status: of the answer.
+            client: its address.
+            tokens: AI tokens that it cost.
+        """
+        # Who is let in without being registered has a colon in the name.
+        if not self._is_counting or not key_id or ":" in key_id:
+            return False
+        place = (key_id, at // usage.HOUR_S, method, status, client)
+        with self._lock:
+            found = self._counted.get(place)
+            if found is not None:
+                found[0] += 1
+                found[1] += tokens
+                if at < found[2]:  # noqa: PLR1730  (min costs more; who came first may end last)
+                    found[2] = at
+            elif len(self._counted) < _MOST:
+                self._counted[place] = [1, tokens, at]
+            else:
+                self.lost += 1
+        return True
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything waits to be written down."""
+        return bool(self._counted)
+
+    def due_s(self) -> float | None:
+        """Return in how many seconds it is time to write; None where nothing is counted at all."""
+        if self._mode == "never":
+            return None
+        now = self._clock()
+        self._written = min(self._written, now)  # a clock that went back
+        full = len(self._counted) > _MOST // 2
+        return 0.0 if full else max(0.0, self._written + EVERY_S - now)
+
+    def take(self) -> list[Use]:
+        """Return some of what was counted, which is to be written; in the end none."""
+        with self._lock:
+            places = list(self._counted)[:_AT_ONCE]
+            taken = [(place, self._counted.pop(place)) for place in places]
+        found: dict[_Written, list[float]] = {}
+        for place, sums in taken:
+            _add(found, _written(place), sums)
+        return [Use(*place, int(n), int(tokens), at) for place, (n, tokens, at) in found.items()]
+
+    def put_back(self, uses: list[Use]) -> None:
+        """Take back what could not be written."""
+        with self._lock:
+            for use in uses:
+                status, ip = 100 * use.status_class, use.network.partition("/")[0]
+                place = (use.key_id, use.hour / usage.HOUR_S, use.method, status, ip)
+                _add(self._counted, place, [use.requests, use.tokens, use.first_at or 0.0])
+
+    def write(self, connection: Connection, uses: list[Use]) -> None:
+        """Write it down, in the caller's transaction.
+
+        The last part says up to when all is known; then it is seen whether `watch` counts.
+        """
+        now = self._clock()
+        usage.add(connection, uses)
+        if self._counted:
+            return
+        if self._is_counting:
+            usage.hear(connection, now)
+        watched = usage.watched(connection)
+        is_watched = watched is not None and now - watched <= WATCHED_S
+        self._is_counting = self._mode == "always" or (self._mode == "auto" and not is_watched)
+        if self._kept_s and self._is_counting and now - self._pruned > DAY_S:
+            usage.prune(connection, now - self._kept_s)
+            self._pruned = now
+
+    def settled(self) -> None:
+        """Note that all was written: the next time comes in `EVERY_S`."""
+        self._written = self._clock()
+
+
+def _written(place: _Place) -> _Written:
+    """Return under what a use is written down."""
+    key_id, hour, method, status, client = place
+    class_ = status // 100 if status in _HTTP else 0
+    known = method if method in METHODS else "other"
+    return key_id, int(hour) * usage.HOUR_S, known, class_, network_of(client)
+
+
+def _add(sums: dict[_T, list[float]], place: _T, more: list[float]) -> None:
+    found = sums.get(place)
+    if found is None:
+        sums[place] = [*more]
+    else:
+        sums[place] = [found[0] + more[0], found[1] + more[1], min(found[2], more[2])]
