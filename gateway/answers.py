@@ -54,6 +54,7 @@ _SENTENCES = {
     "certificate_invalid": (401, "The client certificate is not to be believed."),
     "certificate_not_shown": (401, "The proxy tells of a client certificate, and shows it not."),
     "certificate_expired": (401, "The client certificate has expired."),
+    "certificate_lives_too_long": (401, "The client certificate lives longer than any may."),
     "certificate_not_yet_valid": (401, "The client certificate is not valid yet."),
     "certificate_revoked": (401, "The client certificate was revoked."),
     "token_required": (401, "The API key needs a token beside it."),

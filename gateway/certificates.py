@@ -27,6 +27,8 @@ from vocabulary.errors import KeywatchError
 LONG_LIFE_S = 398 * DAY_S
 """A certificate that lives longer is warned of: what public CAs may issue."""
 SOON_S = 30 * DAY_S
+_TO_THE_SECOND = 1.0
+"""A certificate holds in its last second, too: one of 90 days may say so with one less or more."""
 
 _NAMES = frozenset().union(*CERTIFICATE_HEADERS.values())
 _LONGEST = 32 * 1024
@@ -101,12 +103,25 @@ def shown(noted: Mapping[bytes, bytes], *, hash_suffices: bool = False) -> Certi
     return found
 
 
-def check(certificate: Certificate, denied: DenyList, now: float) -> None:
-    """Refuse a certificate that is over, not begun, or on the deny list.
+def check(
+    certificate: Certificate, denied: DenyList, now: float, *, max_life_s: float = 0.0
+) -> None:
+    """Refuse a certificate that is over, not begun, made to live too long, or on the deny list.
+
+    Args:
+        certificate: what a trusted proxy told of.
+        denied: what is refused although it is genuine.
+        now: epoch seconds.
+        max_life_s: longest life from its begin to its end; 0 for any.
 
     Raises:
         CertificateError: with why.
     """
+    if max_life_s:
+        if certificate.begins is None or certificate.ends is None:
+            raise CertificateError("certificate_not_shown")
+        if certificate.ends - certificate.begins > max_life_s + _TO_THE_SECOND:
+            raise CertificateError("certificate_lives_too_long")
     if certificate.ends is not None and now >= certificate.ends:
         raise CertificateError("certificate_expired")
     if certificate.begins is not None and now < certificate.begins:

@@ -36,6 +36,7 @@ def desk_of(validator: Validator, options: Options) -> "Desk | None":
         tokens,
         certificate_header=options.certificate_header,
         hash_suffices=options.certificate_hash_suffices,
+        max_life_s=options.certificate_max_life_s,
         unregistered=options.unregistered,
         recall=_recall_of(options),
     )

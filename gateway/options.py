@@ -36,6 +36,8 @@ class Options:
             `x-ssl-client-verify`), `x-forwarded-client-cert` or `client-cert`. Every other one of
             that kind is stripped. Empty where no certificates are taken.
         certificate_hash_suffices: whether X-Forwarded-Client-Cert is believed without `Cert`.
+        certificate_max_life_s: longest life of a certificate from its begin to its end, beyond
+            which it is refused; 0 for any.
         certificate_authorities: files (PEM) with the CAs whose revocation lists and responders
             are believed.
         revocation_lists: files, a CRL (RFC 5280) each; every certificate must then be of a CA
@@ -72,6 +74,7 @@ class Options:
     issuers: tuple[Issuer, ...] = ()
     certificate_header: str = ""
     certificate_hash_suffices: bool = False
+    certificate_max_life_s: float = 0.0
     certificate_authorities: tuple[str, ...] = ()
     revocation_lists: tuple[str, ...] = ()
     ocsp: str = ""

@@ -36,6 +36,7 @@ class Desk:
         certificate_header: by which trusted proxies tell of certificates, one of
             `gateway.extract.CERTIFICATE_HEADERS`; empty where none are taken.
         hash_suffices: see `gateway.certificates.shown`.
+        max_life_s: of certificates, see `gateway.certificates.check`.
         unregistered: whether a good token or certificate is enough where the key store knows no
             identity of its name.
         recall: tells which certificates their CA took back; None where nobody is asked.
@@ -48,12 +49,14 @@ class Desk:
         *,
         certificate_header: str = "",
         hash_suffices: bool = False,
+        max_life_s: float = 0.0,
         unregistered: bool = False,
         recall: Recall | None = None,
     ) -> None:
         self._validator, self._tokens = validator, tokens
         self._certificates = bool(certificate_header)
         self._hash_suffices, self._unregistered = hash_suffices, unregistered
+        self._max_life_s = max_life_s
         self._recall = recall or Recall(None, None)
         self._said: set[str] = set()
         self._flights: dict[Jwks, asyncio.Future[Jwk | None]] = {}
@@ -147,7 +150,7 @@ class Desk:
             )
 
     async def _of_certificate(self, certificate: Certificate, now: float) -> list[Standing]:
-        check(certificate, self._validator.denials, now)
+        check(certificate, self._validator.denials, now, max_life_s=self._max_life_s)
         await self._recall.check(certificate, now)
         names = [Name(Kind.CERTIFICATE, text) for text in certificate.names]
         standing, *others = self._admitted(await self._known(names, now), names[0])

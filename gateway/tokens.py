@@ -234,7 +234,8 @@ def _passport(claims: Mapping[str, Any], issuer: Issuer, now: float) -> Passport
         raise TokenError("token_expired")
     if any(begin is not None and begin > now + leeway for begin in (issued, begins)):
         raise TokenError("token_not_yet_valid")
-    if ends - (now if issued is None else issued) > issuer.max_life_s + leeway:
+    begun = next((begin for begin in (issued, begins) if begin is not None), now)
+    if ends - begun > _longest_life_s(issuer, subject, client) + leeway:
         raise TokenError("token_lives_too_long")
     return Passport(
         issuer=issuer.issuer,
@@ -245,6 +246,15 @@ def _passport(claims: Mapping[str, Any], issuer: Issuer, now: float) -> Passport
         until=ends + leeway,
         scopes=_scopes(claims),
     )
+
+
+def _longest_life_s(issuer: Issuer, subject: str, client: str) -> float:
+    """Return how long a token may live: one that speaks for a client alone may have its own life.
+
+    Its `sub` is the client's id, or it has none (RFC 9068, 2.2; client credentials).
+    """
+    is_of_client = bool(client) and subject in ("", client)
+    return (is_of_client and issuer.client_max_life_s) or issuer.max_life_s
 
 
 def _moment(claims: Mapping[str, Any], name: str) -> float | None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from keystore import issue, lifecycle, plans
 from keystore.audit import storable
 from keystore.issue import KeyOrder
-from keystore.keys import Declared, Key
+from keystore.keys import Declared, Key, Kind
 from keystore.scheme import DEFAULT_SCHEME, KeyScheme
 from vocabulary.errors import TransitionError, UsageError
 
@@ -94,9 +94,11 @@ def _values(
 def _check_end(key: Key, expires_at: float | None, scheme: KeyScheme, now: float) -> None:
     if expires_at is not None and expires_at <= now:
         raise UsageError("the end does not lie in the future", remedy="revoke the key instead")
-    longest = scheme.max_life_s
+    is_client = key.kind == Kind.OAUTH_CLIENT
+    longest = (scheme.of_clients if is_client else scheme).max_life_s
     if longest and (expires_at is None or expires_at > key.created_at + longest):
+        entry = "client_expiry_days" if is_client else "max_expiry_days"
         raise TransitionError(
-            f"{key.id} would live longer than keys may",
-            remedy="rotate it, or raise keys.max_expiry_days in the configuration",
+            f"{key.id} would live longer than {'clients' if is_client else 'keys'} may",
+            remedy=f"rotate it, or raise keys.{entry} in the configuration",
         )

@@ -146,7 +146,8 @@ def register_client(
     secret = "" if client.secret_hash else _new_secret()
     held = client.secret_hash or hash_of(secret)
     origin = Origin(held, kind=Kind.OAUTH_CLIENT.value, pepper_id=SHA256, public_id=name)
-    key = issue.adopt(connection, order, origin, actor=actor, reason=reason, now=now, scheme=scheme)
+    act = {"actor": actor, "reason": reason}
+    key = issue.adopt(connection, order, origin, **act, now=now, scheme=scheme.of_clients)
     return Issued(key, secret)
 
 

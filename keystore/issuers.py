@@ -37,6 +37,8 @@ class Issuer:
             like are signed by the same keys.
         leeway_s: seconds by which clocks may differ.
         max_life_s: longest `exp` - `iat` that is believed.
+        client_max_life_s: likewise, of tokens that speak for an OAuth client and nobody else; 0
+            for the same.
         revocation_url, introspection_url: RFC 7009 and RFC 7662; empty where it has none.
         client_id, client_secret: who asks.
     """
@@ -50,6 +52,7 @@ class Issuer:
     types: tuple[str, ...] = ("JWT", "at+jwt", "")
     leeway_s: float = 30.0
     max_life_s: float = 3600.0
+    client_max_life_s: float = 0.0
     revocation_url: str = ""
     introspection_url: str = ""
     client_id: str = ""
@@ -73,7 +76,8 @@ class Issuer:
             )
         if any(symmetric) and len(self.shared_secret.encode()) < _SHORTEST_SECRET:
             raise ConfigError("`shared_secret` has 32 bytes or more", where=where)
-        if not 0 <= self.leeway_s <= 300 or not 60 <= self.max_life_s <= 86_400:  # noqa: PLR2004
+        lives = (self.max_life_s, self.client_max_life_s or self.max_life_s)
+        if not 0 <= self.leeway_s <= 300 or not all(60 <= life <= 86_400 for life in lives):  # noqa: PLR2004
             raise ConfigError("leeway is at most 300 s, a token's life 60 s to a day", where=where)
 
 

@@ -6,7 +6,7 @@ import string
 import zlib
 from base64 import b32encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import msgspec
@@ -42,6 +42,8 @@ class KeyScheme:
         checksum: whether six digits prove offline that a string is one of ours.
         life_s: seconds that a new key lives unless it is said; 0 for no end.
         max_life_s: the longest life in seconds that may be asked for; 0 for no end.
+        client_life_s: seconds that OAuth clients live unless it is said, and at most; 0 for no
+            end, None for as long as keys.
         grace_s: seconds that a rotated key goes on working.
 
     Raises:
@@ -56,6 +58,7 @@ class KeyScheme:
     life_s: float = 90 * DAY_S
     max_life_s: float = 90 * DAY_S
     grace_s: float = 30 * DAY_S
+    client_life_s: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that would make keys ambiguous, and a default that may not be asked for."""
@@ -75,6 +78,12 @@ class KeyScheme:
         starts = [start for start, _ in self._starts()]
         if len(set(starts)) != len(starts) or not starts:
             raise ConfigError("prefixes and environments must differ", where="keys")
+
+    @property
+    def of_clients(self) -> "KeyScheme":
+        """The scheme by which OAuth clients live."""
+        life_s = self.client_life_s
+        return self if life_s is None else replace(self, life_s=life_s, max_life_s=life_s)
 
     def generate(
         self,

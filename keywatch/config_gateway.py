@@ -112,6 +112,10 @@ class GatewaySettings(Table, frozen=True):
             description="believe X-Forwarded-Client-Cert without `Cert`: no dates, no CRL, no OCSP"
         ),
     ] = False
+    certificate_max_life_days: Annotated[
+        int,
+        Meta(ge=0, description="refuse certificates made to live longer; 0: warn beyond 398 days"),
+    ] = 0
     certificate_authorities: Annotated[
         tuple[str, ...], Meta(description="files (PEM) of the CAs whose CRL and OCSP are believed")
     ] = ()

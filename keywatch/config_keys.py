@@ -17,6 +17,10 @@ class KeySettings(Table, frozen=True):
     ] = ("live", "test")
     expiry_days: Annotated[int, Meta(ge=0, description="a new key's life; 0 for no end")] = 90
     max_expiry_days: Annotated[int, Meta(ge=0, description="the longest life; 0 for no end")] = 90
+    client_expiry_days: Annotated[
+        int,
+        Meta(ge=-1, description="life of OAuth clients, at most too; 0 for no end, -1 for as keys"),
+    ] = -1
     grace_days: Annotated[int, Meta(ge=0, description="how long a rotated key goes on working")] = (
         30
     )
@@ -89,6 +93,10 @@ class IssuerSettings(Table, frozen=True):
     max_life_s: Annotated[
         int, Meta(ge=60, le=86_400, description="the longest life of a token that is believed")
     ] = 3600
+    client_max_life_s: Annotated[
+        int,
+        Meta(ge=0, le=86_400, description="likewise of tokens of a client alone; 0 for the same"),
+    ] = 0
     revocation_url: Annotated[str, Meta(description="RFC 7009; empty for none")] = ""
     introspection_url: Annotated[str, Meta(description="RFC 7662; empty for none")] = ""
     client_id: Annotated[str, Meta(description="who asks it")] = ""

@@ -37,8 +37,13 @@ def scheme_of(settings: KeySettings) -> KeyScheme:
         environments=settings.environments,
         life_s=settings.expiry_days * DAY_S,
         max_life_s=settings.max_expiry_days * DAY_S,
+        client_life_s=_client_life_s(settings),
         grace_s=settings.grace_days * DAY_S,
     )
+
+
+def _client_life_s(settings: KeySettings) -> float | None:
+    return None if settings.client_expiry_days < 0 else settings.client_expiry_days * DAY_S
 
 
 def issuers_of(settings: Sequence[IssuerSettings]) -> dict[str, Issuer]:

@@ -261,6 +261,7 @@ def _options(chosen: "Settings", limits: tuple[str, ...]) -> "Options":
         issuers=tuple(issuers_of(chosen.issuers).values()),
         certificate_header=gateway.certificate_header,
         certificate_hash_suffices=gateway.certificate_hash_suffices,
+        certificate_max_life_s=gateway.certificate_max_life_days * 86_400.0,
         certificate_authorities=gateway.certificate_authorities,
         revocation_lists=gateway.revocation_lists,
         ocsp=gateway.ocsp,

@@ -421,3 +421,26 @@ def test_who_comes_while_the_issuers_keys_are_fetched_waits_for_them(place, ours
     before = ours.fetches
     conversation(place, ours, talk, unregistered=True)
     assert ours.fetches == before + 1
+
+
+@pytest.mark.parametrize(("days", "status"), [(0, 200), (91, 200), (90, 401)])
+def test_a_certificate_that_lives_longer_than_any_may_is_refused(place, ours, days, status):
+    register(place, Kind.CERTIFICATE, "cn:robot")
+
+    async def talk(asked):
+        found = await asked(CERT_HEADER, **PROXY)
+        code = "certificate_lives_too_long" if status == 401 else ""
+        assert found[:2] == (status, code)
+
+    conversation(place, ours, talk, certificate_max_life_s=days * 86_400.0)
+
+
+def test_a_certificate_whose_life_nobody_knows_is_refused_where_that_matters(place, ours):
+    register(place, Kind.CERTIFICATE, f"sha256:{'ab' * 32}")
+    shown = (b"x-forwarded-client-cert", b"Hash=" + b"ab" * 32)
+
+    async def talk(asked):
+        assert (await asked(shown, **PROXY))[:2] == (401, "certificate_not_shown")
+
+    believed = {"certificate_header": "x-forwarded-client-cert", "certificate_hash_suffices": True}
+    conversation(place, ours, talk, certificate_max_life_s=1e7, **believed)

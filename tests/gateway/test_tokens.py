@@ -17,6 +17,7 @@ from keystore.denials import Denial, DenyList
 from keystore.jwks import Jwks
 from keystore.web import Site
 from tests.gateway.issuer import AUD, ISS, jwk_of, local_issuer, rsa_key
+from vocabulary.errors import ConfigError
 
 NOBODY = DenyList()
 
@@ -184,6 +185,38 @@ def test_a_token_that_lives_too_long_is_refused(ours, tokens, issued):
     now = time.time()
     token = ours.token(iat=None if issued is None else now, exp=now + 3600 + 60)
     assert refusal(tokens, token) == "token_lives_too_long"
+
+
+def test_a_token_without_iat_lives_from_its_nbf(ours, tokens):
+    now = time.time()
+    token = ours.token(iat=None, nbf=now - 86_400, exp=now + 60)
+    assert refusal(tokens, token) == "token_lives_too_long"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_of_client"),
+    [
+        ({"sub": "app", "client_id": "app"}, True),
+        ({"sub": None, "client_id": "app"}, True),
+        ({"sub": "app", "azp": "app"}, True),
+        ({"sub": "alice", "client_id": "app"}, False),
+        ({"sub": "alice"}, False),
+    ],
+)
+def test_tokens_of_a_client_alone_have_a_longest_life_of_their_own(ours, said, is_of_client):
+    tokens, now = Tokens([ours.issuer(client_max_life_s=600)]), time.time()
+    assert tokens.verify(fetched(tokens, ours.token(iat=now, exp=now + 600, **said)), NOBODY, now)
+    longer = ours.token(iat=now, exp=now + 900, **said)
+    if is_of_client:
+        assert refusal(tokens, longer) == "token_lives_too_long"
+    else:
+        assert tokens.verify(fetched(tokens, longer), NOBODY, now)
+
+
+@pytest.mark.parametrize("life_s", [59, 86_401, -1])
+def test_a_longest_life_that_cannot_be_is_refused(ours, life_s):
+    with pytest.raises(ConfigError, match="60 s to a day"):
+        ours.issuer(client_max_life_s=life_s)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@ import pytest
 
 from database.transaction import transaction
 from gateway.follower import Follower, Question, place_of
-from keystore import identities, lifecycle
+from keystore import alter, identities, lifecycle
+from keystore.alter import Changes
 from keystore.identities import Client, Name, certificate_names, token_name
 from keystore.issue import KeyOrder
-from keystore.keys import Kind
+from keystore.keys import DAY_S, Kind
+from keystore.scheme import KeyScheme
 from vocabulary.credential import credential_of
 from vocabulary.errors import KeyStoreError, TransitionError, UsageError
 
@@ -149,3 +151,20 @@ def test_the_same_name_is_taken_once(store, does):
     does(identities.register, name, KeyOrder())
     with pytest.raises(KeyStoreError):
         does(identities.register, name, KeyOrder())
+
+
+@pytest.mark.parametrize(("life_s", "days"), [(None, 90), (30 * DAY_S, 30), (0.0, None)])
+def test_clients_have_a_life_of_their_own(store, does, clock, life_s, days):
+    scheme = KeyScheme(client_life_s=life_s)
+    made = does(identities.register_client, Client(), KeyOrder(), scheme=scheme).key
+    assert made.expires_at == (None if days is None else clock.now + days * DAY_S)
+    key = does(lifecycle.create, KeyOrder(), scheme=scheme).key
+    assert key.expires_at == clock.now + 90 * DAY_S
+    if days is None:
+        return
+    too_long = KeyOrder(life_s=(days + 1) * DAY_S)
+    with pytest.raises(UsageError, match=f"at most {days} days"):
+        does(identities.register_client, Client(), too_long, scheme=scheme)
+    later = Changes(expires_at=clock.now + (days + 1) * DAY_S)
+    with pytest.raises(TransitionError, match="longer than clients may"):
+        does(alter.change, made.id, later, scheme=scheme)
