@@ -22,7 +22,6 @@ from keywatch.config import Settings
 from keywatch.intake import intake, queue_up
 from keywatch.keybook import KeyBook
 from keywatch.letters import kept_back, read_again
-from keywatch.memory import give_back
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.pipelines import Pipelines, check_shared
 from keywatch.polling import Polling
@@ -39,6 +38,7 @@ from streams.failing import Failing
 from streams.retries import Retries
 from streams.sources.stdin import StdinSource
 from vocabulary.errors import DatabaseError, FormatError, ServiceError, TargetError
+from vocabulary.memory import give_back
 
 IDLE_S = 0.02
 """How long to rest when no source had anything new."""

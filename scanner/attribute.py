@@ -4,7 +4,7 @@ The walk also tells which blobs the trees name that the repository does not hold
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 import msgspec
@@ -14,9 +14,14 @@ from scanner.sources.gitrun import Repository, said, start
 
 _FORMAT = "--format=%x01%H%x02%ct%x02%aI%x02%an <%ae>"
 _CHUNK = 1 << 20
+_ASKED = 1 << 14  # blobs that are looked for at once
 LATER = 1 << 62
 _DIGITS = 13
 _DATE = lazy(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)")
+
+
+Lacking = Callable[[Iterable[bytes]], set[bytes]]
+"""Tells which of some ids of objects a repository does not hold."""
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -83,18 +88,18 @@ class Walk:
                 stdin=wanted, stdout=self._out, stderr=self._errors,
             )  # fmt: skip
 
-    def history(self, wanted: set[bytes], held: set[bytes]) -> History:
+    def history(self, wanted: set[bytes], lacking: Lacking) -> History:
         """Wait for the walk and read it.
 
         Args:
             wanted: ids of blobs and commits that hit.
-            held: ids of all objects that the repository holds; empty to look for none missing.
+            lacking: tells which of some ids the repository does not hold.
         """
         status = self._git.wait()
         self._out.seek(0)
         self._errors.seek(0)
         with self._out, self._errors:
-            found = _gathered(_tokens(self._out), wanted, held)
+            found = _gathered(_tokens(self._out), wanted, lacking)
             if status != 0:
                 found.problem = f"git log failed: {said(self._errors.read())}"
         return found
@@ -109,9 +114,10 @@ def _tokens(stream: IO[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _gathered(tokens: Iterable[bytes], wanted: set[bytes], held: set[bytes]) -> History:
+def _gathered(tokens: Iterable[bytes], wanted: set[bytes], lacking: Lacking) -> History:
     history = History({}, {})
     missing: set[bytes] = set()
+    named: set[bytes] = set()
     header = b""
     names = iter(tokens)
     for token in names:
@@ -126,9 +132,13 @@ def _gathered(tokens: Iterable[bytes], wanted: set[bytes], held: set[bytes]) -> 
             mode, blob = _result(token)
             if blob in wanted:
                 _introduce(history, blob.decode(), _commit(header), path)
-            elif held and blob not in held and mode != _SUBMODULE and blob.strip(b"0"):
-                missing.add(blob)
-    history.missing = tuple(sorted(name.decode() for name in missing))
+            elif mode != _SUBMODULE:
+                named.add(blob)
+                if len(named) >= _ASKED:
+                    missing |= lacking(named)
+                    named.clear()
+    missing |= lacking(named)
+    history.missing = tuple(sorted(name.decode() for name in missing if name.strip(b"0")))
     return history
 
 

@@ -6,6 +6,7 @@ its share from the beginning, and one that dies takes it along, which is said; p
 taken one by one, and what a child leaves undone is done here.
 """
 
+import gc
 import os
 import pickle
 import select
@@ -147,11 +148,13 @@ def _read(descriptor: int, size: int) -> bytes:
 def _begun(send: Send) -> tuple[int, int]:
     """Start a child; returns its process id and where its result comes from."""
     inlet, outlet = os.pipe()
+    gc.freeze()  # a child that looks for garbage leaves alone what is there, and shares it
     with warnings.catch_warnings():
         # a progress bar's thread holds nothing that the child uses
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid:
+        gc.unfreeze()
         os.close(outlet)
         return pid, inlet
     status = 1

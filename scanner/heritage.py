@@ -27,7 +27,7 @@ LEAST = 2 * CONTEXT + 64
 _BETWEEN = b"\n\0\n"
 _LINE = 4096  # what stands further from a match than this does not matter to it
 _BATCH = 1 << 20  # bytes that hyperscan reads at once
-_HELD = 16 << 20  # … or of texts that wait for it
+_HELD = 4 << 20  # … or of texts that wait for it
 _HEAD = 512  # bytes in which a container says what it is
 _NEVER = -2  # no stretch begins so early
 

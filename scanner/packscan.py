@@ -16,9 +16,11 @@ from scanner.engine import Engine
 from scanner.forked import each
 from scanner.heritage import LEAST, Heritage
 from scanner.match import Match
+from scanner.sources.ids import hexadecimal
 from scanner.sources.packfile import TREE, Bytes, Pack, packs
 from scanner.sources.versions import Families, Reading, Version, families
 from scanner.tally import Tally
+from vocabulary.memory import give_back
 
 _PARTS = 24  # for each worker, so that none waits long for another
 _SHA1 = 20  # bytes of an id
@@ -87,14 +89,15 @@ def scan_packs(
         return result
     works, missing = _works(directory, asked, ahead)
     result.left = [names[at] for at in np.flatnonzero(missing).tolist()]
-    stored = sum(sum(work.families.stored) for work in works)
+    stored = sum(work.families.stored for work in works)
     size = max(_SMALLEST, stored // (workers * _PARTS) + 1)
     parts = [
         (number, begin, end)
         for number, work in enumerate(works)
         for begin, end in work.families.parts(size)
     ]
-    parts.sort(key=lambda part: -sum(works[part[0]].families.stored[part[1] : part[2]]))
+    give_back()  # before there are several processes, each of which would hold it
+    parts.sort(key=lambda part: -works[part[0]].families.stored_in(*part[1:]))
     for (number, _, _), done in _spread(_Scan(works, engine, clean), parts, workers):
         pack = works[number].pack
         result.matches += done.matches
@@ -113,7 +116,7 @@ def _name(pack: Pack, row: int) -> bytes:
 def _asked(names: Sequence[bytes]) -> Bytes | None:
     """Return ids as a column; None where they are not all of one length."""
     try:
-        raw = np.frombuffer(bytes.fromhex(b"".join(names).decode("ascii")), np.uint8)
+        raw = np.frombuffer(bytes.fromhex(hexadecimal(names).decode("ascii")), np.uint8)
         return raw.reshape(len(names), -1) if len(names) else None
     except ValueError:
         return None
@@ -196,6 +199,7 @@ class _Scan(msgspec.Struct, frozen=True):
         )
         order = work.families.order[begin:end]
         done.matches += heritage.matches(reading.versions(order, work.families.heirs[begin:end]))
+        give_back()
         return done
 
 

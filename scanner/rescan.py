@@ -17,6 +17,7 @@ from scanner.receipt import Receipt
 from scanner.rules import Rule
 from scanner.seen import Seen, seen_of
 from scanner.sources.gitrun import Repository
+from scanner.sources.ids import lacking
 from scanner.sources.objects import Plan
 
 
@@ -38,7 +39,7 @@ class Rescan(msgspec.Struct):
     """
 
     plan: Plan
-    names: list[bytes]
+    names: Sequence[bytes]
     commits: bytes
     _seen: Seen | None = None
     _known: History = msgspec.field(default_factory=lambda: History({}, {}))
@@ -70,10 +71,11 @@ class Rescan(msgspec.Struct):
             walk: over `commits`; None where there are none.
             hit: ids of what was found to hold something.
         """
-        held = set(self.plan.names)
-        told = walk.history(hit, held) if walk else History({}, {})
+        left = lacking(self.plan.names)
+        told = walk.history(hit, left) if walk else History({}, {})
         told.add(self._known, hit)
-        told.missing = tuple(name for name in told.missing if name.encode() not in held)
+        gone = left(name.encode() for name in told.missing)
+        told.missing = tuple(name for name in told.missing if name.encode() in gone)
         return told
 
     def keep(
@@ -91,7 +93,7 @@ class Rescan(msgspec.Struct):
         self._seen.keep(
             [name for name in self.names if name not in again],
             places=places,
-            listing=self.plan.listing,
+            listing=self.plan.digest,
             again=sorted(again),
         )
 
@@ -117,7 +119,7 @@ def rescan(plan: Plan, seen: Seen | None) -> Rescan:
         known = None
     if known is None:
         return Rescan(plan, plan.names, plan.commits(), seen)
-    names = seen.again(plan.listing)
+    names = seen.again(plan.digest)
     if names is not None:
         return _without_held(Rescan(plan, names, b"", seen, known.history), known)
     names = seen.unseen(plan.names)

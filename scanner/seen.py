@@ -69,9 +69,9 @@ class Seen(msgspec.Struct):
         Quicker than `unseen`: a listing that is the very same needs no ids to be loaded.
 
         Args:
-            listing: what git tells of all objects.
+            listing: digest of what git tells of all objects.
         """
-        if not self._listing or _digest(listing) != self._listing:
+        if not self._listing or listing != self._listing:
             return None
         return self._again.split()
 
@@ -106,14 +106,13 @@ class Seen(msgspec.Struct):
             clean: ids in hex, all of one length.
             hidden: matches that marks hid in them.
             places: replaces what was noted before.
-            listing: what git told of all objects, where all of them are seen now but for those
-                named in `again`.
+            listing: digest of what git told of all objects, where all of them are seen now but for
+                those named in `again`.
             again: ids of those that have to be read each time.
         """
         names = [name for name in clean if name not in self._ids]
         new, width = b"".join(names), len(names[0]) if names else 0
-        told, repeated = _digest(listing) if listing else b"", b" ".join(again)
-        noted = (places, told, repeated)
+        noted = (places, listing, b" ".join(again))
         if not (new or hidden or noted != (self.places, self._listing, self._again)):
             return
         with suppress(sqlite3.Error, OSError), closing(_opened(self._file)) as connection:
@@ -169,10 +168,6 @@ def _loaded(file: Path, repository: bytes, with_: bytes) -> Seen:
             (repository, with_),
         ).fetchone()
     return Seen(file, *found)
-
-
-def _digest(listing: bytes) -> bytes:
-    return blake2b(listing, digest_size=16).digest()
 
 
 def _names(raw: bytes, width: int) -> list[bytes]:

@@ -24,11 +24,11 @@ from database.schema import profile_deltas, profiles
 from database.transaction import open_database, reading
 from detectors.geoip import GeoReader
 from detectors.watcher import Watcher, WatchSettings
-from keywatch.memory import give_back
 from keywatch.pipeline import Pipeline
 from keywatch.replay import KeyList
 from streams import formats
 from streams.chunk import Chunk
+from vocabulary.memory import give_back
 
 CHUNK = 50_000
 NEW = 10

@@ -3,6 +3,9 @@
 import re
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
+from hashlib import blake2b
+from io import BytesIO
+from itertools import compress
 from typing import IO
 
 import msgspec
@@ -12,6 +15,7 @@ from scanner.batch import Batch, window_batch
 from scanner.lazy import lazy
 from scanner.sources.files import Packed
 from scanner.sources.gitrun import Repository, failed, output, said, start
+from scanner.sources.ids import Ids
 from scanner.windows import WINDOW, windows
 
 _BUFFER = 4 << 20
@@ -22,9 +26,10 @@ _HEADER = 256  # no header line is longer
 _PIPE = 1 << 20
 _FIELDS = 3  # name, type, size
 _LINE = lazy(rb"^([0-9a-f]+) (\w+) (\d+)$", re.MULTILINE)
-_COMMIT = lazy(rb"^([0-9a-f]+) commit \d+$", re.MULTILINE)
+_LISTED = 1 << 20  # bytes of a listing that are taken apart at once
 KINDS = ("blob", "commit", "tag", "tree")
 _TOLD = tuple(kind.encode() for kind in KINDS)
+_COMMIT, _TREE = (_TOLD.index(kind) for kind in (b"commit", b"tree"))
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -32,24 +37,28 @@ class Plan(msgspec.Struct, frozen=True):
 
     Attributes:
         names: object ids of all but trees, in the order of the packs.
-        counts, sizes: objects and bytes by type; what git tells of every object.
+        types: of each of them, as a place in `KINDS`.
+        counts, sizes: objects and bytes by type.
         broken: lines of git that name no object.
+        digest: of all that git told.
     """
 
-    listing: bytes
-    names: list[bytes]
+    names: Sequence[bytes]
+    types: bytes
     counts: dict[str, int]
     sizes: dict[str, int]
     broken: tuple[bytes, ...]
+    digest: bytes
 
     def kinds(self, wanted: set[bytes]) -> dict[bytes, str]:
         """Return the types of some objects."""
-        lines = (line.split(b" ") for line in self.listing.split(b"\n"))
-        return {line[0]: line[1].decode() for line in lines if line[0] in wanted}
+        pairs = zip(self.names, self.types, strict=True) if wanted else ()
+        return {name: KINDS[kind] for name, kind in pairs if name in wanted}
 
     def commits(self) -> bytes:
         """Return the ids of all commits, a line each."""
-        return b"".join(name + b"\n" for name in _COMMIT.findall(self.listing))
+        chosen = compress(self.names, map(_COMMIT.__eq__, self.types))
+        return b"".join(name + b"\n" for name in chosen)
 
 
 class Listing:
@@ -74,7 +83,7 @@ class Listing:
             self._errors.seek(0)
             if status != 0:
                 raise failed(self._repository, "cat-file", self._errors.read())
-            return _planned(self._out.read())
+            return _planned(self._out)
 
     def close(self) -> None:
         """Stop git where nobody waits for it any more."""
@@ -87,36 +96,70 @@ class Listing:
 
 def plan_of(repository: Repository, names: bytes) -> Plan:
     """List the objects named, a line each."""
-    return _planned(output(repository, "cat-file", "--buffer", "--batch-check", stdin=names))
+    told = output(repository, "cat-file", "--buffer", "--batch-check", stdin=names)
+    return _planned(BytesIO(told))
 
 
-def _planned(listing: bytes) -> Plan:
-    words = listing.split()
-    kinds = words[1::_FIELDS]
-    if len(words) != _FIELDS * listing.count(b"\n") or not set(_TOLD).issuperset(kinds):
-        return _planned_by_line(listing)
-    counts, sizes = {kind: kinds.count(kind) for kind in _TOLD}, dict.fromkeys(_TOLD, 0)
-    for kind, size in zip(kinds, map(int, words[2::_FIELDS]), strict=True):
-        sizes[kind] += size
-    names = [name for name, kind in zip(words[::_FIELDS], kinds, strict=True) if kind != b"tree"]
-    return Plan(listing, names, _spelled(counts), _spelled(sizes), ())
+def _planned(stream: IO[bytes]) -> Plan:
+    """Take a listing apart, a piece at a time: whole it is larger than all that is kept of it."""
+    told = _Told()
+    rest = b""
+    while part := stream.read(_LISTED):
+        told.digest.update(part)
+        part = rest + part
+        end = part.rfind(b"\n") + 1
+        rest = part[end:]
+        told.add(part[:end])
+    if rest:
+        told.add(rest + b"\n")
+    names = Ids(bytes(told.names)) if len(told.widths) <= 1 else bytes(told.names).split()
+    return Plan(
+        names,
+        bytes(told.types),
+        _spelled(told.counts),
+        _spelled(told.sizes),
+        tuple(told.broken),
+        told.digest.digest(),
+    )
 
 
 def _spelled(told: dict[bytes, int]) -> dict[str, int]:
     return {kind.decode(): number for kind, number in told.items()}
 
 
-def _planned_by_line(listing: bytes) -> Plan:
-    counts, sizes = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
-    lines = _LINE.findall(listing)
-    for _, kind, size in lines:
-        counts[kind.decode()] += 1
-        sizes[kind.decode()] += int(size)
-    broken: tuple[bytes, ...] = ()
-    if len(lines) != listing.count(b"\n"):
-        broken = tuple(line for line in listing.splitlines() if not _LINE.fullmatch(line))
-    names = [name for name, kind, _ in lines if kind != b"tree"]
-    return Plan(listing, names, counts, sizes, broken)
+class _Told:
+    """What was read of a listing so far."""
+
+    def __init__(self) -> None:
+        self.names, self.types = bytearray(), bytearray()
+        self.widths: set[int] = set()
+        self.counts, self.sizes = dict.fromkeys(_TOLD, 0), dict.fromkeys(_TOLD, 0)
+        self.broken: list[bytes] = []
+        self.digest = blake2b(digest_size=16)
+
+    def add(self, lines: bytes) -> None:
+        """Take over some whole lines."""
+        words = lines.split()
+        names, kinds, sizes = (words[at::_FIELDS] for at in range(_FIELDS))
+        whole = len(words) == _FIELDS * lines.count(b"\n")
+        if not (whole and set(_TOLD).issuperset(kinds) and all(map(bytes.isdigit, sizes))):
+            matched = [_LINE.fullmatch(line) for line in lines.splitlines()]
+            self.broken += (
+                line
+                for line, found in zip(lines.splitlines(), matched, strict=True)
+                if found is None or found[2] not in _TOLD
+            )
+            rows = [found.groups() for found in matched if found and found[2] in _TOLD]
+            names, kinds, sizes = ([row[at] for row in rows] for at in range(_FIELDS))
+        numbers = bytes(map(_TOLD.index, kinds))
+        for kind, size in zip(kinds, map(int, sizes), strict=True):
+            self.sizes[kind] += size
+        for kind in _TOLD:
+            self.counts[kind] += kinds.count(kind)
+        kept = [name for name, number in zip(names, numbers, strict=True) if number != _TREE]
+        self.widths.update(map(len, kept))
+        self.names += b"".join(name + b"\n" for name in kept)
+        self.types += numbers.translate(None, bytes((_TREE,)))
 
 
 class Read(msgspec.Struct):

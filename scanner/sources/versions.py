@@ -21,9 +21,9 @@ from scanner.sources.packfile import TREE, Pack
 LARGE = 16 << 20
 """Bytes of a text above which it is left to git, which gives it in windows."""
 _GROUP = 8192  # objects that are inflated together, at most
-_GROUP_SIZE = 16 << 20  # … or so many bytes of them
-_TRIES = 64  # a chain of differences is far shorter than 2 to the power of this
+_GROUP_SIZE = 4 << 20  # … or so many bytes of them
 
+Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -55,82 +55,106 @@ class Families(msgspec.Struct, frozen=True):
     Attributes:
         order: rows, each behind its base.
         heirs: for each of them, how many are stored as differences to it.
-        begins: where in `order` a family begins.
-        stored: bytes that each takes in the pack.
+        ends: where in `order` a family ends.
+        reached: bytes that all up to and with each take in the pack.
     """
 
-    order: list[int]
-    heirs: list[int]
-    begins: list[int]
-    stored: list[int]
+    order: Ints
+    heirs: Ints
+    ends: Ints
+    reached: Ints
+
+    @property
+    def stored(self) -> int:
+        """Bytes that all take in the pack."""
+        return int(self.reached[-1]) if len(self.reached) else 0
+
+    def stored_in(self, begin: int, end: int) -> int:
+        """Return the bytes that a stretch of the order takes in the pack."""
+        return int(self.reached[end - 1] - (self.reached[begin - 1] if begin else 0))
 
     def parts(self, size: int) -> list[tuple[int, int]]:
         """Divide the order between families into stretches of about `size` stored bytes."""
         bounds, held = [0], 0
-        for begin, end in zip(self.begins, [*self.begins[1:], len(self.order)], strict=True):
-            held += sum(self.stored[begin:end])
-            if held >= size:
-                bounds.append(end)
-                held = 0
-        if self.order and bounds[-1] != len(self.order):
-            bounds.append(len(self.order))
+        reached = self.reached[self.ends - 1]
+        while bounds[-1] < len(self.order):
+            at = int(np.searchsorted(reached, held + size))
+            if at >= len(reached):
+                bounds.append(len(self.order))
+                break
+            bounds.append(int(self.ends[at]))
+            held = int(reached[at])
         return list(pairwise(bounds))
 
 
 def families(pack: Pack, wanted: Mask) -> Families:
     """Order the wanted objects of a pack, with what they are differences to.
 
+    All in columns: as objects of their own, the numbers of a repository with half a million
+    objects take a hundred megabytes.
+
     Args:
         pack: all of it.
         wanted: rows that are to be read.
     """
-    needed = wanted & (pack.kinds > 0) & (pack.kinds != TREE)
-    for _ in range(_TRIES * _TRIES):
-        bases = pack.bases[needed]
-        more = bases[bases >= 0]
-        more = more[~needed[more]]
-        if not len(more):
-            break
-        needed[more] = True
-    rows = np.flatnonzero(needed)
+    rows = np.flatnonzero(_needed(pack, wanted))
+    if not len(rows):
+        return Families(rows, rows, rows, rows)
     bases = pack.bases[rows]
-    heirs: dict[int, list[int]] = {}
-    for row, base in zip(rows[bases >= 0].tolist(), bases[bases >= 0].tolist(), strict=True):
-        heirs.setdefault(base, []).append(row)
-    roots = rows[bases == -1].tolist()
-    stored = (pack.ends - pack.begins).tolist()
-    weights = _weights(roots, heirs, stored) if heirs else {}
-    for several in heirs.values():
-        if len(several) > 1:
-            several.sort(key=weights.__getitem__, reverse=True)  # the last is taken first
-    order: list[int] = []
-    begins: list[int] = []
-    for root in roots:
-        begins.append(len(order))
-        order += _below(root, heirs)
-    return Families(
-        order, [len(heirs.get(row, ())) for row in order], begins, [stored[row] for row in order]
-    )
+    parent = np.where(bases >= 0, np.searchsorted(rows, bases), -1)
+    del bases
+    stored = (pack.ends - pack.begins)[rows]
+    levels = list(_levels(parent))
+    place, ends = _places(parent, levels, stored)
+    order, heirs, taken = (np.empty_like(rows) for _ in range(3))
+    order[place] = rows
+    taken[place] = stored
+    heirs[place] = np.bincount(parent[parent >= 0], minlength=len(rows))
+    return Families(order, heirs, ends, np.cumsum(taken))
 
 
-def _below(root: int, heirs: dict[int, list[int]]) -> list[int]:
-    if root not in heirs:
-        return [root]
-    order, stack = [], [root]
-    while stack:
-        row = stack.pop()
-        order.append(row)
-        if row in heirs:
-            stack += heirs[row]
-    return order
+def _needed(pack: Pack, wanted: Mask) -> Mask:
+    """Add what wanted objects are differences to, directly or not."""
+    needed: Mask = wanted & (pack.kinds > 0) & (pack.kinds != TREE)
+    more = np.flatnonzero(needed)
+    while len(more):
+        bases = pack.bases[more]
+        bases = bases[bases >= 0]
+        more = np.unique(bases[~needed[bases]])
+        needed[more] = True
+    return needed
 
 
-def _weights(roots: list[int], heirs: dict[int, list[int]], stored: list[int]) -> dict[int, int]:
-    weights: dict[int, int] = {}
-    for root in roots:
-        for row in reversed(_below(root, heirs)):
-            weights[row] = stored[row] + sum(weights[heir] for heir in heirs.get(row, ()))
-    return weights
+def _levels(parent: Ints) -> Iterator[Ints]:
+    """Yield those that differ from nothing, then their heirs, then the heirs of these."""
+    depth = (parent >= 0).astype(np.int32)
+    above = np.where(parent >= 0, parent, np.arange(len(parent)))
+    while True:
+        further = above[above]
+        if np.array_equal(further, above):
+            break
+        depth += depth[above]
+        above = further
+    by_depth = np.argsort(depth, kind="stable")
+    yield from np.split(by_depth, np.flatnonzero(np.diff(depth[by_depth])) + 1)
+
+
+def _places(parent: Ints, levels: Sequence[Ints], stored: Ints) -> tuple[Ints, Ints]:
+    """Return where each comes in the order, and where each family ends."""
+    weight, count = stored.copy(), np.ones_like(stored)
+    for level in reversed(levels[1:]):
+        np.add.at(weight, parent[level], weight[level])
+        np.add.at(count, parent[level], count[level])
+    weight[levels[0]] = 0  # families come as they lie in the pack
+    by_parent = np.lexsort((weight, parent))
+    before = np.cumsum(count[by_parent]) - count[by_parent]
+    first = np.flatnonzero(np.diff(parent[by_parent], prepend=-2))
+    sizes = np.diff(first, append=len(parent))
+    place = np.empty_like(parent)
+    place[by_parent] = before - np.repeat(before[first], sizes)
+    for level in levels[1:]:
+        place[level] += place[parent[level]] + 1
+    return place, np.sort(place[levels[0]] + count[levels[0]])
 
 
 class Reading(msgspec.Struct):
@@ -145,8 +169,14 @@ class Reading(msgspec.Struct):
     least: int
     left: list[int] = msgspec.field(default_factory=list)
 
-    def versions(self, order: Sequence[int], heirs: Sequence[int]) -> Iterator[Version]:
-        """Yield the texts of some families."""
+    def versions(self, rows: Ints, counts: Ints) -> Iterator[Version]:
+        """Yield the texts of some families.
+
+        Args:
+            rows: each behind its base.
+            counts: for each of them, how many are stored as differences to it.
+        """
+        order, heirs = rows.tolist(), counts.tolist()
         held: dict[int, Version] = {}
         waiting: dict[int, int] = {}
         with self.pack.path.open("rb", buffering=0) as stream:

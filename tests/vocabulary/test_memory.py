@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keywatch.memory import give_back
+from vocabulary.memory import give_back
 
 BLOCKS, WORDS = 400, 12_500
 """Blocks of 100 KB: those the allocator takes from its heap, and keeps."""
