@@ -3,13 +3,12 @@
 They are no mistakes of a rule: whoever asks for everything is shown them, at low confidence.
 """
 
-from base64 import b64decode
-from binascii import Error as NotBase64
 from functools import lru_cache
 
 from scanner.candidate import Candidate
 from scanner.gap import gap_of
 from scanner.lazy import lazy
+from scanner.saying import says_what_it_is
 
 _OWN_KEY = lazy(
     r"[\"'`\\)]{0,6}\s*(?:[:=,]|=>)?\s*(?:\[\s*)?[{(]\s*[\"'`\\]{0,3}([\w.$-]{1,40})[\"'`\\]{0,3}"
@@ -18,6 +17,24 @@ _OWN_KEY = lazy(
 """`secret": {"shape": "`, `password, {name: '`: the value has a key of its own."""
 _ATTRIBUTE = lazy(r"[\"'`][ \t]{1,8}([\w:.-]{1,40})[:=]\\?[\"'`]\Z")
 """`name="password" style="`, `locationName:"password" type:"`."""
+_NEXT_KEY = lazy(
+    r"[\"'`],\s*[\"'`]?([A-Za-z_][\w.-]{0,40})[\"'`]?\s*(?::|=>?)\s*[\[{(]?\s*[\"'`]\Z"
+)
+"""`"pwdlib", extra = ["`: the name was a value, and another key follows."""
+_ALTERNATIVE = lazy(r"[\"'`]\s*\|\s*[\"'`]")
+"""`'profile' | 'password' | 'appearance'`, a type of TypeScript."""
+_SUCH_AS = lazy(r"(?i)\b(?:e\.g|i\.e)\.|\bfor example\b|\bsuch as\b")
+_TOLD = lazy(r":? (?:[a-z]+ ){0,3}[\"'`]")
+_VERB = lazy(
+    r"[\"'`] (?:[\"'`]|(?:is|are|was|were|must|should|cannot|can|could|has|had|does|did|will)\b)"
+)
+_HASHES = lazy(r"(?i)(?:hash\w*|salt\w*|s?sha_?\d+|md5|crypt|digest)\Z")
+_OF_CODE = (
+    lazy(r"[a-z][a-z0-9]{1,20}\.(?:[A-Z][a-z]+){2,}[A-Za-z0-9]{0,12}"),
+    lazy(r"\.[a-z][a-z0-9]{0,30}(?:[._-][a-z0-9]{1,30}){0,4}"),
+    lazy(r"[\w./-]{1,80}\.(?:pem|key|crt|cer|der|p12|pfx|jks|json|ya?ml|txt|properties)"),
+)
+"""Members of packages, ends of dotted names, files."""
 _HOLDS_VALUE = frozenset(
     """value values content default defaultvalue secret password passwd pass pwd token key apikey
     data stringdata text val plain plaintext raw current literal string hash auth
@@ -35,9 +52,6 @@ _SAID = lazy(
     r"(?i)in_?valid|not_?-?valid|\bvalid\b|example|sample|dummy|change_?-?me|placeholder|fake"
 )
 _WHEN = lazy(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d[\d:.Zz+-]{0,20})?")
-_WORDS_FOR = lazy(
-    r"(?i)[a-z_ -]*(?:passw(?:or)?d|secret|token|api[_-]?key)[a-z_ -]*\n?|replace|literal"
-)
 _FOREIGN = lazy(r"(?i)\\u(?!00[0-7])[0-9a-f]{4}")
 """Letters of other languages, as JSON may write them."""
 _PLAIN = lazy(r"[A-Z]?[a-z]+[.,;:!?]{0,2}")
@@ -59,11 +73,12 @@ def elsewhere(candidate: Candidate) -> bool:
     if (
         _FOREIGN.search(value)
         or _WHEN.fullmatch(value)
-        or _WORDS_FOR.fullmatch(value)
+        or says_what_it_is(value)
         or _of_a_table(value)
+        or any(shape.fullmatch(value) for shape in _OF_CODE)
     ):
         return True
-    return _of_another(candidate) or _WORDS_FOR.fullmatch(_of_base64(value)) is not None
+    return _of_another(candidate) or _in_words(candidate) or _hashed(candidate)
 
 
 def _of_another(candidate: Candidate) -> bool:
@@ -71,13 +86,39 @@ def _of_another(candidate: Candidate) -> bool:
     at = candidate.before.rfind(candidate.name) if candidate.name else 0
     if at > 0 and candidate.before[at - 1] == "=":
         return True  # the name is a value itself: `action=pass:repeat=0`
+    if gap == ":" and _is_symbol(candidate, at):
+        return True
     if not candidate.quote:
         return (gap + candidate.value[:1]).startswith("::")  # a constant of a class
-    own = _OWN_KEY.fullmatch(gap) or _ATTRIBUTE.fullmatch(gap)
+    own = _OWN_KEY.fullmatch(gap) or _ATTRIBUTE.fullmatch(gap) or _NEXT_KEY.fullmatch(gap)
     if own is not None and own[1].lower() not in _HOLDS_VALUE:
+        return True
+    if _ALTERNATIVE.fullmatch(gap):
         return True
     entry = "?" not in gap and ("[" in gap or "{" in gap)
     return entry and _ENTRY.match(candidate.after) is not None  # it is a key itself
+
+
+def _is_symbol(candidate: Candidate, at: int) -> bool:
+    """Say whether name and value are one name in quotes: `"passwd:dir"`."""
+    quote = candidate.before[at - 1 : at]
+    return quote in ("'", '"') and candidate.after[:1] == quote and candidate.value.isalpha()
+
+
+def _in_words(candidate: Candidate) -> bool:
+    """Say whether a sentence speaks of the value: `password: option 'algorithm' must be set`."""
+    gap = gap_of(candidate)
+    if _SUCH_AS.search(gap):
+        return True
+    return _TOLD.fullmatch(gap) is not None and _VERB.match(candidate.after) is not None
+
+
+def _hashed(candidate: Candidate) -> bool:
+    """Say whether a call hashes another value, with this one: `ssha("password", "salt")`."""
+    if "," not in gap_of(candidate):
+        return False
+    at = candidate.before.rfind("(")
+    return at > 0 and _HASHES.search(candidate.before[:at]) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -90,16 +131,6 @@ def _published(name: str) -> bool:
 def _described(name: str) -> bool:
     """Say whether a name is one of what makes, keeps or checks secrets."""
     return _DESCRIBING.search(name) is not None
-
-
-def _of_base64(value: str) -> str:
-    """Return what a value says in base64; empty where that is no text."""
-    if len(value) % 4 or len(value) > _LONG:
-        return ""
-    try:
-        return b64decode(value, validate=True).decode("ascii")
-    except (NotBase64, ValueError):
-        return ""
 
 
 def _of_a_table(value: str) -> bool:

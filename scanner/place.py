@@ -44,6 +44,7 @@ class Place(msgspec.Struct, frozen=True):
         among_examples: whether it lies among examples or documentation.
         structural: whether UUIDs name parts of the file, as in projects, drawings and logs.
         spoken: whether the file is named after a language, in a folder of texts.
+        reported: whether it is what a scanner of secrets has said, under names of its own.
     """
 
     NAMES: ClassVar = (
@@ -52,6 +53,7 @@ class Place(msgspec.Struct, frozen=True):
     features: tuple[float, ...] = (0.0,) * 8
     structural: bool = False
     spoken: bool = False
+    reported: bool = False
 
     @property
     def among_tests(self) -> bool:
@@ -79,6 +81,10 @@ _SPOKEN = lazy(
     r"[a-z]{2,3}(?:[-_][a-z]{2,4}){0,2}\.(?:json|ya?ml|xml|properties|php|js|ts|resx)$"
 )
 """A file that is named after a language, in a folder of texts."""
+_REPORTED = lazy(
+    r"(?i)(?:^|/)\.?(?:gitleaks|betterleaks|trufflehog|kingfisher|noseyparker|ggshield|detect[_-]?secrets"
+    r"|secrets?[_.-]scan\w*|keywatch)[\w.-]*\.(?:jsonl?|sarif|csv|xml)$|\.secrets\.baseline$"
+)
 NOWHERE = Place()
 
 
@@ -102,4 +108,5 @@ def place_of(path: str) -> Place:
         ),
         _STRUCTURAL.search(path) is not None,
         _SPOKEN.search(path) is not None,
+        _REPORTED.search(path) is not None,
     )

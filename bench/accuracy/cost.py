@@ -15,12 +15,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from lines import read, write
 
-from scanner import classify, confirm, rarity, wording
+from scanner import classify, confirm, elsewhere, rarity, refusal, shape, wording
 from scanner import features as features_of
 from scanner.candidate import Candidate
 from scanner.features import features
 from scanner.options import ScanOptions
 from scanner.place import NOWHERE
+from scanner.refusal import refused
 from scanner.run import scan
 from scanner.trees import shipped
 from vocabulary.finding import Confidence
@@ -44,10 +45,10 @@ def main() -> None:
             patch("scanner.filetexts.cores", lambda: 1),
         ):
             scan(Path(folder), ScanOptions(confidence=Confidence.LOW))
-    candidates = [one for one in seen if not classify.refused(one)][: options.count]
+    candidates = [one for one in seen if not refused(one)][: options.count]
     vectors = {one: features(one, NOWHERE) for one in candidates}
     steps = {
-        "refusals": classify.refused,
+        "refusals": refused,
         "features": lambda one: features(one, NOWHERE),
         "trees": lambda one: shipped().probability(vectors[one]),
     }
@@ -62,7 +63,7 @@ def main() -> None:
 
 def forget() -> None:
     """Empty every cache of the modules that weigh."""
-    for module in (classify, features_of, wording, rarity):
+    for module in (classify, refusal, elsewhere, shape, features_of, wording, rarity):
         for value in vars(module).values():
             if hasattr(value, "cache_clear") and value is not shipped:
                 value.cache_clear()

@@ -35,6 +35,7 @@ from scanner.candidate import Candidate
 from scanner.engine import Engine, engine_of
 from scanner.features import NAMES, features, spoken
 from scanner.place import NOWHERE, place_of
+from scanner.refusal import refused
 from scanner.rules import load_rules
 from scanner.trees import WEIGHTS, parsed
 
@@ -91,7 +92,7 @@ def collected(lines: Iterable[Line]) -> Iterator[Sample]:
 
 
 def kept(candidate: Candidate, **_: bool) -> classify.Score | None:
-    return None if classify.refused(candidate) else classify.Score(None, 1.0)
+    return None if refused(candidate) else classify.Score(None, 1.0)
 
 
 def of_line(line: Line, engine: Engine) -> Iterator[Sample]:

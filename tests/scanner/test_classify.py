@@ -13,6 +13,7 @@ from scanner.features import NAMES, features
 from scanner.generators import expand
 from scanner.options import ScanOptions
 from scanner.place import NOWHERE, place_of
+from scanner.refusal import refused
 from scanner.run import scan
 from scanner.trees import WEIGHTS, shipped
 from tests.rulecache import seeded
@@ -270,7 +271,7 @@ printable = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_s
 def test_any_text_can_be_weighed(value, name, before, after):
     made = Candidate("assignment", name, value, '"', f'{before}"', after)
     assert len(features(made, NOWHERE)) == len(NAMES)
-    classify.refused(made)
+    refused(made)
     assert 0 <= classify.weigh(made, "src/a.py").probability <= 1
 
 

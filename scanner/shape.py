@@ -1,0 +1,32 @@
+"""What can be told of a value by its look alone: whether it is made by a machine, or strong."""
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from functools import lru_cache
+
+from scanner.entropy import shannon
+
+_MADE, _EVEN = 16, 3.0  # signs, and bits for each, of what machines make
+_CHOSEN = 8
+
+
+@lru_cache(maxsize=8192)
+def machine_made(value: str) -> bool:
+    """Say whether a value is long and mixed, so that no person thought of it."""
+    letters = any(map(str.isalpha, value))
+    digits = sum(map(str.isdigit, value))
+    return len(value) >= _MADE and letters and digits > 1 and shannon(value.encode()) >= _EVEN
+
+
+def strong(value: str) -> bool:
+    """Say whether a password keeps the rules of those who set rules: eight signs of three kinds."""
+    kinds = (str.isupper, str.islower, str.isdigit, lambda sign: not sign.isalnum())
+    return len(value) >= _CHOSEN and sum(any(map(kind, value)) for kind in kinds) > 2  # noqa: PLR2004
+
+
+def decoded(value: str) -> str:
+    """Return what a value says in base64; empty where it is none."""
+    try:
+        return b64decode(value + "=" * (-len(value) % 4), validate=True).decode("utf-8", "replace")
+    except (NotBase64, ValueError):
+        return ""
