@@ -114,7 +114,7 @@ def _most(candidate: Candidate, place: Place) -> int:  # noqa: PLR0911  (one a d
         return 1
     if place.among_examples or place.reported or (place.spoken and not made):
         return 1
-    if not made and (_COMMENT.match(candidate.before) or compared(candidate)):
+    if not made and (_COMMENT.match(candidate.before) or _is_bare(candidate, place)):
         return 1
     if place.among_tests:
         return 2 if made and not _UUID.fullmatch(candidate.value) else 1
@@ -135,6 +135,18 @@ def _is_reference(candidate: Candidate) -> bool:
         and _BARE.fullmatch(candidate.value) is not None
         and (_ASSIGNED.search(candidate.before) is not None or candidate.after[:1] in (",", ")"))
     )
+
+
+def _is_bare(candidate: Candidate, place: Place) -> bool:
+    """Say whether a value is compared with something, or a number of code."""
+    return compared(candidate) or (place.code and _is_number(candidate))
+
+
+def _is_number(candidate: Candidate) -> bool:
+    """Say whether a value is a number of code: `const int show_password = 2130837588;`."""
+    if candidate.quote or not candidate.value.rstrip(";,").isdigit():
+        return False
+    return not any(quote in candidate.before for quote in "\"'`")
 
 
 _SAID = ("url", "command", "sql", "option", "argument")

@@ -18,9 +18,9 @@ _OWN_KEY = lazy(
 _ATTRIBUTE = lazy(r"[\"'`][ \t]{1,8}([\w:.-]{1,40})[:=]\\?[\"'`]\Z")
 """`name="password" style="`, `locationName:"password" type:"`."""
 _NEXT_KEY = lazy(
-    r"[\"'`],\s*[\"'`]?([A-Za-z_][\w.-]{0,40})[\"'`]?\s*(?::|=>?)\s*[\[{(]?\s*[\"'`]\Z"
+    r"[\"'`]?,\s*:?[\"'`]?([A-Za-z_][\w.-]{0,40})[\"'`]?\s*(?::|=>?)\s*[\[{(]?\s*[\"'`]\Z"
 )
-"""`"pwdlib", extra = ["`: the name was a value, and another key follows."""
+"""`"pwdlib", extra = ["`, `:password, :class => '`: the name was a value, another key follows."""
 _ALTERNATIVE = lazy(r"[\"'`]\s*\|\s*[\"'`]")
 """`'profile' | 'password' | 'appearance'`, a type of TypeScript."""
 _SUCH_AS = lazy(r"(?i)\b(?:e\.g|i\.e)\.|\bfor example\b|\bsuch as\b")
@@ -33,8 +33,9 @@ _OF_CODE = (
     lazy(r"[a-z][a-z0-9]{1,20}\.(?:[A-Z][a-z]+){2,}[A-Za-z0-9]{0,12}"),
     lazy(r"\.[a-z][a-z0-9]{0,30}(?:[._-][a-z0-9]{1,30}){0,4}"),
     lazy(r"[\w./-]{1,80}\.(?:pem|key|crt|cer|der|p12|pfx|jks|json|ya?ml|txt|properties)"),
+    lazy(r"/(?:usr|etc|var|opt|home|lib\d{0,2}|bin|tmp|root|run|srv|dev|proc|mnt)/[\w./+-]+"),
 )
-"""Members of packages, ends of dotted names, files."""
+"""Members of packages, ends of dotted names, files, paths."""
 _HOLDS_VALUE = frozenset(
     """value values content default defaultvalue secret password passwd pass pwd token key apikey
     data stringdata text val plain plaintext raw current literal string hash auth

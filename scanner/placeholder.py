@@ -20,6 +20,7 @@ _STRONG_WORDS = lazy(
 _NAMES_IT = lazy(
     rb"(?=.*(?:KEY|TOKEN|SECRET|PASS))[A-Z]{2,}(?:_[A-Z]{2,}){1,6}|[a-z]{2,}(?:_[a-z]{2,}){2,8}"
 )
+_WORD_FOR_IT = lazy(rb"(?i)(?:my|your|the|some)?[-_ ]?(?:password|passwd|secret|token|api[-_]?key)")
 _SEQUENCES = (
     b"0123456789", b"1234567890", b"abcdefghij", b"9876543210", b"0a1b2c3d4e", b"abcdef0123",
     b"123456789a", b"deadbeefdeadbeef", b"qwertyuiop",
@@ -39,7 +40,7 @@ def invented(value: bytes) -> str:
 
     Strict: a random secret hits none of it by chance (below one in a million).
     """
-    if _STRONG_WORDS.search(value):
+    if _STRONG_WORDS.search(value) or _WORD_FOR_IT.fullmatch(value):
         return "holds a word of examples"
     if _RUN.search(value):
         return "repeats one character"

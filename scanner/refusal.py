@@ -55,11 +55,12 @@ _NO_VALUE = lazy(
     r"|^(?:file|hkps?|ldaps?|wss?|git|s3|gs|urn|arn):[^@]*$|^:[a-z-]+\)?$"
     r"|^[\w.-]{1,80}:(?:jar|war|pom|aar|bundle|maven-plugin|test-jar):[\w.:-]+$|^[:@]?[\w.:-]{1,40}=$"
     r"|^eyJ(?:hbGciOi|0eXAiOi)[\w-]{4,80}={0,2}$"
+    r"|^>?</?[A-Za-z][\w-]*[ >/]"
     r"|^[A-Za-z]+(?:[_-][A-Za-z]+)*[_-]$|^\d+\.(?:second|minute|hour|day|week|month|year)s?$"
 )
 """Versions, numbers in code, media types, conditions, addresses, packages, attributes, headers of
-tokens, keywords, prefixes."""
-_ELEMENT = lazy(r"[A-Za-z_][\w.]*\[[\w\"':.$]*\]?$")
+tokens, elements of HTML, keywords, prefixes."""
+_ELEMENT = lazy(r"[A-Za-z_][\w.]*\[[\w\"':.$ +*-]*\]?;?$")
 _FILE_NAME = lazy(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|txt)$")
 _SWITCH = lazy(r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require)-|recv-keys?$")
 _HOST = lazy(r"://[\w.-]{1,80}:\Z")

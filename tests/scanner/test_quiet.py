@@ -45,6 +45,15 @@ QUIET = {
     "another key": ("a.toml", '{ name = "pwdlib", extra = ["argonaut"] },\n'),
     "an example in words": ("src/a.py", '# name of *passhash* (e.g. "acme_pbkdf")\n'),
     "a token of a form": ("a.json", '"session":{"_token":"{base62:40}","url":"x"}\n'),
+    "a number of code": ("src/A.cs", "public const int avd_hide_password = 2130837588;\n"),
+    "an element of an array": ("src/a.c", "    password = argv[i+1];\n"),
+    "a library": ("a.dir/build.make", "src/app_passwd: /usr/lib64/libssl.so\n"),
+    "a class of a field": ("a.html.erb", "<%= f.password_field :password, :class => 'span4' %>\n"),
+    "markup": ("a.js", "x('<li class=\"test pass pending\"><h2>%e</h2></li>', title);\n"),
+    "words for a password of a server": (
+        "pom.xml",
+        "<username>ada</username>\n<password>password</password>\n",
+    ),
     "a report of a scanner": (".gitleaks-baseline.json", '"Secret": "{base62:24}",\n'),
 }
 SHOWN = {
@@ -61,6 +70,16 @@ SHOWN = {
     "a list": ("a.toml", 'passwords = ["{base62:14}"]\n'),
     "a default": ("src/a.py", 'secret = settings.SECRET or "{base62:32}"\n'),
     "a connection string": ("src/a.cs", 'x("Server=s;User=sa;Password={password:14};")\n'),
+    "a number in a connection string": (
+        "src/b.cs",
+        'x("Server=s;User=sa;Password={digits:9};")\n',
+    ),
+    "a password of a server": (
+        "settings.xml",
+        "<username>ada</username>\n<password>{base62:14}</password>\n",
+    ),
+    "a number of a configuration": ("config.yml", "password: {digits:9}\n"),
+    "a value before another key": ("src/b.js", "x({password: '{password:14}', class: 'a'})\n"),
     "a token": ("a.json", '"session":{"api_token":"{base62:40}","url":"x"}\n'),
 }
 
