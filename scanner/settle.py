@@ -1,5 +1,7 @@
 """Which of the matches of a text stand where they overlap."""
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from scanner.match import Match
@@ -10,6 +12,26 @@ def settled(matches: list[Match]) -> list[Match]:
 
     Where another rule is surer of the same secret, the one that stands is as sure as that.
     """
+    standing = [match for group in _apart(matches) for match in _strongest(group)]
+    return sorted(standing, key=lambda match: match.strength, reverse=True)
+
+
+def _apart(matches: list[Match]) -> Iterator[list[Match]]:
+    """Yield groups that do not overlap: thousands of keys are not compared each with each."""
+    order = sorted(range(len(matches)), key=lambda number: matches[number].start)
+    group: list[int] = []
+    end = 0
+    for number in order:
+        if group and matches[number].start >= end:
+            yield [matches[member] for member in sorted(group)]
+            group, end = [], 0
+        group.append(number)
+        end = max(end, matches[number].end)
+    if group:
+        yield [matches[member] for member in sorted(group)]
+
+
+def _strongest(matches: list[Match]) -> list[Match]:
     taken: list[Match] = []
     for match in sorted(matches, key=lambda match: match.strength, reverse=True):
         over = next((n for n, other in enumerate(taken) if _excludes(other, match)), None)
