@@ -139,6 +139,12 @@ def test_a_case_that_an_earlier_one_covers_only_in_part_is_reached():
     assert len(parse(cases, "p.toml").cases) == 3
 
 
+@pytest.mark.parametrize("kind", ["", 'kind = ["leak"]', 'kind = ["anomaly", "exposed-in-log"]'])
+def test_an_exposure_is_asked_for_alone_or_of_leaks(kind):
+    (case,) = parse(f'[[case]]\n{kind}\nexposure = ["public"]\naction = "none"', "p").cases
+    assert case.exposure == ("public",)
+
+
 def test_what_is_wrong_in_a_file_is_told_with_its_path(tmp_path):
     (tmp_path / "mine.toml").write_text("\n[guard]\n")
     with pytest.raises(ConfigError) as refusal:

@@ -10,6 +10,7 @@ from detectors.fuse import FAMILIES, fading, fuse, severities
 from detectors.geoip import PLACE
 from detectors.profile import blank
 from detectors.round import evidence
+from detectors.words import Reason
 from tests.detectors.events import START_MS
 from vocabulary.alert import Severity
 
@@ -53,6 +54,8 @@ def test_a_severity_needs_its_evidence_and_is_had_with_it(
         (7.5, 3, 2.0, 0.0, HIGH),
         (8.9, 3, 2.3, 0.0, CRITICAL),
         (7.5, 3, 4.0, CAP, MEDIUM),
+        # as little as one family can say at all
+        (5.6, 2, 1.0, 0.0, MEDIUM),
         # a flood is one whatever explains the rest
         (7.5, 3, 4.0, CAP + 0.01, HIGH),
     ],
@@ -121,6 +124,7 @@ def test_no_evidence_is_none_and_no_family_counts_for_more_than_eight():
     [
         ((2.0, 0.0, 0.0, 0.0), 0.0, 2.0),
         ((0.99, 0.99, 0.99, 0.99), 0.0, 0.0),
+        ((1.0, 1.0, 0.99, 0.0), 0.0, 1.5),
         ((2.0, 1.5, 0.99, 0.0), 0.0, 3.0),
         ((2.0, 2.0, 2.0, 2.0), 0.0, 6.5),
         ((2.0, 2.0, 0.0, 0.0), 1.0, 2.5),
@@ -137,3 +141,19 @@ def test_families_add_up_less_a_half_for_each_further_one_and_what_the_key_is_gr
     assert found.total.tolist() == pytest.approx([total], abs=1e-4)
     assert [share.tolist() for share in found.share] == [pytest.approx([e], abs=1e-4) for e in said]
     assert [since.tolist() for since in found.since] == [[0 if e else -1] for e in said]
+
+
+@pytest.mark.parametrize(
+    ("network", "behaviour", "again"),
+    [
+        (Reason.NEW_CLIENT, Reason.NEW_ENDPOINTS, 2.5),
+        (Reason.NEW_CLIENT, Reason.SEQUENCE, 0.0),
+        (Reason.NEW_NETWORK, Reason.NEW_ENDPOINTS, 0.0),
+    ],
+)
+def test_new_endpoints_are_explained_by_a_new_version_of_the_client_and_by_nothing_else(
+    network, behaviour, again
+):
+    said = [(3.0, network), (0.0, Reason.NONE), (0.0, Reason.NONE), (2.5, behaviour)]
+    found = fuse(day_of([0], [0]), [evidence(np.array([e]), why, 0.0, 0.0) for e, why in said])
+    assert found.again.tolist() == pytest.approx([again], abs=1e-4)

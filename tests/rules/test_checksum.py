@@ -92,6 +92,7 @@ NEAR = [
     ("aws", aws(10**12 - 1), True),
     ("aws", aws(10**12), False),
     ("aws", aws(1)[:13], False),
+    ("aws", aws(1)[:14], False),
     ("telegram", "712345678:AA" + "b" * 33, True),
     ("telegram", "x12345678:AA" + "b" * 33, False),
     ("telegram", "012345678:AA" + "b" * 33, False),
