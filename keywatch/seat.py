@@ -152,9 +152,9 @@ class _ServerSeat:
     """
 
     def __init__(self, engine: Engine, *, shared: bool) -> None:
-        self._engine, self._connection = engine, None
+        self._engine = engine
         self._asked = f"SELECT pg_try_advisory_xact_lock{'_shared' * shared}({_KEY})"
-        self._connection: Connection | None
+        self._connection: Connection | None = None
 
     def take(self) -> bool:
         if self._connection is not None:

@@ -330,6 +330,78 @@ def test_it_can_be_used_by_keyboard_alone(opened):
     expect(page.locator("h1.mono")).to_be_visible()
 
 
+REACHED = """() => [...document.querySelectorAll(
+  "a[href], button, input, select, textarea, summary, [tabindex='0']")].filter((one) =>
+  !one.disabled && one.type !== "hidden" && one.checkVisibility({visibilityProperty: true})
+  && (one.type !== "radio" || one.checked))"""
+"""What can be done on a page, in the order in which it stands there."""
+
+
+def walked(page):
+    """Go through the page by Tab; return what was passed, what is there, and what was not seen."""
+    count = page.evaluate(f"() => ({REACHED})().length")
+    passed, unseen = [], []
+    for _ in range(count):
+        page.keyboard.press("Tab")
+        at, style, width, said = page.evaluate(
+            f"""() => {{ const at = document.activeElement, style = getComputedStyle(at);
+            return [({REACHED})().indexOf(at), style.outlineStyle, parseFloat(style.outlineWidth),
+                    at.outerHTML.slice(0, 120)]; }}"""
+        )
+        passed.append(at)
+        if style == "none" or width < 2:
+            unseen.append(said)
+    return passed, list(range(count)), unseen
+
+
+def test_tab_comes_by_everything_in_its_order_and_shows_where_it_is(opened):
+    _, happened, page = opened
+    page.goto("/incidents")
+    incident = page.locator("tbody a[href^='/incidents/']").first.get_attribute("href")
+    for path in ("/", incident, f"/keys/{happened['loud']}", "/actions", "/people", "/account"):
+        page.goto(path)
+        passed, there, unseen = walked(page)
+        assert passed == there, path
+        assert unseen == [], path
+
+
+def test_a_form_is_opened_filled_in_and_left_by_keys_and_escape_closes_it(opened):
+    _, happened, page = opened
+    page.goto(f"/keys/{happened['loud']}")
+    form = page.locator("details.deed", has_text="Suspend").first
+    form.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(form.locator("input:focus, select:focus, textarea:focus")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(form).not_to_have_attribute("open", "")
+    expect(form.locator("summary")).to_be_focused()
+
+
+def test_news_leave_the_keyboard_where_it_was(opened):
+    house, happened, page = opened
+    page.add_init_script(HEARD)
+    page.goto("/actions")
+    becomes(page, "window.listening")
+    row = page.locator("tr", has_text=happened["held"])
+    approve = row.get_by_role("button", name="Approve")
+    approve.focus()
+    house.alert(house.key(owner="new-owner"), "critical")
+    becomes(page, "document.documentElement.dataset.news > 0")
+    expect(approve).to_be_focused()
+
+
+def test_keys_of_one_letter_can_be_turned_off(opened):
+    page = opened[2]
+    page.get_by_role("button", name="Turn keys off").press("Enter")
+    page.goto("/keys")
+    page.keyboard.press("/")
+    expect(page.get_by_label("Beginning of an id, or an owner")).not_to_be_focused()
+    page.get_by_role("button", name="Turn keys on").press("Enter")
+    page.keyboard.press("/")
+    expect(page.get_by_label("Beginning of an id, or an owner")).to_be_focused()
+
+
 def test_the_theme_is_kept(opened):
     page = opened[2]
     page.emulate_media(color_scheme="light")

@@ -19,12 +19,31 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 
-  // g and a letter goes to a page; j and k walk along rows, Enter opens one; / looks for something
+  // Escape closes the form that is open, and goes back to where it was opened
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const open = event.target.closest("details[open]") || document.querySelector("details[open]");
+    if (!open) return;
+    open.open = false;
+    open.querySelector("summary").focus();
+  });
+
+  // g and a letter goes to a page; j and k walk along rows, Enter opens one; / looks for something.
+  // Who dictates or rests a hand on the keys can turn that off (WCAG 2.1.4).
+  const keysOff = () => kept("keys") === "off";
+  const turn = document.querySelector("#keys");
+  if (turn) {
+    const tell = () => { turn.textContent = keysOff() ? "Turn keys on" : "Turn keys off"; };
+    turn.hidden = false;
+    tell();
+    turn.addEventListener("click", () => { keep("keys", keysOff() ? "on" : "off"); tell(); });
+  }
   let going = false;
   const rows = () => [...document.querySelectorAll("tbody tr[data-href]")];
   const walk = (step) => {
     const all = rows();
-    const here = all.findIndex((row) => row.classList.contains("at"));
+    const held = all.findIndex((row) => row.contains(document.activeElement));
+    const here = held < 0 ? all.findIndex((row) => row.classList.contains("at")) : held;
     const next = all[Math.min(Math.max(here + step, 0), all.length - 1)];
     if (!next) return;
     all.forEach((row) => row.classList.remove("at"));
@@ -32,7 +51,7 @@ document.addEventListener("DOMContentLoaded", () => {
     next.querySelector("a").focus();
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (keysOff() || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select")) return;
     if (going) {
       going = false;
@@ -52,6 +71,10 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!main || !window.EventSource) return;
   const isBusy = () => main.querySelector("details.deed[open]") ||
     main.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
+  // What somebody is at, by what it does: the same one is there again after the news
+  const does = (one) => [one.tagName, one.getAttribute("href"), one.getAttribute("aria-label"),
+    one.closest("form")?.getAttribute("action"), one.matches(".scroll") ? "" : one.textContent].join();
+  const reached = "a[href], button, summary, [tabindex]";
   let isDue = false;
   const refresh = async () => {
     if (isBusy() || document.hidden) { isDue = true; return; }
@@ -61,10 +84,11 @@ document.addEventListener("DOMContentLoaded", () => {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("main");
     if (!fresh || isBusy()) { isDue = true; return; }
-    const held = document.activeElement && document.activeElement.getAttribute("href");
+    const at = document.activeElement;
+    const held = main !== at && main.contains(at) ? does(at) : "";
     main.replaceChildren(...fresh.childNodes);
     root.dataset.news = String(Number(root.dataset.news || 0) + 1);
-    if (held) main.querySelector(`a[href="${CSS.escape(held)}"]`)?.focus();
+    if (held) [...main.querySelectorAll(reached)].find((one) => does(one) === held)?.focus();
   };
   const events = new EventSource("/events");
   events.addEventListener("change", refresh);
