@@ -169,6 +169,24 @@ def place(make_place):
     return make_place()
 
 
+@dataclass(frozen=True)
+class Shelf:
+    """A key store alone, for gateways in this process."""
+
+    store: KeyStore
+
+    def issue(self, **order):
+        return self.store.create(KeyOrder(**order), actor="test")
+
+
+@pytest.fixture
+def shelf(database_url):
+    """Return an empty key store, once on each kind of database."""
+    engine = open_empty(database_url)
+    yield Shelf(KeyStore(engine))
+    engine.dispose()
+
+
 CONFIG = """
 [gateway]
 query_keys = true

@@ -118,12 +118,12 @@ def test_where_a_client_says_that_it_is_reaches_the_application_from_proxies_alo
     assert proxys == ours | {name.decode() for name in ORIGINS}
 
 
-def test_a_limit_holds_exactly_under_concurrency(place):
-    issued = place.issue()
+def test_a_limit_holds_exactly_under_concurrency(shelf):
+    issued = shelf.issue()
 
     async def go():
         options = Options(limits=(Limit("default", 10, 60),))
-        async with gateway(place, options, ticks=lambda: 1) as app:
+        async with gateway(shelf, options, ticks=lambda: 1) as app:
             # The ticks stand still: so does the reader's silence.
             app._validator._silence_ns = float("inf")
             asked = [ask(app, scope_of(with_key(issued.secret))) for _ in range(50)]
@@ -133,8 +133,8 @@ def test_a_limit_holds_exactly_under_concurrency(place):
     assert sorted(answers) == [200] * 10 + [429] * 40
 
 
-def test_many_who_wait_for_one_key_share_one_look_up(place):
-    issued = place.issue()
+def test_many_who_wait_for_one_key_share_one_look_up(shelf):
+    issued = shelf.issue()
     asked = []
 
     class Counting(Reader):
@@ -143,7 +143,7 @@ def test_many_who_wait_for_one_key_share_one_look_up(place):
             super().ask(question)
 
     async def go():
-        app = Gateway(echo, Counting(place.store.engine))
+        app = Gateway(echo, Counting(shelf.store.engine))
         await ask(app, scope_of())
         answers = await asyncio.gather(
             *(ask(app, scope_of(with_key(issued.secret))) for _ in range(100))
@@ -230,13 +230,13 @@ def test_a_websocket_without_a_key_is_refused_before_the_application_sees_it(pla
     assert [access.status for access in seen] == [401, 401, 101]
 
 
-def test_a_clock_that_jumps_neither_lets_in_nor_shuts_out_wrongly(place):
-    issued, now = place.issue(), [place.store.clock()]
+def test_a_clock_that_jumps_neither_lets_in_nor_shuts_out_wrongly(shelf):
+    issued, now = shelf.issue(), [shelf.store.clock()]
     expires_at = issued.key.expires_at
 
     async def go():
         statuses = []
-        async with gateway(place, clock=lambda: now[0]) as app:
+        async with gateway(shelf, clock=lambda: now[0]) as app:
             start = now[0]
             for moment in (start, start - 10 * 86400, expires_at + 1, start, expires_at + 1):
                 now[0] = moment
@@ -379,13 +379,13 @@ class Counting(Reader):
         super().renew(question)
 
 
-def test_a_key_that_is_used_is_read_again_before_anybody_has_to_wait_for_it(place):
-    issued = place.issue()
+def test_a_key_that_is_used_is_read_again_before_anybody_has_to_wait_for_it(shelf):
+    issued = shelf.issue()
     scope = scope_of(with_key(issued.secret))
-    now = [place.store.clock()]
+    now = [shelf.store.clock()]
 
     async def go():
-        reader = Counting(place.store.engine)
+        reader = Counting(shelf.store.engine)
         app = Gateway(echo, reader, Options(cached_s=60.0), clock=lambda: now[0])
         assert (await ask(app, scope))[0]["status"] == 200
         now[0] += 45
@@ -405,15 +405,15 @@ def test_a_key_that_is_used_is_read_again_before_anybody_has_to_wait_for_it(plac
     asyncio.run(go())
 
 
-def test_a_key_that_is_gone_unheard_is_let_in_no_longer_than_it_may_be_held(place):
-    issued = place.issue()
+def test_a_key_that_is_gone_unheard_is_let_in_no_longer_than_it_may_be_held(shelf):
+    issued = shelf.issue()
     scope = scope_of(with_key(issued.secret))
-    now = [place.store.clock()]
+    now = [shelf.store.clock()]
 
     async def go():
-        app = Gateway(echo, Reader(place.store.engine), Options(cached_s=60.0), lambda: now[0])
+        app = Gateway(echo, Reader(shelf.store.engine), Options(cached_s=60.0), lambda: now[0])
         assert (await ask(app, scope))[0]["status"] == 200
-        with transaction(place.store.engine) as connection:
+        with transaction(shelf.store.engine) as connection:
             connection.execute(text("DELETE FROM keys"))
         now[0] += 61
         assert (await ask(app, scope))[0]["status"] == 401

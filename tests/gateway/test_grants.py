@@ -109,13 +109,13 @@ def test_a_key_calls_its_endpoints_alone_in_any_spelling(place):
     conversation(place, talk)
 
 
-def test_a_plan_limits_keys_accounts_and_all_together(place):
+def test_a_plan_limits_keys_accounts_and_all_together(shelf):
     plan = Plan(id="small", key_limits=("2/h",), account_limits=("3/h",), plan_limits=("4/h",))
-    write(place, plans.put, plan)
-    write(place, accounts.create, "acme", accounts.Changes(plan="small"))
-    write(place, accounts.create, "bolt", accounts.Changes(plan="small"))
-    first, second = (place.issue(account="acme").secret for _ in range(2))
-    third = place.issue(account="bolt").secret
+    write(shelf, plans.put, plan)
+    write(shelf, accounts.create, "acme", accounts.Changes(plan="small"))
+    write(shelf, accounts.create, "bolt", accounts.Changes(plan="small"))
+    first, second = (shelf.issue(account="acme").secret for _ in range(2))
+    third = shelf.issue(account="bolt").secret
 
     async def talk(status_of, _):
         secrets = [first, first, first, second, second, third, third]
@@ -125,69 +125,69 @@ def test_a_plan_limits_keys_accounts_and_all_together(place):
             *(200, 429),  # four of the plan
         ]
 
-    conversation(place, talk)
+    conversation(shelf, talk)
 
 
-def test_what_happens_to_an_account_reaches_its_keys(place):
-    write(place, accounts.create, "acme")
-    secret, other = place.issue(account="acme").secret, place.issue(account="bolt").secret
+def test_what_happens_to_an_account_reaches_its_keys(shelf):
+    write(shelf, accounts.create, "acme")
+    secret, other = shelf.issue(account="acme").secret, shelf.issue(account="bolt").secret
 
     async def talk(status_of, becomes):
         assert await status_of(secret) == 200
-        write(place, accounts.suspend, "acme", until=None)
+        write(shelf, accounts.suspend, "acme", until=None)
         await becomes(403, secret)
-        write(place, accounts.resume, "acme")
+        write(shelf, accounts.resume, "acme")
         await becomes(200, secret)
-        write(place, accounts.throttle, "acme", per_min=1, until=None)
+        write(shelf, accounts.throttle, "acme", per_min=1, until=None)
         await becomes(429, secret)
         assert await status_of(other) == 200
 
-    conversation(place, talk)
+    conversation(shelf, talk)
 
 
-def test_a_plan_that_changes_reaches_the_keys_on_it(place):
-    write(place, plans.put, Plan(id="small", key_limits=("1000/h",)))
-    write(place, accounts.create, "acme", accounts.Changes(plan="small"))
-    secret = place.issue(account="acme").secret
+def test_a_plan_that_changes_reaches_the_keys_on_it(shelf):
+    write(shelf, plans.put, Plan(id="small", key_limits=("1000/h",)))
+    write(shelf, accounts.create, "acme", accounts.Changes(plan="small"))
+    secret = shelf.issue(account="acme").secret
 
     async def talk(status_of, becomes):
         assert await status_of(secret) == 200
-        write(place, plans.put, Plan(id="small", key_limits=("1/h",)))
+        write(shelf, plans.put, Plan(id="small", key_limits=("1/h",)))
         await becomes(429, secret)
 
-    conversation(place, talk)
+    conversation(shelf, talk)
 
 
-def test_a_keys_own_limits_come_before_all_others(place):
-    secret = place.issue(limits=("3/h",)).secret
-    loose = place.issue().secret
+def test_a_keys_own_limits_come_before_all_others(shelf):
+    secret = shelf.issue(limits=("3/h",)).secret
+    loose = shelf.issue().secret
 
     async def talk(status_of, _):
         assert [await status_of(secret) for _ in range(4)] == [200, 200, 200, 429]
         assert [await status_of(loose) for _ in range(2)] == [200, 429]
 
-    conversation(place, talk, Options(limits=(limit_of("1/h"),)))
+    conversation(shelf, talk, Options(limits=(limit_of("1/h"),)))
 
 
-def test_a_client_secret_is_no_api_key(place):
+def test_a_client_secret_is_no_api_key(shelf):
 
-    issued = write(place, identities.register_client, identities.Client(), KeyOrder())
+    issued = write(shelf, identities.register_client, identities.Client(), KeyOrder())
 
     async def talk(status_of, _):
         assert await status_of(issued.secret) == 401
 
-    conversation(place, talk)
+    conversation(shelf, talk)
 
 
-def test_scopes_and_limits_of_an_endpoint_meet_those_of_the_key(place):
-    secret = place.issue(scopes=("read",), endpoints=("GET /v1/*",)).secret
+def test_scopes_and_limits_of_an_endpoint_meet_those_of_the_key(shelf):
+    secret = shelf.issue(scopes=("read",), endpoints=("GET /v1/*",)).secret
     options = Options(endpoints=(Endpoint("GET /v1/secret/*", scopes=("admin",)),))
 
     async def talk(status_of, _):
         assert await status_of(secret, raw_path=b"/v1/open") == 200
         assert await status_of(secret, raw_path=b"/v1/secret/x") == 403
 
-    conversation(place, talk, options)
+    conversation(shelf, talk, options)
 
 
 def test_a_method_that_an_application_takes_from_a_header_is_judged_too(place):

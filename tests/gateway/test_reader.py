@@ -6,22 +6,26 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from database.transaction import transaction
+from database.transaction import open_database, transaction
 from gateway.follower import Question
 from gateway.reader import Reader
 from keystore import feed
+from keystore.issue import KeyOrder
 from vocabulary.credential import credential_of
 from vocabulary.errors import TransitionError
 
 
 @contextmanager
-def following(place, deliver):
-    reader = Reader(place.store.engine, poll_s=0.001)
+def following(shelf, deliver):
+    # An engine of its own: it throws the pool away, and others are writing by theirs.
+    engine = open_database(shelf.store.engine.url.render_as_string(hide_password=False))
+    reader = Reader(engine, poll_s=0.001)
     reader.start(deliver)
     try:
         yield reader
     finally:
         reader.stop()
+        engine.dispose()
 
 
 def question(secret):
@@ -29,12 +33,12 @@ def question(secret):
     return Question(bytes.fromhex(credential.sha256), credential)
 
 
-def test_tells_to_forget_all_at_first_and_then_what_changed(place, eventually):
-    issued, news = place.issue(), []
-    with following(place, news.append):
+def test_tells_to_forget_all_at_first_and_then_what_changed(shelf, eventually):
+    issued, news = shelf.issue(), []
+    with following(shelf, news.append):
         eventually(lambda: news)
         assert news[0].everything
-        place.store.revoke(issued.key.id, actor="test")
+        shelf.store.revoke(issued.key.id, actor="test")
         eventually(lambda: any(n.changed for n in news))
     changed = [grants.key for n in news for grants in n.changed]
     assert [(key.id, key.state) for key in changed] == [(issued.key.id, "revoked")]
@@ -42,11 +46,12 @@ def test_tells_to_forget_all_at_first_and_then_what_changed(place, eventually):
 
 
 def test_what_is_to_be_read_again_is_answered_with_the_next_looks_however_much_it_is(
-    place, eventually
+    shelf, eventually
 ):
-    renewed = [question(place.issue().secret) for _ in range(200)]
+    made = shelf.store.create_many([KeyOrder()] * 200, actor="test")
+    renewed = [question(one.secret) for one in made]
     news = []
-    with following(place, news.append) as reader:
+    with following(shelf, news.append) as reader:
         eventually(lambda: news)
         for one in renewed:
             reader.renew(one)
@@ -66,20 +71,20 @@ def test_what_is_to_be_read_again_is_answered_with_the_next_looks_however_much_i
     ],
     ids=["everything changed", "too many to tell", "a gap in the numbers", "a key that is gone"],
 )
-def test_tells_to_forget_all_when_it_cannot_tell_what_changed(place, eventually, record):
-    ids, news = [place.issue().key.id], []
-    with following(place, news.append):
+def test_tells_to_forget_all_when_it_cannot_tell_what_changed(shelf, eventually, record):
+    ids, news = [shelf.issue().key.id], []
+    with following(shelf, news.append):
         eventually(lambda: news)
-        with transaction(place.store.engine) as connection:
+        with transaction(shelf.store.engine) as connection:
             record(connection, ids)
         eventually(lambda: any(n.everything for n in news[1:]))
-        place.store.revoke(ids[0], actor="test")
+        shelf.store.revoke(ids[0], actor="test")
         eventually(lambda: any(n.changed for n in news))
 
 
-def test_a_look_up_never_arrives_after_a_change_that_it_did_not_see(place, eventually):
+def test_a_look_up_never_arrives_after_a_change_that_it_did_not_see(shelf, eventually):
     """A cache that does what it is told always ends up with the truth."""
-    issued = [place.issue() for _ in range(5)]
+    issued = [shelf.issue() for _ in range(5)]
     held, lock = {}, threading.Lock()
 
     def deliver(news):
@@ -93,11 +98,11 @@ def test_a_look_up_never_arrives_after_a_change_that_it_did_not_see(place, event
                 held[grants.key.id] = grants.key
 
     chance = random.Random(7)
-    with following(place, deliver) as reader:
+    with following(shelf, deliver) as reader:
         for _ in range(60):
             key = chance.choice(issued)
             reader.ask(question(key.secret))
-            verb = chance.choice([place.store.revoke, place.store.restore, place.store.suspend])
+            verb = chance.choice([shelf.store.revoke, shelf.store.restore, shelf.store.suspend])
             with suppress(TransitionError):
                 verb(key.key.id, actor="test", reason="test")
             reader.ask(question(chance.choice(issued).secret))
@@ -106,14 +111,14 @@ def test_a_look_up_never_arrives_after_a_change_that_it_did_not_see(place, event
 
         def is_true():
             with lock:
-                return all(held.get(key.key.id) == place.store.get(key.key.id) for key in issued)
+                return all(held.get(key.key.id) == shelf.store.get(key.key.id) for key in issued)
 
         eventually(is_true)
 
 
-def test_unknown_credentials_are_answered_with_nothing(place, eventually):
+def test_unknown_credentials_are_answered_with_nothing(shelf, eventually):
     news = []
-    with following(place, news.append) as reader:
+    with following(shelf, news.append) as reader:
         for number in range(200):
             reader.ask(question(f"random-{number}"))
         eventually(lambda: sum(len(n.answers) for n in news) == 200)
