@@ -176,7 +176,7 @@ def _check_guards(guards: Guards, name: str, lines: Mapping[toml.Address, int]) 
             line = lines.get(("guards", "maintenance", index), lines.get(("guards",), 1))
             raise ConfigError(problem, where=f"{name}:{line}")
     if ActionKind.NONE in guards.two_person:
-        line = lines.get(("guards", "two_person"), 1)
+        line = lines.get(("guards", "two_person"), lines.get(("guards",), 1))
         raise ConfigError("`none` needs nobody's approval", where=f"{name}:{line}")
 
 

@@ -84,6 +84,11 @@ REFUSED = {
     ),
     "an unknown exposure": ('[[case]]\nexposure = ["pubic"]', "p.toml:2", "exposure"),
     "reissue without a grace": ('[[case]]\naction = "reissue"', "p.toml:1", "grace"),
+    "two people for nothing, on one line": (
+        '\nguards = {two_person = ["none"]}',
+        "p.toml:2",
+        "approval",
+    ),
     "two people for nothing": ('[guards]\ntwo_person = ["none"]', "p.toml:2", "approval"),
     "a window without a time": (
         '[guards]\n[[guards.maintenance]]\nname = "a"',

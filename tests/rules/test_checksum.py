@@ -2,6 +2,7 @@
 
 import json
 from base64 import b32encode, b64encode, urlsafe_b64encode
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,7 @@ def aws(account):
 
 
 HEADER, CLAIMS, CLAMPED = packed({"alg": "none"}), packed({"sub": "a"}), bytes(31) + b"\x40"
+GRAFANA = "glsa_" + "a1B2" * 8
 MACAROON = "pypi-" + packed(b"\x02\x01\x0dtest.pypi.org\x02more")
 NEAR = [
     ("jwt", f"{HEADER}.{CLAIMS}.x", True),
@@ -123,6 +125,8 @@ NEAR = [
     ("onepassword", f"ops_{packed({'address': 'x'})}", False),
     ("pypi", MACAROON, True),
     ("pypi", "pypi-" + packed(b"\x02\x01\x08ipyp.org\x02more"), False),
+    ("grafana", f"{GRAFANA}_{crc32(GRAFANA.encode()).to_bytes(4, 'little').hex()}", True),
+    ("grafana", f"{GRAFANA}_{crc32(f'{GRAFANA}_'.encode()).to_bytes(4, 'little').hex()}", False),
     ("discord", packed(b"1" * 17) + ".x.x", True),
     ("discord", packed(b"1" * 16) + ".x.x", False),
     ("discord", packed(b"1" * 21) + ".x.x", False),
@@ -165,7 +169,7 @@ def test_a_known_github_checksum():
 
 
 def test_an_unknown_proof_is_refused():
-    with pytest.raises(ConfigError, match="no checksum is called"):
+    with pytest.raises(ConfigError, match=r"no checksum is called .*one of .*'aws'"):
         checksum.check("nothing", "x")
     with pytest.raises(ConfigError, match="to append"):
         checksum.append("jwt", "x")
