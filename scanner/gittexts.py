@@ -41,11 +41,11 @@ def git_texts(
     elif narrow:
         plan = objects.plan_of(repository, revisions.reachable(repository, options))
     else:
-        plan = (listing or objects.Listing(repository)).plan()
+        plan = _plan(repository, listing or objects.Listing(repository), receipt)
     receipt.listed = {kind: [plan.counts[kind], plan.sizes[kind]] for kind in objects.KINDS}
-    receipt.incomplete += [
-        f"git cannot tell of {line.decode(errors='replace')}" for line in plan.broken
-    ]
+    receipt.incomplete += _first(
+        [f"git cannot tell of {line.decode(errors='replace')}" for line in plan.broken], "objects"
+    )
     todo = rescan(plan, seen)
     walk = Walk(repository, todo.commits) if todo.commits else None
     tally = Tally()
@@ -69,7 +69,7 @@ def git_texts(
         todo.keep(hit, tally.doubtful, history, matches)
     counted(todo, receipt)
     if not narrow:
-        receipt.incomplete += revisions.lost(repository, plan)
+        receipt.incomplete += _lost(repository, plan)
     _covered(repository, options, history, receipt)
     located = _located(repository, plan, hit, history)
     if repository.worktree and not options.branch and options.objects is None:
@@ -83,6 +83,25 @@ def git_texts(
     return Texts(
         matches, "git", located, salt=partial(revisions.salt, repository, cached=options.cache)
     )
+
+
+def _plan(repository: Repository, listing: objects.Listing, receipt: Receipt) -> objects.Plan:
+    """List what a repository holds; where git cannot, what of it can be had."""
+    try:
+        return listing.plan()
+    except RepositoryError as error:
+        from scanner.sources.salvage import salvaged  # noqa: PLC0415  (rarely needed)
+
+        plan, problems = salvaged(repository)
+        receipt.incomplete += [str(error), *problems]
+        return plan
+
+
+def _lost(repository: Repository, plan: objects.Plan) -> list[str]:
+    try:
+        return revisions.lost(repository, plan)
+    except RepositoryError as error:
+        return [f"refs cannot be looked at: {error}"]
 
 
 def _uncommitted(
@@ -136,10 +155,10 @@ def _covered(
     )
 
 
-def _first(missing: list[str]) -> list[str]:
+def _first(missing: list[str], what: str = "blobs") -> list[str]:
     """Return the first sentences, and how many more there would be."""
     more = len(missing) - _NAMED
-    return [*missing[:_NAMED], *([f"{more} more blobs are missing"] if more > 0 else [])]
+    return [*missing[:_NAMED], *([f"{more} more {what} are missing"] if more > 0 else [])]
 
 
 def _located(

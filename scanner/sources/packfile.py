@@ -69,6 +69,15 @@ def packs(directory: Path, width: int) -> Iterator[Pack]:
             yield found
 
 
+def ids_in(index: Path, width: int) -> Bytes:
+    """Return the ids that an index names, a row each, whatever became of its pack.
+
+    Raises:
+        OSError, ValueError, IndexError: it cannot be read, or is no index of version 2.
+    """
+    return _indexed(index, width)[0]
+
+
 def _pack(index: Path, width: int) -> Pack | None:
     path = index.with_suffix(".pack")
     with path.open("rb") as stream:

@@ -109,6 +109,29 @@ def test_an_empty_file_that_is_only_meant_to_be_added_is_not_missing(repo):
     assert scan(repo.path).receipt.incomplete == []
 
 
+def test_of_a_repository_with_a_pack_that_was_cut_short_all_else_is_scanned(repo):
+    repo.commit("a.txt", LINE)
+    repo.git("gc", "-q")
+    whole = {p.name for p in (repo.path / ".git" / "objects" / "pack").glob("*.pack")}
+    for number in range(5):
+        repo.commit(f"{number}.txt", f"{number} {'y' * 3000}\n")
+    repo.git("repack", "-dq")
+    repo.commit("loose.txt", f"token = '{github_token(2)}'\n")
+    repo.write("new.txt", f"token = '{github_token(3)}'\n")
+    (new,) = (
+        p for p in (repo.path / ".git" / "objects" / "pack").glob("*.pack") if p.name not in whole
+    )
+    new.chmod(0o644)
+    os.truncate(new, new.stat().st_size // 2)
+    report = scan(repo.path)
+    # what git cannot show it does not attribute, or it is read from the worktree
+    assert len({finding.fingerprint for finding in report}) == 3
+    assert any(new.stem in said for said in report.receipt.incomplete)
+    gone = repo.git("hash-object", "0.txt")
+    assert any(gone in said for said in report.receipt.incomplete)
+    assert report.receipt.exit_code == ExitCode.INCOMPLETE
+
+
 def test_a_corrupt_pack_is_named_and_loose_objects_are_scanned(repo):
     for number in range(30):
         repo.commit(f"{number}.txt", f"{number} {'x' * 200}\n")
