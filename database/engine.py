@@ -14,6 +14,7 @@ from vocabulary.errors import DatabaseError
 
 BUSY_TIMEOUT_S = 5.0
 _OWNER_ONLY = 0o600
+_MOVED = "the file was moved, replaced or deleted while it was open"
 _CACHE = "cache_size=-32768"
 """32 MB a connection, at most, in place of 2: hashes come in no order, and of a million keys the
 pages of their index would be read anew again and again."""
@@ -30,6 +31,7 @@ _REMEDIES = {
     "full": "free some space; nothing was half written",
     "no space left": "free some space; nothing was half written",
     "i/o error": "free some space, or look for a broken disk; nothing was half written",
+    "was moved": "put it back, or start keywatch with its new place; stop it first the next time",
     "unable to open": "check that the folder exists and that you may write to it",
     "not a database": "name another file; this one is left as it is",
     "malformed": "restore it from a backup",
@@ -136,10 +138,49 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
             remedy="create a key first, or correct the URL",
         )
     if path:
-        event.listen(engine, "do_connect", lambda *_: _make_private(path))
+        _Standing(path).guard(engine)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+class _Standing:
+    """Sees to it that a file is not written to any more once it stands at its path no longer.
+
+    SQLite would write on, into what was moved away or deleted, and all of it would be lost.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._opened = path, False
+
+    def guard(self, engine: Engine) -> None:
+        """Look when a connection is made, and before each transaction."""
+        event.listen(engine, "do_connect", self._before)
+        event.listen(engine, "connect", self._after)
+        event.listen(engine, "begin", self._look)
+
+    def _before(self, *_: object) -> None:
+        if self._opened and self._inode() is None:
+            raise sqlite3.OperationalError(_MOVED)  # in place of a new and empty one
+        _make_private(self._path)
+
+    def _after(self, _connection: sqlite3.Connection, record: Any) -> None:  # noqa: ANN401
+        record.info["inode"], self._opened = self._inode(), True
+
+    def _look(self, connection: Connection) -> None:
+        if connection.info.get("inode") != self._inode():
+            connection.invalidate()
+            raise sqlite3.OperationalError(_MOVED)
+
+    def _inode(self) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self._path)  # noqa: PTH116  (before every transaction)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
 
 def _pooled(url: URL) -> dict[str, bool]:

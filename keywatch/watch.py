@@ -4,7 +4,6 @@ import gc
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from threading import Event
 
 from sqlalchemy import Engine
@@ -16,19 +15,19 @@ from detectors.watcher import Watcher
 from detectors.watcher import WatchSettings as DetectorSettings
 from keystore.meter import Meter
 from keystore.scheme import DAY_S
-from keywatch import foreign, portrait, wiring
+from keywatch import wiring
 from keywatch.carrying import carrying
 from keywatch.config import Settings
-from keywatch.intake import intake, queue_up
+from keywatch.intake import queue_up
 from keywatch.keybook import KeyBook
 from keywatch.letters import kept_back, read_again
+from keywatch.outside import Outside
 from keywatch.pipeline import Outcome, Pipeline
 from keywatch.pipelines import Pipelines, check_shared
 from keywatch.polling import Polling
-from keywatch.publicplaces import PublicPlaces
 from keywatch.publishing import Publishing
 from keywatch.pushes import Pushes
-from keywatch.reported import Judge
+from keywatch.seat import Seat, seat_of, seated, taken
 from keywatch.sources import Stream, opened, refuse_foreign, reopen, sources_of
 from keywatch.status import outbox_is_long
 from keywatch.upkeep import Upkeep
@@ -91,7 +90,8 @@ class Watch:
             events_kept_s=settings.repositories.kept_days * DAY_S,
         )
         check_shared(settings, self._sources)
-        self._pipelines = self._fresh()
+        self._pipelines: Pipelines
+        self._seat: Seat
         self._retries = Retries(voice.tell)
         self._failing = Failing(engine)
         self._failed: TargetError | ServiceError | FormatError | None = None
@@ -105,6 +105,14 @@ class Watch:
             FormatError: with `once`, when a source held no event.
             DatabaseError: with `once`; otherwise the watch waits for the database.
         """
+        with seat_of(self._engine, shared=self._settings.watch.shared) as self._seat:
+            if not self._sources or seated(
+                self._seat, self._engine, self._stop.wait, self._voice.tell, once=self._once
+            ):
+                self._run()
+
+    def _run(self) -> None:
+        self._pipelines = self._fresh()
         if not self._sources:
             self._voice.tell(_NO_SOURCE)
         if self._geo.missing:
@@ -115,7 +123,7 @@ class Watch:
             self._traced(),
             opened(self._engine, self._sources, once=self._once, tell=tell) as streams,
             running(executor, tell) as background,
-            self._pushes(background) as pushes,
+            self._outside(background) as pushes,
             carrying(self._engine, self._settings.stores, tell, once=self._once),
         ):
             self._loop(list(streams), background)
@@ -143,44 +151,16 @@ class Watch:
             yield
 
     @contextmanager
-    def _pushes(self, background: Background) -> Iterator[Pushes]:
+    def _outside(self, background: Background) -> Iterator[Pushes]:
         """Scan what is pushed in a thread of its own; take in webhooks where that is configured."""
-        pushes = Pushes(
+        outside = Outside(
             self._engine, self._settings, self._policy, self._enabled, self._voice, background.wake
         )
         if self._once:
-            yield pushes
+            yield outside.pushes
             return
-        book = KeyBook(self._engine, self._settings.keys)
-        respond = wiring.responder(
-            self._policy, self._enabled, book.known_key, lambda _: time.time(), self._hook,
-            partial(portrait.called, self._engine),
-        )  # fmt: skip
-        elsewhere = (
-            foreign.asking(self._engine, self._settings, self._voice.tell, adopt=True)
-            if self._settings.stores
-            else None
-        )
-        judge = Judge(self._engine, book, respond, self._voice, background.wake, elsewhere)
-        polling = Polling(self._engine, self._settings, self._voice.tell)
-        place = self._settings.repositories
-        # One of its own: it is not made for two threads.
-        clean = (
-            wiring.cleaner(self._settings.scan, wiring.peppers(self._settings))
-            if place.public_search
-            else self._clean
-        )
-        public = PublicPlaces(self._engine, place, judge, clean, self._voice.tell)
-        taking_in = intake(self._engine, self._settings, self._voice.tell, judge)
-        with (
-            pushes.running(),
-            judge.running(),
-            polling.running(),
-            public.running(),
-            self._publishing.running(),
-            taking_in,
-        ):
-            yield pushes
+        with outside.running(self._hook, self._clean), self._publishing.running():
+            yield outside.pushes
 
     def _loop(self, streams: list[Stream], background: Background) -> None:
         known = tuple(streams)
@@ -225,6 +205,7 @@ class Watch:
         if now - self._looked >= LOOK_S:
             self._looked = now
             self._spare_memory()
+            self._keep_seat()
             if self._settings.watch.shared:
                 # Before letters are read again: not into profiles that are another worker's now.
                 parts = [one.source.parts for one in streams if isinstance(one.source, Shared)]
@@ -240,9 +221,21 @@ class Watch:
         with suppress(DatabaseError):  # told of by the streams
             fit_caches(self._engine)
 
+    def _keep_seat(self) -> None:
+        """Go on from the last commit where the server may have let another watch in."""
+        try:
+            lost = bool(self._sources) and not self._seat.take()
+        except DatabaseError:
+            lost = True
+        if lost:
+            self._voice.tell(str(taken(self._engine)))
+            self._start_anew()
+
     def _read_again(self, streams: Sequence[Stream]) -> None:
         """Read dead letters once more, where somebody asked for it."""
         try:
+            if not self._sources and not self._seat.take():
+                return  # who reads logs reads them
             while read_again(self._engine, self._pipelines.of, streams, self._report):
                 pass
         except DatabaseError as error:
@@ -348,6 +341,8 @@ class Watch:
 
     def _fresh(self) -> Pipelines:
         shared = self._settings.watch.shared
+        if self._sources and not self._seat.take():
+            raise taken(self._engine)
         take_over(self._engine, shared=shared)
         book = KeyBook(self._engine, self._settings.keys, self._settings.watch.sensitivity)
         memory = DetectorSettings(profiles_in_memory=self._settings.watch.profiles_in_memory)

@@ -49,18 +49,25 @@ class Partitions(Generic[Partition]):
         self._fresh: set[Partition] = set()
         self._sought: dict[Partition, int] = {}
 
-    def gain(self, partition: Partition, committed: int | None) -> int | None:
+    def gain(
+        self, partition: Partition, committed: int | None, *, anew: bool = False
+    ) -> int | None:
         """Note that a partition is ours; return where to begin, None for its beginning.
 
         Args:
             partition: which one.
             committed: offset behind what is committed. A chunk that was handed out, and is about
                 to be committed, is not handed out again.
+            anew: whether the partition is another one of that name, whose offsets begin again;
+                what is handed out stands behind what is committed all the same.
         """
         with self._lock:
             given = self._given.get(partition)
             start = max((n for n in (committed, given) if n is not None), default=None)
             self._after[partition] = start
+            if anew:
+                start = None
+                self._first.pop(partition, None)
             self._next[partition] = self._first.get(partition) if start is None else start
             self._fresh.add(partition)
             self._sought.pop(partition, None)

@@ -78,6 +78,7 @@ class KafkaSource(Closing):
         self._ends: dict[TopicPartition, int] = {}
         self._joining_since: float | None = None
         self._paused = False
+        self._topic_id = ""
         self._told_at = self._not_before = float("-inf")
         self._why = ""
 
@@ -134,6 +135,9 @@ class KafkaSource(Closing):
         if not self._waiting:
             self._poll(max_lines, timeout_s)
         self._raise_failed()
+        if self._topic_id and self._id_now() not in {"", self._topic_id}:
+            self.close()  # where to begin is told by what is committed, once it is connected again
+            return None
         while self._waiting:
             partition, records = self._waiting.popleft()
             if len(records) > max_lines:
@@ -170,10 +174,12 @@ class KafkaSource(Closing):
         consumer, ours = self._consumer, self._ours
         if consumer is None:
             return
+        self._topic_id = topic_id = self._id_now()
         try:
             for partition in partitions:
                 position = self._positions(self._source(partition.partition))
-                start = ours.gain(partition, position["offset"] if position else None)
+                anew = self._is_another(position, topic_id)
+                start = ours.gain(partition, position["offset"] if position else None, anew=anew)
                 if start is None:
                     consumer.seek_to_beginning(partition)
                 else:
@@ -182,6 +188,19 @@ class KafkaSource(Closing):
                     consumer.pause(partition)
         except KeywatchError as error:
             self._failed = error
+
+    def _id_now(self) -> str:
+        """Return the id that the topic has now; empty where brokers give none (before 2.8)."""
+        cluster: Any = getattr(getattr(self._consumer, "_client", None), "cluster", None)
+        return str((cluster and cluster.topic_id(self._topic)) or "")
+
+    def _is_another(self, position: Position | None, topic_id: str) -> bool:
+        """Say whether a position is of a topic that was deleted, and made anew by that name."""
+        before = position.get("topic_id", "") if position else ""
+        if not before or not topic_id or before == topic_id:
+            return False
+        self._tell(f"{self.name}: the topic was made anew; it is read from its beginning")
+        return True
 
     def revoked(self, partitions: Iterable["TopicPartition"]) -> None:
         """Hand out nothing more of partitions that become another worker's."""
@@ -258,7 +277,11 @@ class KafkaSource(Closing):
             # A record is one line, whatever its producer put into it.
             lines=[(record.value or b"").replace(b"\n", b" ") for record in taken.records],
             offsets=_offsets(taken.records),
-            position={"offset": last + 1, "after": taken.after},
+            position={
+                "offset": last + 1,
+                "after": taken.after,
+                **({"topic_id": self._topic_id} if self._topic_id else {}),
+            },
             origin={"topic": self._topic, "partition": partition.partition},
         )
 

@@ -309,3 +309,41 @@ def test_without_the_driver_it_is_said_what_to_install(monkeypatch):
     error = refusal("postgresql://u:hidden@127.0.0.1/db")
     assert "keywatch[postgres]" in error.remedy
     assert "hidden" not in str(error)
+
+
+def test_nothing_is_written_into_a_file_that_was_moved_away(tmp_path):
+    """SQLite would write on, and make a new and empty one for the next connection."""
+    file, away = tmp_path / "k.db", tmp_path / "elsewhere.db"
+    engine = open_database(url_of(file))
+    store = KeyStore(engine)
+    store.create(KeyOrder(), actor="ann")
+    file.rename(away)
+    for _ in range(3):
+        with pytest.raises(DatabaseError, match="was moved, replaced or deleted") as told:
+            store.create(KeyOrder(), actor="ann")
+        assert "put it back" in told.value.remedy
+    with pytest.raises(DatabaseError), reading(engine):
+        pass
+    assert not file.exists()
+    away.rename(file)
+    store.create(KeyOrder(), actor="ann")
+    assert len(store.list()) == 2
+    engine.dispose()
+
+
+def test_a_file_that_was_replaced_is_told_once_and_then_used(tmp_path):
+    file, copy = tmp_path / "k.db", tmp_path / "copy.db"
+    engine = open_database(url_of(file))
+    with sqlite3.connect(file) as here, sqlite3.connect(copy) as there:
+        here.backup(there)
+    there.close()
+    here.close()
+    store = KeyStore(engine)
+    store.create(KeyOrder(), actor="ann")
+    for suffix in ("-wal", "-shm"):
+        (tmp_path / f"k.db{suffix}").unlink(missing_ok=True)
+    copy.replace(file)
+    with pytest.raises(DatabaseError, match="was moved, replaced or deleted"):
+        store.create(KeyOrder(), actor="ann")
+    assert len(store.list()) == 0
+    engine.dispose()

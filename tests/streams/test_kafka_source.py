@@ -277,6 +277,44 @@ def test_says_which_records_are_gone(topic, worker):
     assert "records 5 to 14 are no longer there" in reader.told[0]
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_topic_that_was_made_anew_is_read_from_its_beginning(topic, worker, runs):
+    topic.partitions = 1
+    source = f"kafka:{topic.name}/0"
+    topic.send(*lines(0, 20))
+    reader = worker()
+    until(lambda: len(reader.read[source]) == 20, reader)
+    if not runs:
+        reader.source.close()
+    topic.admin.delete_topics([topic.name])
+    made_anew(topic)
+    topic.sent.clear()
+    topic.send(*lines(100, 107))
+    if not runs:
+        reader = worker()
+    until(lambda: len(reader.read[source]) >= 27, reader)
+    assert reader.read[source] == [*lines(0, 20), *lines(100, 107)]
+    assert any("made anew" in one for one in reader.told)
+    assert reader.committed[source]["offset"] == 7
+    topic.send(*lines(107, 140))
+    until(lambda: len(reader.read[source]) >= 60, reader)
+    assert reader.read[source][20:] == lines(100, 140)
+
+
+def made_anew(topic):
+    """Make the topic of that name again, once the broker has forgotten it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            topic.admin.create_topics([kafka_admin.NewTopic(topic.name, 1, 1)])
+        except kafka.errors.TopicAlreadyExistsError:
+            assert time.monotonic() < deadline
+        else:
+            break
+    topic.producer.close()
+    topic.producer = kafka.KafkaProducer(bootstrap_servers=topic.broker, acks="all", retries=50)
+
+
 def test_pauses_and_resumes(topic, worker):
     reader = worker()
     until(lambda: len(reader.source.assignment) == 3, reader)
