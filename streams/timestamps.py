@@ -33,7 +33,7 @@ def rfc3339_ms(text: str) -> int | None:
     A leap second is the first second of the next minute. Returns None for what has no offset,
     lies before 1970, or does not exist.
     """
-    if text[4:5] == "-" and text[10:11] == "T" and text[16:17] == ":" and _ends(text):
+    if text[4:5] == "-" and text[10:11] == "T" and text[16:17] == ":" and _is_short(text):
         # Nearly every log writes it like this, and the interpreter reads it much faster.
         try:
             return _within((datetime.fromisoformat(text) - _BEGIN) // _MS)
@@ -97,8 +97,13 @@ def _instant(
     return _within(start + past_ms + int((fraction or "0").ljust(3, "0")[:3]))
 
 
-def _ends(text: str) -> bool:
-    """Say whether a time ends as RFC 3339 has it: a fraction if any, then Z or an offset."""
+def _is_short(text: str) -> bool:
+    """Say whether it is a month's day, no week's, and ends as RFC 3339 has it.
+
+    That is a fraction if any, then Z or an offset.
+    """
+    if text[5] == "W":
+        return False
     offset = text[-1] == "Z" or (text[-6] in "+-" and text[-3] == ":" and text[-2] < "6")
     return offset and (text[19] in "+-Z" or (text[19] == "." and text[20].isdecimal()))
 

@@ -16,6 +16,7 @@ from secrets import token_hex
 from streams.checkpoint import Position
 from streams.chunk import Chunk
 from streams.parsed import MAX_LINE
+from streams.sources import datagrams
 from streams.sources.closing import Closing
 from vocabulary.errors import ServiceError
 
@@ -23,6 +24,9 @@ MAX_PEERS = 256
 IDLE_S = 600.0
 _READ = 64 * 1024
 _BURST = 4096
+_MOST_BYTES = 8 << 20
+"""Taken in at one reading, about: the memory that large packets can take."""
+_TELL_S = 60.0
 _LENGTH = re.compile(rb"\A([1-9][0-9]{0,7}) (?=<)")
 _END = re.compile(rb"[\n\0]")
 _PRI = rb"<[0-9]{1,3}>"
@@ -123,6 +127,8 @@ class SyslogSource(Closing):
         self._lines: list[bytes] = []
         self._last: Chunk | None = None
         self._run, self._given = token_hex(8), 0
+        self._size = self._lost = 0
+        self._tell_at = float("-inf")
 
     @property
     def port(self) -> int:
@@ -145,8 +151,10 @@ class SyslogSource(Closing):
 
     def read(self, max_lines: int, timeout_s: float) -> Chunk | None:
         """Return the messages that came, or None when none did in time."""
+        self._size = 0
         for _ in range(_BURST):
-            if len(self._lines) >= max_lines or not self._receive(timeout_s):
+            full = len(self._lines) >= max_lines or self._size >= _MOST_BYTES
+            if full or not self._receive(timeout_s):
                 break
             timeout_s = 0.0
         self._drop_idle()
@@ -172,7 +180,9 @@ class SyslogSource(Closing):
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         listener = socket.socket(family, kind)
         try:
-            if not self._udp:
+            if self._udp:
+                datagrams.prepare(listener)
+            else:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(self._address)
             if not self._udp:
@@ -198,7 +208,20 @@ class SyslogSource(Closing):
     def _packet(self) -> None:
         assert self._listener is not None
         with contextlib.suppress(OSError):
-            self._lines.append(message_of(self._listener.recv(_READ)))
+            packet, lost = datagrams.received(self._listener)
+            self._lines.append(message_of(packet))
+            self._size += len(packet)
+            self._note_lost(lost)
+
+    def _note_lost(self, lost: int) -> None:
+        """Tell of packets that the system dropped, now and then."""
+        now = self._clock()
+        if lost > self._lost and now >= self._tell_at:
+            self._tell(
+                f"{self.name}: {lost - self._lost} packets came faster than they are read, and "
+                "were dropped by the system (raise net.core.rmem_max, or send over TCP)"
+            )
+            self._lost, self._tell_at = lost, now + _TELL_S
 
     def _accept(self) -> None:
         assert self._listener is not None
@@ -223,6 +246,7 @@ class SyslogSource(Closing):
         except OSError:
             block = b""
         peer.heard = self._clock()
+        self._size += len(block)
         self._lines += map(message_of, peer.feed(block))
         if peer.broken:
             self._tell(f"{self.name}: a peer keeps to no framing of syslog; hung up")

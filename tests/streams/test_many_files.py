@@ -4,6 +4,7 @@ import gzip
 import logging
 import socket
 import struct
+import sys
 from contextlib import suppress
 from logging.handlers import SysLogHandler
 
@@ -144,6 +145,25 @@ def test_takes_messages_in_over_udp():
             for number in range(3):
                 sender.sendto(b"<190>1 - - - - - - %d" % number, ("127.0.0.1", source.port))
         assert gathered(source, 3) == [b"0", b"1", b"2"]
+
+
+def test_of_the_largest_packets_so_many_are_taken_in_at_once_and_what_was_dropped_is_told():
+    told = []
+    with SyslogSource("udp", "127.0.0.1", 0, tell=told.append) as source:
+        source.open(None)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.connect(("127.0.0.1", source.port))
+            for number in range(1000):  # far more than any system keeps for us
+                sender.send(b"<13>Nov  3 09:12:44 h app: " + b"%06d" % number + b"x" * 65_000)
+            seen = []
+            while chunk := source.read(20_000, 0.0):
+                seen += chunk.lines
+                assert sum(map(len, chunk.lines)) < 9 << 20
+            sender.send(b"<13>Nov  3 09:12:44 h app: one more")
+            assert source.read(20_000, 60.0).lines == [b"one more"]
+    assert seen == [b"%06d" % n + b"x" * 65_000 for n in range(len(seen))]
+    if sys.platform == "linux":
+        assert f"{1000 - len(seen)} packets" in told[0]
 
 
 def test_takes_messages_in_over_tcp_in_both_framings():
