@@ -16,8 +16,11 @@ QUOTED = r'"((?:[^"\\]++|\\.)*+)"'
 
 COMMON: tuple[tuple[str, str], ...] = (
     ("remote_addr", r"(\S++)"),
-    # The identity and the user, who may have blanks and brackets in the name.
-    ("remote_user", r" \S++ (.{1,512}?)"),
+    # The identity and the user, who may have blanks and brackets in the name. A quote in it is
+    # escaped by both servers, but for an empty name, which Apache writes as two: in the half line
+    # of a crash, to which the next one is glued, it would be read as a part of that one's user,
+    # and the address of the one request as that of the other's key.
+    ("remote_user", r" \S++ (\"\"|(?:[^\"\\]|\\.){1,512}?)"),
     ("time_local", r" \[([^\]\[]{20,40})\]"),
     ("request", rf" {QUOTED}"),
     ("status", r" ([0-9]{1,3}|-)"),

@@ -343,3 +343,23 @@ def test_maps_errors_of_cloudtrail_to_statuses():
 def test_a_service_of_aws_is_no_client_address():
     line = b'{"eventTime":"2025-01-01T00:00:00Z","sourceIPAddress":"health.amazonaws.com"}'
     assert one("cloudtrail", line)["ip"] == ""
+
+
+@pytest.mark.parametrize("name", ["nginx-combined", "apache-combined", "apache-common"])
+def test_a_half_line_lends_its_address_to_no_key_of_the_line_that_is_glued_to_it(name):
+    """As a crash or a full disk leaves it: nobody was there, whatever the halves say."""
+    log_format = formats.find(name)
+    for whole in log_format.samples:
+        begin = whole.index(b'"') + 1
+        for end in range(begin, len(whole), 7):
+            parsed = log_format.parse([whole[:end] + whole])
+            assert (len(parsed), [line for line, _ in parsed.rejected]) == (0, [0])
+
+
+@pytest.mark.parametrize(
+    "user", ['""', 'a\\"b', "jo [x] y", "-", "a\\\\", "[03/Nov/2025:09:12:44 +0000]"]
+)
+def test_a_user_may_be_called_what_servers_can_write(user):
+    line = f'192.0.2.1 - {user} [03/Nov/2025:09:12:44 +0000] "GET / HTTP/1.1" 200 5'
+    parsed = formats.find("apache-common").parse([line.encode()])
+    assert (len(parsed), parsed.rejected) == (1, [])
