@@ -143,7 +143,7 @@ def _is_bare(candidate: Candidate, place: Place) -> bool:
 
 
 def _is_number(candidate: Candidate) -> bool:
-    """Say whether a value is a number of code: `const int show_password = 2130837588;`."""
+    """Say whether a value is a number of code, as a generator gives to pictures."""
     if candidate.quote or not candidate.value.rstrip(";,").isdigit():
         return False
     return not any(quote in candidate.before for quote in "\"'`")

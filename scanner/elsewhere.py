@@ -33,15 +33,22 @@ _OF_CODE = (
     lazy(r"[a-z][a-z0-9]{1,20}\.(?:[A-Z][a-z]+){2,}[A-Za-z0-9]{0,12}"),
     lazy(r"\.[a-z][a-z0-9]{0,30}(?:[._-][a-z0-9]{1,30}){0,4}"),
     lazy(r"[\w./-]{1,80}\.(?:pem|key|crt|cer|der|p12|pfx|jks|json|ya?ml|txt|properties)"),
+    lazy(r"#[A-Za-z][a-z]+(?:[_-][a-z]+)*"),
     lazy(r"/(?:usr|etc|var|opt|home|lib\d{0,2}|bin|tmp|root|run|srv|dev|proc|mnt)/[\w./+-]+"),
 )
-"""Members of packages, ends of dotted names, files, paths."""
+"""Members of packages, ends of dotted names, files, selectors, paths."""
 _HOLDS_VALUE = frozenset(
     """value values content default defaultvalue secret password passwd pass pwd token key apikey
     data stringdata text val plain plaintext raw current literal string hash auth
     credential""".split()
 )
-_ENTRY = lazy(r"[\"'`]\s{0,4}(?::|=>)\s{0,4}[\"'`\[{]")
+_ENTRY = lazy(r"[\"'`]\s{0,4}(?::|=>)\s{0,4}(?:[\"'`\[{]|(?:true|false|null)\b)")
+_ELEMENT = lazy(r"[^\"'=]{0,40}<\w+\s(?:[^<>]{0,80}\s)?([\w-]{1,40})=[\"']\Z")
+"""`Change password <b class="`: an attribute of an element behind the name."""
+_STEP = lazy(r"\([\"']\Z")
+_MORE = lazy(r"[\"'],\s")
+_ASKED = lazy(r"(?i)^encrypted|^is_|^is(?=[A-Z])")
+"""`app_passwd('details', $id)`: what a call is to do; names of what is asked or encrypted."""
 _CODE_WORDS = frozenset("await yield new typeof lambda function async return delete void".split())
 _DESCRIBING = lazy(
     r"(?i)(?:scheme|schema|back_?end|algo|algorithms?|gen|hashing|driver|engine|plugin|handlers?|issuer|audience"
@@ -67,7 +74,7 @@ def elsewhere(candidate: Candidate) -> bool:
         return bool(_SAID.search(value) or _PLAIN.fullmatch(value))
     if candidate.kind != "assignment":
         return False
-    if _published(name) or (_described(name) and len(value) < _MADE):
+    if _published(name) or _ASKED.search(name) or (_described(name) and len(value) < _MADE):
         return True
     if not candidate.quote and value in _CODE_WORDS and candidate.after[:1] == " ":
         return True
@@ -91,13 +98,20 @@ def _of_another(candidate: Candidate) -> bool:
         return True
     if not candidate.quote:
         return (gap + candidate.value[:1]).startswith("::")  # a constant of a class
-    own = _OWN_KEY.fullmatch(gap) or _ATTRIBUTE.fullmatch(gap) or _NEXT_KEY.fullmatch(gap)
+    found = (shape.fullmatch(gap) for shape in (_ELEMENT, _OWN_KEY, _ATTRIBUTE, _NEXT_KEY))
+    own = next(filter(None, found), None)
     if own is not None and own[1].lower() not in _HOLDS_VALUE:
         return True
-    if _ALTERNATIVE.fullmatch(gap):
+    if _ALTERNATIVE.fullmatch(gap) or _is_step(candidate, gap):
         return True
     entry = "?" not in gap and ("[" in gap or "{" in gap)
     return entry and _ENTRY.match(candidate.after) is not None  # it is a key itself
+
+
+def _is_step(candidate: Candidate, gap: str) -> bool:
+    """Say whether a word tells a call of that name what to do: `reset_password('issue', $user)`."""
+    called = _STEP.fullmatch(gap) is not None
+    return called and candidate.value.isalpha() and _MORE.match(candidate.after) is not None
 
 
 def _is_symbol(candidate: Candidate, at: int) -> bool:

@@ -78,7 +78,7 @@ class Place(msgspec.Struct, frozen=True):
 
 _SPOKEN = lazy(
     r"(?i)(?:^|/)(?:locali[sz]ations?|strings|languages?|texts)/(?:[^/]+/){0,3}"
-    r"[a-z]{2,3}(?:[-_][a-z]{2,4}){0,2}\.(?:json|ya?ml|xml|properties|php|js|ts|resx)$"
+    r"[a-z]{2,3}(?:[-_][a-z]{2,4}){0,2}(?:\.(?:json|ya?ml|xml|properties|php|js|ts|resx)|/[^/]+)$"
 )
 """A file that is named after a language, in a folder of texts."""
 _REPORTED = lazy(

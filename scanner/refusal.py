@@ -50,7 +50,9 @@ _SQL_WORDS = frozenset(
 """What follows `password` in SQL where no password does: `ALTER USER app PASSWORD EXPIRE`."""
 _OPTION = lazy(r"\s--?[\w-]{0,30}password\s+[\"']\Z")  # of a command, which has a rule of its own
 _NO_VALUE = lazy(
-    r"^(?:npm:|v)?[~^<>=]{0,2}\d+\.\d+(?:\.\d+)?(?:[-+.][\w.]{1,20})?$|^-?0[xX][0-9a-fA-F]{1,8}$"
+    r"^(?:npm:|v)?[~^<>=]{0,2}\d+\.\d+(?:\.\d+)?(?:[-+.][\w.]{1,20})?"
+    r"(?:, ?[~^<>=!]{1,2}[\w.]{1,20})?$"
+    r"|^-?0[xX][0-9a-fA-F]{1,8}$"
     r"|^(?:application|text|image|audio|video|multipart|font)/[\w.+-]+$|^[\w.]{1,30}[<>]=?\d"
     r"|^(?:file|hkps?|ldaps?|wss?|git|s3|gs|urn|arn):[^@]*$|^:[a-z-]+\)?$"
     r"|^[\w.-]{1,80}:(?:jar|war|pom|aar|bundle|maven-plugin|test-jar):[\w.:-]+$|^[:@]?[\w.:-]{1,40}=$"
@@ -60,7 +62,7 @@ _NO_VALUE = lazy(
 )
 """Versions, numbers in code, media types, conditions, addresses, packages, attributes, headers of
 tokens, elements of HTML, keywords, prefixes."""
-_ELEMENT = lazy(r"[A-Za-z_][\w.]*\[[\w\"':.$ +*-]*\]?;?$")
+_ELEMENT = lazy(r"[@$]{0,2}[A-Za-z_][\w.]*\[[\w\"':.$ +*-]*\]?;?$")
 _FILE_NAME = lazy(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|txt)$")
 _SWITCH = lazy(r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require)-|recv-keys?$")
 _HOST = lazy(r"://[\w.-]{1,80}:\Z")

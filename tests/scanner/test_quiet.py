@@ -54,6 +54,18 @@ QUIET = {
         "pom.xml",
         "<username>ada</username>\n<password>password</password>\n",
     ),
+    "what a call is to do": ("src/a.php", "$done = reset_password('issue', $user);\n"),
+    "what is asked of a name": ("src/b.php", "$is_app_passwd = 'smtpd';\n"),
+    "an element of a row": ("src/a.pl", "$password1 = @$row[5];\n"),
+    "an entry that is off": ("src/c.php", "'changePassword' => ['supported' => false],\n"),
+    "a range of versions": ("a.lock.toml", 'pyjwt = ">=2.10.1,<3.0.0"\n'),
+    "an attribute": ("a.html", 'Change password <b class="caret"></b>\n'),
+    "a selector": ("src/d.js", "passwd = $('#loginpwd');\n"),
+    "what is encrypted": ("src/a.kt", 'encryptedMetadataKey = "{base64:40}"\n'),
+    "a text of a language": (
+        "localization/ca_ES/labels.inc",
+        "$labels['password']  = 'Contrasenya';\n",
+    ),
     "a report of a scanner": (".gitleaks-baseline.json", '"Secret": "{base62:24}",\n'),
 }
 SHOWN = {
@@ -80,6 +92,8 @@ SHOWN = {
     ),
     "a number of a configuration": ("config.yml", "password: {digits:9}\n"),
     "a value before another key": ("src/b.js", "x({password: '{password:14}', class: 'a'})\n"),
+    "an argument": ("src/d.py", 'user.set_password("{lower:6}{digits:4}")\n'),
+    "an element of HTML": ("a.html", '<input name="password" value="{password:14}"/>\n'),
     "a token": ("a.json", '"session":{"api_token":"{base62:40}","url":"x"}\n'),
 }
 
