@@ -7,8 +7,8 @@ from detectors.chance import Floats, poisson
 from detectors.clocks import renumbered, segment_starts
 from detectors.fuse import FLOOR
 from detectors.network import TABLES
-from detectors.profile import DAY_MS, HOUR_MS, SCALES, TEN_MS, Rows, picked
-from detectors.round import Evidence, Round, evidence, largest, strongest
+from detectors.profile import DAY_MS, HOUR_MS, SCALES, TEN_MS, TENS, Rows, picked
+from detectors.round import Evidence, Round, evidence, strongest
 from detectors.terms import NO_OBJECT
 from detectors.words import Reason
 from vocabulary.access import Codes, Flags, Ints
@@ -41,15 +41,18 @@ def score(day: Round, new_network: Flags) -> Evidence:
 def endpoints(day: Round, new_network: Flags) -> Evidence:
     """Return the evidence of endpoints that the key never used."""
     seen = tables.look_up(day.rows, "endpoint", day.row, day.endpoint, day.rows["day"])
-    news = day.rows["novelties"][:, TABLES.index("endpoint")].astype(np.float64)
-    days = day.rows["mature_days"].astype(np.float64)
-    usual = ((news + ENDPOINT_NEWS) / (days + ENDPOINT_DAYS))[day.row]
-    count = seen.count.astype(np.float64)
+    every, expected = np.zeros(len(day.row)), np.zeros(len(day.row))
+    fresh = np.flatnonzero(seen.fresh)
+    fresh = fresh[day.rows["mature_days"][day.row[fresh]] >= KNOWN_BY]
+    row, count = day.row[fresh], seen.count[fresh].astype(np.float64)
+    news = day.rows["novelties"][row, TABLES.index("endpoint")].astype(np.float64)
+    days = day.rows["mature_days"][row].astype(np.float64)
+    usual = (news + ENDPOINT_NEWS) / (days + ENDPOINT_DAYS)
     e = poisson(count, usual)
-    e = e + np.where(new_network, 0.5, 0.0)
-    e = np.where(seen.fresh & (days >= KNOWN_BY)[day.row], e, 0.0)
-    _allow_names(day.rows, day.row, count, e, usual)
-    return evidence(e, Reason.NEW_ENDPOINTS, count, usual)
+    e = e + np.where(new_network[fresh], 0.5, 0.0)
+    _allow_names(day.rows, row, count, e, usual)
+    every[fresh], expected[fresh] = e, usual
+    return evidence(every, Reason.NEW_ENDPOINTS, seen.count.astype(np.float64), expected)
 
 
 def _allow_names(rows: Rows, row: Codes, count: Floats, e: Floats, usual: Floats) -> None:
@@ -69,10 +72,8 @@ def refusals(day: Round) -> Evidence:
     """Return the evidence of answers 403 within an hour."""
     n = _in_an_hour(day, "refused", day.status == FORBIDDEN)
     own = n / day.crowd[:, 1]
-    x = np.log1p(own)
-    e = calibration.scale(day.rows, "denied").surprise(day.row, x)
-    e = np.where((day.status == FORBIDDEN) & (own >= LEAST_REFUSED), e, 0.0)
-    _remember(day, "denied", x)
+    many = np.flatnonzero((day.status == FORBIDDEN) & (own >= LEAST_REFUSED))
+    e = _surprise(day, "denied", np.log1p(own), many)
     return evidence(e, Reason.REFUSED, n.astype(np.float64), np.zeros(len(n)))
 
 
@@ -92,10 +93,8 @@ def sequences(day: Round) -> Evidence:
     )
     day.rows["object"] = np.where(last >= 0, day.number[np.maximum(last, 0)], day.rows["object"])
     n = _in_an_hour(day, "steps", step)
-    x = np.log1p(n / day.crowd[:, 0])
-    e = calibration.scale(day.rows, "sequence").surprise(day.row, x)
-    e = np.where(step & (n >= LEAST_STEPS), e, 0.0)
-    _remember(day, "sequence", x)
+    many = np.flatnonzero(step & (n >= LEAST_STEPS))
+    e = _surprise(day, "sequence", np.log1p(n / day.crowd[:, 0]), many)
     return evidence(e, Reason.SEQUENCE, n.astype(np.float64), np.zeros(len(n)))
 
 
@@ -106,6 +105,8 @@ def silence(day: Round) -> Evidence:
     clock = day.rows["clock"]
     # Pauses within a day are no silences; and where a batch begins is chance.
     over_night = (clock > 0) & (clock // DAY_MS != day.t[starts] // DAY_MS)
+    if not over_night.any():
+        return evidence(gap_h, Reason.SILENCE, gap_h, gap_h)
     gap_h[starts] = np.where(over_night, (day.t[starts] - clock) / HOUR_MS, 0.0)
     usual = day.rows["longest_gap_h"].astype(np.float64)[day.row]
     days = gap_h / 24.0
@@ -122,17 +123,17 @@ def silence(day: Round) -> Evidence:
 
 
 def _in_an_hour(day: Round, ring: str, flag: Flags) -> Ints:
-    clock = day.rows["clock"] // TEN_MS
-    counted = windows.count(
-        day.row, day.t // TEN_MS, flag.astype(np.int64), day.rows[ring], clock, (6,)
-    )
-    day.rows[ring] = counted.ring
-    return counted.counts[0]
+    return windows.flagged(day.rows, ring, day.row, day.t // TEN_MS, flag, TEN_MS, TENS)
 
 
-def _remember(day: Round, name: str, x: Floats) -> None:
-    scale, highest = SCALES.index(name), day.rows["highest"]
-    highest[:, scale] = np.maximum(highest[:, scale], largest(day.row, x, len(day.rows)))
+def _surprise(day: Round, name: str, x: Floats, which: Ints) -> Floats:
+    """Return the evidence of a scale for some events, 0 for the others; remember the highest."""
+    e = np.zeros(len(x))
+    if len(which):
+        used, row = renumbered(day.row[which])
+        e[which] = calibration.scale(day.rows, name, used).surprise(row, x[which])
+    calibration.remember(day.rows, name, day.row, x)
+    return e
 
 
 def count_objects(day: Round) -> None:

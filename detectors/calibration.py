@@ -9,7 +9,9 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from detectors.chance import Floats, student
+from detectors.clocks import renumbered, segment_starts
 from detectors.profile import SCALES, Rows
+from vocabulary.access import Codes, Ints
 
 HALF_LIFE_DAYS = 45.0
 SETTLED_DAYS = 5.0
@@ -68,9 +70,10 @@ class Scale:
 _HALF = float(np.log10(2.0))
 
 
-def scale(rows: Rows, name: str) -> Scale:
-    """Return what is predicted of a scale of each profile."""
-    return _predicted(rows["calibration"][:, SCALES.index(name)].astype(np.float64), PRIORS[name])
+def scale(rows: Rows, name: str, which: Ints | slice = slice(None)) -> Scale:
+    """Return what is predicted of a scale of each profile, or of some of them."""
+    past = rows["calibration"][which, SCALES.index(name)]
+    return _predicted(past.astype(np.float64), PRIORS[name])
 
 
 def _predicted(past: Floats, prior: Prior) -> Scale:
@@ -80,6 +83,16 @@ def _predicted(past: Floats, prior: Prior) -> Scale:
     second = squares + prior.days * (prior.deviation**2 + prior.mean**2)
     variance = np.maximum(second / days - mean * mean, 0.01)
     return Scale(mean, np.sqrt(variance * (1.0 + 1.0 / days)), np.minimum(days, prior.freedom))
+
+
+def remember(rows: Rows, name: str, row: Codes, score: Floats) -> None:
+    """Note the highest score of the day; `score`, shape (n,), is not negative."""
+    some = np.flatnonzero(score > 0)
+    if len(some):
+        used, own = renumbered(row[some])
+        most = np.maximum.reduceat(score[some], segment_starts(own))
+        highest, place = rows["highest"], SCALES.index(name)
+        highest[used, place] = np.maximum(highest[used, place], most)
 
 
 def learn(rows: Rows, elapsed_days: Floats) -> None:

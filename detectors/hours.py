@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from detectors import calibration, windows
 from detectors.chance import Floats
-from detectors.profile import DAY_MS, HOUR_MS, SCALES, Rows
-from detectors.round import Evidence, Round, evidence, largest
+from detectors.clocks import renumbered
+from detectors.profile import DAY_MS, HOUR_MS, Rows
+from detectors.round import Evidence, Round, evidence
 from detectors.words import Reason
 from vocabulary.access import Flags, Ints
 
@@ -40,20 +41,33 @@ UNIT = 1000.0
 def score(day: Round) -> Evidence:
     """Return the evidence of time, and remember the unusual hours."""
     hour = day.t // HOUR_MS % 24
-    share = weight(day)
-    now = np.rint(day.rows["surprise"][day.row, hour] * share).astype(np.int64)
+    now = unusual(day, hour)
     last = np.flatnonzero(np.append((day.row[1:] != day.row[:-1]) | (hour[1:] != hour[:-1]), True))
     day.rows["unusual"][day.row[last], 24 + hour[last]] = now[last]
-    x = np.zeros(len(now))
+    e, x = np.zeros(len(now)), np.zeros(len(now))
     judged = day.mature if day.said is None else day.mature | day.said.rows
     known = np.flatnonzero(judged[day.row] & ~day.late)
-    x[known] = (earlier(day, judged, known, hour[known]) + now[known]) / UNIT
-    e = GAIN * np.minimum(calibration.scale(day.rows, "hours").surprise(day.row, x), x)
-    scale = SCALES.index("hours")
-    highest = day.rows["highest"]
-    highest[:, scale] = np.maximum(highest[:, scale], largest(day.row, x, len(day.rows)))
+    if len(known):
+        x[known] = (earlier(day, judged, known, hour[known]) + now[known]) / UNIT
+        some = known[x[known] > 0]
+        used, row = renumbered(day.row[some])
+        scale = calibration.scale(day.rows, "hours", used)
+        e[some] = GAIN * np.minimum(scale.surprise(row, x[some]), x[some])
+        calibration.remember(day.rows, "hours", day.row, x)
     local = day.slots() % 24
     return evidence(e, Reason.OFF_HOURS, local.astype(np.float64), x)
+
+
+def unusual(day: Round, hour: Ints) -> Ints:
+    """Return how unusual the hour (UTC) of each event is, by its requests so far, in units."""
+    surprise = day.rows["surprise"][day.row, hour]
+    found = np.zeros(len(surprise), np.int64)
+    odd = np.zeros(len(day.rows), np.bool_)
+    odd[day.row[surprise > 0]] = True
+    which = np.flatnonzero(odd[day.row])
+    if len(which):
+        found[which] = np.rint(surprise[which] * weight(day, which))
+    return found
 
 
 def earlier(day: Round, judged: Flags, which: Ints, hour: Ints) -> Ints:
@@ -65,12 +79,14 @@ def earlier(day: Round, judged: Flags, which: Ints, hour: Ints) -> Ints:
     return before
 
 
-def weight(day: Round) -> Floats:
-    """Return how much each event's clock hour counts, by its requests so far."""
-    hour, clock = day.t // HOUR_MS, day.rows["clock"] // HOUR_MS
-    counts = (~day.late).astype(np.int64)
-    n = windows.count(day.row, hour, counts, day.rows["hours"], clock, (1,)).counts[0]
-    return np.asarray(np.minimum(np.log1p(n / day.crowd[:, 1]) / np.log1p(FULL), 1.0), np.float64)
+def weight(day: Round, which: Ints) -> Floats:
+    """Return how much the clock hour of each of all events of some keys counts, by its requests."""
+    used, row = renumbered(day.row[which])
+    hour, clock = day.t[which] // HOUR_MS, day.rows["clock"][used] // HOUR_MS
+    counts = (~day.late[which]).astype(np.int64)
+    n = windows.count(row, hour, counts, day.rows["hours"][used], clock, (1,)).counts[0]
+    share = np.log1p(n / day.crowd[which, 1]) / np.log1p(FULL)
+    return np.asarray(np.minimum(share, 1.0), np.float64)
 
 
 def foresee(rows: Rows, today: Ints, offset_ms: Ints) -> None:

@@ -6,17 +6,19 @@ databases move addresses between countries; use that alternates with the owner's
 counts more, a move without overlap (travel, a café, a new exit of the VPN) less.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from detectors import tables, travel, windows
 from detectors.chance import Floats
-from detectors.clocks import running_index, segment_starts
+from detectors.clocks import renumbered, running_index, segment_starts
 from detectors.hosting import Kind
-from detectors.profile import TEN_MS, Rows
+from detectors.profile import TEN_MS, TENS, Rows
 from detectors.round import Evidence, Round, evidence
 from detectors.tables import TRUSTED_DAYS, Seen
 from detectors.words import Reason
-from vocabulary.access import Flags, Ints
+from vocabulary.access import Codes, Flags, Ints
 
 TABLES = ("prefix", "asn", "country", "agent", "endpoint")
 KNOWN = (*TABLES, "tls")
@@ -56,35 +58,89 @@ def _seen(day: Round, name: str, value: np.ndarray) -> Seen:
 
 
 def _weighed(day: Round, seen: dict[str, Seen], new: Flags) -> Evidence:
-    rarity = {name: rarities(day.rows, name)[day.row] for name in ("asn", "agent")}
-    unnamed, disguised = seen["agent"].days == 0, in_disguise(day)
-    stranger = unnamed | disguised
-    rare = np.where(unnamed, rarity["agent"], 0.0)
-    if disguised.any():
-        rare = np.maximum(rare, np.where(disguised, rarities(day.rows, "tls")[day.row], 0.0))
-    server = sort_is_new(day)
-    abroad = (seen["country"].days == 0) & (seen["prefix"].days == 0) & (day.place["country"] != 0)
-    if day.said is not None:
-        # Where its owner said that a key would be used, it is not abroad.
-        abroad &= ~day.said.home
+    disguised, server = in_disguise(day), sort_is_new(day)
     overlap, swarm = overlapping(day, new), swarming(day, seen["asn"].fresh)
-    base = rarity["asn"] + COUNTRY * abroad + SERVER * server
-    alike = server_like(day)
-    known = base + OVERLAP * (overlap & ~alike)
-    quiet = ~stranger & (~overlap | alike) & (swarm <= FEW)
-    e = np.where(quiet, np.minimum(known, EXPLAINED), known + 0.6 * rare)
-    e = e + SWARM * np.maximum(swarm - FEW, 0)
-    # On a key's first day every network is new: only what is new in kind says something.
-    first = (day.rows["mature_days"] == 0)[day.row] & ~server & ~abroad
-    e = np.where(first, np.minimum(e, EXPLAINED), e)
-    half = (seen["asn"].days > 0) & (seen["asn"].days < TRUSTED_DAYS)
-    e = np.where(new, e, np.where(half, 0.4 * rarity["asn"], 0.0))
-    alone = (day.rows["mature_days"] > KNOWN_BY)[day.row]
-    e = np.maximum(e, np.where(stranger & alone, 0.5 * rare, 0.0))
-    reason = np.where(disguised & ~unnamed, Reason.NEW_TLS, Reason.NEW_CLIENT)
-    reason = np.where(new, np.where(swarm > FEW, Reason.SWARM, Reason.NEW_NETWORK), reason)
-    reason = np.where(half & ~stranger, Reason.YOUNG_NETWORK, reason)
+    asn_days = seen["asn"].days
+    half = (asn_days > 0) & (asn_days < TRUSTED_DAYS)
+    # Of all other events there is nothing to say, and they are nearly all.
+    which = np.flatnonzero(new | half | (seen["agent"].days == 0) | disguised)
+    odd = Odd(
+        which=which,
+        row=day.row[which],
+        new=new[which],
+        half=half[which],
+        unnamed=(seen["agent"].days == 0)[which],
+        disguised=disguised[which],
+        server=server[which],
+        abroad=_abroad(day, seen, which),
+        overlap=overlap[which] & ~server_like(day, which),
+        swarm=swarm[which],
+    )
+    e, reason = np.zeros(len(new)), np.full(len(new), Reason.NEW_CLIENT, np.int64)
+    if len(which):
+        e[which], reason[which] = _of_odd(day.rows, odd)
     return _told(day, e, reason, new, swarm)
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """Events of which there may be something to say.
+
+    Attributes:
+        which: shape (m,), the events; all others are of the same shape.
+        row: of whose profile each is.
+        new, half: from a network that is new, or seen on few days.
+        unnamed, disguised: by a client that is new by its name, or by its TLS hello.
+        server, abroad: from a sort of network, or from a country, that is new.
+        overlap: soon after the owner's own use, and not among servers.
+        swarm: how many networks were new within the hour.
+    """
+
+    which: Ints
+    row: Codes
+    new: Flags
+    half: Flags
+    unnamed: Flags
+    disguised: Flags
+    server: Flags
+    abroad: Flags
+    overlap: Flags
+    swarm: Ints
+
+
+def _abroad(day: Round, seen: dict[str, Seen], which: Ints) -> Flags:
+    country, prefix = seen["country"].days[which], seen["prefix"].days[which]
+    abroad = (country == 0) & (prefix == 0) & (day.place["country"][which] != 0)
+    # Where its owner said that a key would be used, it is not abroad.
+    if day.said is not None:
+        abroad = abroad & ~day.said.home[which]
+    return np.asarray(abroad, np.bool_)
+
+
+def _of_odd(rows: Rows, odd: Odd) -> tuple[Floats, Ints]:
+    """Return the evidence and the reason of each of these events."""
+    used, own = renumbered(odd.row)
+    mature_days = rows["mature_days"][used][own]
+    stranger = odd.unnamed | odd.disguised
+    rarity = rarities(rows, "asn", used)[own]
+    rare = np.where(odd.unnamed, rarities(rows, "agent", used)[own], 0.0)
+    if odd.disguised.any():
+        rare = np.maximum(rare, np.where(odd.disguised, rarities(rows, "tls", used)[own], 0.0))
+    base = rarity + COUNTRY * odd.abroad + SERVER * odd.server
+    known = base + OVERLAP * odd.overlap
+    quiet = ~stranger & ~odd.overlap & (odd.swarm <= FEW)
+    e = np.where(quiet, np.minimum(known, EXPLAINED), known + 0.6 * rare)
+    e = e + SWARM * np.maximum(odd.swarm - FEW, 0)
+    # On a key's first day every network is new: only what is new in kind says something.
+    first = (mature_days == 0) & ~odd.server & ~odd.abroad
+    e = np.where(first, np.minimum(e, EXPLAINED), e)
+    e = np.where(odd.new, e, np.where(odd.half, 0.4 * rarity, 0.0))
+    alone = mature_days > KNOWN_BY
+    e = np.maximum(e, np.where(stranger & alone, 0.5 * rare, 0.0))
+    reason = np.where(odd.disguised & ~odd.unnamed, Reason.NEW_TLS, Reason.NEW_CLIENT)
+    leading = np.where(odd.swarm > FEW, Reason.SWARM, Reason.NEW_NETWORK)
+    reason = np.where(odd.new, leading, reason)
+    return e, np.where(odd.half & ~stranger, Reason.YOUNG_NETWORK, reason)
 
 
 def _told(day: Round, e: Floats, reason: Ints, new: Flags, swarm: Ints) -> Evidence:
@@ -101,11 +157,11 @@ def _told(day: Round, e: Floats, reason: Ints, new: Flags, swarm: Ints) -> Evide
     )
 
 
-def rarities(rows: Rows, name: str) -> Floats:
-    """Return -log10 of the chance that a day of each key brings something new of the kind."""
+def rarities(rows: Rows, name: str, which: Ints) -> Floats:
+    """Return -log10 of the chance that a day of some keys brings something new of the kind."""
     kept = rows["tls_news"] if name == "tls" else rows["novelties"][:, TABLES.index(name)]
-    news = kept.astype(np.float64)
-    days = rows["mature_days"].astype(np.float64)
+    news = kept[which].astype(np.float64)
+    days = rows["mature_days"][which].astype(np.float64)
     return np.asarray(-np.log10(np.minimum((news + SEEN_NEWS) / (days + SEEN_DAYS), 1.0)))
 
 
@@ -129,10 +185,10 @@ def sort_is_new(day: Round) -> Flags:
     return np.asarray(((bit & SERVERS) != 0) & ((known & SERVERS) == 0)[day.row], np.bool_)
 
 
-def server_like(day: Round) -> Flags:
-    """Return which events come from servers, by keys that live on servers."""
-    lives = (day.rows["kinds"].astype(np.int64) & 1 << Kind.HOSTING) != 0
-    return np.asarray((day.place["kind"] == Kind.HOSTING) & lives[day.row], np.bool_)
+def server_like(day: Round, which: Ints) -> Flags:
+    """Return which of some events come from servers, by keys that live on servers."""
+    lives = (day.rows["kinds"][day.row[which]].astype(np.int64) & 1 << Kind.HOSTING) != 0
+    return np.asarray((day.place["kind"][which] == Kind.HOSTING) & lives, np.bool_)
 
 
 def overlapping(day: Round, new: Flags) -> Flags:
@@ -140,6 +196,8 @@ def overlapping(day: Round, new: Flags) -> Flags:
 
     A key that goes to a café leaves home once; a key in two hands alternates.
     """
+    if not (new.any() or day.rows["strange"].any()):
+        return new
     starts = segment_starts(day.row)
     before = np.concatenate(([False], new[:-1]))
     before[starts] = day.rows["strange"][day.row[starts]].astype(bool)
@@ -153,12 +211,7 @@ def overlapping(day: Round, new: Flags) -> Flags:
 
 def swarming(day: Round, fresh: Flags) -> Ints:
     """Return how many networks were new within the last hour."""
-    clock = day.rows["clock"] // TEN_MS
-    counted = windows.count(
-        day.row, day.t // TEN_MS, fresh.astype(np.int64), day.rows["fresh"], clock, (6,)
-    )
-    day.rows["fresh"] = counted.ring
-    return counted.counts[0]
+    return windows.flagged(day.rows, "fresh", day.row, day.t // TEN_MS, fresh, TEN_MS, TENS)
 
 
 def learn(rows: Rows, elapsed_days: Floats) -> None:

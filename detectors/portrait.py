@@ -133,5 +133,5 @@ def _kind(number: int, operators: dict[int, str]) -> str:
 def _sessions(rows: Rows) -> dict[str, str]:
     if rows["sessions"][0] < sessions.KNOWN_SESSIONS:
         return {}
-    mean = sessions.means(rows)[0]
+    mean = sessions.means(rows, np.zeros(1, np.int64))[0]
     return {name: words.feature(i, float(mean[i])) for i, name in enumerate(sessions.FEATURES)}

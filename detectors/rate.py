@@ -12,12 +12,12 @@ import numpy as np
 
 from detectors import calibration, declared, windows
 from detectors.chance import CAP, Floats, excess
-from detectors.clocks import segment_starts
+from detectors.clocks import renumbered, segment_starts
 from detectors.levels import LEAST_REQUESTS, expected, turning
-from detectors.profile import HOUR_MS, TEN_MS
+from detectors.profile import HOUR_MS, TEN_MS, TENS
 from detectors.round import Evidence, Round, evidence
 from detectors.words import Reason
-from vocabulary.access import Flags, Ints
+from vocabulary.access import Codes, Flags, Ints
 
 SHAPE = 8.0
 """Shape of the negative binomial around the mean: levels wander by about a third."""
@@ -44,7 +44,6 @@ AT_MONTHS_TURN = (3.0, 4.0, 4.0, 6.0, 6.0)
 TURN_BEYOND = 2.0
 """Up to so many times what the turn of a month had, no hour of it is a quiet one."""
 WINDOWS_H = (10 / 3600, 2 / 60, 1 / 6, 1.0, 24.0)
-WINDOWS = len(WINDOWS_H)
 """The first of SCALES are those of the windows, in their order."""
 REASONS = (Reason.RATE_10S, Reason.RATE_2MIN, Reason.RATE_10MIN, Reason.RATE_1H, Reason.RATE_1D)
 
@@ -100,11 +99,30 @@ class Window:
     expected: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The profiles of the events that one window is judged for.
+
+    Attributes:
+        used: shape (j,), the profiles.
+        row: shape (m,), which of them each event is of.
+        spread: shape (j,), how much the days of each vary.
+        turn: shape (j,), True for those whose day is at the turn of a month.
+    """
+
+    used: Ints
+    row: Codes
+    spread: Floats
+    turn: Flags
+
+
 def judged(day: Round, window: int, seen: Window, turn: Flags) -> Floats:
     """Return the evidence of some events in one window, shape (m,)."""
-    scale = calibration.scale(day.rows, f"rate_{_NAMES[window]}")
-    most = record(day, window, seen, scale.spread, turn)
-    e = np.minimum(GAIN[window] * scale.surprise(day.row[seen.which], seen.z), most)
+    # What only some profiles need is not computed for all of them.
+    used, row = renumbered(day.row[seen.which])
+    scale = calibration.scale(day.rows, f"rate_{_NAMES[window]}", used)
+    most = record(day, window, seen, Judged(used, row, scale.spread, turn[used]))
+    e = np.minimum(GAIN[window] * scale.surprise(row, seen.z), most)
     tenfold = seen.n >= TENFOLD * (seen.expected + 0.5)
     return np.asarray(np.minimum(e, CAP) + ((e >= CAP) & tenfold))
 
@@ -142,7 +160,7 @@ CROWD, CROWDED = (0, 0, 0, 1, 2), 1.1
 _NAMES = ("10s", "2min", "10min", "1h", "1d")
 
 
-def record(day: Round, window: int, seen: Window, spread: Floats, turn: Flags) -> Floats:
+def record(day: Round, window: int, seen: Window, of: Judged) -> Floats:
     """Return the most that a count may say, given the key's busiest window so far.
 
     Of days that are alike, the next one is the busiest of n + 1 with chance 1 / (n + 1); beyond
@@ -152,15 +170,17 @@ def record(day: Round, window: int, seen: Window, spread: Floats, turn: Flags) -
     first day has closed nothing is known of what is much for it: alone, that is no alert, or a
     new installation would begin with one for each of its keys.
     """
-    busiest = day.rows["busiest"][:, window].astype(np.float64)
+    used, row, n = of.used, of.row, seen.n
+    busiest = day.rows["busiest"][used, window].astype(np.float64)
     if day.said is not None:
         a_day = window == len(WINDOWS_H) - 1
-        mean = day.said.per_day if a_day else day.said.per_h * WINDOWS_H[window]
+        mean = (day.said.per_day if a_day else day.said.per_h * WINDOWS_H[window])[used]
         busiest = np.maximum(busiest, declared.BURST * mean)
-    n, row = seen.n, day.row[seen.which]
-    steady = (day.rows["steady"] > 0)[row]
+    steady = (day.rows["steady"][used] > 0)[row]
     # What a key does at the turn of each month is its rhythm, however alarming the first time.
-    at_turn = np.where(turn, day.rows["turn"][:, window], 0).astype(np.float64)
+    at_turn = np.zeros(len(used))
+    if of.turn.any():
+        at_turn = np.where(of.turn, day.rows["turn"][used, window], 0).astype(np.float64)
     busiest, at_turn = np.maximum(busiest, at_turn)[row], at_turn[row]
     quiet = steady & (n >= LEAST_BURST) & (n > TURN_BEYOND * at_turn)
     ratio = (n - np.sqrt(n)) / np.maximum(busiest, 1.0)
@@ -169,8 +189,8 @@ def record(day: Round, window: int, seen: Window, spread: Floats, turn: Flags) -
         most[quiet] = IN_A_QUIET_HOUR
     at = np.flatnonzero(ratio >= 1.0)
     beyond, row = np.log10(ratio[at]), row[at]
-    days = np.log10(1.0 + day.rows["days"].astype(np.float64))[row]
-    strict = days + DECADE / np.maximum(spread, LEAST_SPREAD)[row] * beyond
+    days = np.log10(1.0 + day.rows["days"][used].astype(np.float64))[row]
+    strict = days + DECADE / np.maximum(of.spread, LEAST_SPREAD)[row] * beyond
     known = AT_RECORD[window] + RECORD_SLOPE * beyond
     most[at] = np.where(steady[at], np.maximum(known, most[at]), np.minimum(known, strict))
     return np.where(busiest > 0, most, EXPLAINED)
@@ -199,11 +219,9 @@ def count(day: Round) -> tuple[Ints, ...]:
 
 def explained(day: Round, in_an_hour: Ints) -> Flags:
     """Return which events stand in a storm of retries: many of the hour's answers were 5xx."""
-    failed = ((day.status >= SERVER_ERROR) & ~day.late).astype(np.int64)
-    clock = day.rows["clock"] // TEN_MS
-    counted = windows.count(day.row, day.t // TEN_MS, failed, day.rows["failed"], clock, (6,))
-    day.rows["failed"] = counted.ring
-    return counted.counts[0] >= np.maximum(LEAST_FAILED, in_an_hour // 5)
+    failed = (day.status >= SERVER_ERROR) & ~day.late
+    n = windows.flagged(day.rows, "failed", day.row, day.t // TEN_MS, failed, TEN_MS, TENS)
+    return n >= np.maximum(LEAST_FAILED, in_an_hour // 5)
 
 
 def made_up(day: Round, counts: Sequence[Ints], lately: Ints, mean_per_day: Floats) -> Flags:
@@ -219,9 +237,12 @@ def made_up(day: Round, counts: Sequence[Ints], lately: Ints, mean_per_day: Floa
 
 def _remember(day: Round, excesses: Sequence[Floats], counts: Sequence[Ints]) -> None:
     # What a crowd or a storm of retries explains is nothing to measure the key by.
-    z = np.stack(excesses, axis=1)
-    n = np.where(z > 0, np.stack(counts, axis=1), 0)
     starts = segment_starts(day.row)
     highest, peaks = day.rows["highest"], day.rows["peaks"]
-    highest[:, :WINDOWS] = np.maximum(highest[:, :WINDOWS], np.maximum.reduceat(z, starts))
-    day.rows["peaks"] = np.maximum(peaks, np.maximum.reduceat(n, starts))
+    for window, (z, n) in enumerate(zip(excesses, counts, strict=True)):
+        most = np.maximum.reduceat(z, starts)
+        which = np.flatnonzero(most > 0)
+        if len(which):
+            grown = np.maximum.reduceat(np.where(z > 0, n, 0), starts)[which]
+            highest[which, window] = np.maximum(highest[which, window], most[which])
+            peaks[which, window] = np.maximum(peaks[which, window], grown)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import pairwise
+from typing import overload
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -113,6 +114,25 @@ def nothing(_: int) -> tuple[str, str]:
     return "", ""
 
 
+class Names(Sequence[str]):
+    """The names of the keys of a round. Of most nothing is said, and no name is asked for."""
+
+    def __init__(self, every: Sequence[str], which: Ints) -> None:
+        self._every, self._which = every, which
+
+    def __len__(self) -> int:
+        return len(self._which)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        if isinstance(at, slice):
+            return Names(self._every, self._which[at])
+        return self._every[int(self._which[at])]
+
+
 class Scorer:
     """Scores rounds.
 
@@ -176,8 +196,8 @@ class Scorer:
             lenient=rows["tolerance"] - sensitivity(facts),
             closed=closed, said=declared.said(rows, facts, row, place["country"]),
         )  # fmt: skip
-        names = [events.names[i] for i in used.tolist()]
-        found = score(day, self._forest, self._collect and partial(self._collect, names))
+        names = Names(events.names, used)
+        found = score(day, self._forest, self._collect and partial(self._collect, list(names)))
         fused = fuse(day, found)
         if self._totals:
             for at in np.unique(today).tolist():
@@ -189,7 +209,9 @@ class Scorer:
         last = np.append(starts[1:], len(row)) - 1
         rows["clock"] = t[last]
         rows["events"] += np.bincount(row, minlength=len(rows)).astype(np.uint32)
-        rows["late"] += np.bincount(row, weights=day.late, minlength=len(rows)).astype(np.uint32)
+        if day.late.any():
+            late = np.bincount(row, weights=day.late, minlength=len(rows))
+            rows["late"] += late.astype(np.uint32)
         return alerts
 
     def _open(self, rows: Rows, today: Ints, offset: Ints, t: Ints) -> Evidence:
@@ -220,8 +242,10 @@ class Scorer:
             hours.foresee(past, today[closing], offset[closing])
             if not every:
                 words_of(rows)[closing] = words_of(past)
-        rows["first"] = np.where(rows["day"] < 0, t, rows["first"])
-        rows["day"] = today
+        opening = np.flatnonzero(rows["day"] != today)
+        if len(opening):
+            rows["first"] = np.where(rows["day"] < 0, t, rows["first"])
+            rows["day"] = today
         return evidence(closed[0], Reason.OBJECTS, closed[1], closed[2])
 
     def _mature(self, rows: Rows, today: Ints) -> Flags:

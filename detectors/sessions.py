@@ -79,7 +79,7 @@ def score(day: Round, forest: Forest | None, collect: Collect | None = None) -> 
     top = np.argsort(-np.abs(z), axis=1, kind="stable")[:, :2]
     reason[at] = SESSION + top[:, 0] * len(FEATURES) + top[:, 1]
     seen[at] = closed.x[which, top[:, 0]] / UNIT
-    usual[at] = means(day.rows)[row, top[:, 0]]
+    usual[at] = means(day.rows, row)[np.arange(len(row)), top[:, 0]]
     return evidence(e, reason, seen, usual)
 
 
@@ -91,21 +91,21 @@ def judged(rows: Rows, closed: Closed) -> Ints:
 
 def normal(rows: Rows, closed: Closed) -> Floats:
     """Return by how many deviations each feature of each session differs from its key's."""
-    mean, spread = means(rows)[closed.row], spreads(rows)[closed.row]
+    mean, spread = means(rows, closed.row), spreads(rows, closed.row)
     return np.asarray(np.clip((closed.x / UNIT - mean) / spread, -WIDEST, WIDEST))
 
 
-def means(rows: Rows) -> Floats:
-    """Return the usual value of each feature, shape (k, number of features)."""
-    n = np.maximum(rows["sessions"].astype(np.float64), 1.0)
-    return rows["session_usual"][:, :, 0].astype(np.float64) / n[:, None]
+def means(rows: Rows, which: Ints) -> Floats:
+    """Return the usual value of each feature for some keys, shape (m, number of features)."""
+    n = np.maximum(rows["sessions"][which].astype(np.float64), 1.0)
+    return rows["session_usual"][which, :, 0].astype(np.float64) / n[:, None]
 
 
-def spreads(rows: Rows) -> Floats:
-    """Return how much each feature usually varies."""
-    n = np.maximum(rows["sessions"].astype(np.float64), 1.0)
-    second = rows["session_usual"][:, :, 1].astype(np.float64) / n[:, None]
-    variance = np.maximum(second - means(rows) ** 2, 0.0)
+def spreads(rows: Rows, which: Ints) -> Floats:
+    """Return how much each feature usually varies for some keys."""
+    n = np.maximum(rows["sessions"][which].astype(np.float64), 1.0)
+    second = rows["session_usual"][which, :, 1].astype(np.float64) / n[:, None]
+    variance = np.maximum(second - means(rows, which) ** 2, 0.0)
     return np.asarray(np.sqrt(variance + FLOOR**2), np.float64)
 
 
@@ -125,7 +125,9 @@ def follow(day: Round) -> Closed:
     over = np.flatnonzero(~same & (rows["session_hour"][owner] > 0))
     before = owner[over]
     ends = np.append(begins[1:], len(edge)) - 1
-    inner = np.setdiff1d(np.arange(len(edge)), ends, assume_unique=True)
+    over_within = np.ones(len(edge), np.bool_)
+    over_within[ends] = False
+    inner = np.flatnonzero(over_within)
     closed_row = np.concatenate((before, row[inner]))
     closed_hour = np.concatenate((rows["session_hour"][before], now[inner]))
     closed_counts = np.concatenate((rows["session_counts"][before].astype(np.int64), counts[inner]))
@@ -191,11 +193,11 @@ def learn_today(rows: Rows, closed: Closed) -> None:
     if not len(closed.row):
         return
     x = closed.x
-    known = rows["sessions"][closed.row] >= KNOWN_SESSIONS
-    most = WINSOR * spreads(rows)[closed.row]
-    mean = means(rows)[closed.row]
-    near = np.rint(np.clip(x, (mean - most) * UNIT, (mean + most) * UNIT)).astype(np.int64)
-    x = np.where(known[:, None], near, x)
+    known = np.flatnonzero(rows["sessions"][closed.row] >= KNOWN_SESSIONS)
+    if len(known):
+        most, mean = WINSOR * spreads(rows, closed.row[known]), means(rows, closed.row[known])
+        x = x.copy()
+        x[known] = np.rint(np.clip(x[known], (mean - most) * UNIT, (mean + most) * UNIT))
     # Whole numbers add up exactly, in any order.
     order = np.argsort(closed.row, kind="stable")
     starts = segment_starts(closed.row[order].astype(np.int32))

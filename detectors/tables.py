@@ -71,27 +71,47 @@ def _distinct(pair: Ints) -> tuple[Ints, Ints, Ints]:
 
 # -1 for values that are in no table; 0 for those that a day brought on which something was wrong.
 def _known(rows: Rows, name: str, owner: Ints, item: np.ndarray, today: Ints) -> tuple[Ints, Flags]:
-    one_each = len(owner) == len(rows)
-    # Every profile occurs: as many pairs as profiles are one for each, in order.
-    table = rows[name] if one_each else rows[name][owner]
-    match = table == item[:, None]
-    match[item == 0] = False
-    # A table holds a value once.
-    hits, at_place = np.divmod(np.flatnonzero(match), table.shape[1])
-    known, place = np.zeros(len(owner), np.bool_), np.zeros(len(owner), np.int64)
-    known[hits], place[hits] = True, at_place
+    hits, place = _places(rows[name], owner, item)
+    at = owner[hits]
     last, days = rows[f"{name}_last"], rows[f"{name}_days"]
-    found = days[owner, place].astype(np.int64)
+    found = days[at, place].astype(np.int64)
     # Days before today: an entry touched earlier today has had its day counted already.
-    touched = last[owner, place] == today[owner]
-    earlier = np.where(known, found - touched, 0)
-    at = known & ~touched
-    last[owner[at], place[at]] = today[owner[at]]
-    days[owner[at], place[at]] = np.minimum(found[at] + 1, np.iinfo(np.uint16).max)
+    touched = last[at, place] == today[at]
+    earlier = np.full(len(owner), -1)
+    earlier[hits] = found - touched
+    first = np.flatnonzero(~touched)
+    at, place = at[first], place[first]
+    last[at, place] = today[at]
+    days[at, place] = np.minimum(found[first] + 1, np.iinfo(np.uint16).max)
     pending = np.zeros(len(owner), np.bool_)
-    may = np.flatnonzero(~known & (rows[f"{name}_count"][owner] > 0))
+    may = np.flatnonzero(earlier < 0)
+    may = may[rows[f"{name}_count"][owner[may]] > 0]
     pending[may] = (rows[f"{name}_new"][owner[may]] == item[may][:, None]).any(axis=1)
-    return np.where(known, earlier, -1), pending
+    return earlier, pending
+
+
+def _places(table: np.ndarray, owner: Ints, item: np.ndarray) -> tuple[Ints, Ints]:
+    """Return which values are known, and where in their tables, each of which holds it once."""
+    wanted = np.flatnonzero(item)
+    if table.shape[1] > SMALL:
+        return _anywhere(table, owner, item, wanted)
+    # What a key uses most is what it used first.
+    usual = table[owner[wanted], 0] == item[wanted]
+    hits, place = _anywhere(table, owner, item, wanted[~usual])
+    first = wanted[usual]
+    return np.concatenate((first, hits)), np.concatenate((np.zeros(len(first), np.int64), place))
+
+
+SMALL = 16
+"""Places of a table below which the first is looked at before all others."""
+
+
+def _anywhere(table: np.ndarray, owner: Ints, item: np.ndarray, which: Ints) -> tuple[Ints, Ints]:
+    # Every profile occurs: as many pairs as profiles are one for each, in order.
+    every = len(which) == len(owner) == len(table)
+    match = (table if every else table[owner[which]]) == item[which][:, None]
+    hits, place = np.divmod(np.flatnonzero(match), table.shape[1])
+    return which[hits], place
 
 
 def _remember(

@@ -45,10 +45,12 @@ def follow(day: Round, which: Ints) -> Journey:
     number = np.arange(len(day.row)) - starts[day.row] + day.rows["events"][day.row]
     placed = np.isfinite(day.place["lat"]) & np.isfinite(day.place["lon"])
     placed &= (number >= FEW_EVENTS) & ~day.late
+    found = Journey(np.zeros(len(day.row)), np.zeros(len(day.row), np.int64))
+    if not placed.any():
+        return found
     latest = running_index(day.row, placed)
     before = np.concatenate(([-1], latest[:-1]))
     before[starts] = -1
-    found = Journey(np.zeros(len(day.row)), np.zeros(len(day.row), np.int64))
     some = which[placed[which]]
     _measure(day, some, before[some], found)
     last = np.append(starts[1:], len(day.row)) - 1

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from detectors.clocks import segment_starts
+from detectors.clocks import renumbered, segment_starts
+from detectors.profile import Rows
 from vocabulary.access import Codes, Flags, Ints
 
 _WIDEST = np.int64(1) << 40
@@ -75,6 +76,36 @@ def count(
     return Counted(tuple(counts), row, shift, weight, ring)
 
 
+def flagged(
+    rows: Rows, ring: str, row: Codes, bucket: Ints, flag: Flags, length_ms: int, width: int
+) -> Ints:
+    """Count flagged events in a window that ends at each event, and roll the rings on in place.
+
+    Most keys have none and had none lately: nothing is computed for those.
+
+    Args:
+        rows: the profiles.
+        ring: name of the ring.
+        row: as for `count`.
+        bucket: as for `count`.
+        flag: shape (n,).
+        length_ms: of a bucket.
+        width: of the window, in buckets.
+    """
+    kept = np.ascontiguousarray(rows[ring])
+    some = reduce(np.bitwise_or, kept.T) != 0
+    some[row[flag]] = True
+    found = np.zeros(len(row), np.int64)
+    which = np.flatnonzero(some[row])
+    if len(which):
+        used, few = renumbered(row[which])
+        head, weight = rows["clock"][used] // length_ms, flag[which].astype(np.int64)
+        counted = count(few, bucket[which], weight, kept[used], head, (width,))
+        found[which] = counted.counts[0]
+        rows[ring][used] = counted.ring
+    return found
+
+
 def _past(ring: NDArray[np.integer], shift: Ints) -> tuple[Ints, Ints] | None:
     """Return sums over the newest 0, 1, … buckets, and each key's row of them; row 0 is zero.
 
@@ -82,7 +113,7 @@ def _past(ring: NDArray[np.integer], shift: Ints) -> tuple[Ints, Ints] | None:
     all do there is nothing to return.
     """
     keys, size = ring.shape
-    live = np.flatnonzero(_near(ring, shift))
+    live = _near(ring, shift)
     if not len(live):
         return None
     sums = np.zeros((len(live) + 1, size + 1), np.int64)
@@ -92,13 +123,13 @@ def _past(ring: NDArray[np.integer], shift: Ints) -> tuple[Ints, Ints] | None:
     return sums, index
 
 
-def _near(ring: NDArray[np.integer], moved: Ints) -> Flags:
+def _near(ring: NDArray[np.integer], moved: Ints) -> Ints:
     """Return of which keys the ring is not empty once it has moved on so far."""
     size = ring.shape[1]
-    near = np.asarray(moved < size, np.bool_)
-    if size <= SMALL:
+    near = np.flatnonzero(moved < size)
+    if size <= SMALL and len(near):
         # Column by column: numpy takes longer for many short sums than for few long ones.
-        near &= reduce(np.bitwise_or, ring.T) != 0
+        near = near[reduce(np.bitwise_or, ring[near].T) != 0]
     return near
 
 
@@ -126,7 +157,7 @@ def _rolled(
     keys, size = ring.shape
     moved = shift[np.append(segment_starts(row)[1:], len(row)) - 1]
     kept = np.zeros((keys, size), ring.dtype)
-    live = np.flatnonzero(_near(ring, moved))
+    live = _near(ring, moved)
     if len(live):
         # Each ring behind as many zeros: the ring moved on is a window that begins earlier.
         padded = np.zeros((len(live), 2 * size), ring.dtype)

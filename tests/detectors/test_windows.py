@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import clocks, windows
+from detectors.profile import TENS, blank
 
 STEPS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.booleans()), min_size=1)
 
@@ -33,6 +34,23 @@ def test_counts_are_those_of_a_list_of_all_events(steps, split):
             )  # fmt: skip
             assert np.stack(counted.counts, axis=1).tolist() == expected
             ring[used], head[used] = counted.ring, [time[key] for key in used]
+
+
+@given(steps=STEPS)
+def test_flagged_events_are_counted_as_all_events_are_and_rings_move_on_alike(steps):
+    rows, time = blank(3), [1, 1, 1]
+    rings, heads = np.zeros((3, TENS), np.int64), np.zeros(3, np.int64)
+    for key, gap, flag in steps:
+        time[key] += gap
+        row, now, one = np.zeros(1, np.int32), np.array([time[key]]), slice(key, key + 1)
+        counted = windows.count(
+            row, now, np.array([int(flag)]), rings[one], heads[one], (TENS,)
+        )  # fmt: skip
+        found = windows.flagged(rows[one], "steps", row, now, np.array([flag]), 1000, TENS)
+        assert found.tolist() == counted.counts[0].tolist()
+        rings[key], heads[key] = counted.ring[0], time[key]
+        rows["clock"][key] = time[key] * 1000
+        assert (rows["steps"][key] == rings[key]).all() or not rings[key].any()
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 100)), min_size=1))
