@@ -38,6 +38,7 @@ def rebuild(
     history: Iterator[EventBatch],
     facts: Mapping[str, KeyFacts],
     geo: GeoReader,
+    lateness_s: float = 0.0,
 ) -> int:
     """Put a key's profile together from logs; the pipeline takes it up with its next request.
 
@@ -47,6 +48,7 @@ def rebuild(
         history: the events of logs, in order; other keys' are passed over.
         facts: what is known of the key.
         geo: where addresses are.
+        lateness_s: how far behind the key's newest an event may come and count; 0: as usual.
 
     Returns:
         How many requests of the key there were.
@@ -60,7 +62,7 @@ def rebuild(
         if key in batch.keys:
             mine = _only(batch, list(batch.keys).index(key))
             events += int(mine.accepted.sum())
-            watcher.step(mine, facts)
+            watcher.step(mine, facts, lateness_s=lateness_s)
     if not events:
         raise KeyNotFoundError(f"the logs hold no accepted request of {key}")
     with transaction(engine) as connection:

@@ -35,7 +35,8 @@ def train(
     watcher = Watcher(None, geo, collect=found.take, clock=time.time)
     for batch in batches(logs, how, tell, advance):
         how.book.look_up(batch.keys)
-        watcher.step(batch, how.facts(batch.keys, keys, {}))
+        facts = how.facts(batch.keys, keys, {})
+        watcher.step(batch, facts, lateness_s=how.format.lateness_s)
     model = grow(found, (how.format.name,), time.time())
     _write(output, forests.dumped(model))
     return model

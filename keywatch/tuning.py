@@ -96,7 +96,9 @@ class Tuned:
         }
 
 
-def tune(batches: Batches, facts: Facts, geo: GeoReader, per_day: float) -> Tuned:
+def tune(
+    batches: Batches, facts: Facts, geo: GeoReader, per_day: float, lateness_s: float = 0.0
+) -> Tuned:
     """Choose how sensitive to be, and say what that would have told.
 
     Args:
@@ -104,11 +106,21 @@ def tune(batches: Batches, facts: Facts, geo: GeoReader, per_day: float) -> Tune
         facts: what is known of keys, at a shift of sensitivity.
         geo: where addresses are.
         per_day: alerts of medium or more that are wanted a day.
+        lateness_s: how far behind its key's newest an event may come and count; 0: as usual.
     """
     totals, clock = Totals(), time.time
-    first = _alerts(Watcher(None, geo, totals=totals.take, clock=clock), batches(), facts, 0.0)
+
+    def alerts(watcher: Watcher, shift: float) -> list[Alert]:
+        return [
+            alert
+            for batch in batches()
+            for alert in watcher.step(batch, facts(batch.keys, shift), (), lateness_s).alerts
+            if alert.key and Severity.of(alert.severity) >= Severity.MEDIUM
+        ]
+
+    first = alerts(Watcher(None, geo, totals=totals.take, clock=clock), 0.0)
     shift = totals.shift(per_day)
-    second = _alerts(Watcher(None, geo, clock=clock), batches(), facts, shift) if shift else first
+    second = alerts(Watcher(None, geo, clock=clock), shift) if shift else first
     days = totals.scored()
     begin = days[0] * DAY_MS / 1000 if days else 0.0
     before, after = (
@@ -139,17 +151,6 @@ def judged(tuned: Tuned, alerts: Sequence[Mapping[str, Any]]) -> dict[str, dict[
         counts["before"] += told(tuned.before, row["key"], at)
         counts["after"] += told(tuned.after, row["key"], at)
     return found
-
-
-def _alerts(
-    watcher: Watcher, batches: Iterator[EventBatch], facts: Facts, shift: float
-) -> list[Alert]:
-    return [
-        alert
-        for batch in batches
-        for alert in watcher.step(batch, facts(batch.keys, shift)).alerts
-        if alert.key and Severity.of(alert.severity) >= Severity.MEDIUM
-    ]
 
 
 def _incidents(alerts: Sequence[Alert]) -> tuple[Alert, ...]:

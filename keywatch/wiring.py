@@ -67,12 +67,19 @@ def cleaner(scan: "ScanSettings", peppers: Mapping[str, bytes]) -> Cleaner:
 
 
 def log_format(settings: "Settings", name: str) -> "Format":
-    """Return the format of that name, shaped as the configured source of that format has it."""
+    """Return the format of that name, shaped and as late as configured sources of it have it.
+
+    Of several sources the one that waits longest says how late an event may come.
+    """
+    from dataclasses import replace
+
     from streams import formats
 
-    shapes = (one.shape for one in settings.sources if one.format == name)
-    shape = next((one for one in shapes if one), None)
-    return formats.shaped(name, shape) if shape else formats.find(name)
+    mine = [one for one in settings.sources if one.format == name]
+    shape = next((one.shape for one in mine if one.shape), None)
+    found = formats.shaped(name, shape) if shape else formats.find(name)
+    lateness_s = max((one.lateness_s for one in mine), default=0.0)
+    return replace(found, lateness_s=lateness_s) if lateness_s else found
 
 
 def geo(settings: "GeoipSettings") -> "GeoReader":

@@ -4,7 +4,7 @@ from itertools import accumulate
 
 from streams.parsed import MAX_LINE
 
-_KEPT = MAX_LINE + 1
+KEPT = MAX_LINE + 1
 """Bytes kept of a line that is too long: enough for a format to see that it is."""
 
 
@@ -33,8 +33,8 @@ class LineCutter:
         lengths[0] += self._dropped
         *offsets, self.offset = accumulate(lengths, initial=self.offset)
         self._hold(rest, 0)
-        if max(lengths) > _KEPT:
-            lines = [line[:_KEPT] for line in lines]
+        if max(lengths) > KEPT:
+            lines = [line[:KEPT] for line in lines]
         return lines, offsets
 
     def finish(self) -> tuple[list[bytes], list[int]]:
@@ -47,5 +47,5 @@ class LineCutter:
         return [line], [offset]
 
     def _hold(self, rest: bytes, dropped: int) -> None:
-        self._held = rest[:_KEPT]
+        self._held = rest[:KEPT]
         self._dropped = dropped + len(rest) - len(self._held)

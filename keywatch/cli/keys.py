@@ -224,7 +224,8 @@ def rebuild(ctx: click.Context, key_id: str, logs: tuple[str, ...], log_format: 
         told_of = lambda said: click.echo(f"keywatch: {printable(said)}", err=True)  # noqa: E731
         history = batches(files, how, told_of, advance)
         facts = book.facts([key_id])
-        events = rebuild(database, key_id, history, facts, wiring.geo(config.geoip))
+        late_s, geo = how.format.lateness_s, wiring.geo(config.geoip)
+        events = rebuild(database, key_id, history, facts, geo, late_s)
     told = {"key": key_id, "events": events}
     return Did(told, f"{events} requests of {key_id}: taken up with its next one")
 

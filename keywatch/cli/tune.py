@@ -77,6 +77,7 @@ def command(
             lambda keys, shift: facts(keys, shifted(table, shift)),
             wiring.geo(config.geoip),
             per_day,
+            how.format.lateness_s,
         )
     told = tuned.public() | {
         "sensitivity": shifted(table, tuned.shift),

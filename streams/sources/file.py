@@ -7,6 +7,7 @@ from pathlib import Path
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
+from streams.documents import RecordCutter, cutter
 from streams.lines import LineCutter
 from streams.logfile import BOM, LogFile, open_log
 from streams.rotation import HEAD, Segment, current, fingerprint, locate, rotated
@@ -61,7 +62,7 @@ class FileSource(Closing):
         self._seen: object = None
         self._around: object = None
         self._log: LogFile | None = None
-        self._cutter = LineCutter()
+        self._cutter: LineCutter | RecordCutter = LineCutter()
         self._head = b""
         self._changed = self._finished = False
         self._lines: list[bytes] = []
@@ -275,7 +276,7 @@ class FileSource(Closing):
                 continue
             self._log.seek(segment.offset)
             self._head = self._log.head(min(segment.offset, HEAD))
-            self._cutter = LineCutter(segment.offset)
+            self._cutter = cutter(self._log, segment.offset)
 
     def _quiet(self) -> bool:
         assert self._log is not None

@@ -19,7 +19,7 @@ from keywatch.history import batches, reading
 from keywatch.rebuilding import rebuild
 from keywatch.replay import KeyList
 from keywatch.sources import proxies_of
-from tests.keywatch.traffic import START, ordinary, theft
+from tests.keywatch.traffic import START, line, ordinary, theft
 
 FORMAT = ("--format", "nginx-json")
 PROXY = "10.9.0.1"
@@ -81,6 +81,39 @@ def test_proxies_are_believed_as_they_are_live(capsys):
     assert run(["watch", "--once"]) == 0
     again = profile(capsys, "key_1")["networks"]
     assert [one["network"] for one in again] == [one["network"] for one in live]
+
+
+def test_what_may_come_late_by_the_configuration_is_not_late_in_a_history(capsys):
+    lines = list(ordinary(2, keys=1, per_hour=4))
+    late = line(START + timedelta(days=1, hours=22), "key_0", "8.8.8.8")
+    log = written("access.log", [*lines, late])
+    how = Path("keywatch.toml")
+    for lateness_s, count in ((0, 1), (3 * 3600, 0)):
+        how.write_text(f'[[sources]]\npath = "access.log"\nlateness_s = {lateness_s}\n')
+        capsys.readouterr()
+        assert run(["replay", log, *FORMAT, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["late"] == count
+        assert run(["watch", "--once"]) == 0
+        assert run(["keys", "rebuild", "key_0", log, *FORMAT]) == 0
+        assert taken_up(open_database("sqlite:///here.db"), "key_0")["late"] == count
+
+
+@pytest.mark.parametrize("indent", [None, 4])
+def test_files_of_cloudtrail_are_read_as_they_are_and_indented(indent, capsys):
+    records = [
+        {
+            "eventTime": (START + timedelta(minutes=i)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventSource": "s3.amazonaws.com", "eventName": "GetObject",
+            "userIdentity": {"accessKeyId": "key_0"}, "sourceIPAddress": "8.8.8.8",
+            "userAgent": "aws-cli/2.17", "resources": [{"ARN": f"a {{ of {i}"}] * 9,
+        }
+        for i in range(2000)
+    ]  # fmt: skip
+    # In one line, too, it is longer than a line of other logs may be.
+    log = written("trail.json", [json.dumps({"Records": records}, indent=indent)])
+    assert run(["replay", log, "--format", "cloudtrail", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["lines"], told["events"], told["rejected"]) == (2000, 2000, {})
 
 
 @pytest.fixture
