@@ -45,6 +45,7 @@ class Situation:
         source: address of the request that decided it; empty where none is known.
         key: what the key store knows of the key.
         began_at: epoch seconds at which what was noticed began.
+        severity: of the alert; empty where it is not known any more.
     """
 
     subject: str
@@ -52,6 +53,7 @@ class Situation:
     source: str = ""
     key: KnownKey | None = None
     began_at: float = 0.0
+    severity: str = ""
 
 
 def braked(
@@ -177,7 +179,8 @@ def _traffic(
 def _maintenance(situation: Situation, guards: Guards, now: float) -> str:
     if situation.kind in _LEAKS:
         return ""
-    names = [one.name for one in guards.maintenance if one.holds(situation.key, now)]
+    about = situation.key, now, situation.severity
+    names = [one.name for one in guards.maintenance if one.holds(*about)]
     return f"maintenance: {names[0] or 'a window'} is going on" if names else ""
 
 

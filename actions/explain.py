@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from actions.decide import ALL, decide
-from actions.policy import Case, Policy, Word
+from actions.maintenance import Word
+from actions.policy import Case, Policy
 from keystore.unregistered import CREDENTIAL
 from vocabulary import toml
 from vocabulary.action import ActionKind

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,6 +18,7 @@ _WEEKLY = re.compile(
 _DAY_MIN = 1440
 
 Clock = Annotated[str, msgspec.Meta(max_length=64)]
+Word = Literal["low", "medium", "high", "critical"]
 
 
 class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,7 +27,9 @@ class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         begin, end: RFC 3339.
         weekly: such as `sun 22:00-04:00`, on the clock of `tz`; it may end on the next day.
+        key: ids of the keys that it is about; none for all.
         environment, owner, key_class: of the keys that it is about; none for all.
+        severity: of the alerts that it explains; none for all.
     """
 
     name: str = ""
@@ -34,9 +37,11 @@ class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     end: Clock = ""
     weekly: Clock = ""
     tz: Clock = "UTC"
+    key: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     owner: tuple[str, ...] = ()
     key_class: tuple[str, ...] = ()
+    severity: tuple[Word, ...] = ()
 
     def problem(self) -> str:
         """Return what is wrong with the window; empty for nothing."""
@@ -53,14 +58,17 @@ class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             return f"{self.tz!r} is no time zone"
         return "" if begin < end else "the maintenance window ends before it begins"
 
-    def holds(self, key: KnownKey | None, now: float) -> bool:
+    def holds(self, key: KnownKey | None, now: float, severity: str = "") -> bool:
         """Say whether an action on the key falls into the window.
 
         Args:
             key: what the key store knows of it.
             now: epoch seconds.
+            severity: of the alert; empty where it is not known.
         """
         about = (
+            (self.severity, severity),
+            (self.key, key and key.key_id),
             (self.environment, key and key.environment),
             (self.owner, key and key.owner),
             (self.key_class, key and key.key_class),

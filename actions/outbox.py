@@ -131,6 +131,7 @@ def _write_effect(
     arguments = {
         "reason": alert.summary[:_REASON_LENGTH],
         "kind": alert.kind,
+        "severity": alert.severity,
         "source": alert.ip if alert.key else "",
         "rate_per_min": decision.rate_per_min,
         "duration_s": decision.duration_s,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from actions.maintenance import Window
+from actions.maintenance import Window, Word
 from vocabulary import moments, toml
 from vocabulary.action import ActionKind
 from vocabulary.alert import Alert, Severity
@@ -28,7 +28,6 @@ _CHOICES = ("publishable", "known")
 _LASTING = (ActionKind.ROTATE, ActionKind.REISSUE, ActionKind.REVOKE)
 _LEAKS = ("leak", "exposed-in-log")
 
-Word = Literal["low", "medium", "high", "critical"]
 Family = Literal["network", "time", "volume", "behaviour", "leak"]
 Exposed = Literal["public", "private", "log"]
 Duration = Annotated[str, msgspec.Meta(pattern=r"^([0-9]+ ?[smhdw])?$")]

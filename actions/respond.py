@@ -45,7 +45,7 @@ def respond(  # noqa: PLR0913, PLR0917  (what it is made of)
     decision = decide(alert, key, policy, enabled, hook)
     source = alert.ip if alert.key else ""
     began_at = epoch_s(alert.events.first)
-    situation = Situation(subject_of(alert), alert.kind, source, key, began_at)
+    situation = Situation(subject_of(alert), alert.kind, source, key, began_at, alert.severity)
     decision = braked(connection, decision, situation, policy.guards, now)
     window_s = policy.incident_window_s or 1.0
     trail.adopted(connection, policy.digest, policy.text, now)

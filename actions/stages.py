@@ -100,8 +100,10 @@ def _let_through(connection: Connection, row: Row[Any], guards: Guards, now: flo
     except KeyNotFoundError:
         key = None
     decision = Decision(ActionKind(row.effect), line=row.arguments.get("line", ""), dry_run=False)
-    kind, source = (str(row.arguments.get(name, "")) for name in ("kind", "source"))
-    situation = Situation(row.subject, kind, source, key, row.created_at)
+    kind, source, severity = (
+        str(row.arguments.get(name, "")) for name in ("kind", "source", "severity")
+    )
+    situation = Situation(row.subject, kind, source, key, row.created_at, severity)
     after = braked(connection, decision, situation, guards, now)
     state = "held" if after.held else "waiting"
     arguments = {**row.arguments, "approvals": after.approvals}

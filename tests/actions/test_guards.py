@@ -112,6 +112,18 @@ def test_a_window_that_is_once():
     assert [window.holds(None, START + s) for s in (-600, 0, 3600)] == [False, True, False]
 
 
+def test_a_launch_day_is_announced_for_keys_and_holds_back_no_critical_evidence(desk):
+    launching, stolen, other = (desk.key() for _ in range(3))
+    about = f"key = ['{launching}', '{stolen}']\nseverity = ['low', 'medium', 'high']\n"
+    desk.policy = policy(WEEKLY + about)
+    desk.answer(alert_about(launching, number=1))
+    desk.answer(alert_about(stolen, number=2, severity="critical"))
+    desk.answer(alert_about(other, number=3))
+    work(desk)
+    found = [state(desk, key) for key in (launching, stolen, other)]
+    assert found == ["active", "revoked", "revoked"]
+
+
 STAGED = """
 [[case]]
 severity = ["high"]
