@@ -57,8 +57,9 @@ def test_what_is_to_be_done_is_written_with_all_that_whoever_does_it_must_know(d
     effect, *told = recorded(desk, alert, decision)
     arguments = {name: value for name, value in effect.arguments.items() if name != "blast"}
     assert arguments == {
-        "reason": "s" * 300, "kind": "anomaly", "severity": "high", "source": "203.0.113.7", "rate_per_min": 7,
-        "duration_s": 600.0, "line": usual.line, "policy": usual.policy, "approvals": 2,
+        "reason": "s" * 300, "kind": "anomaly", "severity": "high", "source": "203.0.113.7",
+        "rate_per_min": 7, "duration_s": 600.0, "line": usual.line, "policy": usual.policy,
+        "approvals": 2,
     }  # fmt: skip
     assert (effect.state, effect.error, effect.attempts) == ("held", "too many", 0)
     assert [(row.lane, row.state, row.error) for row in told] == [
