@@ -8,7 +8,7 @@ with the compiled rules in the cache and nothing remembered of earlier scans (`-
 more as a second scan, which reads what is new. Peers are those that are on PATH (Kingfisher,
 betterleaks, gitleaks), each over the whole history and without asking providers, in a copy with a
 `.git`: Kingfisher takes a bare repository for a folder of files. The best of the rounds counts, wall and CPU seconds (of all processes) apart: on a busy machine the CPU seconds are
-what to look at.
+what to look at. On Linux, memory is that of our own processes together, from a run of its own.
 """
 
 import argparse
@@ -35,6 +35,45 @@ def measured(command: list[str], cwd: str | None = None) -> tuple[float, float, 
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return wall, cpu, code
+
+
+def anonymous(command: list[str], cwd: str) -> tuple[int, int]:
+    """Run a command; return the most MB that its Python processes held, all of them at once.
+
+    Returns:
+        Anonymous memory, each page counted once whoever shares it, and resident memory with
+        what is mapped of files, of the largest process. Git's own processes are left out.
+    """
+    process = subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    most = largest = 0
+    while process.poll() is None:
+        rolled = [told for pid in _with_children(process.pid) if (told := _rolled(pid))]
+        most = max(most, sum(told["Pss_Anon"] for told in rolled))
+        largest = max([largest, *(told["Rss"] for told in rolled)])
+        time.sleep(0.05)
+    return round(most / 1024), round(largest / 1024)
+
+
+def _with_children(pid: int) -> list[int]:
+    try:
+        told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return [pid]
+    return [pid, *map(int, told.split())]
+
+
+def _rolled(pid: int) -> dict[str, int]:
+    """Return what the system tells of a process's memory, in kB; nothing of git's."""
+    folder = Path(f"/proc/{pid}")
+    try:
+        if (folder / "comm").read_text().startswith("git"):
+            return {}
+        lines = (folder / "smaps_rollup").read_text().splitlines()[1:]
+    except OSError:  # it has ended
+        return {}
+    return {name.rstrip(":"): int(size) for name, size, *_ in map(str.split, lines)}
 
 
 def floor(repository: str) -> tuple[float, float, int]:
@@ -84,6 +123,8 @@ def compare(repository: str, rounds: int) -> dict[str, str | int | float]:
         told_in = ("--no-cache", "--receipt", receipt.name)
         pairs = [(floor(repository), ours(repository, *told_in)) for _ in range(rounds)]
         again = [ours(repository) for _ in range(rounds)]
+        command = [sys.executable, "-m", "keywatch", "scan", repository, "--no-cache"]
+        held, resident = anonymous(command, tempfile.gettempdir())
         told = json.loads(Path(receipt.name).read_text())
     others = beside(repository, rounds)
     git_wall, git_cpu = (min(git[n] for git, _ in pairs) for n in (0, 1))
@@ -102,6 +143,8 @@ def compare(repository: str, rounds: int) -> dict[str, str | int | float]:
         "cpu_ratio": round(cpu / git_cpu, 2),
         "again_wall_s": round(min(run[0] for run in again), 2),
         "again_cpu_s": round(min(run[1] for run in again), 2),
+        "anonymous_mb": held,
+        "resident_mb": resident,
         "exit_code": pairs[-1][1][2],
         **{
             f"{name}_{what}_ratio": round(min(run[n] for run in runs) / floor_s, 2)
