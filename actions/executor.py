@@ -1,7 +1,5 @@
 """Working off the outbox: effects exactly once, notifications at least once."""
 
-import os
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from actions import digest, notify, queue, stages
 from actions import effects as own
 from actions.carry import carry_out
 from actions.deliver import deliver
+from actions.owners import is_gone, new_owner
 from actions.policy import Guards
 from actions.queue import NOTIFICATIONS
 from actions.retry import NOTIFICATION_ATTEMPTS, delay_s
@@ -77,7 +76,8 @@ class Executor:
         self._notifiers = notify.notifiers([]) | dict(notifiers or {})
         self._manners = {NOTIFICATIONS + name: one for name, one in limits.manners.items()}
         self._clock, self._guards = clock, limits.guards
-        self._owner = owner or f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._owner = owner or new_owner()
+        self._begun = False
         self._random = random or Random().random  # noqa: S311  (jitter, no secret)
 
     def run_once(self) -> int:
@@ -129,6 +129,9 @@ class Executor:
             DatabaseError: as for `run_once`; what was sent is sent again, under the same id.
         """
         handled = 0
+        if not self._begun:
+            self._take_over()
+            self._begun = True
         if self._manners:
             self._gather()
         while not stopped() and self._due(effects=False) and (leased := self._lease()):
@@ -166,6 +169,14 @@ class Executor:
                 rows = digest.kept_back(connection, rows, self._manners, now)
             queue.lease(connection, [row.id for row in rows], self._owner, now + LEASE_S)
         return rows
+
+    def _take_over(self) -> None:
+        """Give back what processes had leased that were killed on this machine."""
+        with reading(self._engine) as connection:
+            gone = [owner for owner in queue.owners(connection) if is_gone(owner)]
+        if gone:
+            with transaction(self._engine) as connection:
+                queue.take_over(connection, gone)
 
     def _thread(self, row: Row[Any]) -> Mapping[str, Any] | None:
         with reading(self._engine) as connection:

@@ -102,6 +102,21 @@ def release(connection: Connection, ids: Sequence[int], owner: str) -> None:
     )
 
 
+def owners(connection: Connection) -> Sequence[str]:
+    """Return who has leased anything."""
+    leased = select(outbox.c.lease_owner).where(outbox.c.state == "leased").distinct()
+    return connection.scalars(leased).all()
+
+
+def take_over(connection: Connection, owners: Sequence[str]) -> None:
+    """Give back all that some had leased who will not come back to it."""
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.state == "leased", outbox.c.lease_owner.in_(owners))
+        .values(state="waiting", lease_owner="", lease_until=0.0)
+    )
+
+
 def done(
     connection: Connection, row_id: int, owner: str, now: float, result: Mapping[str, Any]
 ) -> None:

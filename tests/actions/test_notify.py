@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import ssl
+import subprocess
 import sys
 from contextlib import closing
 from threading import Thread
@@ -17,6 +18,7 @@ from actions.notify.email import html
 from actions.notify.ocsf import finding_of
 from actions.notify.slack import shown
 from actions.notify.syslog import cef, record
+from actions.owners import new_owner
 from actions.policy import parse
 from actions.telling.escape import plain
 from actions.telling.words import Words, Writer
@@ -207,6 +209,22 @@ def test_who_looks_is_told_when_a_message_may_have_been_sent_before(desk):
     desk.now += 100
     executor.run_notifications()
     assert told == [False, True, True]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody tells who is gone")
+@pytest.mark.parametrize(("whose", "sent"), [("killed", 1), ("elsewhere", 0), ("alive", 0)])
+def test_what_a_killed_process_had_leased_is_sent_at_once_and_nobody_elses(desk, whose, sent):
+    code = "from actions.owners import new_owner; print(new_owner())"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    killed = ran.stdout.strip()
+    owner = {"killed": killed, "elsewhere": f"x{killed}", "alive": new_owner()}[whose]
+    told = []
+    notifiers = {"all": lambda *message: told.append(message)}
+    desk.policy = parse('[[case]]\nnotify = ["all"]', "p.toml")
+    desk.answer(alert_about(desk.key()))
+    assert len(Executor(desk.engine, clock=desk.clock, owner=owner)._lease()) == 1
+    Executor(desk.engine, notifiers=notifiers, clock=desk.clock).run_notifications()
+    assert len(told) == sent
 
 
 def test_email_is_text_and_html_in_one_thread(smtp):

@@ -32,7 +32,7 @@ def test_a_key_becomes_its_token_and_is_told_of(redactor):
 
 
 def test_threads_clean_at_once(redactor):
-    lines = [f"GET /{n}?api_key={KEYS[n % 3]} HTTP/1.1".encode() for n in range(300)] * 10
+    lines = [f"GET /{n}?api_key={KEYS[n % 3]} HTTP/1.1".encode() for n in range(300)]
     with ThreadPoolExecutor(4) as pool:
         told = list(pool.map(redactor.clean, [lines] * 16))
     assert all(len(exposures) == len(lines) for _, exposures in told)
