@@ -23,7 +23,6 @@ _SHARE = 32  # paths that are dealt out at a time: neighbours are alike, and so 
 _LEAST = 400  # files for which a process is worth its start
 _THREADS = 2  # the scan's own, and that of a progress bar
 _MOST = 4096  # parts whose numbers a pipe is sure to hold; more are done here
-_AT_ONCE = 1 << 20
 _NUMBER, _LENGTH = struct.Struct("I"), struct.Struct("Q")
 
 T = TypeVar("T")
@@ -114,8 +113,10 @@ def _taking(numbers: int, work: Callable[[int], Any]) -> Send:
         while raw := os.read(numbers, _NUMBER.size):
             (number,) = _NUMBER.unpack(raw)
             said = pickle.dumps((number, work(number)), pickle.HIGHEST_PROTOCOL)
-            stream.write(_LENGTH.pack(len(said)) + said)
+            stream.write(_LENGTH.pack(len(said)))
+            stream.write(said)  # not put together with its length: it may be large
             stream.flush()
+            del said
 
     return send
 
@@ -134,15 +135,16 @@ def _results(inlets: Sequence[int]) -> Iterator[Any]:
                 waiting.remove(inlet)
 
 
-def _read(descriptor: int, size: int) -> bytes:
-    parts, left = [], size
-    while left:
-        part = os.read(descriptor, min(left, _AT_ONCE))
-        if not part:
-            raise EOFError
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
+def _read(descriptor: int, size: int) -> bytearray:
+    found = bytearray(size)
+    with memoryview(found) as view:
+        done = 0
+        while done < size:
+            count = os.readv(descriptor, [view[done:]])
+            if not count:
+                raise EOFError
+            done += count
+    return found
 
 
 def _begun(send: Send) -> tuple[int, int]:
