@@ -109,7 +109,8 @@ def beside(repository: str, rounds: int) -> dict[str, list[tuple[float, float, i
     """Return what the peers took."""
     with tempfile.TemporaryDirectory() as folder:
         git = Path(repository) / ".git"
-        shutil.copytree(git if git.is_dir() else repository, Path(folder) / ".git")
+        origin = git if git.is_dir() else repository
+        shutil.copytree(origin, Path(folder) / ".git", symlinks=True)
         subprocess.run(["git", "-C", folder, "config", "core.bare", "false"], check=True)
         return {
             name: [measured(command) for _ in range(rounds)]
