@@ -10,6 +10,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Where it is set, each of the hundreds of programs that tests start would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
+# One more than there are cores: tests wait for servers a quarter of their time.
+TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 .PHONY: .venv demo test check style types layers told shipped own bench fuzz mutants coverage lock docs site dist sbom audit clean
 
 $(VENV): $(STAMP)
@@ -30,7 +33,7 @@ demo: $(VENV)
 	$(BIN)/keywatch demo
 
 test: $(VENV)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: style types layers told shipped own
 
