@@ -1,9 +1,83 @@
-"""Pictures of what single benches print, each drawn from the figures alone."""
+"""Pictures of what benches print, each drawn from the figures alone."""
 
 import json
 import re
+from collections.abc import Callable
 
 import drawn
+
+
+def histories(said: str) -> str:
+    """Draw how many times the time of bare git everybody takes."""
+    values = [
+        (
+            f"{row['repository']}: {name.removesuffix('wall_ratio').strip('_') or 'keywatch'}",
+            float(value),
+        )
+        for row in drawn.pairs(said)
+        for name, value in row.items()
+        if name.endswith("wall_ratio")
+    ]
+    return drawn.bars("Full history, times the wall time of bare git cat-file", values)
+
+
+def memory(said: str) -> str:
+    """Draw the memory over the stream."""
+    rows = [line.split() for line in said.splitlines() if line.split()[0].isdigit()]
+    points = [(int(row[0]), float(row[2])) for row in rows]
+    return drawn.line("Resident memory in MiB over the lines of a stream", points)
+
+
+def beside(title: str, column: int, ours: str = "", lead: int = 0) -> Callable[[str], str]:
+    """Return what draws one column of what was printed; `ours` is what names of our own hold."""
+
+    def draw(said: str) -> str:
+        return drawn.bars(title, drawn.named(said, column, lead), ours)
+
+    return draw
+
+
+def rules(said: str) -> str:
+    """Draw recall and false alerts of keywatch beside those of simple rules."""
+    table = said.rpartition("false a clean key-day")[2]
+    values = [
+        (f"{name}: {what}", value)
+        for what, column in (("thefts noticed", -5), ("false a key-day", -4))
+        for name, value in drawn.named(table, column)
+    ]
+    return drawn.bars("Thefts noticed, and false alerts a clean key-day", values)
+
+
+def confidences(said: str) -> str:
+    """Draw precision and recall at each confidence."""
+    rows = said.partition("by category")[0]
+    values = [
+        (f"{name.removeprefix('keywatch, ')}: {what}", value)
+        for what, column in (("precision", -6), ("recall", -5))
+        for name, value in drawn.named(rows, column)
+        if name.startswith("keywatch")
+    ]
+    return drawn.bars("Labelled lines, by the least confidence asked for", values, "")
+
+
+def requests(said: str) -> str:
+    """Draw the processor time of a request through the gateway, its peers and an empty application."""
+    found = json.loads(said)
+    rows = {"an empty application": found["empty"], "gateway, answers itself": found["gateway"]}
+    rows["gateway, asked by /auth"] = found["auth"]
+    rows |= {name.replace("10000 + ", "keys, "): row for name, row in found["peers"].items()}
+    values = [(name, row["cpu_us_per_request"]) for name, row in rows.items()]
+    return drawn.bars("CPU microseconds a request", values, "gateway")
+
+
+def spans(title: str) -> Callable[[str], str]:
+    """Return what draws percentiles that were printed as `p50 1 ms, p90 2 ms`."""
+
+    def draw(said: str) -> str:
+        found = re.findall(r"(p[0-9]+|longest) ([0-9.]+) ms", said)
+        return drawn.bars(title, [(name, float(value)) for name, value in found], "")
+
+    return draw
 
 
 def workers(said: str) -> str:
@@ -127,23 +201,24 @@ THEFTS = 14
 def mutants(said: str) -> str:
     """Draw how many of the changes that were tried the tests noticed."""
     rows = re.findall(r"^\| (\w+) \| \d+ \| (\d+) \| (\d+) \|$", said, re.MULTILINE)
-    values = [
-        (f"{name}: {what}", float(count))
-        for name, *both in rows
-        for what, count in zip(("noticed", "survived"), both, strict=True)
-    ]
+    values = both(rows, ("noticed", "survived"))
     return drawn.bars("Changes of a module's code, of those that were tried", values, "noticed")
 
 
 def soak(said: str) -> str:
     """Draw the memory in the second quarter of the time without kills, and at its end."""
     rows = re.findall(r"^memory of (\w+): (\d+) MiB, and (\d+) MiB", said, re.MULTILINE)
-    values = [
-        (f"{name}: {when}", float(value))
-        for name, *both in rows
-        for when, value in zip(("second quarter", "end"), both, strict=True)
-    ]
+    values = both(rows, ("second quarter", "end"))
     return drawn.bars("Resident MiB under mixed load with faults", values, "end")
+
+
+def both(rows: list[tuple[str, ...]], of: tuple[str, str]) -> list[tuple[str, float]]:
+    """Return two bars for each row of a name and two figures."""
+    return [
+        (f"{name}: {what}", float(value))
+        for name, *values in rows
+        for what, value in zip(of, values, strict=True)
+    ]
 
 
 def figure(written: str) -> float:

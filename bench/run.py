@@ -10,7 +10,6 @@ Peers are those that are on PATH.
 """
 
 import argparse
-import json
 import os
 import platform
 import re
@@ -59,13 +58,13 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "parse",
             "Parsing access logs",
             ("parse/speed.py",),
-            draw=beside("Lines parsed a second, one process", -3),
+            draw=pictures.beside("Lines parsed a second, one process", -3),
         ),
         Bench(
             "pipeline",
             "Replay and watch, end to end",
             ("pipeline/speed.py",),
-            draw=beside("Events a CPU second, by number of keys", -2, lead=2),
+            draw=pictures.beside("Events a CPU second, by number of keys", -2, lead=2),
         ),
         Bench(
             "workers",
@@ -90,13 +89,13 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "peers",
             "The same log through other programs",
             ("pipeline/peers.py",),
-            draw=beside("Lines a CPU second", -1, "keywatch"),
+            draw=pictures.beside("Lines a CPU second", -1, "keywatch"),
         ),
         Bench(
             "memory",
             "Memory over a long stream",
             ("pipeline/memory.py", "--lines", "5000000"),
-            draw=memory,
+            draw=pictures.memory,
         ),
         Bench(
             "detect",
@@ -108,21 +107,21 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "trees",
             "Detectors beside river and pandas",
             ("detect/peers.py",),
-            draw=beside("Events a CPU second", -1, "keywatch"),
+            draw=pictures.beside("Events a CPU second", -1, "keywatch"),
         ),
         Bench(
             "anomaly",
             "Detectors against the anomaly benchmark",
             ("detect/beside.py", *map(str, arguments.anomaly)),
             "" if arguments.anomaly else no("anomaly DIR"),
-            rules,
+            pictures.rules,
         ),
         Bench(
             "scan",
             "Scanning histories, beside bare git",
             ("scan/history.py", *map(str, arguments.repository)),
             "" if arguments.repository else no("repository DIR"),
-            histories,
+            pictures.histories,
         ),
         Bench(
             "start",
@@ -147,14 +146,14 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "Accuracy on labelled lines",
             ("accuracy/creddata.py", str(arguments.creddata)),
             "" if arguments.creddata else no("creddata FILE"),
-            confidences,
+            pictures.confidences,
         ),
         Bench(
             "gateway",
             "The gateway beside an empty application",
             ("gateway/run.py",),
             "" if shutil.which("wrk") else "needs wrk",
-            requests,
+            pictures.requests,
         ),
         Bench(
             "hot",
@@ -179,13 +178,13 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "push",
             "From a push to the revoked key",
             ("actions/push.py",),
-            draw=spans("Milliseconds from a webhook to the revoked key"),
+            draw=pictures.spans("Milliseconds from a webhook to the revoked key"),
         ),
         Bench(
             "latency",
             "From a log line to the gateway's refusal",
             ("actions/latency.py", "--rate", "20000"),
-            draw=spans("Milliseconds from a line of the log to 401, at 20,000 lines/s"),
+            draw=pictures.spans("Milliseconds from a line of the log to 401, at 20,000 lines/s"),
         ),
         Bench(
             "kills",
@@ -218,7 +217,7 @@ def benches(arguments: argparse.Namespace) -> list[Bench]:
             "console",
             "Pages of the console, a million keys",
             ("console/pages.py",),
-            draw=beside("Processor milliseconds a page", -2),
+            draw=pictures.beside("Processor milliseconds a page", -2),
         ),
     ]
 
@@ -232,79 +231,6 @@ def run(bench: Bench) -> str:
     )
     failed = f"\nended with {done.returncode}: {done.stderr[-1000:]}" if done.returncode else ""
     return done.stdout.rstrip() + failed
-
-
-def histories(said: str) -> str:
-    """Draw how many times the time of bare git everybody takes."""
-    values = [
-        (
-            f"{row['repository']}: {name.removesuffix('wall_ratio').strip('_') or 'keywatch'}",
-            float(value),
-        )
-        for row in drawn.pairs(said)
-        for name, value in row.items()
-        if name.endswith("wall_ratio")
-    ]
-    return drawn.bars("Full history, times the wall time of bare git cat-file", values)
-
-
-def memory(said: str) -> str:
-    """Draw the memory over the stream."""
-    rows = [line.split() for line in said.splitlines() if line.split()[0].isdigit()]
-    points = [(int(row[0]), float(row[2])) for row in rows]
-    return drawn.line("Resident memory in MiB over the lines of a stream", points)
-
-
-def beside(title: str, column: int, ours: str = "", lead: int = 0) -> Callable[[str], str]:
-    """Return what draws one column of what was printed; `ours` is what names of our own hold."""
-
-    def draw(said: str) -> str:
-        return drawn.bars(title, drawn.named(said, column, lead), ours)
-
-    return draw
-
-
-def rules(said: str) -> str:
-    """Draw recall and false alerts of keywatch beside those of simple rules."""
-    table = said.rpartition("false a clean key-day")[2]
-    values = [
-        (f"{name}: {what}", value)
-        for what, column in (("thefts noticed", -5), ("false a key-day", -4))
-        for name, value in drawn.named(table, column)
-    ]
-    return drawn.bars("Thefts noticed, and false alerts a clean key-day", values)
-
-
-def confidences(said: str) -> str:
-    """Draw precision and recall at each confidence."""
-    rows = said.partition("by category")[0]
-    values = [
-        (f"{name.removeprefix('keywatch, ')}: {what}", value)
-        for what, column in (("precision", -6), ("recall", -5))
-        for name, value in drawn.named(rows, column)
-        if name.startswith("keywatch")
-    ]
-    return drawn.bars("Labelled lines, by the least confidence asked for", values, "")
-
-
-def requests(said: str) -> str:
-    """Draw the processor time of a request through the gateway, its peers and an empty application."""
-    found = json.loads(said)
-    rows = {"an empty application": found["empty"], "gateway, answers itself": found["gateway"]}
-    rows["gateway, asked by /auth"] = found["auth"]
-    rows |= {name.replace("10000 + ", "keys, "): row for name, row in found["peers"].items()}
-    values = [(name, row["cpu_us_per_request"]) for name, row in rows.items()]
-    return drawn.bars("CPU microseconds a request", values, "gateway")
-
-
-def spans(title: str) -> Callable[[str], str]:
-    """Return what draws percentiles that were printed as `p50 1 ms, p90 2 ms`."""
-
-    def draw(said: str) -> str:
-        found = re.findall(r"(p[0-9]+|longest) ([0-9.]+) ms", said)
-        return drawn.bars(title, [(name, float(value)) for name, value in found], "")
-
-    return draw
 
 
 def section(bench: Bench, said: str) -> str:

@@ -52,15 +52,11 @@ class Outside:
 
         Args:
             hook: asked before an action.
-            clean: finds secrets in lines; used where nothing is searched for in public.
+            clean: finds secrets in lines.
         """
         settings, tell = self._settings, self._voice.tell
         judge, place = self._judge(hook), settings.repositories
-        # One of its own: it is not made for two threads.
-        own = wiring.cleaner(settings.scan, wiring.peppers(settings))
-        public = PublicPlaces(
-            self._engine, place, judge, own if place.public_search else clean, tell
-        )
+        public = PublicPlaces(self._engine, place, judge, clean, tell)
         with (
             self.pushes.running(),
             judge.running(),

@@ -1,6 +1,5 @@
 """`keywatch watch`: sources in, pipeline, actions; until they are done or it is told to stop."""
 
-import gc
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -336,7 +335,7 @@ class Watch:
                     return
             else:
                 # The former ones hang in the frames of what failed, and may be large.
-                gc.collect()
+                give_back(thoroughly=True)
                 return
 
     def _fresh(self) -> Pipelines:
