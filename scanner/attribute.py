@@ -60,6 +60,13 @@ class History(msgspec.Struct):
     missing: tuple[str, ...] = ()
     problem: str = ""
 
+    def of(self, wanted: set[bytes]) -> "History":
+        """Return what is told of some blobs and commits, and what is missing."""
+        some = {name.decode() for name in wanted}
+        blobs = {name: list(places) for name, places in self.blobs.items() if name in some}
+        commits = {name: commit for name, commit in self.commits.items() if name in some}
+        return History(blobs, commits, self.missing)
+
     def add(self, earlier: "History", wanted: set[bytes]) -> None:
         """Take over what an earlier walk told of what is wanted."""
         for blob, places in earlier.blobs.items():

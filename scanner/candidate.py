@@ -23,7 +23,7 @@ _KINDS = {
     "generic-login-arguments": "argument",
     "generic-secret-argument": "argument",
 }
-_IMPLIED = {
+IMPLIED = {
     "generic-login-arguments": "password",
     "generic-secret-argument": "secret",
     "generic-directive": "password",
@@ -65,7 +65,7 @@ def kind_of(rule: str, provider: str) -> str:
 
 def named(candidate: Candidate, rule: str) -> Candidate:
     """Return the candidate as if assigned to what its place implies, where no name stands there."""
-    implied = _IMPLIED.get(rule)
+    implied = IMPLIED.get(rule)
     if not implied or candidate.name:
         return candidate
     head = _HEAD.match(candidate.before)

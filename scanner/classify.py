@@ -6,8 +6,6 @@ bench/accuracy/train.py makes the weights; docs/decisions/0007-classifier.md say
 
 from functools import lru_cache
 
-import msgspec
-
 from scanner.candidate import Candidate
 from scanner.elsewhere import elsewhere
 from scanner.entropy import shannon
@@ -17,6 +15,7 @@ from scanner.lazy import lazy
 from scanner.place import NOWHERE, Place, place_of
 from scanner.refusal import refused
 from scanner.saying import says_what_it_is
+from scanner.score import Score
 from scanner.shape import decoded, machine_made, strong
 from scanner.trees import shipped
 from scanner.wording import IDENTITY, STOCK
@@ -31,19 +30,6 @@ _SECRET_NAME = lazy(
     r"(?i)pass(?!ive|enger|port|age|ing|ed\b)|pwd|secret|token|(?:api|access|private|auth|encrypt\w*|sign\w*|master|account|shared|storage|service|license"
     r"|application|app|consumer|hmac|session|cookie|bot|admin|aws|s3)[_.-]?key|apikey|cred(?:ential)?s?\b|bearer|jwt|auth$"
 )
-
-
-class Score(msgspec.Struct, frozen=True):
-    """What a candidate is worth.
-
-    Attributes:
-        confidence: None when it is not shown at all.
-        reasons: for a person.
-    """
-
-    confidence: Confidence | None
-    probability: float
-    reasons: tuple[str, ...] = ()
 
 
 def possible(candidate: Candidate, *, known_place: bool = False) -> Score | None:

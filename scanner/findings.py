@@ -1,15 +1,14 @@
 """From matches to findings: one a secret, with all its places, its standing and its reasons."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from scanner.allow import compiled, lets_place
-from scanner.classify import weigh
 from scanner.fingerprint import fingerprint
 from scanner.match import Match
 from scanner.rule import CONTEXT
+from scanner.weighing import Locate, weighed
 from vocabulary.alert import Severity
 from vocabulary.credential import Credential, KnownKey, Lookup, credential_of
 from vocabulary.finding import Confidence, Finding, Place, Verdict
@@ -25,10 +24,6 @@ class _Group(msgspec.Struct):
     best: Match
     places: dict[tuple[str, ...], Place] = msgspec.field(default_factory=dict)
     count: int = 0
-
-
-Locate = Mapping[str, Sequence[Place]]
-"""Name of a text → the places where it stands, without line and column."""
 
 
 def findings(  # noqa: PLR0913  (all but two by name)
@@ -89,36 +84,6 @@ def _cleaned(place: Place, clean: Callable[[str], str]) -> Place:
     return replace(place, path=path, author=author)
 
 
-def weighed(matches: Iterable[Match], located: Locate) -> Iterator[tuple[Match, Sequence[Place]]]:
-    """Yield matches with their places; those of no known format only where they are likely.
-
-    What a value is worth depends on the file in which it stands, which is known only now.
-    """
-    for match in matches:
-        places = [
-            place for place in _places(match, located.get(match.item, ())) if _applies(match, place)
-        ]
-        if not places:
-            continue
-        if match.candidate is None:
-            yield match, places
-            continue
-        scores = {place.path: weigh(match.candidate, place.path) for place in places}
-        kept = [place for place in places if scores[place.path].confidence]
-        if kept:
-            best = max((scores[place.path] for place in kept), key=lambda score: score.probability)
-            assert best.confidence is not None
-            yield replace(match, confidence=best.confidence, reasons=best.reasons), kept
-
-
-def _applies(match: Match, place: Place) -> bool:
-    """Say whether the rule looks at a place, and lets nothing pass there."""
-    rule = match.rule
-    if rule.path and not compiled(rule.path).search(place.path.encode("utf-8", "replace")):
-        return False
-    return not (rule.allow and lets_place(rule.allow, match.secret, place.path, place.commit))
-
-
 def _order(finding: Finding) -> tuple[int, int, str, int, int, str, str]:
     """Put the worst first, and the same in every scan."""
     return (
@@ -130,20 +95,6 @@ def _order(finding: Finding) -> tuple[int, int, str, int, int, str, str]:
         finding.blob,
         finding.fingerprint,
     )
-
-
-def _places(match: Match, bases: Sequence[Place]) -> Iterable[Place]:
-    for base in bases or (Place(path=match.item),):
-        yield Place(
-            path=base.path + match.inside,
-            line=match.line,
-            column=match.column,
-            end_line=match.end_line,
-            commit=base.commit,
-            blob=base.blob,
-            author=base.author,
-            date=base.date,
-        )
 
 
 def _text(secret: bytes) -> str:

@@ -65,13 +65,16 @@ def git_texts(
     history = todo.history(walk, hit)
     if narrow:
         history.missing = ()
-    elif receipt.read[0] == len(todo.names):
-        todo.keep(hit, tally.doubtful, history, matches)
+    located = _located(repository, plan, hit, history)
+    if not narrow and seen is not None and receipt.read[0] == len(todo.names):
+        from scanner.weighing import scored  # noqa: PLC0415  (the classifier is slow to import)
+
+        matches = list(scored(matches, located))
+        todo.keep(repository, matches, tally.doubtful, history)
     counted(todo, receipt)
     if not narrow:
         receipt.incomplete += _lost(repository, plan)
     _covered(repository, options, history, receipt)
-    located = _located(repository, plan, hit, history)
     if repository.worktree and not options.branch and options.objects is None:
         read = files.ReadFiles()
         paths = _uncommitted(repository, options, receipt, plan, history)

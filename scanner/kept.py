@@ -2,16 +2,18 @@
 
 An object never changes, so what stood in it stands there still, and was worth the same. What is
 kept says where; the secret is cut out of the object again. What a cut cannot bring back (a secret
-that was decoded, or lay in an archive) is looked for anew.
+that was decoded, or lay in an archive) is sealed with the object itself (scanner.sealing).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from scanner.candidate import Candidate
+from scanner.candidate import IMPLIED, Candidate
 from scanner.match import Match
 from scanner.rules import Rule
+from scanner.score import Score
+from scanner.sealing import key_of, opened, sealed
 from scanner.sources.files import Packed
 from scanner.sources.gitrun import Repository
 from scanner.sources.objects import Read, batches
@@ -45,29 +47,56 @@ class KeptMatch(msgspec.Struct, frozen=True, array_like=True):
     reasons: tuple[str, ...]
     label: str
     around: _Around | None
+    scores: dict[str, Score]
 
 
-Held = dict[str, tuple[KeptMatch, ...]]
-"""Ids of objects → all that is in each."""
+Held = dict[str, tuple[KeptMatch | bytes, ...]]
+"""Ids of objects → all that is in each; bytes are sealed."""
 
 
-def held(matches: Iterable[Match], doubtful: set[str]) -> Held:
+def held(repository: Repository, matches: Iterable[Match], doubtful: set[str]) -> Held:
     """Return what can be kept of the matches in objects.
 
     Args:
+        repository: holds the objects.
         matches: in objects, all there are in each.
         doubtful: ids of objects that hold more than their matches.
     """
-    found: dict[str, list[KeptMatch]] = {}
-    lost = set(doubtful)
+    found: dict[str, list[KeptMatch | Match]] = {}
+    uncut: set[str] = set()
     for match in matches:
+        if match.item in doubtful:
+            continue
         kept = _kept(match)
         if kept is None:
-            lost.add(match.item)
-        else:
-            found.setdefault(match.item, []).append(kept)
-    whole = {name: tuple(kept) for name, kept in sorted(found.items()) if name not in lost}
-    return whole if sum(map(len, whole.values())) <= _MOST else {}
+            uncut.add(match.item)
+        found.setdefault(match.item, []).append(kept or match)
+    if sum(map(len, found.values())) > _MOST:
+        return {}
+    whole: Held = {}
+    keys = _keys(repository, sorted(uncut))
+    for name, several in sorted(found.items()):
+        told = [one if isinstance(one, KeptMatch) else _sealed(one, keys) for one in several]
+        if None not in told:
+            whole[name] = tuple(one for one in told if one is not None)
+    return whole
+
+
+def _keys(repository: Repository, names: Sequence[str]) -> dict[str, bytes]:
+    """Return the keys of objects; none of those that are too large to be held."""
+    keys: dict[str, bytes] = {}
+    for batch in batches(repository, [name.encode() for name in names], Read()):
+        if isinstance(batch, Packed) or batch.window is not None:
+            continue
+        view = memoryview(batch.data)
+        for name, start, end in zip(batch.names, batch.starts, batch.ends, strict=True):
+            keys[name.decode()] = key_of(view[start:end])
+    return keys
+
+
+def _sealed(match: Match, keys: Mapping[str, bytes]) -> bytes | None:
+    key = keys.get(match.item)
+    return sealed(match, key) if key is not None else None
 
 
 def _kept(match: Match) -> KeptMatch | None:
@@ -76,6 +105,7 @@ def _kept(match: Match) -> KeptMatch | None:
         or match.inside
         or match.notes
         or match.end - match.start != len(match.secret)
+        or match.rule.id in IMPLIED  # its candidate is no cut of the text
     ):
         return None
     around, candidate = None, match.candidate
@@ -97,6 +127,7 @@ def _kept(match: Match) -> KeptMatch | None:
         match.reasons,
         match.label,
         around,
+        dict(match.scores),
     )
 
 
@@ -122,11 +153,23 @@ def restored(
             continue
         for name, start, end in zip(batch.names, batch.starts, batch.ends, strict=True):
             text = bytes(batch.data[start:end])
-            found = [_restored(kept, name.decode(), text, by_id) for kept in held[name.decode()]]
+            found = _all_restored(held[name.decode()], name.decode(), text, by_id)
             if None not in found:
                 matches += [match for match in found if match is not None]
                 left.pop(name, None)
     return matches, list(left)
+
+
+def _all_restored(
+    several: Sequence[KeptMatch | bytes], name: str, text: bytes, rules: Mapping[str, Rule]
+) -> list[Match | None]:
+    key = b"" if all(isinstance(kept, KeptMatch) for kept in several) else key_of(text)
+    return [
+        opened(kept, name, key, rules)
+        if isinstance(kept, bytes)
+        else _restored(kept, name, text, rules)
+        for kept in several
+    ]
 
 
 def _restored(kept: KeptMatch, name: str, text: bytes, rules: Mapping[str, Rule]) -> Match | None:
@@ -157,4 +200,5 @@ def _restored(kept: KeptMatch, name: str, text: bytes, rules: Mapping[str, Rule]
         reasons=kept.reasons,
         label=kept.label,
         candidate=candidate,
+        scores=kept.scores,
     )

@@ -1,9 +1,12 @@
 """What the engine finds: one secret at one place of one text, and why it is believed."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from scanner.candidate import Candidate
 from scanner.rules import Rule
+from scanner.score import Score
 from vocabulary.finding import Confidence
 
 
@@ -20,6 +23,7 @@ class Match(msgspec.Struct, frozen=True):
         checksum: valid, invalid or none.
         notes: what else is known of the place, said after the reasons.
         decoding: the encodings and containers on the way to it, outermost first.
+        scores: what the candidate is worth under each path of the text, as far as it is known.
     """
 
     rule: Rule
@@ -38,6 +42,7 @@ class Match(msgspec.Struct, frozen=True):
     inside: str = ""
     label: str = ""
     candidate: Candidate | None = None
+    scores: Mapping[str, Score] = msgspec.field(default_factory=dict)
 
     @property
     def packed(self) -> bool:

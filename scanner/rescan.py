@@ -44,6 +44,7 @@ class Rescan(msgspec.Struct):
     _seen: Seen | None = None
     _known: History = msgspec.field(default_factory=lambda: History({}, {}))
     held: Held = msgspec.field(default_factory=dict)
+    _unchanged: bool = False
 
     def restore(self, repository: Repository, rules: Sequence[Rule]) -> list[Match]:
         """Return the matches in what is held; what cannot be had that way is to be scanned."""
@@ -71,6 +72,8 @@ class Rescan(msgspec.Struct):
             walk: over `commits`; None where there are none.
             hit: ids of what was found to hold something.
         """
+        if self._unchanged:
+            return self._known.of(hit)
         left = lacking(self.plan.names)
         told = walk.history(hit, left) if walk else History({}, {})
         told.add(self._known, hit)
@@ -79,17 +82,29 @@ class Rescan(msgspec.Struct):
         return told
 
     def keep(
-        self, hit: set[bytes], doubtful: set[str], history: History, matches: Iterable[Match]
+        self,
+        repository: Repository,
+        matches: Iterable[Match],
+        doubtful: set[str],
+        history: History,
     ) -> None:
         """Remember what was read whole: that it held nothing, or what it held."""
         if self._seen is None or history.problem:
             return
+        read = {name.decode() for name in self.names if name.decode() in self.held}
+        kept = {name: told for name, told in self.held.items() if name not in read}
+        again = {name.encode() for name in (*kept, *doubtful)}
+        new = []
+        for match in matches:
+            again.add(match.item.encode())
+            if match.item not in kept:
+                new.append(match)
         try:
-            known = _Known(history, self.plan.counts["tree"], held(matches, doubtful))
+            told = kept | held(repository, new, doubtful)
+            known = _Known(history, self.plan.counts["tree"], told)
             places = msgspec.msgpack.encode(known)
         except UnicodeEncodeError:  # a path that is no UTF-8: such a repository is read anew
             return
-        again = hit | {name.encode() for name in doubtful}
         self._seen.keep(
             [name for name in self.names if name not in again],
             places=places,
@@ -121,7 +136,8 @@ def rescan(plan: Plan, seen: Seen | None) -> Rescan:
         return Rescan(plan, plan.names, plan.commits(), seen)
     names = seen.again(plan.digest)
     if names is not None:
-        return _without_held(Rescan(plan, names, b"", seen, known.history), known)
+        same = Rescan(plan, names, b"", seen, known.history, _unchanged=True)
+        return _without_held(same, known)
     names = seen.unseen(plan.names)
     if plan.counts["tree"] < known.trees or seen.gone(plan.names):
         # something is not there any more: whether commits still name it, all of them tell

@@ -2,6 +2,7 @@
 
 import shutil
 from base64 import b64encode
+from operator import attrgetter
 
 import msgspec
 import pytest
@@ -9,8 +10,10 @@ from msgspec.structs import replace
 
 from scanner import gittexts, scan
 from scanner.options import ScanOptions
+from scanner.rescan import Rescan
 from scanner.rules import load_rules
 from tests.rulecache import seeded
+from tests.scanner.packing import zipped
 from tests.scanner.secrets import github_token, password
 from vocabulary.finding import Confidence
 
@@ -112,17 +115,63 @@ def test_every_kind_of_match_is_found_again(repo, read):
     first = scan(repo.path, ALL)
     assert len(first) == 5
     assert told(first) == told(scan(repo.path, ALL)) == told(scan(repo.path, ALL))
-    assert read[1] == 2  # what is decoded, and what stands beside bytes that are no UTF-8
+    assert read[1] == read[2] == 0
+
+
+def test_what_comes_back_is_what_was_found(repo, monkeypatch):
+    repo.commit("app.rst", f'    rv = login("ada", "{password(16)}")\n')
+    repo.commit("app.py", f"db_password = '{password(18)}'  # é\nauth=('ada', '{password(17)}')\n")
+    repo.commit("b.yaml", f"data: {b64encode(github_token(19).encode()).decode()}\n")
+    found, back = [], []
+    keep, restore = Rescan.keep, Rescan.restore
+    monkeypatch.setattr(
+        Rescan,
+        "keep",
+        lambda self, r, matches, *rest: found.append(matches) or keep(self, r, matches, *rest),
+    )
+    monkeypatch.setattr(
+        Rescan, "restore", lambda self, *rest: back.append(restore(self, *rest)) or back[-1][:]
+    )
+    scan(repo.path, ALL)
+    scan(repo.path, ALL)
+    place = attrgetter("item", "start")
+    assert len(found[0]) == 4
+    assert sorted(back[1], key=place) == sorted(found[0], key=place)
+
+
+def test_what_lies_in_an_archive_is_found_again_without_opening_it(repo, read):
+    inner = zipped({"conf/app.ini": f"db_password = {password(12)}\n".encode()})
+    repo.commit("app.zip", zipped({"inner.zip": inner, "a.py": github_token(12).encode()}))
+    first, second = scan(repo.path, ALL), scan(repo.path, ALL)
+    assert len(first) == 2
+    assert {place.path for finding in first for place in finding.places} == {
+        "app.zip!inner.zip!conf/app.ini",
+        "app.zip!a.py",
+    }
+    assert told(first) == told(second)
+    assert read[1] == 0
+    assert sum(first.receipt.opened.values()) == 2
+    assert not second.receipt.opened
+
+
+def test_an_archive_that_was_not_read_whole_is_opened_again(repo, read):
+    repo.commit("app.zip", zipped({"a.py": github_token(13).encode()})[:-30])
+    said = [scan(repo.path, ALL).receipt for _ in range(2)]
+    assert read[1] == 1
+    assert said[0].exit_code == said[1].exit_code == 3
+    assert said[0].incomplete == said[1].incomplete
 
 
 def test_no_secret_lies_in_the_cache(repo, tmp_path):
-    secret = password(11)
+    secret, packed, coded = password(11), github_token(14), b64encode(github_token(15).encode())
     repo.commit("a.py", f'db_password = "{secret}"\ntoken = "{github_token(11)}"\n')
-    assert len(scan(repo.path, ALL)) == len(scan(repo.path, ALL)) == 2
+    repo.commit("b.yaml", f"data: {coded.decode()}\n")
+    repo.commit("app.zip", zipped({"a.py": packed.encode()}))
+    assert len(scan(repo.path, ALL)) == len(scan(repo.path, ALL)) == 4
     kept = b"".join(file.read_bytes() for file in (tmp_path / "cache").rglob("*") if file.is_file())
     assert b"a.py" in kept
-    assert secret.encode() not in kept
-    assert github_token(11).encode() not in kept
+    for plain in (secret, github_token(11), packed, github_token(15), coded.decode()):
+        assert plain.encode() not in kept
 
 
 def test_an_object_that_held_something_and_is_damaged_is_told(repo):
