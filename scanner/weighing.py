@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from scanner.allow import compiled, lets_place
-from scanner.classify import weigh
+from scanner.classify import Score, weigh
 from scanner.match import Match
-from vocabulary.finding import Place
+from vocabulary.finding import Confidence, Place
 
 Locate = Mapping[str, Sequence[Place]]
 """Name of a text → the places where it stands, without line and column."""
@@ -33,9 +33,17 @@ def weighed(matches: Iterable[Match], located: Locate) -> Iterator[tuple[Match, 
         }
         kept = [place for place in places if scores[place.path].confidence]
         if kept:
-            best = max((scores[place.path] for place in kept), key=lambda score: score.probability)
+            best = max((scores[place.path] for place in kept), key=_seriousness)
             assert best.confidence is not None
             yield replace(match, confidence=best.confidence, reasons=best.reasons), kept
+
+
+def _seriousness(score: Score) -> tuple[int, float]:
+    """Order scores of one blob by what they show: its copy among tests takes nothing off it."""
+    return (_LEVELS.index(score.confidence), score.probability)
+
+
+_LEVELS = (None, Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 
 
 def scored(matches: Iterable[Match], located: Locate) -> Iterator[Match]:

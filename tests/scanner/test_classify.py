@@ -220,6 +220,17 @@ def test_a_fixture_of_tests_is_not_shown_by_default(tmp_path):
     assert any("tests" in reason for reason in finding.reasons)
 
 
+@pytest.mark.parametrize("paths", [("a/tests/x.py", "b/x.py"), ("a/x.py", "docs/x.py")])
+def test_a_copy_among_tests_takes_nothing_off_the_same_file_elsewhere(repo, paths):
+    for path in paths:
+        repo.write(path, expand("password = '{lower:7}7{lower:5}'\n", "places"))
+    repo.git("add", "-A")
+    repo.git("commit", "-q", "-m", "twice the same")
+    (finding,) = scan(repo.path)
+    assert finding.count == 2
+    assert not any("among tests" in reason for reason in finding.reasons)
+
+
 def test_a_finding_says_what_it_is_assigned_to_and_how_likely_it_is(tmp_path):
     (finding,) = found(tmp_path, 'db_password = "{password:18}"\n')
     assert any("db_password" in reason for reason in finding.reasons)
