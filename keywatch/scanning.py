@@ -95,8 +95,18 @@ def scan_target(
 _VERBS = {"pre-commit": "commit", "commit-msg": "commit", "pre-push": "push", "pre-receive": "push"}
 
 
-def answer_hook(report: "Report", kind: str, out: TextIO, *, allow_incomplete: bool = False) -> int:
-    """Say why something is refused, or nothing where nothing was found; returns the exit code."""
+def answer_hook(
+    report: "Report", kind: str, out: TextIO, *, allow_incomplete: bool = False, marks: bool = True
+) -> int:
+    """Say why something is refused, or nothing where nothing was found; returns the exit code.
+
+    Args:
+        report: of what the hook scanned.
+        kind: the hook's name.
+        out: is told.
+        allow_incomplete: what could not be scanned is no reason to refuse.
+        marks: whether a mark on a line would have let it through.
+    """
     from scanner import reports
 
     code = report.receipt.exit_code
@@ -107,8 +117,8 @@ def answer_hook(report: "Report", kind: str, out: TextIO, *, allow_incomplete: b
     if report.findings:
         out.write(
             f"keywatch: this {_VERBS[kind]} is refused: {reports.summary(report)}. Take it out. "
-            "What is no secret is marked on its line with keywatch:allow, or with "
-            "`keywatch ignore add FINGERPRINT --reason …`\n"
+            f"What is no secret is marked {'on its line with keywatch:allow, or ' if marks else ''}"
+            "with `keywatch ignore add FINGERPRINT --reason …`\n"
         )
         return code
     if code == ExitCode.INCOMPLETE and not allow_incomplete:

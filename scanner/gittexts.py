@@ -39,7 +39,11 @@ def git_texts(
     if options.objects is not None:
         plan = objects.plan_of(repository, options.objects)
     elif narrow:
-        plan = objects.plan_of(repository, revisions.reachable(repository, options))
+        names, missing = revisions.reachable(repository, options)
+        receipt.incomplete += _first(
+            [f"object {name} is named by a commit and missing" for name in missing], "objects"
+        )
+        plan = objects.plan_of(repository, names)
     else:
         plan = _plan(repository, listing or objects.Listing(repository), receipt)
     receipt.listed = {kind: [plan.counts[kind], plan.sizes[kind]] for kind in objects.KINDS}

@@ -30,15 +30,26 @@ def ignored(data: bytes | bytearray, start: int, end: int, low: int, high: int) 
         high: where that text ends.
     """
     least, most = max(low, start - _REACH), min(high, end + _REACH)
-    line = max(data.rfind(b"\n", least, start) + 1, least)
-    stop = data.find(b"\n", end, most)
-    stop = most if stop < 0 else stop
+    line = _begin(data, least, start)
+    stop = min(
+        (at for at in (data.find(end_, end, most) for end_ in _ENDS) if at >= 0), default=most
+    )
     if _told(data, line, stop) and _MARKS.search(data, line, stop):
         return True
     if line == least:
         return False
-    before = max(data.rfind(b"\n", max(low, line - _REACH), line - 1) + 1, low, line - _REACH)
+    last = line - 2 if data[line - 2 : line] == b"\r\n" else line - 1
+    before = _begin(data, max(low, line - _REACH), last)
     return _told(data, before, line) and _NEXT.search(data, before, line) is not None
+
+
+_ENDS = (b"\n", b"\r")
+"""Ends of lines: a lone carriage return shows as one, too, and nobody looks behind it."""
+
+
+def _begin(data: bytes | bytearray, low: int, at: int) -> int:
+    """Return where the line that holds `at` begins, not before `low`."""
+    return max(low, *(data.rfind(end, low, at) + 1 for end in _ENDS))
 
 
 def _told(data: bytes | bytearray, first: int, last: int) -> bool:

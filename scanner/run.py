@@ -145,7 +145,7 @@ def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None, stack: E
     narrowed = [
         f"--{name}" for name in ("tree", "staged", "since", "branch") if getattr(options, name)
     ]
-    if len(narrowed) > 1:
+    if len(narrowed) > 1 and narrowed != ["--since", "--branch"]:
         raise UsageError(f"{' and '.join(narrowed)} exclude each other")
     if target == STDIN:
         from scanner import stdin as source
@@ -158,15 +158,36 @@ def _source(target: str, options: ScanOptions, stdin: IO[bytes] | None, stack: E
     if repository is not None:
         return _within(repository, options, stack)
     if narrowed and narrowed != ["--tree"]:
-        raise UsageError(f"{narrowed[0]} needs a git repository", where=target)
+        root = gitrun.enclosing(path)
+        raise UsageError(
+            f"{narrowed[0]} needs {'the root of ' if root else ''}a git repository",
+            where=target,
+            remedy=f"name {root}" if root else "",
+        )
     if not narrowed and _may_be_image(path):
         from scanner import images
 
         if images.is_image(path):
             return lambda e, r, p: images.image_texts(path, e, r, p)
+    if not narrowed and (root := gitrun.enclosing(path) if path.is_dir() else None):
+        return _part_of(path, root, options)
     from scanner.filetexts import path_texts
 
     return lambda e, r, p: path_texts(path, options, e, r, p)
+
+
+def _part_of(path: Path, root: Path, options: ScanOptions) -> Source:
+    """Scan a folder of a worktree, and say that its history is not among that."""
+    from scanner.filetexts import path_texts
+
+    def read(engine: "Engine", receipt: Receipt, progress: Progress) -> "Texts":
+        receipt.warnings.append(
+            f"only files were scanned, no history: that is the repository's, {root} (--tree "
+            "says that files are meant)"
+        )
+        return path_texts(path, options, engine, receipt, progress)
+
+    return read
 
 
 def _may_be_image(path: Path) -> bool:

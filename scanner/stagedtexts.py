@@ -33,6 +33,8 @@ def staged_texts(
         receipt: is filled in.
         progress: is told.
     """
+    if repository.worktree is None and not (repository.git_dir / "index").exists():
+        receipt.incomplete.append("a bare repository has no index, in which something is staged")
     new: dict[str, list[revisions.Change]] = {}
     for change in changes:
         new.setdefault(change.new, []).append(change)

@@ -31,6 +31,13 @@ _folder_option = click.option(
     help="Where hooks are, if git is not asked.",
 )
 
+_incomplete_option = click.option(
+    "--allow-incomplete", is_flag=True, help="Warn only of what could not be scanned."
+)
+_marks_option = click.option(
+    "--no-inline-ignores", is_flag=True, help="Marks in the text hide nothing."
+)
+
 
 @click.group("hook", cls=Group)
 def command() -> None:
@@ -46,7 +53,8 @@ def command() -> None:
 @_repository_option
 @_folder_option
 @click.option("--chain", is_flag=True, help="Keep a hook that is there, and run it first.")
-@click.option("--allow-incomplete", is_flag=True, help="Warn only of what could not be scanned.")
+@_incomplete_option
+@_marks_option
 @click.pass_context
 def install(
     ctx: click.Context,
@@ -55,6 +63,7 @@ def install(
     folder: Path | None,
     chain: bool,
     allow_incomplete: bool,
+    no_inline_ignores: bool,
 ) -> None:
     """Put hooks in; pre-commit if none is named.
 
@@ -66,6 +75,7 @@ def install(
     for kind in kinds or KINDS[:1]:
         words = [*_started_as(ctx), "hook", "run", kind]
         words += ["--allow-incomplete"] if allow_incomplete else []
+        words += ["--no-inline-ignores"] if no_inline_ignores else []
         text = hookfile.script(kind, sys.executable, words)
         click.echo(f"{hookfile.install(place, kind, text, chain=chain)} is in place")
 
@@ -111,10 +121,19 @@ def uninstall(kinds: "tuple[str, ...]", repository: Path, folder: Path | None) -
 @command.command()
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("arguments", nargs=-1)
-@click.option("--allow-incomplete", is_flag=True, help="Warn only of what could not be scanned.")
+@_incomplete_option
+@_marks_option
 @click.pass_context
-def run(ctx: click.Context, kind: str, arguments: "tuple[str, ...]", allow_incomplete: bool) -> int:
+def run(
+    ctx: click.Context,
+    kind: str,
+    arguments: "tuple[str, ...]",
+    allow_incomplete: bool,
+    no_inline_ignores: bool,
+) -> int:
     """Do what a hook does, in a repository's directory; git gives the arguments."""
+    from msgspec.structs import replace
+
     from keywatch import scanning
     from keywatch.wiring import scan_options
     from scanner.sources import gitrun
@@ -125,9 +144,16 @@ def run(ctx: click.Context, kind: str, arguments: "tuple[str, ...]", allow_incom
     root = ctx.find_root().obj
     config, notes = scanning.settings_for(root["config_file"], root["flags"], ".")
     lookup = scanning.lookup_of(config)
-    report = _scanned(kind, repository, arguments, scan_options(config), lookup)
+    options = replace(scan_options(config), inline_ignores=not no_inline_ignores)
+    report = _scanned(kind, repository, arguments, options, lookup)
     report.receipt.warnings += notes
-    return scanning.answer_hook(report, kind, sys.stderr, allow_incomplete=allow_incomplete)
+    return scanning.answer_hook(
+        report,
+        kind,
+        sys.stderr,
+        allow_incomplete=allow_incomplete,
+        marks=options.inline_ignores,
+    )
 
 
 def _scanned(

@@ -165,6 +165,14 @@ def located(target: Path) -> Repository | None:
     return None
 
 
+def enclosing(path: Path) -> Path | None:
+    """Return the root of the worktree within which a path lies, if it lies in one.
+
+    Only looked for, never read: whoever owns a folder above may have put a repository there.
+    """
+    return next((one for one in path.resolve().parents if (one / ".git").exists()), None)
+
+
 def _lying(git_dir: Path, worktree: Path | None) -> Repository:
     return Repository(git_dir, worktree, common=_common(git_dir))
 

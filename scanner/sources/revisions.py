@@ -46,15 +46,20 @@ def resolved(repository: Repository, revision: str) -> str:
     return found.strip().decode()
 
 
-def reachable(repository: Repository, options: ScanOptions) -> bytes:
-    """Return the objects that --since or --branch ask for, a line each."""
-    if options.branch:
-        ends = [resolved(repository, options.branch)]
-    else:
-        ends = ["--all", "--reflog", "--not", resolved(repository, options.since)]
-    return output(
-        repository, "rev-list", "--objects", "--no-object-names", "--in-commit-order", *ends
-    )
+def reachable(repository: Repository, options: ScanOptions) -> tuple[bytes, list[str]]:
+    """Return the objects that --since and --branch ask for, a line each, and which are missing."""
+    ends = [resolved(repository, options.branch)] if options.branch else ["--all", "--reflog"]
+    if options.since:
+        ends += ["--not", resolved(repository, options.since)]
+    told = output(
+        repository, "rev-list", "--objects", "--no-object-names", "--in-commit-order",
+        "--missing=print", *ends,
+    )  # fmt: skip
+    if b"?" not in told:
+        return told, []
+    lines = told.splitlines(keepends=True)
+    names = b"".join(line for line in lines if not line.startswith(b"?"))
+    return names, sorted(line[1:].decode().strip() for line in lines if line.startswith(b"?"))
 
 
 class Staged:

@@ -210,3 +210,12 @@ def test_a_broken_object_in_a_push_is_refused(repo, origin, tmp_path):
         gitrun.find(origin), [], {"GIT_QUARANTINE_PATH": str(quarantine)}, ScanOptions()
     )
     assert report.receipt.exit_code == 3
+
+
+def test_whoever_pushes_marks_no_way_past_a_hook_that_honours_none(repo, origin, keywatch):
+    keywatch("hook", "install", "pre-receive", "--no-inline-ignores", cwd=origin)
+    repo.commit("a.txt", line().rstrip() + "  # keywatch" + ":allow\n")
+    ok, said = push(repo, "origin", "main")
+    assert not ok
+    assert "a.txt:1" in said
+    assert "keywatch:allow" not in said

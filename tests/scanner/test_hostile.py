@@ -136,6 +136,15 @@ def test_a_mark_for_the_next_line(tmp_path):
     assert [f.line for f in scan(tmp_path)] == [3]
 
 
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_a_line_ends_where_it_looks_as_if_it_did(tmp_path, end):
+    mark, after = "keywatch" + ":allow", "pragma: allowlist nextline" + " secret"
+    lines = [f"# {after}", *(f"a = '{github_token(seed)}'" for seed in range(4)), f"# {mark}", ""]
+    (tmp_path / "a.py").write_text(end.join(lines), newline="")
+    receipt = scan(tmp_path).receipt
+    assert (receipt.findings, receipt.ignored) == (3, 1)
+
+
 def test_odd_names_are_told_as_they_are(repo):
     name = "a b\n\x1b[31m'\".txt"
     repo.commit(name, LINE)

@@ -235,14 +235,18 @@ def test_borrowed_objects_are_scanned(repo, tmp_path):
 
 def test_what_a_partial_clone_lacks_is_named_and_nothing_is_fetched(repo, tmp_path):
     repo.git("config", "uploadpack.allowFilter", "true")
+    first = repo.git("rev-parse", "HEAD")
     repo.commit("a.txt", line(1))
     gone = repo.git("rev-parse", "HEAD:a.txt")
     repo.commit("a.txt", "clean\n")
+    repo.commit("b.txt", line(2))
     there = tmp_path / "partial"
     repo.git("clone", "-q", "--filter=blob:none", f"file://{repo.path}", str(there))
-    report = scan(there)
-    assert report.receipt.exit_code == 3
-    assert any(gone in said for said in report.receipt.incomplete)
+    for options in (ScanOptions(), ScanOptions(since=first), ScanOptions(branch="main")):
+        report = scan(there, options)
+        assert [finding.path for finding in report] == ["b.txt"]
+        assert report.receipt.exit_code == 3
+        assert any(gone in said for said in report.receipt.incomplete)
     lacking = subprocess.run(
         ["git", "cat-file", "-e", gone], cwd=there, check=False, capture_output=True,
         env={**os.environ, "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"},

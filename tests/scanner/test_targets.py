@@ -9,6 +9,7 @@ from scanner import ScanOptions, scan
 from scanner.windows import WINDOW
 from tests.scanner.secrets import github_token
 from vocabulary.credential import KnownKey
+from vocabulary.errors import ExitCode, UsageError
 from vocabulary.finding import Confidence
 
 
@@ -60,6 +61,36 @@ def test_branch_scans_that_branch_alone(repo):
     repo.commit("main.txt", line(2))
     repo.write("untracked.txt", line(3))
     assert {f.path for f in scan(repo.path, ScanOptions(branch="side"))} == {"side.txt"}
+
+
+def test_what_a_branch_adds_to_another(repo):
+    repo.commit("base.txt", line(1))
+    repo.git("checkout", "-q", "-b", "side")
+    repo.commit("side.txt", line(2))
+    repo.git("checkout", "-q", "main")
+    repo.commit("main.txt", line(3))
+    repo.write("mine.txt", line(4))
+    assert {f.path for f in scan(repo.path, ScanOptions(since="main", branch="side"))} == {
+        "side.txt"
+    }
+
+
+def test_a_folder_of_a_worktree_is_no_repository_and_that_is_said(repo):
+    repo.commit("dir/a.txt", line(1))
+    repo.commit("dir/a.txt", "clean\n")
+    report = scan(repo.path / "dir")
+    assert not report.findings
+    assert str(repo.path) in report.receipt.warnings[0]
+    assert not scan(repo.path / "dir", ScanOptions(tree=True)).receipt.warnings
+    with pytest.raises(UsageError, match=f"name {repo.path}"):
+        scan(repo.path / "dir", ScanOptions(staged=True))
+
+
+def test_a_bare_repository_stages_nothing_and_that_is_no_pass(repo, tmp_path):
+    repo.git("clone", "-q", "--bare", ".", str(tmp_path / "bare"))
+    receipt = scan(tmp_path / "bare", ScanOptions(staged=True)).receipt
+    assert receipt.exit_code == ExitCode.INCOMPLETE
+    assert "bare" in receipt.incomplete[0]
 
 
 def test_a_directory_is_scanned_with_what_lies_in_it(tmp_path):
