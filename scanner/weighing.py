@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from scanner.allow import compiled, lets_place
-from scanner.classify import Score, weigh
+from scanner.classify import weigh
 from scanner.match import Match
+from scanner.score import Score
 from vocabulary.finding import Confidence, Place
 
 Locate = Mapping[str, Sequence[Place]]
