@@ -102,6 +102,8 @@ def consumer_settings(
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed",
         "allow_auto_create_topics": False,
+        # Partitions that are added are read after half a minute, not five.
+        "metadata_max_age_ms": 30_000,
         # Found again within a second of its restart, instead of half a minute.
         "reconnect_backoff_max_ms": 1000,
         # A worker that died is replaced after 10 s, one that came or left after 1 s.

@@ -315,6 +315,22 @@ def made_anew(topic):
     topic.producer = kafka.KafkaProducer(bootstrap_servers=topic.broker, acks="all", retries=50)
 
 
+def test_partitions_that_are_added_are_read_from_their_beginning(topic, worker):
+    topic.send(*lines(0, 30))
+    seldom = {"metadata_max_age_ms": 200}
+    first, second = worker(options=seldom), worker(options=seldom)
+    side_by_side(lambda: first.read == topic.sent, first, second)
+    topic.admin.create_partitions({topic.name: kafka_admin.NewPartitions(5)})
+    topic.partitions = 5
+    topic.producer.close()
+    topic.producer = kafka.KafkaProducer(bootstrap_servers=topic.broker, acks="all", retries=50)
+    topic.send(*lines(30, 90))
+    side_by_side(lambda: first.read == topic.sent, first, second)
+    assert f"kafka:{topic.name}/4" in first.read
+    assert first.source.assignment.isdisjoint(second.source.assignment)
+    assert not any("no longer there" in one for one in (*first.told, *second.told))
+
+
 def test_pauses_and_resumes(topic, worker):
     reader = worker()
     until(lambda: len(reader.source.assignment) == 3, reader)
