@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from database import counters
+from database.listed import among
 from database.schema import keys, usage
 from keystore.usage import HOUR_S, heard
 
@@ -116,7 +117,7 @@ def share_of(connection: Connection, key_ids: set[str], until: float, now: float
     if not key_ids or heard(connection) is None:
         return 0.0
     theirs = select(func.coalesce(func.sum(usage.c.requests), 0)).where(
-        usage.c.key_id.in_(sorted(key_ids)),
+        among(usage.c.key_id, sorted(key_ids)),
         usage.c.hour > until - DAY_S,
         usage.c.hour <= until - HOUR_S,
     )

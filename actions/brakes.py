@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from actions.blast import share_of
 from actions.policy import Guards, seconds_of
+from database.listed import among
 from database.schema import alerts, keys, outbox
 from database.transaction import in_commit_order
 from vocabulary.action import ActionKind, Decision
@@ -139,7 +140,7 @@ def _causes(
 def _stuffing(connection: Connection, sources: set[str], now: float) -> set[str]:
     """Return which senders were lately told of for trying many keys."""
     told = select(alerts.c.subject).where(
-        alerts.c.subject.in_([f"{ADDRESS}{source}" for source in sorted(sources)]),
+        among(alerts.c.subject, [f"{ADDRESS}{source}" for source in sorted(sources)]),
         alerts.c.kind == STUFFING,
         alerts.c.recorded_at >= now - _HOUR_S,
         alerts.c.feedback != "false",

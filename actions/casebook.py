@@ -14,6 +14,7 @@ from actions.exposed import exposed_json, exposures
 from actions.incident import GOING_ON
 from actions.queue import incident_of
 from actions.timeline import timeline
+from database.listed import among
 from database.schema import alerts, incidents, keys, outbox
 from vocabulary.errors import UsageError
 from vocabulary.moments import rfc3339
@@ -115,7 +116,7 @@ def alerts_of(connection: Connection, incident_id: str) -> Sequence[Row[Any]]:
 def actions_of(connection: Connection, row: Row[Any], alert_ids: list[str]) -> list[Row[Any]]:
     """Return every row of the outbox that belongs to an incident, the oldest first."""
     since = outbox.c.created_at >= row.opened_at
-    own = outbox.c.alert_id.in_(alert_ids)
+    own = among(outbox.c.alert_id, alert_ids)
     told = (outbox.c.alert_id == "") & (outbox.c.subject == row.subject) & since
     found = connection.execute(select(outbox).where(own | told).order_by(outbox.c.id)).all()
     return [one for one in found if one.alert_id or incident_of(one) == row.id]

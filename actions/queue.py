@@ -17,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from database.listed import among
 from database.schema import alerts, incidents, outbox
 
 EFFECT = "effect"
@@ -81,7 +82,7 @@ def lease(connection: Connection, ids: Sequence[int], owner: str, until: float) 
     """
     connection.execute(
         update(outbox)
-        .where(outbox.c.id.in_(ids))
+        .where(among(outbox.c.id, ids))
         .values(state="leased", lease_owner=owner, lease_until=until)
     )
 
@@ -97,7 +98,7 @@ def release(connection: Connection, ids: Sequence[int], owner: str) -> None:
     """Give back those of the rows that are still leased: they were not begun."""
     connection.execute(
         update(outbox)
-        .where(outbox.c.id.in_(ids), outbox.c.lease_owner == owner)
+        .where(among(outbox.c.id, ids), outbox.c.lease_owner == owner)
         .values(state="waiting", lease_owner="", lease_until=0.0)
     )
 

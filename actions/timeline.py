@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, select
 
 from actions.queue import EFFECT, NOTIFICATIONS
 from actions.trail import ACTOR, DECIDE
+from database.listed import among
 from database.schema import audit
 from vocabulary.moments import rfc3339
 
@@ -97,7 +98,7 @@ def _audited(
     query = (
         select(audit)
         .where(
-            audit.c.subject.in_(subjects),
+            among(audit.c.subject, subjects),
             audit.c.at >= incident.opened_at,
             audit.c.at <= incident.updated_at + _AFTERWARDS_S,
             audit.c.verb != DECIDE,

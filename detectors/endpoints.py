@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from sqlalchemy import Connection, select
 
+from database.listed import among
 from database.schema import endpoint_names
 from database.upsert import inserting
 from detectors import terms
@@ -56,7 +57,7 @@ def load(connection: Connection, numbers: Sequence[int] | None = None) -> dict[i
     """Return the names that are kept, of these endpoints or of all."""
     query = select(endpoint_names.c.number, endpoint_names.c.name)
     if numbers is not None:
-        query = query.where(endpoint_names.c.number.in_(numbers))
+        query = query.where(among(endpoint_names.c.number, numbers))
     return {int(number): str(name) for number, name in connection.execute(query)}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, select
 
 from database import bulk
+from database.listed import among
 from database.schema import profile_deltas, profiles, side_inputs
 from database.transaction import reading
 from detectors import endpoints, packing
@@ -251,7 +252,7 @@ class ProfileStore:
         keys = self._stored.among(connection, keys)
         for begin in range(0, len(keys), ASKED_AT_ONCE):
             some = keys[begin : begin + ASKED_AT_ONCE]
-            found = connection.execute(select(*profiles.c).where(profiles.c.key_id.in_(some)))
+            found = connection.execute(select(*profiles.c).where(among(profiles.c.key_id, some)))
             for key, version, batch, data in found:
                 yield key, int(version), int(batch), bytes(data)
 
@@ -260,7 +261,9 @@ class ProfileStore:
         keys = list(self._behind)
         for begin in range(0, len(keys), ASKED_AT_ONCE):
             some = keys[begin : begin + ASKED_AT_ONCE]
-            found = select(profiles.c.key_id, profiles.c.as_of).where(profiles.c.key_id.in_(some))
+            found = select(profiles.c.key_id, profiles.c.as_of).where(
+                among(profiles.c.key_id, some)
+            )
             for key, as_of in connection.execute(found):
                 young = [(batch, part) for batch, part in self._behind[key] if batch > as_of]
                 if young:

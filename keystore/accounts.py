@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
+from database.listed import among
 from database.schema import accounts, keys, organisations
 from database.transaction import in_commit_order
 from keystore import audit, feed, plans
@@ -188,7 +189,7 @@ def get(connection: Connection, account_id: str) -> Account:
 
 def by_ids(connection: Connection, account_ids: Iterable[str]) -> dict[str, Account]:
     """Return those of the accounts that exist, by id."""
-    rows = connection.execute(select(accounts).where(accounts.c.id.in_(list(account_ids))))
+    rows = connection.execute(select(accounts).where(among(accounts.c.id, list(account_ids))))
     return {row["id"]: Account(**row) for row in rows.mappings()}
 
 

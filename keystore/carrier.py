@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, exists, or_, select
 
+from database.listed import among
 from database.schema import accounts, keys, positions
 from database.transaction import reading, transaction
 from database.upsert import inserting
@@ -99,7 +100,7 @@ class Carrier:
         if changed is not None:
             ended: list[ColumnElement[bool]] = [_account_changed_by_itself(position.at, now)]
             ended += [(keys.c[name] > position.at) & (keys.c[name] <= now) for name in _ENDS]
-            named = [keys.c.id.in_(chunk) for chunk in _chunks([*changed, *position.owed])]
+            named = [among(keys.c.id, chunk) for chunk in _chunks([*changed, *position.owed])]
             query = query.where(or_(*ended, *named))
         found = [key_of({**row}) for row in connection.execute(query).mappings()]
         return grants_of(connection, found)

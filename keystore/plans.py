@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
+from database.listed import among
 from database.schema import accounts, keys, plans
 from database.transaction import in_commit_order
 from keystore import audit, feed, narrow
@@ -97,7 +98,7 @@ def get(connection: Connection, plan_id: str) -> Plan:
 
 def by_ids(connection: Connection, plan_ids: Iterable[str]) -> dict[str, Plan]:
     """Return those of the plans that exist, by id."""
-    rows = connection.execute(select(plans).where(plans.c.id.in_(list(plan_ids)))).mappings()
+    rows = connection.execute(select(plans).where(among(plans.c.id, list(plan_ids)))).mappings()
     return {plan.id: plan for plan in map(_plan, rows)}
 
 

@@ -6,6 +6,7 @@ from itertools import islice
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, case, or_, select
 
+from database.listed import among
 from database.schema import keys
 from keystore.audit import storable
 from keystore.keys import ORIGINS, PUBLIC_ID, SHA256, Key, KeyState, key_of
@@ -107,7 +108,7 @@ def _where_in(
     # what no database can hold (NUL, lone surrogates: logs are hostile) is nobody's id
     rest = (value for value in values if storable(value) == value)
     while chunk := list(islice(rest, _CHUNK)):
-        query = select(keys).where(column.in_(chunk), *conditions)
+        query = select(keys).where(among(column, chunk), *conditions)
         for row in connection.execute(query).mappings():
             yield key_of({**row})
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, or_, select
 
+from database.listed import among
 from database.schema import budgets
 from database.transaction import in_commit_order
 from database.upsert import inserting
@@ -79,7 +80,7 @@ def charge(connection: Connection, costs: Sequence[Cost], now: float) -> None:
 
 def of_keys(connection: Connection, key_ids: Collection[str], since: float = 0.0) -> list[Spent]:
     """Return what the keys owe, and whatever anybody has spent since `since` (0: nobody else)."""
-    wanted: ColumnElement[bool] = budgets.c.key_id.in_(key_ids)
+    wanted: ColumnElement[bool] = among(budgets.c.key_id, key_ids)
     if since:
         wanted = or_(wanted, budgets.c.at > since)
     rows = connection.execute(select(budgets).where(wanted)).mappings()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, select
 
 from actions.queue import EFFECT
+from database.listed import among
 from database.schema import alerts, audit, outbox
 from database.transaction import reading
 from gateway.reader import News, Reader
@@ -144,7 +145,7 @@ class Following:
             self._told.clear()
             return
         query = select(outbox).where(
-            outbox.c.alert_id.in_(list(self._alerts)), outbox.c.state.in_(_ENDED)
+            among(outbox.c.alert_id, list(self._alerts)), outbox.c.state.in_(_ENDED)
         )
         rows = [row for row in connection.execute(query) if row.id not in self._told]
         for row in rows:

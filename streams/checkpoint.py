@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from database.listed import among
 from database.schema import deliveries, positions
 from database.upsert import inserting
 from vocabulary.errors import DatabaseError
@@ -82,7 +83,7 @@ def under(connection: Connection, prefix: str) -> dict[str, Position]:
 
 def delivered(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
     """Return those of the deliveries that are committed, with their fingerprints."""
-    query = select(deliveries.c.key, deliveries.c.fingerprint).where(deliveries.c.key.in_(keys))
+    query = select(deliveries.c.key, deliveries.c.fingerprint).where(among(deliveries.c.key, keys))
     return {str(row.key): str(row.fingerprint) for row in connection.execute(query)}
 
 

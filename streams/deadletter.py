@@ -17,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from database.listed import among
 from database.schema import dead_letters
 from streams.checkpoint import Position
 from vocabulary.errors import DatabaseError
@@ -151,7 +152,7 @@ def ask_again(
     """
     query = update(dead_letters).where(func.length(dead_letters.c.raw) < MAX_RAW)
     if ids is not None:
-        query = query.where(dead_letters.c.id.in_(ids))
+        query = query.where(among(dead_letters.c.id, ids))
     if source is not None:
         query = query.where(dead_letters.c.source == source)
     return connection.execute(query.values(state=AGAIN)).rowcount
@@ -232,4 +233,4 @@ def per_source(connection: Connection) -> dict[str, int]:
 
 
 def _gone(ids: Sequence[int]) -> Delete:
-    return delete(dead_letters).where(dead_letters.c.id.in_(ids))
+    return delete(dead_letters).where(among(dead_letters.c.id, ids))

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine, delete, insert, select
 
+from database.listed import among
 from database.schema import positions, read_objects
 from database.transaction import reading, transaction
 from streams import checkpoint
@@ -107,7 +108,7 @@ class ObjectMemory:
         rows = [f"{self._prefix}{key}" for key in keys]
         with transaction(self._engine) as connection:
             self._sum_up(connection, rows)
-            connection.execute(delete(positions).where(positions.c.source.in_(rows)))
+            connection.execute(delete(positions).where(among(positions.c.source, rows)))
             self._insert(connection, digests(keys))
 
     def replace(self, names: Digests) -> None:
@@ -127,7 +128,7 @@ class ObjectMemory:
 
     def _sum_up(self, connection: Connection, rows: Sequence[str]) -> None:
         """Keep for the folder what status says of it: how many, how far in time."""
-        asked = select(positions).where(positions.c.source.in_([*rows, self._folder]))
+        asked = select(positions).where(among(positions.c.source, [*rows, self._folder]))
         found = connection.execute(asked).all()
         before: Mapping[str, Any] = next(
             (row.position for row in found if row.source == self._folder), {}

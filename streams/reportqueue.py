@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
+from database.listed import among
 from database.schema import repo_events
 from database.upsert import inserting
 from streams.disclosure import Disclosure
@@ -103,7 +104,7 @@ def wait_on(connection: Connection, reports: Sequence[Report], error: str, now: 
         How many were given up.
     """
     c = repo_events.c
-    these = c.id.in_([one.id for one in reports])
+    these = among(c.id, [one.id for one in reports])
     told = {"attempts": c.attempts + 1, "error": error[:_MAX_ERROR]}
     connection.execute(update(repo_events).where(these).values(told))
     old = update(repo_events).where(_is_unsure(), c.received_at < now - GIVEN_UP_S)
@@ -118,7 +119,7 @@ def waiting_for_stores(connection: Connection) -> int:
 def done(connection: Connection, reports: Sequence[Report]) -> None:
     """Forget reports that were acted on: of the same key, at the same place, others may come."""
     ids = [one.id for one in reports]
-    connection.execute(delete(repo_events).where(repo_events.c.id.in_(ids)))
+    connection.execute(delete(repo_events).where(among(repo_events.c.id, ids)))
 
 
 def _is_unsure() -> ColumnElement[bool]:
