@@ -21,9 +21,14 @@ def _time(word: str) -> int | None:
 
 _CLOCK: Reader[int] = Reader("a time like 31/Dec/2025:23:59:59.123", _time)
 
+# HAProxy spells `"`, `#`, `{`, `|` and `}` of a client as # and two digits. Where one stands in a
+# header or a request, half a line has the next glued to it: nobody was there, whatever they say.
 _FIELDS = (
     Field(
-        "client_ip:port", r"(?:.{0,256}?\[[0-9]{1,10}\]: |)([0-9A-Fa-f.:]{2,45}):[0-9]{1,5}", "ip"
+        "client_ip:port",
+        r"(?:.{0,256}?\[[0-9]{1,10}\]: |)"
+        r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f:]{0,44}:[0-9A-Fa-f:.]{1,45}):[0-9]{1,5}(?= )",
+        "ip",
     ),
     Field("request_date", r" \[([^\]\[]{20,40}+)\]", "time"),
     Field("frontend", r" \S++"),
@@ -34,8 +39,8 @@ _FIELDS = (
     Field("cookies", r" \S++ \S++"),
     Field("termination_state", r" \S{4}"),
     Field("connections", r" [0-9/+]++ [0-9/]++"),
-    Field("captured_headers", r"(?: \{(.*?)\})?(?: \{.*?\})?(?= \")", "key"),
-    Field("request", r' "(.*)"', "request"),
+    Field("captured_headers", r"(?: \{([^{}\"]*+)\})?(?: \{[^{}\"]*+\})?(?= \")", "key"),
+    Field("request", r' "([^"]*+)"', "request"),
 )
 
 

@@ -356,6 +356,16 @@ def test_a_half_line_lends_its_address_to_no_key_of_the_line_that_is_glued_to_it
             assert (len(parsed), [line for line, _ in parsed.rejected]) == (0, [0])
 
 
+def test_a_half_line_of_haproxy_lends_nothing_to_the_line_that_is_glued_to_it():
+    log_format = formats.find("haproxy")
+    whole = log_format.samples[0]
+    other = whole.replace(b"198.51.100.23", b"192.0.2.99").replace(b"key_a", b"key_z")
+    for end in range(len(whole)):
+        parsed = log_format.parse([whole[:end] + other])
+        told = list(zip(parsed.ip, parsed.key, strict=True))
+        assert told == [("192.0.2.99", "key_zbcdefgh234567ab")] * (end == 0)
+
+
 @pytest.mark.parametrize(
     "user", ['""', 'a\\"b', "jo [x] y", "-", "a\\\\", "[03/Nov/2025:09:12:44 +0000]"]
 )
