@@ -1,7 +1,8 @@
 """One connection to the key store: has anybody written, what changed, whose is this hash.
 
 Look-ups are plain SQL on the driver's own cursor: building a statement with SQLAlchemy for each
-costs far more than SQLite's answer.
+costs far more than SQLite's answer. What is only read again (`gateway.renewal`) is compared as
+text, and built anew only when it is another.
 """
 
 import os
@@ -9,13 +10,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any
+from sqlite3 import OperationalError
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from database.schema import keys
+from gateway.renewal import MARKS, Renewal, ends_within, mark_of, renewing, row_text, texts_in
 from keystore import accounts, denials, feed, plans, query, spending
 from keystore.denials import DenyList
 from keystore.grants import Grants, granted
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
 
 _CHANGES_AT_ONCE = 1000
 _COLUMNS = tuple(column.name for column in keys.columns)
+_HASH = _COLUMNS.index("hash")
 _TOUCHED = {"sqlite": "PRAGMA data_version", "postgresql": "SELECT max(seq) FROM changes"}
-_MARKS = {"sqlite": "?", "postgresql": "%s"}
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -50,6 +53,20 @@ class Question(msgspec.Struct, frozen=True):
     kind: str = Kind.KEY.value
     origin: str = SHA256
     name: str = ""
+
+
+class Answer(NamedTuple):
+    """What a look-up found.
+
+    Attributes:
+        digest: the question's.
+        grants: None where no key is known.
+        mark: by which `Renewal` tells whether it is still the same; 0 for never.
+    """
+
+    digest: bytes
+    grants: Grants | None
+    mark: int = 0
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -80,8 +97,8 @@ class Follower:
 
     def __init__(self, engine: Engine, place: tuple[int, ...]) -> None:
         self.place = place
-        self._touched = _TOUCHED[engine.dialect.name]
-        self._mark = _MARKS[engine.dialect.name]
+        self._dialect = engine.dialect.name
+        self._touched = _TOUCHED[self._dialect]
         self._version: object = self
         self._accounts: dict[str, Account | None] = {}
         self._plans: dict[str, Plan | None] = {}
@@ -122,21 +139,48 @@ class Follower:
         with self._reading() as connection:
             return DenyList(denials.snapshot(connection, now))
 
-    def look_up(self, questions: Sequence[Question]) -> tuple[tuple[bytes, Grants | None], ...]:
+    def look_up(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
         """Answer the questions in one statement, and few more for accounts and plans."""
         wanted = {
             value: None
             for question in questions
             for value in (question.credential.sha256, *question.credential.hmacs.values())
         }
-        rows = self._rows(_by("hash", len(wanted), self._mark), tuple(wanted))
+        rows = self._with_texts("hash", tuple(wanted))
+        texts = {row[_HASH]: row[-1] for row in rows}
         found = {key.hash: key for key in map(_key, rows)}
         found |= self._clients({q.name for q in questions if q.kind == Kind.OAUTH_CLIENT})
-        self._read_accounts(found.values())
+        self._read_accounts([(key.account_id, key.plan_id) for key in found.values()])
         matched = [(q.digest, _match(q, found)) for q in questions]
         known = self._with_spent([self._granted(key) for _, key in matched if key])
         by_id = {one.key.id: one for one in known}
-        return tuple((digest, by_id[key.id] if key else None) for digest, key in matched)
+        return tuple(
+            _answer(digest, by_id[key.id] if key else None, texts) for digest, key in matched
+        )
+
+    def unchanged(self, renewals: Sequence[Renewal]) -> tuple[Renewal, ...]:
+        """Return those whose keys stand as they are held, and go on to until they ask for.
+
+        Who is not among them may be unchanged all the same: that is found out by a look-up.
+        """
+        if self._dialect != "sqlite":
+            # There only the feed tells that anybody wrote, and this is for what it does not tell.
+            self._accounts, self._plans = {}, {}
+        wanted = {renewal.digest.hex(): renewal for renewal in renewals}
+        since = min(renewal.since for renewal in renewals)
+        until = max(renewal.until for renewal in renewals)
+        statement, more = renewing(self._dialect, len(wanted), since, until)
+        try:
+            rows = self._rows(statement, (*wanted, *more))
+        except OperationalError:
+            return ()  # of no SQLite, or one that has no JSON, or a row that JSON cannot hold
+        found = []
+        for name, account_id, plan_id, text in texts_in(self._dialect, rows):
+            account, plan = self._inherited(account_id, plan_id)
+            same = mark_of(text, account, plan) == wanted[name].mark
+            if same and not ends_within(account, since, until):
+                found.append(wanted[name])
+        return tuple(found)
 
     def close(self) -> None:
         """Give the connection back, whatever state it is in."""
@@ -147,16 +191,23 @@ class Follower:
         """Return OAuth clients by the hash of their name: the store has that of their secret."""
         if not names:
             return {}
-        rows = self._rows(_by("public_id", len(names), self._mark), tuple(names))
+        rows = self._with_texts("public_id", tuple(names))
         clients = [key for key in map(_key, rows) if key.kind == Kind.OAUTH_CLIENT]
         return {Name(Kind.OAUTH_CLIENT, key.public_id).hash: key for key in clients}
 
     def _granted(self, key: Key) -> Grants:
         """Take a key together with its account and plan; both are held until somebody writes."""
-        self._read_accounts([key])
-        account = self._accounts.get(key.account_id or "")
-        plan_id = key.plan_id or (account.plan_id if account else None)
-        return granted(key, account, self._plans.get(plan_id or ""))
+        return granted(key, *self._inherited(key.account_id, key.plan_id))
+
+    def _inherited(
+        self, account_id: str | None, plan_id: str | None
+    ) -> "tuple[Account | None, Plan | None]":
+        if not (account_id or plan_id):
+            return None, None
+        self._read_accounts([(account_id, plan_id)])
+        account = self._accounts.get(account_id or "")
+        plan_id = plan_id or (account.plan_id if account else None)
+        return account, self._plans.get(plan_id or "")
 
     def _with_spent(self, known: Sequence[Grants]) -> Sequence[Grants]:
         """Tell of those that have a budget how much of it is spent."""
@@ -170,20 +221,31 @@ class Follower:
         replace = msgspec.structs.replace
         return [replace(one, spent=tuple(spent.get(one.key.id, ()))) for one in known]
 
-    def _read_accounts(self, keys: Collection[Key]) -> None:
-        """Have the accounts and plans of the keys at hand; nobody's is None."""
-        wanted = {key.account_id for key in keys if key.account_id} - self._accounts.keys()
+    def _read_accounts(self, named_by: Collection[tuple[str | None, str | None]]) -> None:
+        """Have the accounts and plans at hand that keys name; nobody's is None."""
+        wanted = {account for account, _ in named_by if account} - self._accounts.keys()
         if wanted:
             with self._reading() as connection:
                 self._accounts |= dict.fromkeys(wanted) | accounts.by_ids(connection, wanted)
-        named = {key.plan_id for key in keys}
-        named |= {one.plan_id for key in keys if (one := self._accounts.get(key.account_id or ""))}
+        named = {plan for _, plan in named_by}
+        known = [self._accounts.get(account or "") for account, _ in named_by]
+        named |= {account.plan_id for account in known if account}
         missing = {plan_id for plan_id in named if plan_id} - self._plans.keys()
         if missing:
             with self._reading() as connection:
                 self._plans |= dict.fromkeys(missing) | plans.by_ids(connection, missing)
 
-    def _rows(self, statement: str, values: tuple[str, ...] = ()) -> Sequence[Sequence[Any]]:
+    def _with_texts(self, column: str, values: tuple[str, ...]) -> Sequence[Sequence[Any]]:
+        """Return the keys' rows, and behind each its text, or None where it has none."""
+        mark = MARKS[self._dialect]
+        try:
+            text = row_text(self._dialect)
+            return self._rows(_by(column, len(values), mark, text), values)
+        except OperationalError:
+            # Gone, or else there is no JSON in this SQLite, or a row that JSON cannot hold.
+            return self._rows(_by(column, len(values), mark, "NULL"), values)
+
+    def _rows(self, statement: str, values: tuple[object, ...] = ()) -> Sequence[Sequence[Any]]:
         # Past SQLAlchemy, which would also open a transaction: in one, data_version stands still.
         cursor = self._driver.cursor()
         try:
@@ -219,13 +281,21 @@ def place_of(engine: Engine) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=256)
-def _by(column: str, count: int, mark: str) -> str:
-    marks = ",".join([mark] * count)
-    return f"SELECT {','.join(_COLUMNS)} FROM keys WHERE {column} IN ({marks})"  # noqa: S608  (marks)
+def _by(column: str, count: int, mark: str, text: str) -> str:
+    marks, columns = ",".join([mark] * count), ",".join(_COLUMNS)
+    return f"SELECT {columns}, {text} FROM keys WHERE {column} IN ({marks})"  # noqa: S608  (marks)
 
 
 def _key(row: Sequence[Any]) -> Key:
-    return key_of(dict(zip(_COLUMNS, row, strict=True)))
+    return key_of(dict(zip(_COLUMNS, row[:-1], strict=True)))
+
+
+def _answer(digest: bytes, grants: Grants | None, texts: Mapping[str, str | None]) -> Answer:
+    text = texts.get(grants.key.hash) if grants is not None else None
+    # What was spent of a budget is not in the key's row: it is always read anew.
+    if grants is None or text is None or grants.has_budget:
+        return Answer(digest, grants)
+    return Answer(digest, grants, mark_of(text, grants.account, grants.plan))
 
 
 def _match(question: Question, found: Mapping[str, Key]) -> Key | None:

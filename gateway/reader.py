@@ -7,7 +7,7 @@ anybody committed anything.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import Engine
 
-from gateway.follower import Follower, Question, Told, place_of
+from gateway.follower import Answer, Follower, Question, Told, place_of
 from gateway.options import Clock, Ticks
+from gateway.renewal import Renewal
 from keystore.bells import hearing
 from keystore.denials import DenyList
 from keystore.grants import Grants
+from vocabulary.credential import Credential
 
 if TYPE_CHECKING:
     from gateway.remote import RemoteCache
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _QUESTIONS_AT_ONCE = 64
+_RENEWALS_AT_ONCE = 128
 
 _PATIENCE_S = 2.0
 """How long the end waits for a server that does not answer."""
@@ -43,7 +46,8 @@ class News(msgspec.Struct, frozen=True):
         new_keys: forget what is known not to be a key.
         changed: keys as they are now.
         denials: the deny lists, when they are others than before.
-        answers: look-ups; None where no key is known. Newer than `changed`.
+        answers: look-ups. Newer than `changed`.
+        same: of keys that were to be read again, those that are as they were; likewise.
         unanswered: look-ups that could not be made.
     """
 
@@ -53,7 +57,8 @@ class News(msgspec.Struct, frozen=True):
     new_keys: bool = False
     changed: tuple[Grants, ...] = ()
     denials: DenyList | None = None
-    answers: tuple[tuple[bytes, Grants | None], ...] = ()
+    answers: tuple[Answer, ...] = ()
+    same: tuple[Renewal, ...] = ()
     unanswered: tuple[bytes, ...] = ()
 
     @property
@@ -65,6 +70,7 @@ class News(msgspec.Struct, frozen=True):
             or self.new_keys
             or self.changed
             or self.answers
+            or self.same
             or self.unanswered
             or self.denials is not None
         )
@@ -94,7 +100,7 @@ class Reader:
         self._remote, self._redis = remote, redis
         self._engine, self._poll_s, self._ticks, self._clock = engine, poll_s, ticks, clock
         self._questions: SimpleQueue[Question | None] = SimpleQueue()
-        self._renewals: SimpleQueue[Question] = SimpleQueue()
+        self._renewals: SimpleQueue[Renewal] = SimpleQueue()
         self._stopped = Event()
         self._thread: Thread | None = None
         self._follower: Follower | None = None
@@ -116,9 +122,11 @@ class Reader:
         """Have a key looked up; the answer comes with the news."""
         self._questions.put(question)
 
-    def renew(self, question: Question) -> None:
-        """Have a key read again with the next look at the feed: many at once cost half as much."""
-        self._renewals.put(question)
+    def renew(self, renewal: Renewal, *, at_once: bool = False) -> None:
+        """Have a key read again with the next look at the feed: many at once cost far less."""
+        self._renewals.put(renewal)
+        if at_once:
+            self._questions.put(None)
 
     def stop(self) -> None:
         """End the thread and close its connection."""
@@ -133,14 +141,14 @@ class Reader:
         # Whoever writes rings; the feed is looked at every `poll_s` all the same.
         with hearing(self._engine, lambda: self._questions.put(None), self._redis):
             while not self._stopped.is_set():
-                deliver(self._round(self._waiting()))
+                deliver(self._round(self._waiting(), self._to_renew()))
         self._close()
 
     def _waiting(self) -> list[Question]:
         """Wait for a question or until it is time to look at the feed again."""
         found: list[Question] = []
         with suppress(Empty):
-            is_behind = self._renewals.qsize() > _QUESTIONS_AT_ONCE
+            is_behind = self._renewals.qsize() > _RENEWALS_AT_ONCE
             question = self._questions.get(timeout=0 if is_behind else self._poll_s)
             while True:
                 if question is not None:
@@ -148,24 +156,33 @@ class Reader:
                 if len(found) == _QUESTIONS_AT_ONCE:
                     return found
                 question = self._questions.get_nowait()
+        return found
+
+    def _to_renew(self) -> list[Renewal]:
+        found: list[Renewal] = []
         with suppress(Empty):
-            while len(found) < _QUESTIONS_AT_ONCE:
+            while len(found) < _RENEWALS_AT_ONCE:
                 found.append(self._renewals.get_nowait())
         return found
 
-    def _round(self, questions: list[Question]) -> News:
+    def _round(self, questions: list[Question], renewals: list[Renewal]) -> News:
         heard_ns = self._ticks()
         try:
             follower = self._current()
             news = self._changes(follower, heard_ns)
-            answers = self._answers(follower, questions) if questions else ()
+            same = self._same(follower, renewals) if renewals else ()
+            asked = [*questions, *_questions(set(renewals).difference(same))]
+            answers = self._answers(follower, asked) if asked else ()
         except Exception as error:  # noqa: BLE001  (whatever it was: nobody is let in, it goes on)
             self._lost(error)
-            return News(heard_ns, away=True, unanswered=tuple(q.digest for q in questions))
+            unanswered = [*(q.digest for q in questions), *(r.digest for r in renewals)]
+            return News(heard_ns, away=True, unanswered=tuple(unanswered))
         if self._away:
             _log.warning("the key store is back")
             self._away = False
-        return msgspec.structs.replace(news, answers=answers) if answers else news
+        if not asked and not same:
+            return news
+        return msgspec.structs.replace(news, answers=answers, same=same)
 
     def _current(self) -> Follower:
         """Return a follower of the file that has the database's name now."""
@@ -197,9 +214,11 @@ class Reader:
             denials=denials,
         )
 
-    def _answers(
-        self, follower: Follower, questions: list[Question]
-    ) -> tuple[tuple[bytes, Grants | None], ...]:
+    def _same(self, follower: Follower, renewals: list[Renewal]) -> tuple[Renewal, ...]:
+        # Where look-ups are shared one gateway reads a key again for all of them.
+        return follower.unchanged(renewals) if self._remote is None else ()
+
+    def _answers(self, follower: Follower, questions: list[Question]) -> tuple[Answer, ...]:
         """Answer from what other gateways read lately, and else from the database."""
         remote = self._remote
         if remote is None or self._seen is None:
@@ -207,12 +226,12 @@ class Reader:
         # A name, or a secret that may be of little entropy, does not leave this process.
         plain = {q.credential.sha256: q for q in questions if not q.name and not q.credential.hmacs}
         held = remote.get(plain)
-        known = [(plain[name].digest, grants) for name, grants in held.items()]
+        known = [Answer(plain[name].digest, grants) for name, grants in held.items()]
         rest = [q for q in questions if q.credential.sha256 not in held]
         found = follower.look_up(rest) if rest else ()
         names = {q.digest: q.credential.sha256 for q in plain.values()}
         # What was spent of a budget is younger than the key: it is always read from the database.
-        shared = ((d, one) for d, one in found if one is None or not one.has_budget)
+        shared = ((d, one) for d, one, _ in found if one is None or not one.has_budget)
         remote.put({names[d]: grants for d, grants in shared if d in names}, self._seen)
         return (*known, *found)
 
@@ -228,6 +247,11 @@ class Reader:
         follower, self._follower = self._follower, None
         if follower is not None:
             follower.close()
+
+
+def _questions(renewals: Iterable[Renewal]) -> list[Question]:
+    """Return what is asked about keys that are others than they were."""
+    return [Question(one.digest, Credential(one.digest.hex())) for one in renewals]
 
 
 def _tell(remote: "RemoteCache", told: Told, grants: Sequence[Grants]) -> None:

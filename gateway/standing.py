@@ -83,11 +83,13 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
         key_id: empty for a credential that is not known.
         grant: what it may do.
         until: epoch seconds at which this must be found out anew.
+        mark: by which it is known to be as it was; 0 for never. See `gateway.renewal`.
     """
 
     key_id: str
     grant: Grant
     until: float = 0.0
+    mark: int = 0
 
 
 NOBODY = Standing("", Grant())

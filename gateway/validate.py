@@ -1,16 +1,18 @@
 """From a secret to how its key stands: the cache, and one look-up for all who wait for it."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from hmac import digest as hmac_digest
 from typing import NamedTuple
 
 from gateway.cache import Generations
-from gateway.follower import Question
+from gateway.follower import Answer, Question
 from gateway.ledger import Ledger
 from gateway.options import Clock, Options, Ticks
 from gateway.reader import News, Reader
+from gateway.renewal import Renewal
 from gateway.standing import DENIED, UNAVAILABLE, UNKNOWN, Grant, Standing, standing_of
 from keystore.denials import DenyList
 from keystore.grants import Grants
@@ -20,10 +22,13 @@ from keystore.unregistered import name_of_digest
 from vocabulary.credential import Credential, credential_of
 
 _MAX_FLIGHTS = 10_000
+_MAX_AHEAD = 100_000
 _PATIENCE_S = 2.0
 _MAX_GRANTS = 10_000
-_AHEAD = 6
-"""In the last sixth of the time for which it may be held, a key that is used is read again."""
+_AHEAD = 3
+"""In the last third of the time for which it may be held, a key that is used is read again."""
+_MARGIN_S = 1.0
+"""So much earlier than it need be a key's own end is looked for."""
 
 
 class _Flight(NamedTuple):
@@ -119,40 +124,52 @@ class Validator:
             return _denied(standing)
         if standing is not None:
             left_s = standing.until - now
-            return standing if left_s > self._ahead_s else self._ending(secret, standing, left_s)
+            if left_s > self._ahead_s:
+                return standing
+            if left_s <= 0:
+                return None
+            self._read_again(digest, secret, standing, now)
+            return standing
         until = self._unknown.get(digest)
         return UNKNOWN if until is not None and now < until else None
 
-    def _ending(self, secret: bytes, standing: Standing, left_s: float) -> Standing | None:
-        """Return what may be held only a little longer, and have it read again meanwhile.
+    def _read_again(self, digest: bytes, secret: bytes, standing: Standing, now: float) -> None:
+        """Have a key read again that may be held only a little longer.
 
         Nobody who uses a key all the time waits for it. One that ends by itself is read again
         once or twice; a change of the key does not wait for any of this.
         """
-        if left_s <= 0:
-            return None
         now_ns = self._ticks()
         if now_ns - self._ahead_since_ns > self._ahead_s * 1e9:
             self._ahead_since_ns = now_ns
             self._ahead.clear()
-        digest = sha256(secret).digest()
-        room = max(len(self._ahead), len(self._flights)) < _MAX_FLIGHTS
-        if room and digest not in self._ahead and digest not in self._flights:
-            self._ahead.add(digest)
+        if digest in self._ahead or len(self._ahead) >= _MAX_AHEAD:
+            return
+        self._ahead.add(digest)
+        if standing.mark and not self._peppers:
+            self._reader.renew(self._renewal(digest, standing, now))
+        elif digest not in self._flights and len(self._flights) < _MAX_FLIGHTS:
             credential = credential_of(secret.decode(), peppers=self._peppers)
             self._await(digest)
-            self._reader.renew(Question(digest, credential))
-        return standing
+            self._reader.ask(Question(digest, credential))
 
     async def look_up(self, secret: bytes) -> Standing:
         """Ask the key store; those who ask for the same key at once share one answer."""
         digest = sha256(secret).digest()
-        question = None
+        question: Question | Renewal | None = None
         if digest not in self._flights:
-            credential = credential_of(secret.decode(), peppers=self._peppers)
-            question = Question(digest, credential)
+            held = self._known.get(digest)
+            if held is not None and held.mark and not self._peppers:
+                question = self._renewal(digest, held, self._clock())
+            else:
+                credential = credential_of(secret.decode(), peppers=self._peppers)
+                question = Question(digest, credential)
         standing = await self._asked(digest, question)
         return _denied(standing) if self._is_denied(digest, self._clock()) else standing
+
+    def _renewal(self, digest: bytes, held: Standing, now: float) -> Renewal:
+        since = min(now, held.until) - _MARGIN_S
+        return Renewal(digest, held.mark, since, now + self._cached_s)
 
     def _is_denied(self, digest: bytes, now: float) -> bool:
         """Whether the secret of this SHA-256 is refused, whatever key it may be."""
@@ -172,14 +189,17 @@ class Validator:
         question = Question(digest, Credential(name.hash), name.kind.value, NAMED, name.text)
         return await self._asked(digest, question)
 
-    async def _asked(self, digest: bytes, question: Question | None) -> Standing:
+    async def _asked(self, digest: bytes, question: Question | Renewal | None) -> Standing:
         flight = self._flights.get(digest)
         if flight is None:
             assert question is not None
             if len(self._flights) >= _MAX_FLIGHTS:
                 return UNAVAILABLE
             flight = self._await(digest)
-            self._reader.ask(question)
+            if isinstance(question, Renewal):
+                self._reader.renew(question, at_once=True)
+            else:
+                self._reader.ask(question)
         waiter: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
         flight.waiters.append(waiter)
         return await waiter
@@ -225,8 +245,9 @@ class Validator:
             self._unknown.clear()
         for grants in news.changed:
             self._change(grants, now)
-        for digest, found in news.answers:
-            self._land(digest, self._fill(digest, found, now))
+        for answer in news.answers:
+            self._land(answer.digest, self._fill(answer, now))
+        self._go_on(news.same)
         self._heard_ns = news.heard_ns
         if self._ready is not None:
             self._ready.set()
@@ -244,7 +265,23 @@ class Validator:
         if place in self._known:
             self._known.put(place, self._standing(grants, now))
 
-    def _fill(self, digest: bytes, grants: Grants | None, now: float) -> Standing:
+    def _go_on(self, same: Sequence[Renewal]) -> None:
+        """Hold keys longer whose rows are what they were, but those of which newer is known."""
+        # One number for all: each would take as much memory as the key's mark.
+        until = min((renewal.until for renewal in same), default=0.0)
+        for renewal in same:
+            digest, standing = renewal.digest, self._known.get(renewal.digest)
+            if standing is not None and standing.mark == renewal.mark:
+                standing = Standing(standing.key_id, standing.grant, until, standing.mark)
+                self._known.put(digest, standing)
+            if standing is not None:
+                self._land(digest, standing)
+            elif digest in self._flights:
+                # Forgotten meanwhile: who waits for it has it looked up.
+                self._reader.ask(Question(digest, Credential(digest.hex())))
+
+    def _fill(self, answer: Answer, now: float) -> Standing:
+        digest, grants, mark = answer
         place = _place(grants.key) if grants is not None else None
         if grants is None or place is None:
             self._known.drop(digest)
@@ -253,20 +290,20 @@ class Validator:
         # Looked up for a request, or because one lately came whose key is held no longer.
         self.ledger.used(grants.key)
         self.ledger.learn(grants)
-        standing = self._standing(grants, now)
+        standing = self._standing(grants, now, mark if place == digest else 0)
         self._known.put(place, standing)
         return standing
 
-    def _standing(self, grants: Grants, now: float) -> Standing:
+    def _standing(self, grants: Grants, now: float, mark: int = 0) -> Standing:
         """Return how the key stands; what it has in common with others is held once."""
         standing = standing_of(grants, now, self._cached_s)
         if len(self._grants) > _MAX_GRANTS:
             self._grants.clear()
         grant = self._grants.setdefault(standing.grant, standing.grant)
         if standing.until == self._latest_until:
-            return Standing(standing.key_id, grant, self._latest_until)
+            return Standing(standing.key_id, grant, self._latest_until, mark)
         self._latest_until = standing.until
-        return Standing(standing.key_id, grant, standing.until)
+        return Standing(standing.key_id, grant, standing.until, mark)
 
     def _land(self, digest: bytes, standing: Standing) -> None:
         flight = self._flights.pop(digest, None)

@@ -3,12 +3,14 @@
 import random
 import threading
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 
 import pytest
 
 from database.transaction import open_database, transaction
 from gateway.follower import Question
 from gateway.reader import Reader
+from gateway.renewal import Renewal
 from keystore import feed
 from keystore.issue import KeyOrder
 from vocabulary.credential import credential_of
@@ -33,6 +35,10 @@ def question(secret):
     return Question(bytes.fromhex(credential.sha256), credential)
 
 
+def renewal(secret, mark, now=0.0):
+    return Renewal(sha256(secret.encode()).digest(), mark, now, now + 60)
+
+
 def test_tells_to_forget_all_at_first_and_then_what_changed(shelf, eventually):
     issued, news = shelf.issue(), []
     with following(shelf, news.append):
@@ -49,14 +55,16 @@ def test_what_is_to_be_read_again_is_answered_with_the_next_looks_however_much_i
     shelf, eventually
 ):
     made = shelf.store.create_many([KeyOrder()] * 200, actor="test")
-    renewed = [question(one.secret) for one in made]
+    renewed = [renewal(one.secret, 1) for one in made]
     news = []
     with following(shelf, news.append) as reader:
         eventually(lambda: news)
         for one in renewed:
             reader.renew(one)
-        eventually(lambda: {d for n in news for d, _ in n.answers} == {q.digest for q in renewed})
-    answers = [(digest, grants) for n in news for digest, grants in n.answers]
+        eventually(
+            lambda: {a.digest for n in news for a in n.answers} == {r.digest for r in renewed}
+        )
+    answers = [(digest, grants) for n in news for digest, grants, _ in n.answers]
     assert len(answers) == len(renewed)
     assert all(bytes.fromhex(grants.key.hash) == digest for digest, grants in answers)
 
@@ -94,7 +102,7 @@ def test_a_look_up_never_arrives_after_a_change_that_it_did_not_see(shelf, event
             for grants in news.changed:
                 if grants.key.id in held:
                     held[grants.key.id] = grants.key
-            for _, grants in news.answers:
+            for _, grants, _ in news.answers:
                 held[grants.key.id] = grants.key
 
     chance = random.Random(7)
@@ -122,4 +130,4 @@ def test_unknown_credentials_are_answered_with_nothing(shelf, eventually):
         for number in range(200):
             reader.ask(question(f"random-{number}"))
         eventually(lambda: sum(len(n.answers) for n in news) == 200)
-    assert all(key is None for n in news for _, key in n.answers)
+    assert all(answer.grants is None for n in news for answer in n.answers)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import make_url
 
 from gateway import validate
+from gateway.follower import Answer
 from gateway.ledger import Ledger
 from gateway.options import Options
 from gateway.reader import News
@@ -53,7 +54,7 @@ async def begun(validator, *secrets):
 @pytest.mark.parametrize(
     ("news", "standing", "held"),
     [
-        ({"answers": ((DIGEST, None),)}, UNKNOWN, UNKNOWN),
+        ({"answers": (Answer(DIGEST, None),)}, UNKNOWN, UNKNOWN),
         ({"unanswered": (DIGEST,)}, UNAVAILABLE, None),
         ({"unanswered": (DIGEST,), "away": True}, UNAVAILABLE, None),
     ],
@@ -71,7 +72,7 @@ def test_all_who_ask_for_one_key_share_an_answer_and_only_a_true_one_is_held(new
 
 def test_who_was_unknown_is_asked_for_again_when_keys_were_added():
     async def talk(validator, reader):
-        await reader.tell(answers=((DIGEST, None),))  # late: nobody waits for it any more
+        await reader.tell(answers=(Answer(DIGEST, None),))  # late: nobody waits for it any more
         assert validator.cached(SECRET, time.time()) == UNKNOWN
         await reader.tell(new_keys=True)
         assert validator.cached(SECRET, time.time()) is None

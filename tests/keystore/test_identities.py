@@ -103,7 +103,7 @@ def test_a_leaked_client_secret_is_found_by_the_scanner_but_is_no_api_key(store,
     credential = credential_of(issued.secret)
     assert store.find([credential])[0].verdict == "live"
     follower = Follower(store.engine, place_of(store.engine))
-    assert follower.look_up([Question(b"x", credential)]) == ((b"x", None),)
+    assert follower.look_up([Question(b"x", credential)]) == ((b"x", None, 0),)
     follower.close()
 
 
