@@ -7,8 +7,20 @@ import numpy as np
 
 from detectors.fleet import hashes
 from detectors.plots import Plots
-from detectors.profile import PROFILE, Rows, Words, blank, rows_of, words_of
-from detectors.records import taken
+from detectors.profile import (
+    ENDPOINTS,
+    NEW_ENDPOINTS,
+    PENDING,
+    PROFILE,
+    Rows,
+    Words,
+    blank,
+    last_of,
+    latest,
+    rows_of,
+    words_of,
+)
+from detectors.records import taken, whole
 from detectors.scoring import networks
 from detectors.seeds import SEED, SeedBed, Seeds
 from vocabulary.access import Codes, Flags, Ints
@@ -120,7 +132,26 @@ class Arena:
             self._row[new] = self._rows.more(len(new))
             self._uproot(new)
         self._rows.put(self._row[slots], words_of(rows))
-        self.clock[slots] = rows["clock"]
+        self.clock[slots] = latest(rows)
+
+    def pending(self, slots: Ints) -> np.ndarray:
+        """Return copies of what waits beside the rows at these places; see `pending`."""
+        return self._rows.field(self._row[slots], "pending").view(PENDING)
+
+    def wait(self, slots: Ints, held: np.ndarray) -> None:
+        """Put what waits beside rows, of each at least one event."""
+        self._rows.put_field(self._row[slots], "pending", whole(held))
+        self.clock[slots] = last_of(held)
+
+    def knows(self, slots: Ints, endpoint: np.ndarray) -> Flags:
+        """Say whether there is an endpoint in each of these rows, known or waiting to be."""
+        at, wanted = self._row[slots], endpoint.astype(np.uint32)[:, None]
+        known = self._rows.field(at, "endpoint").view(np.uint32).reshape(-1, ENDPOINTS)
+        found = np.asarray((known == wanted).any(axis=1), np.bool_)
+        rest = np.flatnonzero(~found)
+        new = self._rows.field(at[rest], "endpoint_new").view(np.uint32)
+        found[rest] = (new.reshape(-1, NEW_ENDPOINTS) == wanted[rest]).any(axis=1)
+        return found
 
     def seeds(self, slots: Ints) -> tuple[Codes, Seeds]:
         """Return the seeds at these places in order, and for each the index of its place."""

@@ -24,7 +24,7 @@ STEP, MOST = 0.25, 1.0
 CONFIRMED, FALSE = "confirmed", "false"
 ALARMS = (
     "evidence", "severity", "alarmed", "families", "unusual", "sustained", "suspect", "suspected",
-    "suspects",
+    "suspects", "pending",
 )  # fmt: skip
 LEARNED = (
     "requests", "active", "busiest", "turn", "turned", "calibration", "sessions", "session_usual",
@@ -44,7 +44,7 @@ def teach(one: Rows, lesson: Lesson, offset_ms: int) -> None:
         if lesson.verdict == FALSE:
             one["tolerance"] = np.minimum(one["tolerance"] + STEP, MOST)
     for name in ALARMS:
-        one[name] = 0
+        one[name] = np.zeros((), one[name].dtype)
 
 
 def _accept(one: Rows, lesson: Lesson, offset_ms: int) -> None:

@@ -40,7 +40,7 @@ def mark(key: str) -> int:
 
 
 def merged(heir: Rows, old: Rows, offset_ms: Ints) -> Rows:
-    """Return the profile of a key that replaces another; both stay as they are.
+    """Return the profile of a key that replaces another; both stay as they are, and nothing waits.
 
     Args:
         heir: what is known of the key itself, an array of one.
@@ -73,7 +73,7 @@ def merged(heir: Rows, old: Rows, offset_ms: Ints) -> Rows:
 def _inherited(old: Rows) -> Rows:
     new = old.copy()
     for name in PERSONAL:
-        new[name] = 0
+        new[name] = np.zeros((), new[name].dtype)
     return new
 
 

@@ -11,7 +11,17 @@ import msgspec
 import numpy as np
 import zstandard
 
-from detectors.profile import PROFILE, VERSION, WORDS, Rows, Words, blank, words_of
+from detectors.profile import (
+    PENDING,
+    PROFILE,
+    VERSION,
+    WORD,
+    Rows,
+    Words,
+    blank,
+    offset_of,
+    words_of,
+)
 from detectors.seeds import SEED, Seeds
 from detectors.upgrade import is_beginning, layout, seeds_of, upgraded
 from vocabulary.access import Ints
@@ -21,6 +31,7 @@ LEVEL = -1
 _SEEDS = b"seed"
 _PLACE = np.uint16
 _COUNT = np.uint16
+_HELD = PENDING.itemsize // WORD
 
 
 class CorruptError(ValueError):
@@ -95,10 +106,20 @@ class Changed:
 
 def changed(key: Ints, before: Words, rows: Rows) -> Changed:
     """Return which words of the rows differ from those before."""
-    after = words_of(rows)
+    return _changed(key, before, words_of(rows), 0)
+
+
+def waited(key: Ints, before: np.ndarray, held: np.ndarray) -> Changed:
+    """Return which words of what waits beside rows differ from those before."""
+    before, held = (one.view(np.uint64).reshape(len(key), _HELD) for one in (before, held))
+    return _changed(key, before, held, offset_of("pending") // WORD)
+
+
+def _changed(key: Ints, before: Words, after: Words, first: int) -> Changed:
     differs = before != after
     at = np.flatnonzero(differs)
-    return Changed(key, np.count_nonzero(differs, axis=1), at % WORDS, after.ravel()[at])
+    place = at % after.shape[1] + first
+    return Changed(key, np.count_nonzero(differs, axis=1), place, after.ravel()[at])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from detectors.profile import WORD, WORDS, Words
+from detectors.profile import PROFILE, WORD, WORDS, Words, offset_of
 from vocabulary.access import Ints
 
 FIRST = 1 << 13
@@ -50,6 +50,18 @@ class Plots:
         for plot, which, place in self._parts(at):
             plot[place] = rows[which]
 
+    def field(self, at: Ints, name: str) -> np.ndarray:
+        """Return copies of one field of rows, as records that numpy does not look into."""
+        found = np.empty(len(at), f"V{PROFILE[name].itemsize}")
+        for plot, which, place in self._parts(at):
+            found[which] = _field(plot, name)[place]
+        return found
+
+    def put_field(self, at: Ints, name: str, values: np.ndarray) -> None:
+        """Put one field of rows of distinct numbers, as `field` gives it."""
+        for plot, which, place in self._parts(at):
+            _field(plot, name)[place] = values[which]
+
     def more(self, count: int) -> Ints:
         """Return the numbers of so many rows that are nobody's, whatever is in them."""
         again = min(len(self._free), count)
@@ -75,6 +87,20 @@ class Plots:
             if begin < end:
                 which = slice(begin, end) if order is None else order[begin:end]
                 yield self._plots[i], which, at[which] - self._edges[i]
+
+
+def _field(plot: Words, name: str) -> np.ndarray:
+    """Return the same memory as one field, shape (rows,)."""
+    one = np.dtype(
+        {
+            "names": [name],
+            "formats": [f"V{PROFILE[name].itemsize}"],
+            "offsets": [offset_of(name)],
+            "itemsize": PROFILE.itemsize,
+        }
+    )
+    found: np.ndarray = plot.view(one).reshape(len(plot))[name]
+    return found
 
 
 def _zeros(rows: int) -> Words:

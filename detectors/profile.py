@@ -8,7 +8,9 @@ the hot one: nothing is learned before it was scored.
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 7
+from detectors.geoip import PLACE
+
+VERSION = 8
 """Goes up whenever PROFILE or SEED changes; see `upgrade`. New fields stand at the end, so that
 changes which an older version wrote can still be put onto its rows."""
 
@@ -79,6 +81,45 @@ def padded(fields: list[tuple[object, ...]]) -> "np.dtype[np.void]":
 
 WORD = 8
 """Bytes."""
+
+WAITING = 12
+"""Events that may wait beside a row."""
+EVENT = np.dtype(
+    [
+        ("moment", "u4"),
+        ("endpoint", "u4"),
+        ("thing", "u4"),
+        ("kib", "u2"),
+        ("status", "u2"),
+        ("number", "i8"),
+    ]
+)
+"""An event that waits; of its moment the lowest bit says that it writes, and above it are the
+milliseconds of its day."""
+PENDING = np.dtype(
+    [
+        # the day plus one of which events may wait, 0 for none; the row's clock within that day
+        ("open", "i4"),
+        ("since", "u4"),
+        # what they must be like: as the last event that was scored
+        ("agent", "u4"),
+        ("tls", "u4"),
+        ("place", PLACE),
+        # hours (UTC, a bit each) in which use says nothing, and in which four uses say nothing
+        ("free", "u1", (HOURS // 8,)),
+        ("rare", "u1", (HOURS // 8,)),
+        # per window, the most requests that say nothing, and how many are left of them
+        ("most", "u1", (5,)),
+        ("left", "u1", (5,)),
+        # whether any endpoint will do; how many events wait, and how many of them in rare hours
+        ("any", "u1"),
+        ("count", "u1"),
+        ("odd", "u1"),
+        ("gap", "u1", (2,)),
+        ("events", EVENT, (WAITING,)),
+    ]
+)
+"""See `pending`."""
 
 PROFILE = padded(
     [
@@ -167,6 +208,9 @@ PROFILE = padded(
         # since version 7: fingerprints of TLS hellos, and how many days brought a new one
         *_table("tls", TLS, NEW_TLS),
         ("tls_news", "f4"),
+        # since version 8: events that wait to be scored; after a gap, since it goes by words
+        ("gap", "u1", (2,)),
+        ("pending", PENDING),
     ]
 )
 
@@ -179,6 +223,27 @@ WORDS = PROFILE.itemsize // WORD
 def alarmed(rows: Rows) -> NDArray[np.bool_]:
     """Return of which profiles the open day has led to an alert of at least medium."""
     return np.asarray((rows["alerted"] // DAY_MS == rows["day"]) & (rows["families"] > 0), np.bool_)
+
+
+def offset_of(name: str) -> int:
+    """Return where a field stands in a row, in bytes."""
+    fields = PROFILE.fields
+    return int(fields[name][1]) if fields else 0
+
+
+def latest(rows: Rows) -> NDArray[np.int64]:
+    """Return the clocks of the keys of some profiles: of the last event that waits, if any does."""
+    clock = rows["clock"].astype(np.int64)
+    held = rows["pending"]
+    some = np.flatnonzero(held["count"])
+    clock[some] = last_of(held[some])
+    return clock
+
+
+def last_of(held: NDArray[np.void]) -> NDArray[np.int64]:
+    """Return the time of the last event that waits, of those of which one does."""
+    last = held["events"][np.arange(len(held)), held["count"].astype(np.int64) - 1]["moment"]
+    return np.asarray((held["open"].astype(np.int64) - 1) * DAY_MS + (last >> 1), np.int64)
 
 
 def blank(count: int) -> Rows:

@@ -24,6 +24,7 @@ from detectors import (
     hours,
     levels,
     network,
+    pending,
     rate,
     sessions,
 )
@@ -158,7 +159,10 @@ class Scorer:
 
     def first_rows(self, events: Events) -> Rows:
         """Return the profiles of keys of which these events are all there ever was."""
-        rows = blank(len(events.names))
+        return self.advanced(blank(len(events.names)), events)
+
+    def advanced(self, rows: Rows, events: Events) -> Rows:
+        """Return the profiles of keys, changed in place, after events of which nothing is said."""
         for which in events.parts(np.arange(len(events.t))):
             used = np.unique(events.row[which]).astype(np.int64)
             every = len(used) == len(rows)
@@ -212,6 +216,7 @@ class Scorer:
         if day.late.any():
             late = np.bincount(row, weights=day.late, minlength=len(rows))
             rows["late"] += late.astype(np.uint32)
+        pending.prepare(rows, taken(place, last), day.agent[last], day.tls[last])
         return alerts
 
     def _open(self, rows: Rows, today: Ints, offset: Ints, t: Ints) -> Evidence:

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from detectors import clocks, endpoints, feedback, merging, packing, terms
+from detectors import beside, clocks, endpoints, feedback, merging, packing, terms
 from detectors import seeds as seedlings
 from detectors.arena import Arena
 from detectors.clocks import renumbered, segment_starts
@@ -16,10 +16,9 @@ from detectors.fleet import Fleet
 from detectors.forest import Forest
 from detectors.geoip import GeoReader
 from detectors.packing import NOTHING_SOWN, Changed, Sown
-from detectors.profile import Rows, words_of
+from detectors.profile import PENDING, Rows, picked, words_of
 from detectors.records import taken
 from detectors.scoring import (
-    BLOCK_KEYS,
     Collect,
     Events,
     Scorer,
@@ -138,12 +137,10 @@ class Watcher:
         taught = self._teach(events, lessons, changed)
         alerts = [] if self._store.shard else self._sources(batch)
         quiet, sown = self._sow(events)
-        self._grow(events, np.flatnonzero(~quiet), changed)
-        for which in events.parts(np.flatnonzero(~quiet[events.row])):
-            used = events.row[which][segment_starts(events.row[which])].astype(np.int64)
-            rows = self._arena.gathered(events.slots[used])
-            alerts += self._scorer.score(events, which, rows)
-            self._put(used, events.slots[used], rows, changed)
+        quiet |= self._wait(events, np.flatnonzero(~quiet), changed)
+        busy = np.flatnonzero(~quiet)
+        which = np.flatnonzero(~quiet[events.row])
+        alerts += self._score(self._with_earlier(events, busy, which), changed)
         late = int(events.late.sum())
         alerts.sort(key=lambda one: (one.ts, one.id))
         changes = self._changes(events, changed, sown)
@@ -151,14 +148,20 @@ class Watcher:
         return Step(tuple(alerts), len(batch), late, self._told(), taught, changes, named)
 
     def of(self, keys: Sequence[str], facts: Mapping[str, KeyFacts] | None = None) -> Rows:
-        """Return copies of the profiles of distinct keys, as rows."""
+        """Return copies of the profiles of distinct keys, as rows beside which nothing waits."""
         slots = self._arena.slots(keys)
         rows = self._arena.gathered(slots)
-        young = np.flatnonzero(self._arena.count[slots])
-        if len(young):
-            known = [(facts or {}).get(keys[i], UNKNOWN) for i in young.tolist()]
-            names = [keys[i] for i in young.tolist()]
-            rows[young] = self._grown(slots[young], names, known)
+        known = [(facts or {}).get(key, UNKNOWN) for key in keys]
+        for earlier in self._earlier(list(keys), known, slots, np.arange(len(slots))):
+            used, row = renumbered(earlier.row)
+            few = replace(
+                earlier,
+                row=row,
+                names=[keys[i] for i in used.tolist()],
+                facts=[known[i] for i in used.tolist()],
+            )
+            words_of(rows)[used] = words_of(self._scorer.advanced(picked(rows, used), few))
+        rows["pending"] = np.zeros((), PENDING)
         return rows
 
     def called(self, key: str) -> tuple[str, ...]:
@@ -184,7 +187,7 @@ class Watcher:
         for one in mine:
             i = place[one.key]
             slot = events.slots[i : i + 1]
-            self._grow(events, np.array([i]), changed)
+            self._settle(events, np.array([i]), changed)
             row = self._arena.gathered(slot)
             if one.verdict == REBUILT:
                 self._put(
@@ -245,19 +248,56 @@ class Watcher:
         arena.sow(slots[used], row, seeds)
         return quiet, Sown(used, np.bincount(row), seeds)
 
-    def _grow(self, events: Events, which: Ints, changed: list[Changed]) -> None:
-        """Make rows of the seeds that some keys have."""
-        young = which[self._arena.count[events.slots[which]] > 0]
-        for begin in range(0, len(young), BLOCK_KEYS):
-            some = young[begin : begin + BLOCK_KEYS]
-            names = [events.names[i] for i in some.tolist()]
-            facts = [events.facts[i] for i in some.tolist()]
-            slots = events.slots[some]
-            self._put(some, slots, self._grown(slots, names, facts), changed)
+    def _wait(self, events: Events, which: Ints, changed: list[Changed]) -> Flags:
+        """Have events wait beside the rows of some keys; say of which keys they do."""
+        found = np.zeros(len(events.slots), np.bool_)
+        which = beside.may_have(events.facts, which[self._arena.has_row(events.slots[which])])
+        if not self._seeds or not len(which):
+            return found
+        found[which] = True
+        slots = events.slots[which]
+        held = self._arena.pending(slots)
+        waits = beside.add(
+            events, np.flatnonzero(found[events.row]), held,
+            lambda i, endpoint: self._arena.knows(slots[i], endpoint),
+        )  # fmt: skip
+        found[which] = waits
+        slots, held = slots[waits], taken(held, np.flatnonzero(waits))
+        if len(slots) and self._store.engine:
+            changed.append(packing.waited(which[waits], self._arena.pending(slots), held))
+        self._arena.wait(slots, held)
+        return found
 
-    def _grown(self, slots: Ints, names: list[str], facts: Sequence[KeyFacts]) -> Rows:
-        row, seeds = self._arena.seeds(slots)
-        return self._scorer.first_rows(seedlings.events_of(names, facts, row, seeds))
+    def _settle(self, events: Events, which: Ints, changed: list[Changed]) -> None:
+        """Have the rows of some keys be what they are after all their events."""
+        for earlier in self._earlier(events.names, events.facts, events.slots, which):
+            self._score(replace(earlier, slots=events.slots), changed)
+
+    def _with_earlier(self, events: Events, busy: Ints, which: Ints) -> Events:
+        """Return the events of keys that are scored, after those of these keys that waited."""
+        earlier = self._earlier(events.names, events.facts, events.slots, busy)
+        return beside.joined(earlier, events, which)
+
+    def _earlier(
+        self, names: list[str], facts: Sequence[KeyFacts], slots: Ints, which: Ints
+    ) -> list[Events]:
+        """Return the events of some keys that wait to be scored, of those with rows and others."""
+        young = which[self._arena.count[slots[which]] > 0]
+        row, kept = self._arena.seeds(slots[young])
+        found = [seedlings.events_of(names, facts, young[row].astype(np.int32), kept)]
+        old = which[self._arena.has_row(slots[which])]
+        found.append(beside.events_of(names, facts, old, self._arena.pending(slots[old])))
+        return [one for one in found if len(one.t)]
+
+    def _score(self, events: Events, changed: list[Changed]) -> list[Alert]:
+        """Score events, and put the rows of their keys back."""
+        alerts = []
+        for which in events.parts(np.arange(len(events.t))):
+            used = events.row[which][segment_starts(events.row[which])].astype(np.int64)
+            rows = self._arena.gathered(events.slots[used])
+            alerts += self._scorer.score(events, which, rows)
+            self._put(used, events.slots[used], rows, changed)
+        return alerts
 
     def _columns(
         self,

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from database.transaction import reading
 from detectors import endpoints
+from detectors.beside import settled
 from detectors.geoip import GeoReader
 from detectors.portrait import portrait
 from detectors.prefixes import prefix_text
@@ -56,7 +57,7 @@ def read(engine: Engine, key: str, geo: GeoReader) -> dict[str, Any]:
         said = store.told[0] if store.told else f"nothing was ever seen of {key}"
         raise KeyNotFoundError(said, remedy="see `keywatch keys list` for the ids of keys")
     settings = WatchSettings()
-    rows = grown(kept, settings) if kept.dtype == SEED else kept
+    rows = grown(kept, settings) if kept.dtype == SEED else settled(kept, settings)
     _name_networks(rows, geo)
     need = (settings.learning_days, settings.learning_events, settings.learning_active_days)
     with reading(engine) as connection:
@@ -71,7 +72,8 @@ def called(engine: Engine, key: str) -> tuple[str, ...]:
     kept = store.load([key]).get(key)
     if kept is None:
         return ()
-    rows = grown(kept, WatchSettings()) if kept.dtype == SEED else kept
+    settings = WatchSettings()
+    rows = grown(kept, settings) if kept.dtype == SEED else settled(kept, settings)
     with reading(engine) as connection:
         return endpoints.Names(endpoints.load(connection, endpoints.called(rows))).of(rows)
 

@@ -119,7 +119,7 @@ def aged(connection, version):
         connection.execute(update(profiles).where(mine).values(data=pack(key, old)))
 
 
-@pytest.mark.parametrize("version", [3, 4, 5, 6])
+@pytest.mark.parametrize("version", [3, 4, 5, 6, 7])
 def test_what_older_versions_wrote_is_read(tmp_path, monkeypatch, version):
     # What came later, such as fingerprints of TLS hellos, older versions did not write.
     events = [one | {"prints": ""} for one in life(8, n=200, keys=30, days=20)]
