@@ -5,6 +5,7 @@ the other does, the gateway says in its own log what it has counted, and leaves 
 while that counts anything in this database.
 """
 
+from itertools import islice
 from threading import Lock
 from typing import TypeVar
 
@@ -97,7 +98,7 @@ class Uses:
     def take(self) -> list[Use]:
         """Return some of what was counted, which is to be written; in the end none."""
         with self._lock:
-            places = list(self._counted)[:_AT_ONCE]
+            places = list(islice(self._counted, _AT_ONCE))
             taken = [(place, self._counted.pop(place)) for place in places]
         found: dict[_Written, list[float]] = {}
         for place, sums in taken:
