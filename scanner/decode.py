@@ -14,7 +14,7 @@ from functools import partial
 
 import msgspec
 
-from scanner import rearrange
+from scanner import below, rearrange, tables
 from scanner.batch import Data
 from scanner.lazy import lazy
 from scanner.parsetree import literals
@@ -257,6 +257,8 @@ ENCODINGS = (
     Encoding("base64", _packed_triggers, partial(_base64, run=_PACKED_RUN)),
     Encoding("ansi", rearrange.ansi_triggers, rearrange.ansi),
     Encoding("pair", rearrange.pair_triggers, rearrange.pair),
+    Encoding("pair", below.triggers, below.below),
+    Encoding("table", tables.triggers, tables.table),
 )
 
 

@@ -37,7 +37,7 @@ def ansi(data: Data, at: int, low: int, high: int) -> Region:
     return Region(start, stop, b"".join(parts), tuple(spots))
 
 
-_TELLING = (
+TELLING = (
     "(?:passw|passphrase|pwd|secret|token|credential|auth|"
     "(?:api|private|access|account|app|admin|master|search|storage|signing|encryption|license).?key)"
 )
@@ -79,7 +79,7 @@ _BY_ENDING = {b">": _XML, b":": _YAML, b"=": _YAML}
 def pair_triggers(words: Sequence[bytes]) -> Iterable[str]:
     """Yield where a thing says its name, and its value beside it rather than behind it."""
     del words
-    told = rf"[^\x22\x27\\\n<>]{{0,60}}{_TELLING}[^\x22\x27\\\n<>]{{0,60}}"
+    told = rf"[^\x22\x27\\\n<>]{{0,60}}{TELLING}[^\x22\x27\\\n<>]{{0,60}}"
     quote, blank = r"[\x22\x27]", r"[ \t]{0,60}"
     sets = f"{blank}[:=]"
     yield rf"(?i){quote}(?:{_KEYS}){quote}\s{{0,9}}:\s{{0,9}}{quote}{told}{quote}"
@@ -108,14 +108,14 @@ def pair(data: Data, at: int, low: int, high: int) -> Region | None:
     between = sorted((*name.span(1), *value.span(1)))[1:3]
     if b"{" in data[slice(*between)]:
         return None  # the value is of a thing within
-    return _assigned(name.span(1), value.span(1), data)
+    return assigned(name.span(1), value.span(1), data)
 
 
 def _beside(pattern: re.Pattern[bytes], data: Data, at: int, low: int, high: int) -> Region | None:
     for found in pattern.finditer(data, max(low, at - _NEAR), min(high, at + _NEAR)):
         if found.start() < at <= found.end():
             first, *others = (group for group in range(1, len(found.groups()) + 1) if found[group])
-            return _assigned(found.span(first), found.span(others[-1]), data)
+            return assigned(found.span(first), found.span(others[-1]), data)
     return None
 
 
@@ -124,10 +124,11 @@ def _held(data: Data, at: int, low: int, high: int) -> Region | None:
     stop = data.rfind(b'"', max(low, at - _GAP), at)
     start = data.rfind(b'"', max(low, stop - _NAMED), stop) + 1 if stop > low else 0
     value = _HELD.match(data, at, min(high, at + _NEAR)) if start else None
-    return _assigned((start, stop), value.span(1), data) if value else None
+    return assigned((start, stop), value.span(1), data) if value else None
 
 
-def _assigned(name: tuple[int, int], value: tuple[int, int], data: Data) -> Region:
+def assigned(name: tuple[int, int], value: tuple[int, int], data: Data) -> Region:
+    """Write a name and a value, by where they stand, as `name = "value"`."""
     first, second = bytes(data[slice(*name)]), bytes(data[slice(*value)])
     text = first + b' = "' + second + b'"'
     spots = ((0, name[0]), (len(first) + 4, value[0]), (len(text) - 1, value[1]))

@@ -50,7 +50,7 @@ def _excludes(taken: Match, match: Match) -> bool:
     return match.end > taken.start and match.start < taken.end
 
 
-_EXACT = frozenset({"percent", "escape", "html", "ansi", "pair"})
+_EXACT = frozenset({"percent", "escape", "html", "ansi", "pair", "table"})
 """What stands for single characters, or moves them: each match has a place of its own."""
 
 
