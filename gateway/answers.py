@@ -65,7 +65,7 @@ _SENTENCES = {
     "headers_too_large": (431, "The request's headers are too large."),
     "limits_unavailable": (503, "Limits cannot be checked right now."),
     "key_store_unavailable": (503, "API keys cannot be checked right now."),
-    "bad_target": (400, "The request's target cannot be handed on."),
+    "bad_target": (400, "The request's target, host or coding cannot be handed on."),
     "upstream_unreachable": (502, "The server behind the gateway cannot be reached."),
     "upstream_timeout": (504, "The server behind the gateway did not answer in time."),
 }

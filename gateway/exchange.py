@@ -14,6 +14,10 @@ _HOP_BY_HOP = frozenset(
         *(b"proxy-authorization", b"trailer", b"transfer-encoding", b"upgrade", b"expect"),
     }
 )
+_MESSAGE = frozenset({b"content-length", b"host"})
+"""They are the whole message's, whatever Connection says: without its length a body would be read
+as a request of its own, past the gateway."""
+_FRAMING = _HOP_BY_HOP | _MESSAGE
 _FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
 
 
@@ -25,15 +29,19 @@ def head_of(scope: Scope, is_trusted: Trust) -> tuple[bytes, bool]:
         is_trusted: whose X-Forwarded-For is continued; that of others is left out.
 
     Raises:
-        ValueError: when the target cannot stand in a request line.
+        ValueError: when servers could read the request in two ways: the target cannot stand in a
+            request line, there is not one host, or the body is in a coding beside chunks.
     """
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
     if not target.startswith(b"/") or any(byte <= 0x20 or byte == 0x7F for byte in target):  # noqa: PLR2004
         raise ValueError
     headers = list(scope["headers"])
-    chunked = any(name == b"transfer-encoding" for name, _ in headers)
+    chunked = _is_chunked(headers)
+    headers += _missing_host(scope)
     # Two lengths are how requests are smuggled; servers refuse both, and so nothing is left over.
     dropped = _named_by_connection(headers) | ({b"content-length"} if chunked else set())
+    # Some servers read `_` as `-`.
+    dropped |= {n for n, _ in headers if b"_" in n and n.replace(b"_", b"-") in _FRAMING}
     if not is_trusted(_peer(scope)):
         dropped |= {name for name, _ in headers if tells_of_origin(name.replace(b"_", b"-"))}
     lines = [b"%s %s HTTP/1.1" % (scope["method"].encode("ascii"), target)]
@@ -42,6 +50,23 @@ def head_of(scope: Scope, is_trusted: Trust) -> tuple[bytes, bool]:
     if chunked:
         lines.append(b"transfer-encoding: chunked")
     return b"\r\n".join(lines) + b"\r\n\r\n", chunked
+
+
+def _is_chunked(headers: Iterable[Header]) -> bool:
+    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings not in ([], [b"chunked"]):
+        raise ValueError
+    return bool(codings)
+
+
+def _missing_host(scope: Scope) -> list[Header]:
+    """Return the empty host that an old client did not need to send (RFC 9112, 3.2)."""
+    hosts = sum(name == b"host" for name, _ in scope["headers"])
+    if hosts == 1:
+        return []
+    if hosts or scope["http_version"] != "1.0":
+        raise ValueError
+    return [(b"host", b"")]
 
 
 def chunk_of(body: bytes) -> bytes:
@@ -72,7 +97,8 @@ def _named_by_connection(headers: Iterable[Header]) -> frozenset[bytes]:
         for token in value.split(b",")
     }
     # A client may not have the identity removed that the gateway has just added.
-    return _HOP_BY_HOP | {name for name in named if not name.startswith(b"x-api-key-")}
+    named = {name for name in named if not name.startswith(b"x-api-key-")}
+    return _HOP_BY_HOP | (named - _MESSAGE)
 
 
 class Incoming:

@@ -264,7 +264,8 @@ def _of_authorization(value: bytes, tokens: list[bytes]) -> list[bytes | None]:
 
     A JSON Web Token is no key: it goes to `tokens`.
     """
-    scheme, _, rest = value.strip().partition(b" ")
+    # Whatever parts them: servers behind us take a tab for a space.
+    scheme, rest = [*value.split(None, 1), b"", b""][:2]
     rest = rest.strip()
     match scheme.lower():
         case b"bearer":

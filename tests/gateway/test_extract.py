@@ -21,6 +21,7 @@ def basic(user, password=b""):
     [
         (b"authorization", b"Bearer " + KEY),
         (b"authorization", b"bearer   " + KEY),
+        (b"authorization", b"Bearer\t" + KEY),
         (b"authorization", b"ApiKey " + KEY),
         (b"authorization", basic(KEY)),
         (b"authorization", basic(KEY, b"x:y")),
@@ -52,6 +53,7 @@ def test_the_same_key_twice_is_no_contradiction():
     [
         [(b"authorization", b"Bearer " + KEY), (b"x-api-key", OTHER)],
         [(b"authorization", b"Bearer " + KEY), (b"authorization", b"Bearer " + OTHER)],
+        [(b"x-api-key", KEY), (b"authorization", b"Bearer\t" + OTHER)],
         [(b"authorization", basic(KEY)), (b"x-api-key", OTHER)],
         [(b"x-api-key", KEY), (b"x-api-key", b"")],
         [(b"x-api-key", KEY), (b"authorization", b"Basic !!!")],

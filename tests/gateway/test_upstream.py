@@ -200,6 +200,58 @@ def test_an_answer_to_head_has_no_body(proxied):
     connection.close()
 
 
+def sent_raw(served, *lines, body=b""):
+    """Send these lines as they are, and return the status and what the application saw."""
+    with socket.create_connection((served.host, served.port), timeout=20) as client:
+        client.sendall(b"\r\n".join([*lines, b"Connection: close", b"", body]))
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    head, _, told = answer.partition(b"\r\n\r\n")
+    status = int(head.split()[1])
+    return status, json.loads(told) if status == 200 else {}
+
+
+def test_a_client_cannot_have_the_length_of_its_body_taken_away(proxied):
+    """Without it the application would take the body for a request of its own."""
+    issued, served = proxied
+    status, seen = sent_raw(
+        served,
+        b"POST / HTTP/1.1",
+        b"Host: here",
+        b"X-API-Key: " + issued.secret.encode(),
+        b"Connection: Content-Length, Host",
+        b"Content-Length: 27",
+        body=b"GET /inner HTTP/1.1\r\nA: b\r\n"[:27],
+    )
+    assert (status, seen["body"]) == (200, 27)
+    headers = dict(seen["headers"])
+    assert (headers["host"], headers["content-length"]) == ("here", "27")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"GET / HTTP/1.1"],
+        [b"GET / HTTP/1.1", b"Host: here", b"Host: there"],
+        [b"POST / HTTP/1.1", b"Host: here", b"Transfer-Encoding: gzip, chunked"],
+    ],
+    ids=["no host", "two hosts", "a coding that is not known here"],
+)
+def test_what_servers_may_read_in_two_ways_is_not_handed_on(proxied, lines):
+    issued, served = proxied
+    status, _ = sent_raw(served, *lines, b"X-API-Key: " + issued.secret.encode(), body=b"0\r\n\r\n")
+    assert status == 400
+
+
+def test_lengths_in_disguise_stay_behind_and_an_old_client_needs_no_host(proxied):
+    issued, served = proxied
+    key = b"X-API-Key: " + issued.secret.encode()
+    disguised = (b"Content_Length: 5", b"Transfer_Encoding: chunked", b"X_End: 1")
+    status, seen = sent_raw(served, b"GET / HTTP/1.0", key, *disguised)
+    headers = dict(seen["headers"])
+    assert (status, headers["host"], headers["x_end"]) == (200, "", "1")
+    assert {"content_length", "transfer_encoding"}.isdisjoint(headers)
+
+
 def test_connections_are_kept(proxied):
     issued, served = proxied
     Application.connections.clear()
