@@ -1,15 +1,18 @@
 """Bad input to `replay`, `watch` and the database: one line, the right exit code, nothing lost."""
 
 import gzip
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
 from database.transaction import open_database, reading
+from keywatch.cli import run
 from keywatch.demo import traffic
 from keywatch.replay import read_keys
 from keywatch.status import status
@@ -25,7 +28,21 @@ def lines():
     return list(traffic.ordinary("svc", "maria", NOW))[:2000]
 
 
-def keywatch(*words, database="", limit=None, cwd=None):
+def keywatch(*words, database="", limit=None):
+    """Run a command; in a process of its own where the system refuses to write what it says."""
+    command = [*map(str, words)]
+    if limit or "/dev/full" in command:
+        return in_a_process(command, database, limit)
+    told = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in "oe"]
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(told[0]), redirect_stderr(told[1]):
+        if database:
+            patch.setenv("KEYWATCH_DATABASE", database)
+        code = run(command)
+    said = (stream.buffer.getvalue().decode() for stream in told)
+    return subprocess.CompletedProcess(command, code, *said)
+
+
+def in_a_process(command, database, limit):
     code = "import sys; from keywatch.__main__ import main; main()"
     if limit:
         code = (
@@ -33,13 +50,12 @@ def keywatch(*words, database="", limit=None, cwd=None):
             f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));" + code
         )
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)],
+        [sys.executable, "-c", code, *command],
         env={**os.environ, **({"KEYWATCH_DATABASE": database} if database else {})},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-        cwd=cwd,
     )
 
 

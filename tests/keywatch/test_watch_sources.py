@@ -152,13 +152,10 @@ def test_a_header_is_known_after_a_restart(folder, capsys):
         ("path = 'x'\nformat = 'apache'\nlayout = '%h'", "holds no time"),
     ],
 )
-def test_refuses_a_source_that_lacks_something(folder, entry, said):
+def test_refuses_a_source_that_lacks_something(folder, capsys, entry, said):
     Path("keywatch.toml").write_text(f"[[sources]]\n{entry}\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "keywatch", "watch"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert said in done.stderr
+    assert run(["watch"]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_events_that_are_posted_are_committed_before_they_are_acknowledged(folder, capsys):

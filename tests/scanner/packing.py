@@ -7,14 +7,12 @@ import lzma
 import sqlite3
 import tarfile
 import zipfile
+import zlib
 
 import zstandard
 
-# Some of the texts are noise, in which to look for repetitions is in vain.
-_FAST = {
-    "id": lzma.FILTER_LZMA2, "preset": 0, "mf": lzma.MF_HC3, "nice_len": 4, "depth": 1,
-    "dict_size": 1 << 20,
-}  # fmt: skip
+_LONG, _STORED = 1 << 20, 1 << 16
+_LZMA2 = {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 20}
 
 
 def zipped(files, kind=zipfile.ZIP_DEFLATED):
@@ -106,7 +104,7 @@ def _fixed(value):
 
 def _packed(text, method):
     if method == b"\x21":
-        return lzma.compress(text, lzma.FORMAT_RAW, filters=[_FAST]), b"\x21\x21\x01\x12"
+        return _lzma2(text), b"\x21\x21\x01\x12"
     if method == b"\x03\x01\x01":
         filters = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20, "lc": 3, "lp": 0, "pb": 2}]
         packed = lzma.compress(text, lzma.FORMAT_RAW, filters=filters)
@@ -114,6 +112,40 @@ def _packed(text, method):
     if method == b"\x04\x02\x02":
         return bz2.compress(text), b"\x03\x04\x02\x02"
     return text, bytes([len(method)]) + method
+
+
+def _lzma2(text):
+    """Pack it; what is long is noise, which stands in chunks as it is: to try takes seconds."""
+    if len(text) < _LONG:
+        return lzma.compress(text, lzma.FORMAT_RAW, filters=[_LZMA2])
+    chunks = [text[at : at + _STORED] for at in range(0, len(text), _STORED)]
+    heads = [b"\x01", *[b"\x02"] * (len(chunks) - 1)]
+    told = ((len(chunk) - 1).to_bytes(2, "big") for chunk in chunks)
+    return b"".join(map(b"".join, zip(heads, told, chunks, strict=True))) + b"\x00"
+
+
+def _xz(text):
+    """Return a file of one block without a check, as the format of .xz describes it."""
+    packed, flags = _lzma2(text), b"\x00\x00"
+    block = _checked(b"\x02\x00\x21\x01\x12" + bytes(3))
+    sizes = _multibyte(len(block) + len(packed)) + _multibyte(len(text))
+    index = b"\x00\x01" + sizes
+    index = _checked(index + bytes(-len(index) % 4))
+    back = (len(index) // 4 - 1).to_bytes(4, "little") + flags
+    tail = zlib.crc32(back).to_bytes(4, "little") + back + b"YZ"
+    body = block + packed + bytes(-len(packed) % 4)
+    return b"\xfd7zXZ\x00" + _checked(flags) + body + index + tail
+
+
+def _checked(text):
+    return text + zlib.crc32(text).to_bytes(4, "little")
+
+
+def _multibyte(value):
+    out = b""
+    while value > 0x7F:
+        out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
+    return out + bytes([value])
 
 
 def _streams(at, size, coder, total):
@@ -143,7 +175,7 @@ ARCHIVES = {
     "ustar.tar": lambda files: tarred(files, tarfile.USTAR_FORMAT),
     "tgz": lambda files: gzip.compress(tarred(files)),
     "tar.bz2": lambda files: bz2.compress(tarred(files)),
-    "tar.xz": lambda files: lzma.compress(tarred(files), filters=[_FAST]),
+    "tar.xz": lambda files: _xz(tarred(files)),
     "tar.zst": lambda files: zstandard.compress(tarred(files)),
     "a": ar,
     "cpio": cpio,

@@ -163,7 +163,7 @@ def test_the_schema_of_a_database_runs_nothing(tmp_path):
     connection = sqlite3.connect(file)
     connection.executescript(
         "CREATE TABLE t (password TEXT, made TEXT "
-        "GENERATED ALWAYS AS (printf('%.*c', 200000000, 'x')));"
+        "GENERATED ALWAYS AS (printf('%.*c', 20000000, 'x')));"
         f"INSERT INTO t (password) VALUES ('{github_token()}');"
         "CREATE VIEW v AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c)"
         " SELECT x FROM c;"
