@@ -1,6 +1,9 @@
 """`keywatch tune`: how sensitive to be, from a user's own history."""
 
+import io
 import json
+from contextlib import chdir, redirect_stdout
+from functools import cache
 
 import pytest
 
@@ -23,14 +26,16 @@ def log(tmp_path_factory):
     return file
 
 
-@pytest.fixture
-def tuned(log, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def tuned(log):
+    """Return what `tune` makes of so many alerts a day; nothing of it changes."""
 
+    @cache
     def call(per_day):
         wanted = ["--target-alerts-per-day", str(per_day)]
-        assert run(["tune", str(log), "--format", "nginx-json", *wanted, "--json"]) == 0
-        return json.loads(capsys.readouterr().out)
+        with chdir(log.parent), redirect_stdout(io.StringIO()) as told:
+            assert run(["tune", str(log), "--format", "nginx-json", *wanted, "--json"]) == 0
+        return json.loads(told.getvalue())
 
     return call
 
