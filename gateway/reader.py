@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import Engine
 
+from database.engine import engine_of
 from gateway.follower import Answer, Follower, Question, Told, place_of
 from gateway.options import Clock, Ticks
 from gateway.renewal import Renewal
@@ -77,10 +79,10 @@ class News(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """Follows the key store and looks keys up, in a thread of its own.
+    """Follows the key store and looks keys up, in a thread and by connections of its own.
 
     Args:
-        engine: from `open_database`; best one that nobody else uses.
+        engine: from `open_database`; it tells the place, others may use it.
         poll_s: seconds between two looks at the change feed.
         ticks: nanoseconds that never go back.
         clock: epoch seconds; denials end by it.
@@ -97,72 +99,98 @@ class Reader:
         remote: "RemoteCache | None" = None,
         redis: str = "",
     ) -> None:
+        self._remote, self._clock = remote, clock
+        self._made = partial(_Reading, engine, poll_s, ticks, clock, remote, redis)
+        self._reading = self._made()
+        self.engine = engine
+        """The key store's database."""
+
+    def start(self, deliver: Callable[[News], None]) -> None:
+        """Begin; `deliver` is called in the reader's thread, at least every `poll_s`."""
+        if self._reading.thread is not None:
+            # A thread that a server still holds up ends when that answers: it shares nothing.
+            self._reading = self._made()
+        self._reading.start(deliver)
+
+    def ask(self, question: Question) -> None:
+        """Have a key looked up; the answer comes with the news."""
+        self._reading.questions.put(question)
+
+    def renew(self, renewal: Renewal, *, at_once: bool = False) -> None:
+        """Have a key read again with the next look at the feed: many at once cost far less."""
+        self._reading.renewals.put(renewal)
+        if at_once:
+            self._reading.questions.put(None)
+
+    def stop(self) -> None:
+        """End the thread and close its connection."""
+        self._reading.stop(_PATIENCE_S)
+        if self._remote is not None:
+            self._remote.close()
+
+
+class _Reading:
+    """One thread of a reader, from start to stop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        poll_s: float,
+        ticks: Ticks,
+        clock: Clock,
+        remote: "RemoteCache | None",
+        redis: str,
+    ) -> None:
         self._remote, self._redis = remote, redis
         self._engine, self._poll_s, self._ticks, self._clock = engine, poll_s, ticks, clock
-        self._questions: SimpleQueue[Question | None] = SimpleQueue()
-        self._renewals: SimpleQueue[Renewal] = SimpleQueue()
+        self.questions: SimpleQueue[Question | None] = SimpleQueue()
+        self.renewals: SimpleQueue[Renewal] = SimpleQueue()
         self._stopped = Event()
-        self._thread: Thread | None = None
+        self.thread: Thread | None = None
+        # A follower throws away what a pool holds: it has an engine of its own.
+        self._own: Engine | None = None
         self._follower: Follower | None = None
         self._seen: int | None = None
         self._away = False
 
-    @property
-    def engine(self) -> Engine:
-        """Return the key store's database."""
-        return self._engine
-
     def start(self, deliver: Callable[[News], None]) -> None:
-        """Begin; `deliver` is called in the reader's thread, at least every `poll_s`."""
-        self._stopped.clear()
-        self._thread = Thread(target=self._run, args=(deliver,), name="keystore", daemon=True)
-        self._thread.start()
+        self.thread = Thread(target=self._run, args=(deliver,), name="keystore", daemon=True)
+        self.thread.start()
 
-    def ask(self, question: Question) -> None:
-        """Have a key looked up; the answer comes with the news."""
-        self._questions.put(question)
-
-    def renew(self, renewal: Renewal, *, at_once: bool = False) -> None:
-        """Have a key read again with the next look at the feed: many at once cost far less."""
-        self._renewals.put(renewal)
-        if at_once:
-            self._questions.put(None)
-
-    def stop(self) -> None:
-        """End the thread and close its connection."""
+    def stop(self, patience_s: float) -> None:
         self._stopped.set()
-        self._questions.put(None)
-        if self._thread is not None:
-            self._thread.join(_PATIENCE_S)
-        if self._remote is not None:
-            self._remote.close()
+        self.questions.put(None)
+        if self.thread is not None:
+            self.thread.join(patience_s)
 
     def _run(self, deliver: Callable[[News], None]) -> None:
         # Whoever writes rings; the feed is looked at every `poll_s` all the same.
-        with hearing(self._engine, lambda: self._questions.put(None), self._redis):
+        with hearing(self._engine, lambda: self.questions.put(None), self._redis):
             while not self._stopped.is_set():
                 deliver(self._round(self._waiting(), self._to_renew()))
         self._close()
+        if self._own is not None:
+            self._own.dispose()
 
     def _waiting(self) -> list[Question]:
         """Wait for a question or until it is time to look at the feed again."""
         found: list[Question] = []
         with suppress(Empty):
-            is_behind = self._renewals.qsize() > _RENEWALS_AT_ONCE
-            question = self._questions.get(timeout=0 if is_behind else self._poll_s)
+            is_behind = self.renewals.qsize() > _RENEWALS_AT_ONCE
+            question = self.questions.get(timeout=0 if is_behind else self._poll_s)
             while True:
                 if question is not None:
                     found.append(question)
                 if len(found) == _QUESTIONS_AT_ONCE:
                     return found
-                question = self._questions.get_nowait()
+                question = self.questions.get_nowait()
         return found
 
     def _to_renew(self) -> list[Renewal]:
         found: list[Renewal] = []
         with suppress(Empty):
             while len(found) < _RENEWALS_AT_ONCE:
-                found.append(self._renewals.get_nowait())
+                found.append(self.renewals.get_nowait())
         return found
 
     def _round(self, questions: list[Question], renewals: list[Renewal]) -> News:
@@ -193,7 +221,8 @@ class Reader:
                 # Another file, or one that was away: its numbers need not continue ours.
                 self._seen = None
             self._close()
-            self._follower = follower = Follower(self._engine, place)
+            self._own = self._own or engine_of(_url(self._engine), create=False)
+            self._follower = follower = Follower(self._own, place)
         return follower
 
     def _changes(self, follower: Follower, heard_ns: int) -> News:
@@ -247,6 +276,10 @@ class Reader:
         follower, self._follower = self._follower, None
         if follower is not None:
             follower.close()
+
+
+def _url(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=False)
 
 
 def _questions(renewals: Iterable[Renewal]) -> list[Question]:

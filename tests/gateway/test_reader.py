@@ -7,7 +7,8 @@ from hashlib import sha256
 
 import pytest
 
-from database.transaction import open_database, transaction
+from database.transaction import transaction
+from gateway import reader as reading
 from gateway.follower import Question
 from gateway.reader import Reader
 from gateway.renewal import Renewal
@@ -19,15 +20,12 @@ from vocabulary.errors import TransitionError
 
 @contextmanager
 def following(shelf, deliver):
-    # An engine of its own: it throws the pool away, and others are writing by theirs.
-    engine = open_database(shelf.store.engine.url.render_as_string(hide_password=False))
-    reader = Reader(engine, poll_s=0.001)
+    reader = Reader(shelf.store.engine, poll_s=0.001)
     reader.start(deliver)
     try:
         yield reader
     finally:
         reader.stop()
-        engine.dispose()
 
 
 def question(secret):
@@ -131,3 +129,44 @@ def test_unknown_credentials_are_answered_with_nothing(shelf, eventually):
             reader.ask(question(f"random-{number}"))
         eventually(lambda: sum(len(n.answers) for n in news) == 200)
     assert all(answer.grants is None for n in news for answer in n.answers)
+
+
+def test_the_connections_of_whoever_shares_the_engine_are_left_alone(shelf, eventually):
+    pool, news = shelf.store.engine.pool, []
+    with following(shelf, news.append):
+        eventually(lambda: news)
+    assert shelf.store.engine.pool is pool
+
+
+def test_a_thread_that_is_held_up_at_the_end_does_not_go_on_beside_the_next_one(shelf, monkeypatch):
+    """Whoever takes the news of the first start hears nothing more after the second."""
+    monkeypatch.setattr(reading, "_PATIENCE_S", 0.01)
+    held, go_on = threading.Event(), threading.Event()
+    first, second, told = [], [], threading.Event()
+
+    def holds_up(news):
+        first.append(news)
+        held.set()
+        go_on.wait(60)
+
+    def takes(news):
+        second.append(news)
+        told.set()
+
+    reader = Reader(shelf.store.engine, poll_s=0.001)
+    reader.start(holds_up)
+    assert held.wait(60)
+    threads = [one for one in threading.enumerate() if one.name == "keystore"]
+    reader.stop()
+    reader.start(takes)
+    assert told.wait(60)
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    reader.ask(question("nobody-has-this"))
+    told.clear()
+    assert told.wait(60)
+    reader.stop()
+    assert len(first) == 1
+    assert second[0].everything
