@@ -18,22 +18,19 @@ from scanner.batch import Batch, batch_of
 from scanner.match import Match
 from scanner.searcher import Searcher
 from scanner.sources.versions import Version
+from scanner.stretches import Hit, Hits, Looked, Stretches
 from scanner.trace import Trace
 
 CONTEXT = 256
 """Bytes on either side of a change that are read again."""
 LEAST = 2 * CONTEXT + 64
 """Bytes of a stretch that is worth being left out."""
-_BETWEEN = b"\n\0\n"
 _LINE = 4096  # what stands further from a match than this does not matter to it
 _BATCH = 1 << 20  # bytes that hyperscan reads at once
 _HELD = 4 << 20  # … or of texts that wait for it
+_LOOKED = 50_000  # stretches remembered
 _HEAD = 512  # bytes in which a container says what it is
 _NEVER = -2  # no stretch begins so early
-
-Hit = tuple[int, int]
-"""The number of what hyperscan saw, and where it ended."""
-Hits = dict[int, list[int]]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -68,6 +65,8 @@ class Heritage(msgspec.Struct):
         wanted: whether a row is to be scanned; others are there for their heirs alone.
         done: told of each version that was scanned.
         clean: whether a row that is not wanted is known to hold nothing, for its heirs.
+        looked: what hyperscan said of stretches, by their hash: what changed between two versions
+            stands in the differences of many others.
     """
 
     searcher: Searcher
@@ -75,6 +74,7 @@ class Heritage(msgspec.Struct):
     wanted: Callable[[int], bool]
     done: Callable[[Version], None] = lambda _: None
     clean: Callable[[int], bool] = lambda _: False
+    looked: Looked = msgspec.field(default_factory=dict)
 
     def matches(self, versions: Iterable[Version]) -> Iterator[Match]:
         """Yield what is found in versions, each of which comes behind its base."""
@@ -109,26 +109,27 @@ class Heritage(msgspec.Struct):
             version.base = None
 
     def _look(self, waiting: Sequence[_Waiting]) -> None:
-        pieces: list[bytes] = [b"\n"]
-        starts: list[int] = []
-        owners: list[tuple[Hits, int]] = []
-        at = 1
+        """Have hyperscan read each stretch once, for all the texts in which it stands."""
+        looked, new = self.looked, Stretches()
         for one in waiting:
             for begin, end in one.pieces:
-                starts.append(at)
-                owners.append((one.hits, begin - at))
-                pieces += (one.version.text[begin:end], _BETWEEN)
-                at += end - begin + len(_BETWEEN)
-        if not starts:
+                stretch = one.version.text[begin:end]
+                said = looked.get(key := hash(stretch))
+                if said is None:
+                    new.add(key, stretch, one.hits, begin)
+                    continue
+                for number, stop in said:
+                    one.hits.setdefault(number, []).append(begin + stop)
+        if not new.starts:
             return
-        data = b"".join(pieces)
+        data = new.joined()
         confirmers = self.searcher.confirmers
         for number, ends in self.searcher.hits(Batch(data, len(data), (), (), ())).items():
-            if number < len(confirmers):
-                ends = confirmers[number].fertile(data, ends)  # noqa: PLW2901
-            for end in ends:
-                hits, offset = owners[max(bisect_right(starts, end - 1) - 1, 0)]
-                hits.setdefault(number, []).append(end + offset)
+            fertile = confirmers[number].fertile(data, ends) if number < len(confirmers) else ends
+            new.tell(number, fertile)
+        if len(looked) > _LOOKED:
+            looked.clear()
+        looked.update(new.said)
 
     def _judged(self, one: _Waiting) -> Iterator[Match]:
         version, name = one.version, self.name(one.version.row)

@@ -16,9 +16,10 @@ from scanner.engine import Engine
 from scanner.forked import each
 from scanner.heritage import LEAST, Heritage
 from scanner.match import Match
-from scanner.sources.ids import hexadecimal
+from scanner.sources.ids import beginnings, hexadecimal
 from scanner.sources.packfile import TREE, Bytes, Pack, packs
 from scanner.sources.versions import Families, Reading, Version, families
+from scanner.stretches import Looked
 from scanner.tally import Tally
 from vocabulary.memory import give_back
 
@@ -142,7 +143,7 @@ def _works(
 ) -> tuple[list[Opened], Mask]:
     """Return what is to be read of each pack, and which of the objects are in none."""
     missing = np.ones(len(asked), np.bool_)
-    keys = _keys(asked)
+    keys = beginnings(asked)
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     works: list[Opened] = []
@@ -151,7 +152,7 @@ def _works(
     known = {id(one.pack): one for one in ahead} if asked.shape[1] == _SHA1 else {}
     there = [one.pack for one in known.values()] or _packs(directory, asked.shape[1])
     for pack in there:
-        at = order[np.minimum(np.searchsorted(keys, _keys(pack.names)), len(keys) - 1)]
+        at = order[np.minimum(np.searchsorted(keys, beginnings(pack.names)), len(keys) - 1)]
         wanted = (asked[at] == pack.names).all(axis=1) & missing[at] & (pack.kinds > 0)
         missing[at[wanted]] = False
         opened = known.get(id(pack))
@@ -162,11 +163,6 @@ def _works(
     return works, missing
 
 
-def _keys(names: Bytes) -> npt.NDArray[np.uint64]:
-    """Return the first eight bytes of ids as numbers."""
-    return np.ascontiguousarray(names[:, :8]).view(">u8").ravel().astype(np.uint64)
-
-
 Part = tuple[int, int, int]
 """Number of a pack, and the stretch of its order."""
 
@@ -175,6 +171,7 @@ class _Scan(msgspec.Struct, frozen=True):
     works: Sequence[Opened]
     engine: Engine
     clean: Callable[[bytes], bool] | None = None
+    looked: Looked = msgspec.field(default_factory=dict)
 
     def part(self, part: Part) -> _Done:
         """Scan some families of a pack."""
@@ -196,6 +193,7 @@ class _Scan(msgspec.Struct, frozen=True):
             lambda row: bool(work.wanted[row]),
             read,
             clean,
+            self.looked,
         )
         order = work.families.order[begin:end]
         done.matches += heritage.matches(reading.versions(order, work.families.heirs[begin:end]))

@@ -22,7 +22,10 @@ def ansi_triggers(words: Sequence[bytes]) -> Iterable[str]:
 
 
 def ansi(data: Data, at: int, low: int, high: int) -> Region:
-    """Take the codes for colours and titles out of some lines of a terminal's output."""
+    """Take the codes for colours and titles out of some lines of a terminal's output.
+
+    Nothing is said by lines with halves of codes alone, as programs hold them that write colours.
+    """
     start = max(data.rfind(b"\n", max(low, at - _LINE), at) + 1, low, at - _LINE)
     stop = min(high, start + RUN)
     stop = max(data.rfind(b"\n", at, stop), at) if stop < high else high
@@ -32,6 +35,8 @@ def ansi(data: Data, at: int, low: int, high: int) -> Region:
         spots.append((length, last))
         length += found.start() - last
         last = found.end()
+    if not spots:
+        return Region(start, stop, b"")
     parts.append(bytes(data[last:stop]))
     spots.append((length, last))
     return Region(start, stop, b"".join(parts), tuple(spots))

@@ -158,9 +158,11 @@ class Searcher(msgspec.Struct):
                 if end <= done or end > high:
                     continue
                 region = encoding.decode(batch.data, end, low, high)
-                if region is None or not region.text:
+                if region is None:
                     continue
                 done = region.end
+                if not region.text:
+                    continue
                 found = list(self._within(batch, text, encoding.name, region, origin))
                 if found and traces is not None:
                     number_ = len(self.confirmers) + number

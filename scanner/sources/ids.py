@@ -5,7 +5,11 @@ A repository of half a million objects would need a hundred megabytes to be list
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress
-from typing import overload
+from typing import TYPE_CHECKING, overload
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _AT_ONCE = 4096
 _FEW = 20_000  # ids of which a set is small
@@ -62,19 +66,33 @@ def lacking(held: Sequence[bytes]) -> Callable[[Iterable[bytes]], set[bytes]]:
 
     digits = held.hexadecimal
     width = len(digits) // len(held)
-    # in one block, a quarter of what a set of as many takes
-    ordered = np.sort(np.frombuffer(bytes.fromhex(digits.decode()), f"S{width // 2}"))
+    # In one block, a quarter of what a set of as many takes; ordered by their first eight bytes.
+    rows = np.frombuffer(bytes.fromhex(digits.decode()), np.uint8).reshape(len(held), -1)
+    order = np.argsort(begun := beginnings(rows), kind="stable")
+    begun, rows = begun[order], rows[order]
+    if (begun[1:] == begun[:-1]).any():  # somebody's work
+        known = frozenset(held)
+        return lambda asked: set(asked) - known
 
     def left(asked: Iterable[bytes]) -> set[bytes]:
         names = list(set(asked))
         whole = [name for name in names if len(name) == width]
         if not whole:
             return set(names)
-        raw = np.frombuffer(bytes.fromhex(b"".join(whole).decode()), ordered.dtype)
-        at = np.minimum(np.searchsorted(ordered, raw), len(ordered) - 1)
-        return set(names).difference(compress(whole, (ordered[at] == raw).tolist()))
+        raw = np.frombuffer(bytes.fromhex(b"".join(whole).decode()), np.uint8)
+        raw = raw.reshape(len(whole), -1)
+        at = np.minimum(np.searchsorted(begun, beginnings(raw)), len(begun) - 1)
+        there = (rows[at] == raw).all(axis=1)
+        return set(names).difference(compress(whole, there.tolist()))
 
     return left
+
+
+def beginnings(rows: "npt.NDArray[np.uint8]") -> "npt.NDArray[np.uint64]":
+    """Return the first eight bytes of ids as numbers, which are sorted in no time."""
+    import numpy as np  # noqa: PLC0415  (as above)
+
+    return np.ascontiguousarray(rows[:, :8]).view(">u8").ravel().astype(np.uint64)
 
 
 def hexadecimal(names: Sequence[bytes]) -> bytes:

@@ -21,6 +21,7 @@ from scanner.sources.packfile import TREE, Pack
 LARGE = 16 << 20
 """Bytes of a text above which it is left to git, which gives it in windows."""
 _GROUP = 8192  # objects that are inflated together, at most
+_WORTH = 2  # how many times longer than a difference the text is that is not read whole
 _GROUP_SIZE = 4 << 20  # … or so many bytes of them
 
 Ints = npt.NDArray[np.int64]
@@ -246,10 +247,22 @@ def _inflated(descriptor: int, begin: int, end: int, size: int) -> bytes | None:
         return None
 
 
+def _leaves_much(difference: bytes) -> bool:
+    """Say whether what a difference leaves alone is worth looking for."""
+    try:
+        return len(difference) * _WORTH <= target_size(difference)
+    except ValueError:
+        return False
+
+
 def _copies(
     stored: Sequence[bytes | None], bases: Sequence[int], least: int
 ) -> Sequence[Sequence[Copy]]:
-    differences = [at for at, base in enumerate(bases) if base >= 0 and stored[at] is not None]
+    differences = [
+        at
+        for at, base in enumerate(bases)
+        if base >= 0 and (raw := stored[at]) is not None and _leaves_much(raw)
+    ]
     copies: list[Sequence[Copy]] = [()] * len(stored)
     found = long_copies([stored[at] or b"" for at in differences], least) if differences else []
     for at, several in zip(differences, found, strict=True):

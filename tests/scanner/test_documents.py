@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner import ScanOptions, rearrange, scan
+from scanner.searcher import Searcher
 from tests.scanner.packing import zipped
 from tests.scanner.secrets import github_token, password
 from vocabulary.finding import Confidence
@@ -46,6 +47,23 @@ def test_a_long_log_is_read_in_stretches(engine):
     row = "\x1b[32mgreen\x1b[0m and some words to fill the line with\n"
     text = row * 20_000 + f"\x1b[31m{TOKEN}\x1b[0m\n" + row * 20_000
     assert secrets(engine, text) == {(TOKEN, 20_001)}
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Tell how many bytes hyperscan reads, and of what decoding."""
+    read = []
+    whole = Searcher.hits
+    monkeypatch.setattr(Searcher, "hits", lambda self, b: read.append(b.used) or whole(self, b))
+    return read
+
+
+@pytest.mark.parametrize("row", ["plain \x1b[", "plain \x1b]", "plain \x1b[\x1b[1mcode\x1b["])
+def test_halves_of_codes_are_read_no_more_often_than_whole_ones(engine, read, row):
+    text = (row + "\n") * 30_000 + f'token = "{TOKEN}"\n'
+    assert secrets(engine, text) == {(TOKEN, 30_001)}
+    assert sum(read) < 2.2 * len(text)
+    assert len(read) < 10
 
 
 PAIRS = {

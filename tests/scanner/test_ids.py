@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scanner.sources import ids, objects
 from scanner.sources.ids import Ids, hexadecimal, lacking
 
-NAMES = st.lists(st.binary(min_size=20, max_size=20).map(lambda raw: raw.hex().encode()))
+ALIKE = st.binary(min_size=12, max_size=12).map(lambda rest: bytes(8) + rest)
+NAMES = st.lists((st.binary(min_size=20, max_size=20) | ALIKE).map(lambda raw: raw.hex().encode()))
 BOUNDS = st.none() | st.integers(-12, 12)
 
 

@@ -126,6 +126,41 @@ def test_most_of_a_history_is_not_read_again(tmp_path, engine, monkeypatch):
     assert sum(read) < ours.size / 2
 
 
+def test_what_changed_once_is_read_once_wherever_it_stands(tmp_path, engine, monkeypatch):
+    """Each difference to the largest text holds what the others have instead: the same in all."""
+    (tmp_path / "repo").mkdir()
+    repo = Repo(tmp_path / "repo")
+    repo.git("init", "-q", "--bare", "-b", "main")
+    rows = lines(random.Random(5), 2000)
+    bases = ["\n".join([*rows, *lines(random.Random(7), 2000)])]
+    block = [*lines(random.Random(6), 400), f'token = "{github_token(1)}"']
+    bases += [
+        "\n".join([*rows[:900], *block, *rows[900 : 2000 - number], str(number)])
+        for number in range(30)
+    ]
+    names = [repo.git("hash-object", "-w", "--stdin", stdin=text) for text in bases]
+    repo.git(
+        "pack-objects",
+        "-q",
+        "--depth=1",
+        "--window=50",
+        "objects/pack/pack",
+        stdin="\n".join(names),
+    )
+    repo.git("prune-packed", "-q")
+    read = []
+    whole = type(engine.searcher()).hits
+    monkeypatch.setattr(
+        "scanner.searcher.Searcher.hits",
+        lambda self, batch: read.append(batch.used) or whole(self, batch),
+    )
+    names = names_of(repo)
+    ours = scanned(repo, engine, names)
+    assert sum(read) < len(bases[0]) + 5 * len("\n".join(block))
+    assert told(ours.matches) == by_git(repo, engine, names)[0]
+    assert len(ours.matches) == 30
+
+
 @pytest.mark.parametrize("form", ["sha1", "sha256"])
 @pytest.mark.parametrize("arguments", [[], ["--delta-base-offset"]])
 def test_bases_are_found_by_distance_and_by_name(tmp_path, engine, form, arguments):
