@@ -317,6 +317,18 @@ def test_a_vault_token_is_revoked_by_its_accessor_for_good():
             adapter.revoke(found.id)
 
 
+def test_a_value_that_vault_destroyed_is_not_said_to_be_restored():
+    vault = Vault(ADMIN)
+    place = vault.put("app", key="a key of theirs")
+    with ExitStack() as stack:
+        adapter = vault_of(stack, vault)
+        adapter.revoke(place)
+        vault.destroy(place)
+        with pytest.raises(UsageError, match="destroyed"):
+            adapter.restore(place)
+    assert not vault.lets_in(place)
+
+
 def test_a_rotated_value_of_vault_is_not_the_old_key_any_more():
     vault = Vault(ADMIN)
     vault.put("app", key="old")
