@@ -77,7 +77,10 @@ class Vault:
         """Undelete the newest version."""
         if key_id.startswith(_ACCESSOR):
             raise cannot("restore a token", self._where, "issue another")
-        said = {"versions": [self._newest(key_id)]}
+        newest, is_destroyed = self._newest(key_id)
+        if is_destroyed:  # Vault would answer that it is done
+            raise cannot("restore what was destroyed in it", self._where, "put the key there anew")
+        said = {"versions": [newest]}
         self._must_be_ok(self._ask("POST", self._at("undelete", key_id), said))
 
     def _all(self) -> dict[str, str]:
@@ -87,12 +90,15 @@ class Vault:
             for value in self._values(place)
         }
 
-    def _newest(self, place: str) -> int:
+    def _newest(self, place: str) -> tuple[int, bool]:
+        """Return the number of the newest version, and whether it is gone for good."""
         answer = self._ask("GET", self._at("metadata", place))
         if answer.status == _NOT_FOUND:
             raise missing(place, self._where)
-        version: int = self._read(answer)["current_version"]
-        return version
+        said = self._read(answer)
+        version: int = said["current_version"]
+        told = (said.get("versions") or {}).get(str(version)) or {}
+        return version, bool(told.get("destroyed"))
 
     def _values(self, place: str) -> list[str]:
         answer = self._ask("GET", self._at("data", place))

@@ -52,9 +52,8 @@ class Vault:
                 # Of a deleted version the metadata is told all the same, and 404 beside it.
                 fields, is_deleted = versions[-1]
                 told = {"metadata": self.version(place, len(versions))}
-                return (
-                    (404, {**told, "data": None}) if is_deleted else (200, {**told, "data": fields})
-                )
+                told["data"] = None if is_deleted else fields
+                return 404 if is_deleted else 200, told
             case "DELETE", "data":
                 if versions:
                     versions[-1][1] = True
