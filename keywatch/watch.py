@@ -17,6 +17,7 @@ from keystore.scheme import DAY_S
 from keywatch import wiring
 from keywatch.carrying import carrying
 from keywatch.config import Settings
+from keywatch.holding import Holding
 from keywatch.intake import queue_up
 from keywatch.keybook import KeyBook
 from keywatch.letters import kept_back, read_again
@@ -28,10 +29,9 @@ from keywatch.publishing import Publishing
 from keywatch.pushes import Pushes
 from keywatch.seat import Seat, seat_of, seated, taken
 from keywatch.sources import Stream, opened, refuse_foreign, reopen, sources_of
-from keywatch.status import outbox_is_long
 from keywatch.upkeep import Upkeep
 from keywatch.voice import Voice
-from streams.chunk import Answering, Patchy, Pausable, Shared
+from streams.chunk import Answering, Patchy, Shared
 from streams.failing import Failing
 from streams.retries import Retries
 from streams.sources.stdin import StdinSource
@@ -48,12 +48,10 @@ _THOROUGHLY = 6
 """Every so manyth time old objects are looked through as well."""
 
 _RETRY_S = 1.0
-_MEASURE_S = 1.0
 _NO_SOURCE = (
     "no access log is configured, so none is read: name --access-log FILE and its --format, or "
     "[[sources]] in keywatch.toml"
 )
-_HELD = "the outbox is long: sources are not read on until more of it is done (watch.max_outbox)"
 
 
 class Watch:
@@ -77,7 +75,7 @@ class Watch:
         self._clean = wiring.cleaner(settings.scan, wiring.peppers(settings))
         self._geo = wiring.geo(settings.geoip)
         self._looked, self._looks = time.monotonic(), 0
-        self._held, self._measure_at = False, 0.0
+        self._holding = Holding(engine, settings.watch.max_outbox, voice.tell)
         self._publishing = Publishing(engine, settings.publish, voice.tell)
         self._sources = sources_of(settings)
         formats = [one.format for one in self._sources if one.events == "access"]
@@ -169,34 +167,13 @@ class Watch:
         # Without a source there is still the outbox to work off, and pushes to scan.
         while not self._stop.is_set() and (streams or not self._once):
             moved = [
-                self._turn(stream, streams, background) for stream in list(self._readable(streams))
+                self._turn(stream, streams, background)
+                for stream in list(streams if self._once else self._holding.readable(streams))
             ]
             self._keep_up(known)
             self._refresh_places(known)
             if not any(moved):
                 self._stop.wait(IDLE_S)
-
-    def _readable(self, streams: Sequence[Stream]) -> Sequence[Stream]:
-        """Return the streams that may be read: none while too much waits to be carried out.
-
-        Only a member of a consumer group is asked on, paused, so that it stays one.
-        """
-        now = time.monotonic()
-        if not self._once and now >= self._measure_at:
-            self._measure_at = now + _MEASURE_S
-            self._hold(outbox_is_long(self._engine, self._settings.watch.max_outbox), streams)
-        if not self._held:
-            return streams
-        return [stream for stream in streams if isinstance(stream.source, Pausable)]
-
-    def _hold(self, held: bool, streams: Sequence[Stream]) -> None:  # noqa: FBT001  (a state)
-        if held == self._held:
-            return
-        self._held = held
-        self._voice.tell(_HELD if held else "the outbox is short again: sources are read on")
-        for stream in streams:
-            if isinstance(stream.source, Pausable):
-                stream.source.pause() if held else stream.source.resume()
 
     def _refresh_places(self, streams: Sequence[Stream]) -> None:
         """Take up databases of places that were replaced, and letters that are asked for."""
