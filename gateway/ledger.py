@@ -85,6 +85,7 @@ class Ledger:
         # Since when it is followed what others spend; 0 while no key with a budget was seen.
         self._heard = 0.0
         self._failing = False
+        self._failed_at: float | None = None
 
     def used(self, key: Key) -> None:
         """Take note that a key is being used; it is written down once an hour."""
@@ -208,6 +209,7 @@ class Ledger:
         if self._failing:
             _log.warning("last uses and budgets are written down again")
             self._failing = False
+        self._failed_at = None
         with self._lock:
             for place, cost in costs.items():
                 self._debts[place].unsaid -= cost.tokens
@@ -253,10 +255,27 @@ class Ledger:
     def _put_back(self, latest: dict[str, float], costs: dict[_Place, Cost]) -> None:
         with self._lock:
             self._latest = {**latest, **self._latest}
+            now = self._clock()
             for place, cost in costs.items():
+                drained = self._drained(self._debts[place].said, cost, now)
+                self._debts[place].unsaid -= drained
                 new = self._costs.get(place)
-                sum_ = cost.tokens + (new.tokens if new else 0.0)
-                self._costs[place] = msgspec.structs.replace(new or cost, tokens=sum_)
+                sum_ = cost.tokens - drained + (new.tokens if new else 0.0)
+                if sum_:
+                    self._costs[place] = msgspec.structs.replace(new or cost, tokens=sum_)
+            self._failed_at = now
+
+    def _drained(self, said: Spent, cost: Cost, now: float) -> float:
+        """Return what has drained, since writing failed last, of what could not be written.
+
+        It is one bucket: what the key store knows of drains first.
+        """
+        if self._failed_at is None:
+            return 0.0
+        before = min(self._failed_at, now)
+        all_ = (now - before) * cost.amount / cost.window_s
+        of_said = said.left(cost.amount, before) - said.left(cost.amount, now)
+        return min(cost.tokens, max(0.0, all_ - of_said))
 
     def _hear(self, said: Spent, now: float) -> None:
         """Believe the newer word; who calls this holds the lock."""

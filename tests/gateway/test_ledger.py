@@ -133,6 +133,45 @@ def test_where_nothing_can_be_written_nothing_is_forgotten(tmp_path, store, even
     assert store.get(key.id).last_used_at == 1000.0
 
 
+@pytest.mark.parametrize(("later_s", "owed"), [(0, 100), (30, 50), (3600, 0)])
+def test_what_cannot_be_written_drains_all_the_same(store, eventually, caplog, later_s, owed):
+    minutely = Limit("tokens-min", 100, 60, level="tokens")
+    key, now = issue(store, tokens_per_min=100).key, [1000.0]
+    ledger = Ledger(store.engine.url, lambda: now[0], 60.0, every_s=0.001)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE budgets RENAME TO hidden")
+    ledger.charge([(minutely, key.id)], 100)
+    eventually(lambda: "cannot be written down" in caplog.text)
+    assert ledger.overspent([minutely], key.id) is not None
+    now[0] += later_s
+    eventually(lambda: (ledger.overspent([minutely], key.id) is None) == (owed < 100))
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE hidden RENAME TO budgets")
+    eventually(lambda: "written down again" in caplog.text)
+    ledger.stop()
+    assert level(store, key.id) == owed
+
+
+def test_what_was_said_drains_before_what_could_not_be_said(store, eventually, caplog):
+    """One bucket drains once: of 60 and 60 after half a minute 70 of 120 are left."""
+    minutely = Limit("tokens-min", 100, 60, level="tokens")
+    key, now = issue(store, tokens_per_min=100).key, [1000.0]
+    ledger = Ledger(store.engine.url, lambda: now[0], 60.0, every_s=0.001)
+    ledger.charge([(minutely, key.id)], 60)
+    eventually(lambda: level(store, key.id) == 60)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE budgets RENAME TO hidden")
+    ledger.charge([(minutely, key.id)], 60)
+    eventually(lambda: "cannot be written down" in caplog.text)
+    now[0] += 30
+    eventually(lambda: ledger.overspent([minutely], key.id) is None)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE hidden RENAME TO budgets")
+    eventually(lambda: "written down again" in caplog.text)
+    ledger.stop()
+    assert level(store, key.id) == 70
+
+
 def test_a_budget_that_is_raised_leaves_what_was_spent_as_it_is(store):
     ledger = Ledger(store.engine.url, lambda: 1000.0, 60.0)
     ledger.charge([(DAILY, "key_a")], 100)
