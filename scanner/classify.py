@@ -16,7 +16,7 @@ from scanner.place import NOWHERE, Place, place_of
 from scanner.refusal import refused
 from scanner.saying import says_what_it_is
 from scanner.score import Score
-from scanner.shape import decoded, machine_made, strong
+from scanner.shape import decoded, machine_made, strong, worded
 from scanner.trees import shipped
 from scanner.wording import IDENTITY, STOCK
 from vocabulary.finding import Confidence
@@ -79,32 +79,48 @@ def _scored(candidate: Candidate, probability: float, place: Place) -> Score:
     return Score(confidence, probability, tuple(_reasons(candidate, probability, place)))
 
 
-def _most(candidate: Candidate, place: Place) -> int:  # noqa: PLR0911  (one a doubt)
+def _most(candidate: Candidate, place: Place) -> int:
     """Return the highest level that a candidate may reach: 1 low, 2 medium, 3 high.
 
     The labels that trees learn from count fixtures of tests and every UUID; a person who did not
     ask for everything is shown neither.
     """
-    made = machine_made(candidate.value)
+    made = machine_made(candidate.value) and not worded(candidate.value)
     if candidate.kind == "uuid":
         return 2 if _names_a_secret(candidate.name) and not place.among_tests else 1
-    if candidate.kind in _SAID and says_what_it_is(candidate.value):
+    if _is_doubted(candidate) or _is_doubted_at(candidate, place):
         return 1
-    if candidate.kind == "assignment" and not _names_a_secret(candidate.name):
-        return 1
-    if _CONTROL.search(candidate.before[-_NEAR:] + candidate.after[:_NEAR]):
-        return 1  # within a program or a picture
-    if candidate.kind == "header" and _is_example_login(candidate.value):
-        return 1
-    if elsewhere(candidate) or _FORGERY.search(candidate.name):
-        return 1
-    if place.among_examples or place.reported or (place.spoken and not made):
-        return 1
-    if not made and (_COMMENT.match(candidate.before) or _is_bare(candidate, place)):
+    if not made and (
+        _COMMENT.match(candidate.before)
+        or _is_bare(candidate, place)
+        or _is_a_word(candidate, place)
+    ):
         return 1
     if place.among_tests:
         return 2 if made and not _UUID.fullmatch(candidate.value) else 1
     return 3 if made or strong(candidate.value) else 2
+
+
+def _is_doubted(candidate: Candidate) -> bool:
+    """Say whether a value is likely to be none of the name's, wherever the line stands."""
+    if candidate.kind in _SAID and says_what_it_is(candidate.value):
+        return True
+    if candidate.kind == "assignment" and not _names_a_secret(candidate.name):
+        return True
+    if _CONTROL.search(candidate.before[-_NEAR:] + candidate.after[:_NEAR]):
+        return True  # within a program or a picture
+    if candidate.kind == "header" and _is_example_login(candidate.value):
+        return True
+    return elsewhere(candidate) or _FORGERY.search(candidate.name) is not None
+
+
+def _is_doubted_at(candidate: Candidate, place: Place) -> bool:
+    """Say whether a file is one of what people read, and the value may be."""
+    if place.among_examples or place.reported:
+        return True
+    if place.spoken and not machine_made(candidate.value):
+        return True
+    return place.tongue and not any(map(str.isdigit, candidate.value))
 
 
 def _is_certain(candidate: Candidate) -> bool:
@@ -123,6 +139,19 @@ def _is_reference(candidate: Candidate) -> bool:
     )
 
 
+def _is_a_word(candidate: Candidate, place: Place) -> bool:
+    """Say whether a value is a word where none is a secret: a token, or a password of code.
+
+    Machines make tokens and keys; people set a word as a password, but where it is set, in a
+    configuration or a statement.
+    """
+    if candidate.kind != "assignment":
+        return False
+    if not _CHOSEN.search(candidate.name):
+        return _NUMBERED.fullmatch(candidate.value) is not None or worded(candidate.value)
+    return place.code and not place.configures and _WORDS.fullmatch(candidate.value) is not None
+
+
 def _is_bare(candidate: Candidate, place: Place) -> bool:
     """Say whether a value is compared with something, or a number of code."""
     return compared(candidate) or (place.code and _is_number(candidate))
@@ -135,8 +164,18 @@ def _is_number(candidate: Candidate) -> bool:
     return not any(quote in candidate.before for quote in "\"'`")
 
 
+_CHOSEN = lazy(r"(?i)pass|pwd|pw\b|psw|secret|cred")
+_ONE = r"(?:[A-Z]?[a-z]{2,14}|[A-Z]{2,14})"
+_WORD = _ONE + r"(?:[ _.-]" + _ONE + r"|[A-Z][a-z]{1,14}){0,9}"
+_WORDS = lazy(_WORD + r"[.!?]?")
+_NUMBERED = lazy(_WORD + r"[ _-]?\d{0,3}")
+"""Words are short; what a machine made of letters alone seldom is."""
+_OF_STANDARDS = frozenset({"open sesame", "opensesame"})
+"""RFC 7617's."""
 _SAID = ("url", "command", "sql", "option", "argument")
-_FORGERY = lazy(r"(?i)^_token$|csrf|xsrf|authenticity|antiforgery|nonce|page_?token|continuation")
+_FORGERY = lazy(
+    r"(?i)^_token$|csrf|xsrf|authenticity|antiforgery|nonce|(?:page|version|sync)_?token|continuation"
+)
 _CONTROL = lazy("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _NEAR = 40
 _BARE = lazy(r"[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*[;,]?")
@@ -175,4 +214,6 @@ def _reasons(candidate: Candidate, probability: float, place: Place) -> list[str
 def _is_example_login(value: str) -> bool:
     """Say whether Basic authorization holds a password that is a word for one: `user:password`."""
     password = decoded(value).partition(":")[2].lower()
+    if password in _OF_STANDARDS:
+        return True
     return password in STOCK or "password" in password or _EXAMPLE.fullmatch(password) is not None

@@ -5,6 +5,7 @@ They are no mistakes of a rule: whoever asks for everything is shown them, at lo
 
 from functools import lru_cache
 
+from scanner.beside import belongs_beside
 from scanner.candidate import Candidate
 from scanner.gap import gap_of
 from scanner.lazy import lazy
@@ -34,28 +35,42 @@ _OF_CODE = (
     lazy(r"\.[a-z][a-z0-9]{0,30}(?:[._-][a-z0-9]{1,30}){0,4}"),
     lazy(r"[\w./-]{1,80}\.(?:pem|key|crt|cer|der|p12|pfx|jks|json|ya?ml|txt|properties)"),
     lazy(r"#[A-Za-z][a-z]+(?:[_-][a-z]+)*"),
+    lazy(r"[\w@.~-]{1,60}(?:/[\w@.~-]{1,60}){1,12}\.[a-z][a-z0-9]{1,4}"),
+    lazy(r"\d{0,3}\*\d{0,3}[A-Z][A-Za-z-]*"),
+    lazy(r"[a-z]+(?:[A-Z][a-z]+)*\[\d{1,3}\]"),
+    lazy(r"\d\.(?:[0-9A-Za-z+/]{8,}={0,2}\|){1,3}[0-9A-Za-z+/]{8,}={0,2}"),
+    lazy(r"![0-9A-Za-z]{40}"),
+    lazy(r"(?:pm|cus|src|card|ch|in|sub|price|prod|acct|evt|req|ba)_[0-9A-Za-z]{14,30}"),
+    lazy(r"\d{4}_[a-z]+(?:_[a-z0-9]+)+"),
+    lazy(r"[a-z][a-z0-9+.-]{1,20}://(?:[^\s:@/?]{0,40}@)?[^\s@?]{1,120}"),
     lazy(r"/(?:usr|etc|var|opt|home|lib\d{0,2}|bin|tmp|root|run|srv|dev|proc|mnt)/[\w./+-]+"),
 )
-"""Members of packages, ends of dotted names, files, selectors, paths."""
+"""Members of packages, ends of dotted names, files, selectors, rules of a grammar and of
+validation, what is encrypted (vector and text), Django's mark of no password, ids of Stripe,
+migrations, addresses without a password, paths."""
+_EXPRESSION = lazy(r"\(\?[:=!<imsx]|\\{1,2}[dwsDWS][+*{]|\[[A-Za-z]-[A-Za-z]")
+"""What only a regular expression has."""
 _HOLDS_VALUE = frozenset(
     """value values content default defaultvalue secret password passwd pass pwd token key apikey
     data stringdata text val plain plaintext raw current literal string hash auth
     credential""".split()
 )
 _ENTRY = lazy(r"[\"'`]\s{0,4}(?::|=>)\s{0,4}(?:[\"'`\[{]|(?:true|false|null)\b)")
-_ELEMENT = lazy(r"[^\"'=]{0,40}<\w+\s(?:[^<>]{0,80}\s)?([\w-]{1,40})=[\"']\Z")
+_ELEMENT = lazy(r"[^\"'=]{0,40}<\w+\s(?:[^<>]{0,80}\s)?([\w-]{1,40})=\\{0,3}[\"']\Z")
 """`Change password <b class="`: an attribute of an element behind the name."""
 _STEP = lazy(r"\([\"']\Z")
 _MORE = lazy(r"[\"'],\s")
-_ASKED = lazy(r"(?i)^encrypted|^is_|^is(?=[A-Z])")
+_ASKED = lazy(r"(?i)(?<!un)encrypted|^is_|^is(?=[A-Z])")
 """`app_passwd('details', $id)`: what a call is to do; names of what is asked or encrypted."""
 _CODE_WORDS = frozenset("await yield new typeof lambda function async return delete void".split())
 _DESCRIBING = lazy(
     r"(?i)(?:scheme|schema|back_?end|algo|algorithms?|gen|hashing|driver|engine|plugin|handlers?|issuer|audience"
-    r"|library|module|command|program|tool|syntax|charset|encoding)s?$"
+    r"|library|module|connector|adapter|mapper|command|program|tool|syntax|charset|encoding)s?$"
 )
 _PUBLISHED = lazy(r"(?i)public|sha-?\d|fingerprint|thumbprint|checksum|digest|issuer|audience")
 _SECRET = lazy(r"(?i)secret|private|passw|pwd|credential")
+_ALLOWED = lazy(r"(?i)(?:allowed|trusted|accepted|authorized|known)[\w-]{0,30}keys?\Z")
+"""`AllowedSigningKeys`: what others are held against is public."""
 _SAID = lazy(
     r"(?i)in_?valid|not_?-?valid|\bvalid\b|example|sample|dummy|change_?-?me|placeholder|fake"
 )
@@ -83,10 +98,16 @@ def elsewhere(candidate: Candidate) -> bool:
         or _WHEN.fullmatch(value)
         or says_what_it_is(value)
         or _of_a_table(value)
+        or _EXPRESSION.search(value)
         or any(shape.fullmatch(value) for shape in _OF_CODE)
     ):
         return True
-    return _of_another(candidate) or _in_words(candidate) or _hashed(candidate)
+    return (
+        belongs_beside(candidate)
+        or _of_another(candidate)
+        or _in_words(candidate)
+        or _hashed(candidate)
+    )
 
 
 def _of_another(candidate: Candidate) -> bool:
@@ -139,6 +160,8 @@ def _hashed(candidate: Candidate) -> bool:
 @lru_cache(maxsize=4096)
 def _published(name: str) -> bool:
     """Say whether a name is one of what is shown to all, or checks something."""
+    if _ALLOWED.search(name):
+        return True
     return _PUBLISHED.search(name) is not None and _SECRET.search(name) is None
 
 

@@ -8,7 +8,8 @@ _WORDS = lazy(r"[A-Za-z]{2,}")
 _SENTENCE = lazy(r"[\"'`][A-Z][\w'-]* (?:[\w'-]+ ){1,12}\Z")
 _JOINS = frozenset(
     """to for of in as with by at from on are must should will when that has not may can if than
-    into per via was were be been using between before after handling and or needs until""".split()
+    into per via was were be been using between before after handling and or needs until
+    du de des le la les del della do dos das el los der die den dem von het een van""".split()
 )
 _ANOTHER = lazy(r"(?:\b(?:and|or)\b|&&|\|\|)\s*[A-Za-z_(!]|\)\s*\?")
 _TAG = lazy(r"`\w+:\"\Z|\b(?:validate|binding|json|yaml|xml|form|gorm|db):\\?[\"'`]\Z")
@@ -56,8 +57,13 @@ def speaks(candidate: Candidate) -> bool:
         return False
     if _LAST_WORD.fullmatch(candidate.value) and _ENDS.match(candidate.after):
         return True  # `password: likewise.`
+    return gap[-1:] != "=" and goes_on(candidate)
+
+
+def goes_on(candidate: Candidate) -> bool:
+    """Say whether the value is a word of a sentence that goes on behind it."""
     plain = candidate.value.isalpha() and candidate.value.islower()
-    return plain and gap[-1:] != "=" and _GOES_ON.match(candidate.after) is not None
+    return plain and _GOES_ON.match(candidate.after) is not None
 
 
 def means_another(candidate: Candidate) -> bool:

@@ -29,7 +29,7 @@ _EXAMPLES = lazy(r"(?i)(?:^|[/_.-])(?:examples?|samples?|demos?|tutorials?|templ
 _TRANSLATED = lazy(r"(?i)(?:^|/)(?:locales?|langs?|translations?|languages?|messages)(?:[/_.-]|$)|(?:^|[/_.-])(?:i18n|l10n)(?:[/_.-]|$)|(?:^|[/_.-])messages?[._-]\w*")  # fmt: skip
 _STRUCTURAL = lazy(
     r"(?i)\.(?:sln|slnx|suo|(?:cs|vb|fs|vcx|sh|sql|wix|es|dc|njs|py)proj|filters|props|targets|resx|wxs|wxi|idl|rc|reg|inf"
-    r"|svg|pbxproj|xib|storyboard|log)$|\.(?:vsdx?|docx|xlsx|pptx|od[tsp]|db|sqlite3?)!"
+    r"|svg|pbxproj|xib|storyboard|log)$|\.(?:vsdx?|docx|xlsx|pptx|od[tsp]|db|sqlite3?)/"
 )
 """Files in which a UUID names a project, a shape, a row, a request."""
 _FOREIGN = lazy(r"(?i)(?:^|/)(?:vendor|node_modules|third_party|bower_components|dist|min)(?:/|\.)|\.min\.|\.lock$|-lock\.|go\.sum$")  # fmt: skip
@@ -45,6 +45,8 @@ class Place(msgspec.Struct, frozen=True):
         structural: whether UUIDs name parts of the file, as in projects, drawings and logs.
         spoken: whether the file is named after a language, in a folder of texts.
         reported: whether it is what a scanner of secrets has said, under names of its own.
+        configures: whether its name is one of settings, in whatever language it is written.
+        tongue: whether the file's name ends in that of a language: `messages_es.properties`.
     """
 
     NAMES: ClassVar = (
@@ -54,6 +56,8 @@ class Place(msgspec.Struct, frozen=True):
     structural: bool = False
     spoken: bool = False
     reported: bool = False
+    configures: bool = False
+    tongue: bool = False
 
     @property
     def among_tests(self) -> bool:
@@ -85,6 +89,19 @@ _REPORTED = lazy(
     r"(?i)(?:^|/)\.?(?:gitleaks|betterleaks|trufflehog|kingfisher|noseyparker|ggshield|detect[_-]?secrets"
     r"|secrets?[_.-]scan\w*|keywatch)[\w.-]*\.(?:jsonl?|sarif|csv|xml)$|\.secrets\.baseline$"
 )
+_CONFIGURES = lazy(
+    r"(?i)(?:^|/)(?:conf|config\w{0,10}|env|environments?|credentials?|secrets?|deploy\w{0,6}|seeds?)/"
+    r"|(?:^|[/_.-])(?:conf|config\w{0,10}|settings?|database|db|env|environments?|credentials?|secrets?"
+    r"|local|deploy\w{0,6}|seeds?|docker)(?:[_.-][^/]*|)$|(?:config|settings)\.\w{1,5}$"
+)
+_TONGUE = lazy(
+    r"(?i)(?:^|[/_.-])(?:ar|bg|bn|bs|ca|cs|cy|da|de|el|en|eo|es|et|eu|fa|fi|fr|ga|gl|he|hi|hr|hu|hy|id|is|it|ja|ka|kk"
+    r"|ko|lt|lv|mk|ms|nb|nl|nn|no|pl|pt|ro|ru|sk|sl|sq|sr|sv|sw|ta|th|tr|uk|ur|uz|vi|zh)(?:[_-][a-z]{2,4})?"
+    r"\.(?:prop|properties|resx|resw|json5?|po|xlf|xliff|php|inc|ya?ml|strings|arb|ts|js|ini|lang|lng|xml|txt|csv|html?|jelly|md)$"
+)
+"""A file whose name is a language, or ends in one."""
+_KEPT = lazy(r"(?:\.(?:orig|bak|old|rej|save|swp)|~)$")
+"""What is left of a file that was changed."""
 NOWHERE = Place()
 
 
@@ -93,7 +110,9 @@ def place_of(path: str) -> Place:
     """Return what a path says; nothing for an empty one."""
     if not path:
         return NOWHERE
-    name = path.rsplit("!", 1)[-1].rsplit("/", 1)[-1].lower()
+    path = path.replace("!", "/")  # what an archive holds, as if it were a folder
+    name = path.rsplit("/", 1)[-1].lower()
+    name = _KEPT.sub("", name)
     ending = name.rsplit(".", 1)[-1]
     return Place(
         (
@@ -109,4 +128,6 @@ def place_of(path: str) -> Place:
         _STRUCTURAL.search(path) is not None,
         _SPOKEN.search(path) is not None,
         _REPORTED.search(path) is not None,
+        _CONFIGURES.search(path) is not None,
+        _TONGUE.search(path) is not None,
     )

@@ -5,7 +5,7 @@ import re
 from scanner.lazy import lazy
 
 _TEMPLATE = lazy(
-    rb"\$\{|\{\{|\}\}|\$\(|<%|%>|\$[A-Za-z_]\w*|%[A-Z_]{3,}%|^%\(?\w*\)?[sd]?$|^<[^<>]*>$|^\[[^\]]*\]$"
+    rb"\$\{|\{\{|\}\}|\$\(|<%|%>|\$[A-Za-z_]\w*|%[A-Z_]{3,}%|^%\(?\w*\)?[sd]?$|^<[^<>]*>$|^&lt;.*&gt;$|^\[[^\]]*\]$"
     rb"|^\{\w*\}$|#\{|@@|\{\w+\}|__[A-Z_]{3,}__|^:[a-z_]+$|^\*+$|^\.+$|^-+$|\.\.\.|\xe2\x80\xa6"
 )
 _WORDS = lazy(
@@ -14,13 +14,16 @@ _WORDS = lazy(
     rb"|my[-_ ]?(?:secret|password|token|key|api)|some[-_ ]?(?:secret|password|token|key)"
 )
 _STRONG_WORDS = lazy(
-    rb"(?i)example|placeholder|change_?me|your[-_](?:\w|api|key|token)|yourtoken|your(?:api|secret|key)"
+    rb"(?i)example|placeholder|(?:change|replace)[_-]?me|your[-_](?:\w|api|key|token)|yourtoken|your(?:api|secret|key)"
     rb"|x{5}|\*{4}|redacted|dummy|insert_|_here\b|my[-_](?:secret|password|token|key|api)"
 )
 _NAMES_IT = lazy(
     rb"(?=.*(?:KEY|TOKEN|SECRET|PASS))[A-Z]{2,}(?:_[A-Z]{2,}){1,6}|[a-z]{2,}(?:_[a-z]{2,}){2,8}"
 )
-_WORD_FOR_IT = lazy(rb"(?i)(?:my|your|the|some)?[-_ ]?(?:password|passwd|secret|token|api[-_]?key)")
+_WORD_FOR_IT = lazy(
+    rb"(?i)(?:my|your|the|some|key|store|user|db|new|old)?[-_ ]?"
+    rb"(?:password|passwd|secret|token|api[-_]?key)"
+)
 _SEQUENCES = (
     b"0123456789", b"1234567890", b"abcdefghij", b"9876543210", b"0a1b2c3d4e", b"abcdef0123",
     b"123456789a", b"deadbeefdeadbeef", b"qwertyuiop",

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from scanner.candidate import Candidate
-from scanner.gap import means_another, speaks
+from scanner.gap import goes_on, means_another, speaks
 from scanner.lazy import lazy
 from scanner.shape import decoded, machine_made
 from scanner.wording import BAD_NAME, IDENTITY, NAME_KINDS
@@ -38,7 +38,8 @@ _STATES = frozenset(
     auto-generate autogenerate generate on_create on-create default automatic manual prompt ask
     plain plaintext cleartext encrypted basic before after hover focus active visited changed
     updated created deleted removed expired revoked compromised forgotten missing nullable sometimes
-    confirmed unique""".split()
+    confirmed unique unset undef latest stdin
+    notrequired not_required not-required""".split()
 )
 """What settings are set to, beside a name that holds a word of secrets."""
 _OF_OPTIONS = frozenset("flag flags option options argument arguments parameter switch".split())
@@ -50,18 +51,18 @@ _SQL_WORDS = frozenset(
 """What follows `password` in SQL where no password does: `ALTER USER app PASSWORD EXPIRE`."""
 _OPTION = lazy(r"\s--?[\w-]{0,30}password\s+[\"']\Z")  # of a command, which has a rule of its own
 _NO_VALUE = lazy(
-    r"^(?:npm:|v)?[~^<>=]{0,2}\d+\.\d+(?:\.\d+)?(?:[-+.][\w.]{1,20})?"
+    r"^(?:npm:|v|\d:)?[~^<>=]{0,2}\d+\.\d+(?:\.\d+)?(?:[-+._][\w.()@-]{1,60})?"
     r"(?:, ?[~^<>=!]{1,2}[\w.]{1,20})?$"
     r"|^-?0[xX][0-9a-fA-F]{1,8}$"
     r"|^(?:application|text|image|audio|video|multipart|font)/[\w.+-]+$|^[\w.]{1,30}[<>]=?\d"
     r"|^(?:file|hkps?|ldaps?|wss?|git|s3|gs|urn|arn):[^@]*$|^:[a-z-]+\)?$"
     r"|^[\w.-]{1,80}:(?:jar|war|pom|aar|bundle|maven-plugin|test-jar):[\w.:-]+$|^[:@]?[\w.:-]{1,40}=$"
-    r"|^eyJ(?:hbGciOi|0eXAiOi)[\w-]{4,80}={0,2}$"
     r"|^>?</?[A-Za-z][\w-]*[ >/]"
-    r"|^[A-Za-z]+(?:[_-][A-Za-z]+)*[_-]$|^\d+\.(?:second|minute|hour|day|week|month|year)s?$"
+    r"|^[A-Za-z]+(?:[_-][A-Za-z]+)*[_-]$|^\d+\.(?:(?:milli|micro|nano)?second|minute|hour|day|week|month|year)s?$"
 )
 """Versions, numbers in code, media types, conditions, addresses, packages, attributes, headers of
 tokens, elements of HTML, keywords, prefixes."""
+_HEADER_ALONE = lazy(r"^eyJ(?:hbGciOi|0eXAiOi)[\w-]{4,80}={0,2}$")
 _ELEMENT = lazy(r"[@$]{0,2}[A-Za-z_][\w.]*\[[\w\"':.$ +*-]*\]?;?$")
 _FILE_NAME = lazy(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|txt)$")
 _SWITCH = lazy(r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require)-|recv-keys?$")
@@ -89,9 +90,7 @@ def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911, PLR0912  (one
         return True
     if candidate.kind == "assignment" and value.startswith(("Basic ", "Bearer ")):
         return True  # what rules for headers look at
-    if candidate.kind == "sql" and (
-        (not candidate.quote and value.lower() in _SQL_WORDS) or _OPTION.search(candidate.before)
-    ):
+    if candidate.kind == "sql" and _is_no_statement(candidate):
         return True
     if candidate.kind in ("assignment", "argument", "option") and _is_none(candidate):
         return True
@@ -110,6 +109,8 @@ def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911, PLR0912  (one
         return True
     if candidate.kind == "uuid":
         return len(set(value.lower()) - {"-"}) <= _ALIKE or _counts_up(value)
+    if candidate.kind == "header" and _HEADER_ALONE.match(value):
+        return True
     if candidate.kind == "header" and (bare := value.rstrip(".,;:")).isalpha() and bare.islower():
         return True
     if candidate.kind == "header" and candidate.before.rstrip().lower().endswith("basic"):
@@ -117,13 +118,23 @@ def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911, PLR0912  (one
     return candidate.name != "" and value.lower() == candidate.name.lower()
 
 
+def _is_no_statement(candidate: Candidate) -> bool:
+    """Say whether what looks like a statement is none, or sets no password."""
+    value, quoted = candidate.value, bool(candidate.quote)
+    if not quoted and (value.lower() in _SQL_WORDS or goes_on(candidate)):
+        return True
+    return _OPTION.search(candidate.before) is not None
+
+
 def _is_none(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of none)
     """Say whether what stands beside a name of secrets is a setting, or nothing of it."""
     value, name = candidate.value, candidate.name
-    if value.lower() in _STATES or _NO_VALUE.match(value):
+    if value.lower() in _STATES or _NO_VALUE.match(value) or _HEADER_ALONE.match(value):
         return True
     if candidate.kind == "option" and (_SWITCH.search(name) or value.lower() in _OF_OPTIONS):
         return True
+    if value.startswith("//") and "?" not in value and candidate.before.endswith(f"{name}:"):
+        return True  # the name is the scheme of an address
     if _FILE_NAME.search(name) or (value[:1].isdigit() and _is_port(candidate)):
         return True
     if value.endswith(":") and candidate.after[:1] in ('"', "`"):
@@ -190,4 +201,6 @@ _TYPED = ("0123456", "1234567", "abcdef0")
 
 def _user_and_password(value: str) -> bool:
     text = decoded(value)
-    return ":" in text[1:] and text.isprintable() and "\ufffd" not in text
+    if _is_filled_in(text.partition(":")[2]):
+        return False
+    return ":" in text[1:-1] and text.isprintable() and "\ufffd" not in text

@@ -5,17 +5,27 @@ from binascii import Error as NotBase64
 from functools import lru_cache
 
 from scanner.entropy import shannon
+from scanner.lazy import lazy
 
 _MADE, _EVEN = 16, 3.0  # signs, and bits for each, of what machines make
 _CHOSEN = 8
+_PIECE = r"(?:[A-Z]?[a-z]{2,14}(?:[A-Z][a-z]{1,14}){0,5}|[A-Z]{2,14}|[a-z])"
+_WORDED = lazy(_PIECE + r"\d{0,4}(?:[ _.:/-]{1,2}(?:" + _PIECE + r"\d{0,4}|\d{1,4})){1,12}")
+"""Words and short numbers with signs between them: `lineHeights.100`, `unknown_subject_003`."""
 
 
 @lru_cache(maxsize=8192)
 def machine_made(value: str) -> bool:
     """Say whether a value is long and mixed, so that no person thought of it."""
-    letters = any(map(str.isalpha, value))
+    if len(value) < _MADE or not any(map(str.isalpha, value)):
+        return False
     digits = sum(map(str.isdigit, value))
-    return len(value) >= _MADE and letters and digits > 1 and shannon(value.encode()) >= _EVEN
+    return digits > 1 and shannon(value.encode()) >= _EVEN
+
+
+def worded(value: str) -> bool:
+    """Say whether a value is words and short numbers with signs between them."""
+    return _WORDED.fullmatch(value) is not None
 
 
 def strong(value: str) -> bool:

@@ -4,8 +4,8 @@ Usage: python bench/accuracy/judged.py
 
 judged.tsv names repository, revision, confidence, rule, path and line of 200 findings drawn by lot;
 unread.tsv counts all findings of whole histories that were read for the first time, in the order of
-the mends: set B after those that A led to, C after those that B led to. There a place is named for
-what was wrong alone: copies of these repositories hold credentials that may still work. Neither file
+the mends: set B after those that A led to, and so on. There a place is named for what was wrong
+alone: copies of these repositories hold credentials that may still work. Neither file
 holds anything of a text.
 """
 
@@ -21,6 +21,8 @@ RIGHT = ("issued", "made", "hash")
 hash of a password. The others are `placeholder` and `nothing`."""
 KNOWN_BY_FORM = ("private-key", "password-hash")
 """What rules begin with that nothing is mistaken for: fixtures of tests come in hundreds."""
+WORTH = 5
+"""So many wrong ones of a rule are worth a row."""
 Row = dict[str, str]
 
 
@@ -38,6 +40,8 @@ def main() -> None:
         line("without keys and hashes", told, verdicts)
         for repository in sorted({row["repository"] for row in members}):
             line(repository, [r for r in members if r["repository"] == repository], verdicts)
+    print("\nrules with most that was wrong: right and wrong of all, and in each set")
+    by_rule(rows)
 
 
 def read(path: Path) -> list[Row]:
@@ -50,6 +54,20 @@ def table(rows: Iterable[Row], verdicts: list[str]) -> None:
     for level in ("high", "medium"):
         line(level, [row for row in rows if row["confidence"] == level], verdicts)
     line("both", rows, verdicts)
+
+
+def by_rule(rows: list[Row]) -> None:
+    """Print what was right and wrong of each rule and confidence, those that err most first."""
+    sets = sorted({row["set"] for row in rows})
+    counts: dict[tuple[str, str], Counter[tuple[str, bool]]] = {}
+    for row in rows:
+        counted = counts.setdefault((row["confidence"], row["rule"]), Counter())
+        for name in (row["set"], ""):
+            counted[name, row["verdict"] in RIGHT] += int(row["count"])
+    for (level, rule), counted in sorted(counts.items(), key=lambda item: -item[1]["", False]):
+        if counted["", False] >= WORTH:
+            each = "".join(f"{counted[n, True]:5d}/{counted[n, False]:<3d}" for n in ("", *sets))
+            print(f"{level:8s}{rule:28s}{each}")
 
 
 def line(name: str, rows: list[Row], verdicts: list[str]) -> None:

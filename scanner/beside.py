@@ -1,0 +1,94 @@
+"""What stands on either side of a value and takes it from the name before it."""
+
+from scanner.candidate import Candidate
+from scanner.gap import gap_of
+from scanner.lazy import lazy
+from scanner.shape import machine_made
+
+_LABELS, _BLOCK = lazy(r"[\"'] [\"']"), lazy(r"[\"'] ?\{")
+"""`resource "random_password" "web" {`: type and label of a block."""
+_CASE = lazy(r"[\"'`]\s*:\s*case\s+[\"'`]\Z")
+"""`case "password": case "button":`."""
+_ANNOTATION = lazy(r"\(.{0,60}@[A-Z]\w*\([\"']\Z|\(@[A-Z]\w*\([\"']\Z")
+"""`resetPassword(@PathVariable("key") String key`: a parameter of the method of that name."""
+_SHORT_BEFORE = lazy(r"[\"'`],[A-Za-z_$][\w$]{0,2}=[\"'`]\Z")
+_SHORT_AFTER = lazy(r"[\"'`],[A-Za-z_$][\w$]{0,2}=[\"'`]")
+"""`',Owd='Panel$1',Pwd='Panel$2',Qwd='`: variables that a compiler has named."""
+_CHECKED = lazy(r"(?i)(?:checksum|sha-?\d{1,3}|md5|digest|fingerprint|hash)s?[/:]\Z")
+"""`checksum/secret: …`, an annotation that changes when the secret does."""
+_FOLDERS = lazy(r"[\"'](?:[\w@~. -]{0,60}/){1,12}\Z")
+_ENDING = lazy(r"\.[A-Za-z]\w{0,5}\Z")
+"""`"manifests/root_password.pp": "…"`: a list of files, with what each sums up to."""
+_CELL = lazy(r"[^|]{0,20}\|\s*(?:[A-Za-z][\w'-]*\s+){2,}[\"'`]\Z")
+"""`| Pass | Created a card `7Ta9` |`: the next cell of a table is a sentence."""
+_PARAMETER = lazy(r",\s*\$([A-Za-z_]\w{0,40})\s*=\s*[\"']\Z")
+"""`setPassword($password, $method = 'pbkdf2')`: the default of another parameter."""
+_ARGUMENT = lazy(r"\(\{\s*(?:[^{}\"']{0,60},\s*)?([A-Za-z_$][\w$]{0,40})\s*:\s*[\"'`]\Z")
+"""`token: await signed({ sub: 'ada' })`: a part of what the call takes."""
+_DESCRIBED = lazy(
+    r"(?i)[\"']?(?:description|summary|help|comments?|documentation|title)[\"']?\s*(?::|=>?)\s*([\"'`])(?:(?!\1).)*\Z"
+)
+"""`"description": "'masterPassword' = standard sign-in, …"`: a sentence for people."""
+_FILE_IN_ADDRESS = lazy(r"\.[a-z][a-z0-9]{1,4}\?[\w=&.%-]{0,60}\btoken=\Z")
+"""`/logo.png?alt=media&token=`: an address that a program has for all its users."""
+_STORED = lazy(r"(?i)cred(?:ential)?s?(?:_?id)?\Z")
+_UUID = lazy(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""`DOCKER_CREDENTIALS = '…'`: which of the stored credentials is meant."""
+_JOINED = lazy(r"\s*\+\s*[\"'`]\Z")
+"""`"#set@" + password + "#mode"`: what is put behind it."""
+_NEXT_CALL = lazy(r",\s*[A-Za-z_$][\w.$>-]{0,40}\(\s*[\"']\Z")
+"""`authenticate($secret, hex2bin('`: another argument, which a call makes."""
+_FETCHED = lazy(r"(?:^|[^A-Za-z])(?:get|fetch|find|look_?up)\w{0,40}\([\"']\Z")
+"""`getAccessToken('ada')`: by what a token is asked for."""
+_CALLED_PUBLIC = lazy(r"[^\n]{0,20}(?://|#|/\*)[^\n]{0,40}\bpublic\b")
+"""`siteToken: '…', // public token`."""
+_NAMES_IT = lazy(r"(?i)pass|pwd|secret|token|key|cred|value|default|data|text")
+_COLLECTED = lazy(
+    r"(?i)(?:tokens?|keys?)\.(?:add|append|push|put|insert|contains|remove|includes|has|indexof)\Z"
+)
+"""`tokens.add("street")`: an element of a list."""
+
+
+def belongs_beside(candidate: Candidate) -> bool:
+    """Say whether what stands around name and value gives the value to something else."""
+    gap = gap_of(candidate)
+    made = machine_made(candidate.value)
+    if not made and (_COLLECTED.search(candidate.name) or _DESCRIBED.search(candidate.before)):
+        return True
+    if any(shape.match(gap) for shape in (_CASE, _ANNOTATION, _CELL)) or _is_in_table(candidate):
+        return True
+    if _LABELS.fullmatch(gap) and _BLOCK.match(candidate.after):
+        return True
+    if _JOINED.match(gap) or _CALLED_PUBLIC.match(candidate.after):
+        return True
+    return _is_of_call(candidate, gap) or _is_an_id(candidate) or _is_of_a_file(candidate, gap)
+
+
+def _is_of_a_file(candidate: Candidate, gap: str) -> bool:
+    """Say whether the value is what a secret or a file sums up to."""
+    head = candidate.before[: len(candidate.before) - len(gap) - len(candidate.name)]
+    if _CHECKED.search(head):
+        return True
+    listed = _ENDING.search(candidate.name) and _FOLDERS.search(head)
+    return gap[:1] in ('"', "'") and bool(listed)
+
+
+def _is_in_table(candidate: Candidate) -> bool:
+    before, after = _SHORT_BEFORE.search(candidate.before), _SHORT_AFTER.match(candidate.after)
+    return before is not None and after is not None
+
+
+def _is_of_call(candidate: Candidate, gap: str) -> bool:
+    """Say whether the value is that of another parameter or part of what a call takes."""
+    if _FETCHED.search(candidate.before) or _NEXT_CALL.search(gap):
+        return True
+    found = _PARAMETER.search(gap) or _ARGUMENT.search(gap)
+    return found is not None and not _NAMES_IT.search(found[1])
+
+
+def _is_an_id(candidate: Candidate) -> bool:
+    """Say whether a UUID tells which stored credentials are meant, or which file."""
+    if not _UUID.fullmatch(candidate.value):
+        return False
+    named, file = _STORED.search(candidate.name), _FILE_IN_ADDRESS.search(candidate.before)
+    return named is not None or file is not None
