@@ -24,6 +24,7 @@ BESIDE = {
     "actions": ["tests/keywatch/test_keynews.py", "tests/keywatch/test_forget_command.py"],
     "database": ["tests/keystore/test_recovery.py", "tests/keywatch/test_forget_command.py"],
     "detectors": ["tests/keywatch/test_profile_command.py"],
+    "scanner": ["tests/rules"],
     "streams": [
         "tests/keywatch/test_deadletters.py",
         "tests/keywatch/test_publishing.py",
@@ -31,7 +32,7 @@ BESIDE = {
     ],
     "keystore": ["tests/keywatch/test_store_commands.py", "tests/keywatch/test_forget_command.py"],
 }
-"""Tests about a room that need one above it."""
+"""Tests about a room that need one above it, or stand beside what they read."""
 
 IMPORTS = "tests/scanner/test_hooks_quick.py::test_"
 UNMEASURED = {

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scanner import scan
-from scanner.archives import kinds, reading, unfold
+from scanner.archives import kinds, reading, sqlite, unfold
 from tests.scanner import packing
 from tests.scanner.packing import ARCHIVES
 from tests.scanner.secrets import github_token, password
@@ -163,13 +163,19 @@ def test_the_schema_of_a_database_runs_nothing(tmp_path):
     connection = sqlite3.connect(file)
     connection.executescript(
         "CREATE TABLE t (password TEXT, made TEXT "
-        "GENERATED ALWAYS AS (printf('%.*c', 20000000, 'x')));"
+        "GENERATED ALWAYS AS (printf('%.*c', 20000, 'x')), kept TEXT "
+        "GENERATED ALWAYS AS (lower('K')) STORED);"
         f"INSERT INTO t (password) VALUES ('{github_token()}');"
         "CREATE VIEW v AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c)"
         " SELECT x FROM c;"
         'CREATE TABLE "; DROP TABLE t" (secret TEXT);'
+        "CREATE TABLE made (x TEXT GENERATED ALWAYS AS (printf('%.*c', 20000, 'x')), y TEXT);"
     )
     connection.close()
+    with file.open("rb") as raw:
+        read = {name: reading.filled(some, 99_999) for name, some in sqlite.members(raw, print)}
+    row = f"password = '{github_token()}'\nkept = 'k'\n".encode()
+    assert read == {"t": row, "; DROP TABLE t": b"", "made": b""}
     assert {path.partition("!")[0] for path in found(scan(tmp_path))} == {"x.db"}
 
 
