@@ -1,10 +1,11 @@
 """Conditions on lists of values whose statements are few, however long the lists are."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement
 
+_T = TypeVar("_T")
 _STEP = 1024
 
 
@@ -18,8 +19,11 @@ def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[
         column: what is looked for.
         values: as many as the database takes in one statement.
     """
+    return column.in_(lengthened(values))
+
+
+def lengthened(values: Collection[_T]) -> list[_T]:
+    """Return the values, the last one several times: see `among`."""
     told = list(values)
-    if not told:
-        return column.in_(told)
-    step = min(1 << (len(told) - 1).bit_length(), _STEP)
-    return column.in_(told + told[-1:] * (-len(told) % step))
+    step = min(1 << (len(told) - 1).bit_length(), _STEP) if told else 1
+    return told + told[-1:] * (-len(told) % step)

@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from database.listed import lengthened
 from database.schema import keys
 from gateway.renewal import MARKS, Renewal, ends_within, mark_of, renewing, row_text, texts_in
 from keystore import accounts, denials, feed, plans, query, spending
@@ -169,9 +170,10 @@ class Follower:
         wanted = {renewal.digest.hex(): renewal for renewal in renewals}
         since = min(renewal.since for renewal in renewals)
         until = max(renewal.until for renewal in renewals)
-        statement, more = renewing(self._dialect, len(wanted), since, until)
+        names = lengthened(wanted)
+        statement, more = renewing(self._dialect, len(names), since, until)
         try:
-            rows = self._rows(statement, (*wanted, *more))
+            rows = self._rows(statement, (*names, *more))
         except OperationalError:
             return ()  # of no SQLite, or one that has no JSON, or a row that JSON cannot hold
         found = []
@@ -237,13 +239,13 @@ class Follower:
 
     def _with_texts(self, column: str, values: tuple[str, ...]) -> Sequence[Sequence[Any]]:
         """Return the keys' rows, and behind each its text, or None where it has none."""
-        mark = MARKS[self._dialect]
+        mark, asked = MARKS[self._dialect], tuple(lengthened(values))
         try:
             text = row_text(self._dialect)
-            return self._rows(_by(column, len(values), mark, text), values)
+            return self._rows(_by(column, len(asked), mark, text), asked)
         except OperationalError:
             # Gone, or else there is no JSON in this SQLite, or a row that JSON cannot hold.
-            return self._rows(_by(column, len(values), mark, "NULL"), values)
+            return self._rows(_by(column, len(asked), mark, "NULL"), asked)
 
     def _rows(self, statement: str, values: tuple[object, ...] = ()) -> Sequence[Sequence[Any]]:
         # Past SQLAlchemy, which would also open a transaction: in one, data_version stands still.
