@@ -14,11 +14,11 @@ from functools import partial
 
 import msgspec
 
-from scanner import below, rearrange, tables
+from scanner import arrays, below, der, rearrange, tables
 from scanner.batch import Data
 from scanner.lazy import lazy
 from scanner.parsetree import literals
-from scanner.region import RUN, Region
+from scanner.region import RUN, Region, beginning
 from scanner.rules import Rule
 
 MAX_DEPTH = 4
@@ -51,8 +51,7 @@ class Encoding(msgspec.Struct, frozen=True):
 def spelled(rules: Iterable[Rule]) -> tuple[bytes, ...]:
     """Return what the rules spell out, and the words that announce a secret, each once."""
     found = dict.fromkeys(run.encode() for rule in rules for run in literals(rule.pattern))
-    words = [form for word in _WORDS for form in (word, word.upper(), word.capitalize())]
-    return tuple(dict.fromkeys([*found, *words, *_SCHEMES]))
+    return tuple(dict.fromkeys([*found, *_announced(), *_SCHEMES]))
 
 
 def _literal(text: bytes) -> str:
@@ -73,7 +72,27 @@ def base64_forms(text: bytes) -> Iterable[bytes]:
 def _base64_triggers(words: Sequence[bytes]) -> Iterable[str]:
     once = {form for word in words for form in base64_forms(word) if len(form) >= _SHORTEST}
     twice = {inner for form in once for inner in base64_forms(form) if len(inner) > _SHORTEST}
-    yield from map(_literal, sorted(once | twice))
+    announced = {form for word in _announced() for form in _nested(word, 3)}
+    wide = {
+        form for word in _announced() for form in base64_forms(word.decode().encode("utf-16-le"))
+    }
+    yield from map(_literal, sorted(once | twice | announced | wide))
+    # what PowerShell is told in UTF-16, whatever it says
+    blank, begun = r"[ \t:=,]{1,9}[\x22\x27]?", "[A-Za-z0-9+/]{16}"
+    yield rf"(?i)(?:powershell|pwsh)[^\n]*[ \t][-/]e(?:c|nc?|nco\w*)?{blank}{begun}"
+    yield rf"(?i)encodedcommand[\x22\x27]?{blank}{begun}"
+
+
+def _announced() -> Iterable[bytes]:
+    return (form for word in _WORDS for form in (word, word.upper(), word.capitalize()))
+
+
+def _nested(text: bytes, times: int) -> set[bytes]:
+    """Return how a text looks inside base64 of base64, so many times."""
+    forms = {text}
+    for _ in range(times):
+        forms = {inner for form in forms for inner in base64_forms(form)}
+    return {form for form in forms if len(form) > _SHORTEST}
 
 
 _ONE_LINE = lazy(rb"[A-Za-z0-9+/_-]*={0,2}")
@@ -87,7 +106,7 @@ _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 def _base64(data: Data, at: int, low: int, high: int, run: int = RUN) -> Region | None:
-    start = _beginning(_BACKWARDS, data, at, low)
+    start = beginning(_BACKWARDS, data, at, low)
     found = _ONE_LINE.match(data, at, min(high, at + run))
     assert found is not None
     if at - start + len(found[0]) >= _WRAPPED and not found[0].endswith(b"="):
@@ -100,27 +119,19 @@ def _base64(data: Data, at: int, low: int, high: int, run: int = RUN) -> Region 
         return None
 
 
-def _beginning(backwards: re.Pattern[bytes], data: Data, at: int, low: int) -> int:
-    """Return where the run that ends at `at` begins, by a pattern for reversed text."""
-    start = at
-    for reach in (2048, RUN):
-        bound = max(low, at - reach)
-        found = backwards.match(bytes(data[bound:at])[::-1])
-        start = at - (found.end() if found else 0)
-        if start > bound or bound == low:
-            break
-    return start
-
-
 def _hex_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield from (f"(?i){word.hex()}" for word in words)
+    nested = {form for word in _announced() for form in base64_forms(word)}
+    yield from (f"(?i){form.hex()}" for form in sorted(nested))
+    # RFC 5208: a key of RSA
+    yield r"(?i)3082[0-9a-f]{4}020100300d06092a864886f70d010101"
 
 
 _HEX = lazy(rb"[0-9a-fA-F]*")
 
 
 def _hex(data: Data, at: int, low: int, high: int) -> Region:
-    start = _beginning(_HEX, data, at, low)
+    start = beginning(_HEX, data, at, low)
     found = _HEX.match(data, at, min(high, at + RUN))
     assert found is not None
     start += (at - start) % 2  # the trigger ends on a byte, so the run is counted from there
@@ -138,7 +149,7 @@ _PAIRS_BACKWARDS = lazy(rb"(?:[^\x00]\x00)*[^\x00]")
 
 def _utf16(data: Data, at: int, low: int, high: int) -> Region:
     """Take every other byte of the stretch in which the others are zero."""
-    start = _beginning(_PAIRS_BACKWARDS, data, at, low)
+    start = beginning(_PAIRS_BACKWARDS, data, at, low)
     found = _PAIRS.match(data, at, min(high, at + RUN))
     assert found is not None
     return Region(start, found.end(), bytes(data[start : found.end() : 2]))
@@ -259,6 +270,10 @@ ENCODINGS = (
     Encoding("pair", rearrange.pair_triggers, rearrange.pair),
     Encoding("pair", below.triggers, below.below),
     Encoding("table", tables.triggers, tables.table),
+    Encoding("array", arrays.byte_triggers, arrays.in_bytes),
+    Encoding("array", arrays.letter_triggers, arrays.in_letters),
+    Encoding("array", arrays.number_triggers, arrays.in_numbers),
+    Encoding("der", der.triggers, der.key),
 )
 
 

@@ -151,6 +151,11 @@ def _pem_in_a_string(random: Random, kind: str) -> str:
     return _dashed(_der(random, 600), _label(kind), "\\n")
 
 
+def _pem_cut(random: Random, kind: str) -> str:
+    """Return a key of which the last lines are missing."""
+    return "\n".join(_pem(random, kind).split("\n")[:-4])
+
+
 def _pem_encrypted(random: Random, _: str) -> str:
     head = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,"
     head += _letters(random, _HEX, 32).upper() + "\n"
@@ -285,6 +290,7 @@ _GENERATORS: Mapping[str, Callable[[Random, str], str]] = {
     "jwe": _jwe,
     "pem": _pem,
     "pem-string": _pem_in_a_string,
+    "pem-cut": _pem_cut,
     "pem-encrypted": _pem_encrypted,
     "openssh": _openssh,
     "pgp": _pgp,

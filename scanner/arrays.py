@@ -1,0 +1,78 @@
+"""Texts that are written as arrays of their bytes: `{0x67, 0x68, …}`, `{'g', 'h', …}`."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from scanner.batch import Data
+from scanner.lazy import lazy
+from scanner.region import RUN, Region, beginning
+
+_NUMBERS = 40
+"""Bytes between the word that opens an array of decimal numbers and its first comma, at most."""
+_BYTE = lazy(rb"0[xX]([0-9a-fA-F]{1,2})(?![0-9a-fA-F])")
+_BYTES = lazy(rb"(?:0[xX][0-9a-fA-F]{1,2}[uUlL]?[,\s]{0,40}(?:\(byte\)\s?)?)*")
+_BYTES_BACKWARDS = lazy(rb"(?:(?:\s?\)etyb\()?[,\s]{0,40}[uUlL]?[0-9a-fA-F]{1,2}[xX]0)*")
+_LETTER = lazy(rb"'(\\?)([^\n])'")
+_LETTERS = lazy(rb"(?:'(?:\\[^\n]|[^\n\\])'[,\s]{0,40})*")
+_LETTERS_BACKWARDS = lazy(rb"(?:[,\s]{0,40}'[^\n]\\?')*")
+_DECIMALS = lazy(rb"(?:\d{1,3}[,\s]{1,40})*\d{1,3}(?=\s{0,40}[\])}])")
+
+
+def byte_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    """Yield eight characters of a token in hex, and how a private key in DER begins."""
+    del words
+    yield r"(?i)(?:0x(?:2d|3\d|[46][1-9a-f]|[57][0-9a]|5f)[,\s]+(?:\(byte\)\s?)?){8}"
+    yield r"(?i)0x30[,\s]+0x8[12][,\s]+(?:0x..[,\s]+){1,2}0x02[,\s]+0x01[,\s]+0x0[01]"
+
+
+def letter_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    """Yield eight characters of a token, each in quotes."""
+    del words
+    yield r"(?:'[\w.-]',\s?){8}"
+
+
+def number_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    """Yield how arrays of bytes begin whose numbers are decimal."""
+    del words
+    opened = r"fromcharcode\(|bytes\(\[|bytearray\(\[|byte\[?\]?\s?\{|buffer\.from\(\[|8array\(\["
+    yield rf"(?i)(?:{opened})\s{{0,9}}\d{{2,3}}\s{{0,3}},"
+
+
+def in_bytes(data: Data, at: int, low: int, high: int) -> Region | None:
+    """Read an array of bytes in hex."""
+    start = beginning(_BYTES_BACKWARDS, data, at, low)
+    text = _run(_BYTES, data, start, min(high, at + RUN))
+    return _region(start, text, bytes(int(byte, 16) for byte in _BYTE.findall(text)))
+
+
+def in_letters(data: Data, at: int, low: int, high: int) -> Region | None:
+    """Read an array of characters."""
+    start = beginning(_LETTERS_BACKWARDS, data, at, low)
+    text = _run(_LETTERS, data, start, min(high, at + RUN))
+    letters = _LETTER.findall(text)  # of escapes only the zero at the end matters
+    said = b"".join(b"\0" if escaped else letter for escaped, letter in letters)
+    return _region(start, text, said)
+
+
+def in_numbers(data: Data, at: int, low: int, high: int) -> Region | None:
+    """Read an array of bytes in decimal."""
+    opened = max(data.rfind(edge, max(low, at - _NUMBERS), at) for edge in (b"(", b"[", b"{"))
+    start = opened + 1
+    while data[start : start + 1].isspace() and start < at:
+        start += 1
+    text = _run(_DECIMALS, data, start, min(high, at + RUN))
+    numbers = [int(number) for number in text.replace(b",", b" ").split()]
+    return _region(start, text, bytes(numbers)) if numbers and max(numbers) < _CODES else None
+
+
+_CODES = 256
+
+
+def _run(pattern: re.Pattern[bytes], data: Data, start: int, stop: int) -> bytes:
+    found = pattern.match(data, start, stop)
+    return bytes(found[0]) if found else b""
+
+
+def _region(start: int, text: bytes, said: bytes) -> Region | None:
+    whole = text.rstrip(b" \t\r\n,")
+    return Region(start, start + len(whole), said) if said else None

@@ -1,0 +1,110 @@
+"""Secrets written as bytes: arrays of them, UTF-16 in base64, keys in DER."""
+
+import base64
+import random
+
+import pytest
+from cryptography.hazmat.primitives import serialization as forms
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scanner import arrays, der, scan
+from tests.scanner.secrets import github_token
+
+TOKEN = github_token()
+RAW = TOKEN.encode()
+HEX = [f"0x{byte:02x}" for byte in RAW]
+ROWS = [", ".join(HEX[at : at + 12]) for at in range(0, len(HEX), 12)]
+NUMBERS = ", ".join(map(str, RAW))
+
+
+def wide(text):
+    return base64.b64encode(text.encode("utf-16-le")).decode()
+
+
+WRITTEN = {
+    "C": (f"char t[] = {{{', '.join(HEX)}}};\n", ("array",)),
+    "xxd -i": ("x = {\n  " + ",\n  ".join(ROWS) + "\n};\n", ("array",)),
+    "Java": (f"byte[] t = {{(byte) {', (byte) '.join(HEX)}}};\n", ("array",)),
+    "letters": (f"char t[] = {{{','.join(map(repr, TOKEN))}, '\\0'}};\n", ("array",)),
+    "JavaScript": (f"String.fromCharCode({NUMBERS})\n", ("array",)),
+    "Python": (f"t = bytes([{NUMBERS}])\n", ("array",)),
+    "Go": (f"t := []byte{{{NUMBERS}}}\n", ("array",)),
+    "PowerShell": (f"powershell.exe -NoP -enc {wide(f'x {TOKEN} ')}\n", ("base64", "utf-16")),
+    "an encoded command": (f"$a = @{{EncodedCommand = '{wide(TOKEN)}'}}\n", ("base64", "utf-16")),
+    "wide words": (f"x: {wide('password: ' + TOKEN)}\n", ("base64", "utf-16")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_is_written_byte_by_byte_is_read(engine, name):
+    text, way = WRITTEN[name]
+    (match,) = engine.search(b"first\n" + text.encode())
+    assert (match.secret, match.decoding) == (RAW, way)
+    assert match.line >= 2
+
+
+@pytest.mark.parametrize("text", ["f(0x67, 0x68)\n", "t = bytes([300, 104, 112])\n", "{'a','b'}\n"])
+def test_other_numbers_and_letters_are_nothing(engine, text):
+    assert not engine.search(text.encode())
+
+
+def made(form):
+    key = (
+        ed25519.Ed25519PrivateKey.generate()
+        if form == "ed"
+        else ec.generate_private_key(ec.SECP256R1())
+    )
+    shape = forms.PrivateFormat.TraditionalOpenSSL if form == "SEC1" else forms.PrivateFormat.PKCS8
+    return [
+        key.private_bytes(encoding, shape, forms.NoEncryption())
+        for encoding in (forms.Encoding.DER, forms.Encoding.PEM)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["SEC1", "PKCS8", "ed"])
+@pytest.mark.parametrize("around", [b"", b"\x00\xff head"])
+def test_a_key_in_der_is_the_same_as_in_pem(tmp_path, form, around):
+    raw, pem = made(form)
+    (tmp_path / "key.der").write_bytes(around + raw + around)
+    (tmp_path / "key.pem").write_bytes(pem)
+    (finding,) = scan(tmp_path)
+    assert {place.path for place in finding.places} == {"key.der", "key.pem"}
+    assert (finding.confidence, finding.verdict.checksum) == ("high", "valid")
+
+
+def test_a_certificate_or_half_a_key_is_none(tmp_path):
+    raw, _ = made("PKCS8")
+    (tmp_path / "half.der").write_bytes(raw[: len(raw) // 2])
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    (tmp_path / "public.der").write_bytes(
+        public.public_bytes(forms.Encoding.DER, forms.PublicFormat.SubjectPublicKeyInfo)
+    )
+    assert not len(scan(tmp_path))
+
+
+LOOKS = (arrays.in_bytes, arrays.in_letters, arrays.in_numbers, der.key)
+
+
+@given(
+    st.sampled_from([*(text.encode() for text, _ in WRITTEN.values()), made("SEC1")[0]]),
+    st.binary(max_size=40), st.integers(0, 300), st.integers(0, 300), st.integers(0, 60),
+)  # fmt: skip
+@settings(deadline=None)
+def test_reading_stays_within_its_bounds(shape, noise, cut, at, spare):
+    text = shape[:cut] + noise + shape[cut:]
+    low, high = min(spare, len(text)), max(len(text) - spare, min(spare, len(text)))
+    where = min(max(at, low), high)
+    for look in LOOKS:
+        region = look(text, where, low, high)
+        if region is not None:
+            assert low <= region.start <= region.end <= high
+
+
+def test_der_that_nests_without_end_is_no_key():
+    hostile = b"\x30\x82\xff\xff\x02\x01\x00\x30\x0d\x06\x09" * 5000
+    noise = random.Random(1).randbytes(200_000) + b"0x41," * 50_000
+    for text in (hostile, noise):
+        for at in range(11, len(text), 1001):
+            der.key(text, at, 0, len(text))
