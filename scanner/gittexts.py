@@ -10,8 +10,9 @@ from scanner.objecttexts import opened, read_objects
 from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
 from scanner.rescan import counted, earlier, rescan
-from scanner.sources import files, objects, revisions, worktree
+from scanner.sources import files, revisions, worktree
 from scanner.sources.gitrun import Repository
+from scanner.sources.plan import KINDS, Listing, Plan, plan_of
 from scanner.tally import Tally
 from scanner.texts import Texts
 from vocabulary.errors import RepositoryError
@@ -26,7 +27,7 @@ def git_texts(
     engine: Engine,
     receipt: Receipt,
     progress: Progress,
-    listing: objects.Listing | None = None,
+    listing: Listing | None = None,
 ) -> Texts:
     """Scan every object of a repository and the uncommitted work in its worktree.
 
@@ -37,16 +38,16 @@ def git_texts(
     whole = not narrow and (seen is None or not seen.places)
     ahead = opened(repository) if whole else ()
     if options.objects is not None:
-        plan = objects.plan_of(repository, options.objects)
+        plan = plan_of(repository, options.objects)
     elif narrow:
         names, missing = revisions.reachable(repository, options)
         receipt.incomplete += _first(
             [f"object {name} is named by a commit and missing" for name in missing], "objects"
         )
-        plan = objects.plan_of(repository, names)
+        plan = plan_of(repository, names)
     else:
-        plan = _plan(repository, listing or objects.Listing(repository), receipt)
-    receipt.listed = {kind: [plan.counts[kind], plan.sizes[kind]] for kind in objects.KINDS}
+        plan = _plan(repository, listing or Listing(repository), receipt)
+    receipt.listed = {kind: [plan.counts[kind], plan.sizes[kind]] for kind in KINDS}
     receipt.incomplete += _first(
         [f"git cannot tell of {line.decode(errors='replace')}" for line in plan.broken], "objects"
     )
@@ -92,7 +93,7 @@ def git_texts(
     )
 
 
-def _plan(repository: Repository, listing: objects.Listing, receipt: Receipt) -> objects.Plan:
+def _plan(repository: Repository, listing: Listing, receipt: Receipt) -> Plan:
     """List what a repository holds; where git cannot, what of it can be had."""
     try:
         return listing.plan()
@@ -104,7 +105,7 @@ def _plan(repository: Repository, listing: objects.Listing, receipt: Receipt) ->
         return plan
 
 
-def _lost(repository: Repository, plan: objects.Plan) -> list[str]:
+def _lost(repository: Repository, plan: Plan) -> list[str]:
     try:
         return revisions.lost(repository, plan)
     except RepositoryError as error:
@@ -115,7 +116,7 @@ def _uncommitted(
     repository: Repository,
     options: ScanOptions,
     receipt: Receipt,
-    plan: objects.Plan,
+    plan: Plan,
     history: History,
 ) -> list[bytes]:
     """List the uncommitted work; an index that git cannot read costs no more than that."""
@@ -169,7 +170,7 @@ def _first(missing: list[str], what: str = "blobs") -> list[str]:
 
 
 def _located(
-    repository: Repository, plan: objects.Plan, hit: set[bytes], history: History
+    repository: Repository, plan: Plan, hit: set[bytes], history: History
 ) -> dict[str, Sequence[Place]]:
     """Say where each object that hit stands."""
     kinds = plan.kinds(hit)

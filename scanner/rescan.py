@@ -18,7 +18,7 @@ from scanner.rules import Rule
 from scanner.seen import Seen, seen_of
 from scanner.sources.gitrun import Repository
 from scanner.sources.ids import lacking
-from scanner.sources.objects import Plan
+from scanner.sources.plan import Plan
 
 
 class _Known(msgspec.Struct, frozen=True, array_like=True):

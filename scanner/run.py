@@ -224,7 +224,7 @@ def _within(repository: gitrun.Repository, options: ScanOptions, stack: ExitStac
         from scanner.gittexts import git_texts
 
         return lambda e, r, p: git_texts(repository, options, e, r, p)
-    from scanner.sources.objects import Listing
+    from scanner.sources.plan import Listing
 
     listing = Listing(repository)  # git lists the objects while the rules are loaded
     stack.callback(listing.close)

@@ -15,7 +15,7 @@ from vocabulary.errors import RepositoryError, UsageError
 from vocabulary.finding import Place
 
 if TYPE_CHECKING:
-    from scanner.sources.objects import Plan
+    from scanner.sources.plan import Plan
 
 _TAGGER = lazy(r"^tagger (.*>) (\d+) ([+-]\d{4})$", re.MULTILINE)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from scanner.lazy import lazy
 from scanner.sources.gitrun import Repository, output
-from scanner.sources.objects import Plan, plan_of
 from scanner.sources.packfile import ids_in
+from scanner.sources.plan import Plan, plan_of
 
 _FOLDER = lazy(r"[0-9a-f]{2}")
 _REST = lazy(r"[0-9a-f]{38}|[0-9a-f]{62}")

@@ -9,7 +9,8 @@ import textwrap
 import pytest
 
 from scanner import ScanOptions, scan
-from scanner.sources import gitrun, objects, revisions
+from scanner.sources import gitrun, revisions
+from scanner.sources.plan import Listing
 from tests.scanner.secrets import github_token
 from vocabulary.errors import ExitCode, RepositoryError, UsageError
 
@@ -84,7 +85,7 @@ def test_a_ref_whose_commit_is_missing_is_named(repo, where):
 def test_what_comes_while_a_scan_goes_on_is_not_missing(repo):
     repo.commit("a.txt", "a\n")
     found = gitrun.find(repo.path)
-    plan = objects.Listing(found).plan()
+    plan = Listing(found).plan()
     new = repo.commit("b.txt", "b\n")
     assert revisions.lost(found, plan) == []
     loose(repo, new).unlink()

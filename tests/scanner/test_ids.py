@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.sources import ids, objects
+from scanner.sources import ids
 from scanner.sources.ids import Ids, hexadecimal, lacking
+from scanner.sources.plan import KINDS, _planned
 
 ALIKE = st.binary(min_size=12, max_size=12).map(lambda rest: bytes(8) + rest)
 NAMES = st.lists((st.binary(min_size=20, max_size=20) | ALIKE).map(lambda raw: raw.hex().encode()))
@@ -40,7 +41,7 @@ def test_what_is_lacking_is_told_of_few_ids_as_of_many(names, others, few):
 
 
 def listing(count):
-    kinds = objects.KINDS
+    kinds = KINDS
     return b"".join(
         b"%040x %s %d\n" % (number * 7919, kinds[number % 4].encode(), number)
         for number in range(count)
@@ -49,10 +50,10 @@ def listing(count):
 
 @pytest.mark.parametrize("size", [1, 50, 1000, 1 << 20])
 def test_a_listing_in_pieces_is_what_it_is_as_a_whole(monkeypatch, size):
-    monkeypatch.setattr(objects, "_LISTED", size)
+    monkeypatch.setattr("scanner.sources.plan._LISTED", size)
     said = listing(40)
     cut = said.replace(b" blob 0\n", b" missing\n", 1) + b"what is this\n" + b"ab" * 20
-    plan = objects._planned(BytesIO(cut))
+    plan = _planned(BytesIO(cut))
     names = [line.split()[0] for line in said.splitlines() if b" tree " not in line][1:]
     assert list(plan.names) == names
     assert plan.counts == {"blob": 9, "commit": 10, "tag": 10, "tree": 10}
@@ -67,7 +68,7 @@ def test_a_listing_of_many_objects_takes_little_more_than_their_ids():
     stream = BytesIO(listing(count))
     tracemalloc.start()
     try:
-        plan = objects._planned(stream)
+        plan = _planned(stream)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

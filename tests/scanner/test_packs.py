@@ -15,6 +15,7 @@ from scanner.packscan import scan_packs
 from scanner.sources import objects, versions
 from scanner.sources.delta import applied, long_copies, target_size
 from scanner.sources.gitrun import find
+from scanner.sources.plan import Listing
 from tests.scanner.conftest import IDENTITY, Repo
 from tests.scanner.secrets import github_token, password
 
@@ -80,7 +81,7 @@ def history(path, seed, versions_of_it, *, form="sha1"):
 
 
 def names_of(repo):
-    return objects.Listing(find(repo.path)).plan().names
+    return Listing(find(repo.path)).plan().names
 
 
 def by_git(repo, engine, names):
