@@ -121,8 +121,11 @@ class Arena:
         there = np.flatnonzero(at)
         if len(there) == len(at):
             return rows_of(self._rows.taken(at))
-        rows = blank(len(at))
-        words_of(rows)[there] = self._rows.taken(at[there])
+        if not len(there):
+            return blank(len(at))
+        # Number 0 is nobody's, and its row is empty.
+        rows = rows_of(self._rows.taken(at))
+        rows["day"][at == 0] = -1
         return rows
 
     def put(self, slots: Ints, rows: Rows) -> None:

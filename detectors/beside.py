@@ -9,9 +9,10 @@ from detectors.behaviour import FORBIDDEN
 from detectors.clocks import renumbered, segment_starts
 from detectors.declared import has_said
 from detectors.facts import UNKNOWN, KeyFacts, nothing_is_said
+from detectors.fleet import STEP
 from detectors.pending import RARE
-from detectors.profile import DAY_MS, EVENT, HOUR_MS, WAITING, Rows
-from detectors.records import whole
+from detectors.profile import BITS, DAY_MS, EVENT, HOUR_MS, WAITING, WAYS, Rows
+from detectors.records import taken, whole
 from detectors.scoring import Events, Scorer, WatchSettings, nothing, nowhere
 from detectors.sessions import LARGEST_BODY
 from vocabulary.access import Codes, Flags, Ints
@@ -52,15 +53,16 @@ def add(events: Events, which: Ints, held: Pending, knows: Knows) -> Flags:
     _, own = renumbered(events.row[which])
     starts = segment_starts(own)
     number = np.arange(len(own)) - starts[own] + held["count"][own]
-    fits = _is_like_the_last(events, which, held, own) & (number < WAITING)
+    way = _ways(events, which, held, own)
+    fits = _may_wait(events, which, held, own) & (number < WAITING) & (way < WAYS)
     found = np.logical_and.reduceat(fits, starts)
     # What is left is nearly all, or nearly nothing.
     some = np.flatnonzero(found[own])
-    which, own, number = which[some], own[some], number[some]
+    which, own, number, way = which[some], own[some], number[some], way[some]
     if not len(some):
         return found
     moment = events.t[which] % DAY_MS
-    held["events"][own, number] = _waiting(events, which, moment)
+    held["events"][own, number] = _waiting(events, which, way)
     bad = _exceeds(held, own, number, moment)
     hour = moment // HOUR_MS
     rare = ~_bit(held["free"], own, hour)
@@ -75,28 +77,41 @@ def add(events: Events, which: Ints, held: Pending, knows: Knows) -> Flags:
     return found
 
 
-def _is_like_the_last(events: Events, which: Ints, held: Pending, own: Codes) -> Flags:
+def _may_wait(events: Events, which: Ints, held: Pending, own: Codes) -> Flags:
     status, size = events.status[which], events.size[which]
     fits = ~events.late[which] & (size >= 0)
     fits &= (status != FORBIDDEN) & (status >= 0) & (status <= np.iinfo(np.uint16).max)
-    fits &= events.t[which] // DAY_MS + 1 == held["open"][own]
-    fits &= events.agent[which] == held["agent"][own]
-    fits &= events.tls[which] == held["tls"][own]
-    for name in ("prefix", "asn", "country", "kind"):
-        fits &= events.place[name][which] == held["place"][name][own]
+    return np.asarray(fits & (events.t[which] // DAY_MS + 1 == held["open"][own]), np.bool_)
+
+
+def _ways(events: Events, which: Ints, held: Pending, own: Codes) -> Ints:
+    """Return by which of their keys' ways events came, WAYS for none."""
+    ways, known = held["ways"], held["known"]
+    prefix, agent = events.place["prefix"][which], events.agent[which]
+    found = np.full(len(which), WAYS)
+    for i in reversed(range(WAYS)):
+        same = (ways["place"]["prefix"][own, i] == prefix) & (ways["agent"][own, i] == agent)
+        found[same & (known[own] > i)] = i
+    at = np.flatnonzero(found < WAYS)
+    way, one = ways[own[at], found[at]], which[at]
+    same = way["tls"] == events.tls[one]
+    for name in ("asn", "country", "kind"):
+        same &= way["place"][name] == events.place[name][one]
     for name in ("lat", "lon"):
         # By their bits: what is not known is like what is not known.
-        now, before = (np.ascontiguousarray(part[name]).view(np.uint32)
-                       for part in (events.place, held["place"]))  # fmt: skip
-        fits &= now[which] == before[own]
-    if events.crowd.max() > 1.0:
-        fits &= (events.crowd[which] == 1.0).all(axis=1)
-    return np.asarray(fits, np.bool_)
+        now, then = (
+            np.ascontiguousarray(part[name]).view(np.uint32)
+            for part in (taken(events.place, one), way["place"])
+        )
+        same &= now == then
+    found[at[~same]] = WAYS
+    return found
 
 
-def _waiting(events: Events, which: Ints, moment: Ints) -> np.ndarray:
+def _waiting(events: Events, which: Ints, way: Ints) -> np.ndarray:
     one = np.zeros(len(which), EVENT)
-    one["moment"] = moment * 2 + events.writes[which]
+    one["moment"] = (events.t[which] % DAY_MS << BITS) + way * 2 + events.writes[which]
+    one["crowd"] = np.rint(events.crowd[which] * STEP)
     one["endpoint"], one["thing"] = events.endpoint[which], events.thing[which]
     one["kib"] = np.minimum(events.size[which], LARGEST_BODY) >> 10
     one["status"], one["number"] = events.status[which], events.number[which]
@@ -120,7 +135,7 @@ def _exceeds(held: Pending, own: Codes, number: Ints, moment: Ints) -> Flags:
         bad |= (number >= left) & (moment // length_ms - since[own] // length_ms < width)
         many = np.flatnonzero(number >= most)
         if len(many):
-            first = before[own[many], number[many] - most[many]] >> 1
+            first = before[own[many], number[many] - most[many]] >> BITS
             bad[many] |= moment[many] // length_ms - first // length_ms < width
     return bad
 
@@ -140,18 +155,17 @@ def events_of(names: list[str], facts: Sequence[KeyFacts], which: Ints, held: Pe
     """
     count = held["count"].astype(np.int64)
     own = np.repeat(np.arange(len(held)), count)
-    number = np.arange(len(own)) - (np.cumsum(count) - count)[own]
-    one = held["events"][own, number]
-    day, n = held["open"].astype(np.int64) - 1, len(own)
+    one = held["events"][own, np.arange(len(own)) - (np.cumsum(count) - count)[own]]
+    way = held["ways"][own, one["moment"] >> 1 & 3]
+    day = held["open"].astype(np.int64) - 1
     return Events(
         names=names, slots=np.arange(len(names)), facts=list(facts),
-        row=which[own].astype(np.int32), t=day[own] * DAY_MS + (one["moment"] >> 1),
-        late=np.zeros(n, np.bool_),
-        place=held["place"][own], agent=held["agent"][own], endpoint=one["endpoint"].copy(),
-        number=one["number"].copy(), thing=one["thing"].copy(),
-        status=one["status"].astype(np.int32), writes=(one["moment"] & 1) > 0,
-        size=one["kib"].astype(np.int64) << 10, crowd=np.ones((n, 3)), tls=held["tls"][own],
-        address=nowhere, target=nothing,
+        row=which[own].astype(np.int32), t=day[own] * DAY_MS + (one["moment"] >> BITS),
+        late=np.zeros(len(own), np.bool_), place=np.ascontiguousarray(way["place"]),
+        agent=way["agent"].copy(), endpoint=one["endpoint"].copy(), number=one["number"].copy(),
+        thing=one["thing"].copy(), status=one["status"].astype(np.int32),
+        writes=(one["moment"] & 1) > 0, size=one["kib"].astype(np.int64) << 10,
+        crowd=one["crowd"] / STEP, tls=way["tls"].copy(), address=nowhere, target=nothing,
     )  # fmt: skip
 
 

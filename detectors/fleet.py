@@ -31,6 +31,8 @@ MOST = 20.0
 MOST_KEYS = 1 << 16
 """Keys of a minute that are counted one by one; of a larger fleet a share of them is."""
 ROOT = 1024.0
+STEP = 1024.0
+"""Factors are whole numbers of this part, so that they can be kept in two bytes."""
 SMOOTH = 5
 """Minutes over which the present is averaged."""
 SLOT_MIN = 60
@@ -222,7 +224,12 @@ class Crowd:
         minutes = state.by_minute or [1.0]
         hour = sum(minutes) + (60 - len(minutes))
         day = sum(state.by_hour) + (24 - len(state.by_hour))
-        return max(minutes[-10:]), max(hour / 60.0, 1.0), max(day / 24.0, hour / 60.0 / 24.0, 1.0)
+        of_a_day = max(day / 24.0, hour / 60.0 / 24.0, 1.0)
+        return _rounded(max(minutes[-10:])), _rounded(max(hour / 60.0, 1.0)), _rounded(of_a_day)
+
+
+def _rounded(factor: float) -> float:
+    return round(factor * STEP) / STEP
 
 
 LAST = 0.7

@@ -82,8 +82,8 @@ def padded(fields: list[tuple[object, ...]]) -> "np.dtype[np.void]":
 WORD = 8
 """Bytes."""
 
-WAITING = 12
-"""Events that may wait beside a row."""
+WAITING, WAYS = 7, 3
+"""Events that may wait beside a row, and ways of use that they may be of, three at most."""
 EVENT = np.dtype(
     [
         ("moment", "u4"),
@@ -92,19 +92,19 @@ EVENT = np.dtype(
         ("kib", "u2"),
         ("status", "u2"),
         ("number", "i8"),
+        ("crowd", "u2", (3,)),
     ]
 )
-"""An event that waits; of its moment the lowest bit says that it writes, and above it are the
-milliseconds of its day."""
+"""An event that waits; of its moment the lowest bit says that it writes, the next two which way it
+came, and above them are the milliseconds of its day."""
+BITS = 3
+WAY = np.dtype([("place", PLACE), ("agent", "u4"), ("tls", "u4")])
+"""From where, and by which client, a key was used today without anything to be said of it."""
 PENDING = np.dtype(
     [
-        # the day plus one of which events may wait, 0 for none; the row's clock within that day
+        # the open day plus one, below 0 while none may wait; the row's clock within that day
         ("open", "i4"),
         ("since", "u4"),
-        # what they must be like: as the last event that was scored
-        ("agent", "u4"),
-        ("tls", "u4"),
-        ("place", PLACE),
         # hours (UTC, a bit each) in which use says nothing, and in which four uses say nothing
         ("free", "u1", (HOURS // 8,)),
         ("rare", "u1", (HOURS // 8,)),
@@ -115,8 +115,11 @@ PENDING = np.dtype(
         ("any", "u1"),
         ("count", "u1"),
         ("odd", "u1"),
-        ("gap", "u1", (2,)),
+        # the ways that will do, the last one first, and how many there are
+        ("known", "u1"),
+        ("ways", WAY, (WAYS,)),
         ("events", EVENT, (WAITING,)),
+        ("gap", "u1"),
     ]
 )
 """See `pending`."""
@@ -208,7 +211,8 @@ PROFILE = padded(
         # since version 7: fingerprints of TLS hellos, and how many days brought a new one
         *_table("tls", TLS, NEW_TLS),
         ("tls_news", "f4"),
-        # since version 8: events that wait to be scored; after a gap, since it goes by words
+        # since version 8: events that wait to be scored; after a gap, since it goes by words. A row
+        # of 4096 bytes would be slower: a field of all rows would then share few places of a cache
         ("gap", "u1", (2,)),
         ("pending", PENDING),
     ]
@@ -243,7 +247,7 @@ def latest(rows: Rows) -> NDArray[np.int64]:
 def last_of(held: NDArray[np.void]) -> NDArray[np.int64]:
     """Return the time of the last event that waits, of those of which one does."""
     last = held["events"][np.arange(len(held)), held["count"].astype(np.int64) - 1]["moment"]
-    return np.asarray((held["open"].astype(np.int64) - 1) * DAY_MS + (last >> 1), np.int64)
+    return np.asarray((held["open"].astype(np.int64) - 1) * DAY_MS + (last >> BITS), np.int64)
 
 
 def blank(count: int) -> Rows:

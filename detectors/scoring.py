@@ -42,9 +42,10 @@ from vocabulary.alert import Alert
 
 Totals = Callable[[list[str], int, Floats], None]
 Collect = Callable[[list[str], Rows, sessions.Closed], None]
-BLOCK_KEYS = 8192
-"""Keys of a round that are worked on together: about 30 MB of profiles. With fewer the calls of
-numpy cost more than what they do, with more the profiles leave the caches."""
+BLOCK_KEYS = 7168
+"""Keys of a round that are worked on together: 28 MB of profiles. With fewer the calls of numpy
+cost more than what they do, with more the profiles leave the caches; and from 32 MiB on the
+allocator of glibc asks the system for each copy of a block, page by page."""
 
 
 class WatchSettings(msgspec.Struct, frozen=True):
@@ -216,7 +217,7 @@ class Scorer:
         if day.late.any():
             late = np.bincount(row, weights=day.late, minlength=len(rows))
             rows["late"] += late.astype(np.uint32)
-        pending.prepare(rows, taken(place, last), day.agent[last], day.tls[last])
+        pending.prepare(day, found[0])
         return alerts
 
     def _open(self, rows: Rows, today: Ints, offset: Ints, t: Ints) -> Evidence:

@@ -16,7 +16,7 @@ from detectors.fleet import Fleet
 from detectors.forest import Forest
 from detectors.geoip import GeoReader
 from detectors.packing import NOTHING_SOWN, Changed, Sown
-from detectors.profile import PENDING, Rows, picked, words_of
+from detectors.profile import PENDING, WAITING, Rows, picked, words_of
 from detectors.records import taken
 from detectors.scoring import (
     Collect,
@@ -140,7 +140,7 @@ class Watcher:
         quiet |= self._wait(events, np.flatnonzero(~quiet), changed)
         busy = np.flatnonzero(~quiet)
         which = np.flatnonzero(~quiet[events.row])
-        alerts += self._score(self._with_earlier(events, busy, which), changed)
+        alerts += self._score(*self._with_earlier(events, busy, which), changed)
         late = int(events.late.sum())
         alerts.sort(key=lambda one: (one.ts, one.id))
         changes = self._changes(events, changed, sown)
@@ -251,6 +251,7 @@ class Watcher:
     def _wait(self, events: Events, which: Ints, changed: list[Changed]) -> Flags:
         """Have events wait beside the rows of some keys; say of which keys they do."""
         found = np.zeros(len(events.slots), np.bool_)
+        which = which[np.bincount(events.row, minlength=len(found))[which] <= WAITING]
         which = beside.may_have(events.facts, which[self._arena.has_row(events.slots[which])])
         if not self._seeds or not len(which):
             return found
@@ -271,12 +272,16 @@ class Watcher:
     def _settle(self, events: Events, which: Ints, changed: list[Changed]) -> None:
         """Have the rows of some keys be what they are after all their events."""
         for earlier in self._earlier(events.names, events.facts, events.slots, which):
-            self._score(replace(earlier, slots=events.slots), changed)
+            every = np.arange(len(earlier.t))
+            self._score(replace(earlier, slots=events.slots), every, changed)
 
-    def _with_earlier(self, events: Events, busy: Ints, which: Ints) -> Events:
-        """Return the events of keys that are scored, after those of these keys that waited."""
+    def _with_earlier(self, events: Events, busy: Ints, which: Ints) -> tuple[Events, Ints]:
+        """Return events, and which are scored: those of some keys, after what waited of them."""
         earlier = self._earlier(events.names, events.facts, events.slots, busy)
-        return beside.joined(earlier, events, which)
+        if not earlier:
+            return events, which
+        both = beside.joined(earlier, events, which)
+        return both, np.arange(len(both.t))
 
     def _earlier(
         self, names: list[str], facts: Sequence[KeyFacts], slots: Ints, which: Ints
@@ -289,13 +294,13 @@ class Watcher:
         found.append(beside.events_of(names, facts, old, self._arena.pending(slots[old])))
         return [one for one in found if len(one.t)]
 
-    def _score(self, events: Events, changed: list[Changed]) -> list[Alert]:
-        """Score events, and put the rows of their keys back."""
+    def _score(self, events: Events, which: Ints, changed: list[Changed]) -> list[Alert]:
+        """Score some events, and put the rows of their keys back."""
         alerts = []
-        for which in events.parts(np.arange(len(events.t))):
-            used = events.row[which][segment_starts(events.row[which])].astype(np.int64)
+        for part in events.parts(which):
+            used = events.row[part][segment_starts(events.row[part])].astype(np.int64)
             rows = self._arena.gathered(events.slots[used])
-            alerts += self._scorer.score(events, which, rows)
+            alerts += self._scorer.score(events, part, rows)
             self._put(used, events.slots[used], rows, changed)
         return alerts
 
