@@ -44,6 +44,37 @@ def test_a_secret_in_every_kind_is_told_under_its_members_name(tmp_path, kind):
     assert report.receipt.incomplete == []
 
 
+@pytest.mark.parametrize("kind", ["tar", "gnu.tar", "ustar.tar"])
+def test_names_that_do_not_fit_in_a_tars_header_are_told_whole(tmp_path, kind):
+    names = ["n" * 20 + "/" + "d" * 90, "e" * 120 + "/f.env", "short.env"]
+    files = {name: line(seed) for seed, name in enumerate(names, 1)}
+    (tmp_path / f"x.{kind}").write_bytes(ARCHIVES[kind](files))
+    report = scan(tmp_path)
+    assert found(report) == {f"x.{kind}!{name}" for name in names}
+    assert report.receipt.incomplete == []
+
+
+def test_a_tars_size_counts_as_pax_or_gnu_tells_it(tmp_path):
+    """Where eight octal digits would not do; the sizes are small here, and written in that way."""
+    for kind, own in (("pax", {"size": str(len(line()))}), ("gnu", {})):
+        out = io.BytesIO()
+        entry = tarfile.TarInfo("a.env")
+        entry.size, entry.pax_headers = len(line()), own
+        form = tarfile.PAX_FORMAT if own else tarfile.GNU_FORMAT
+        with tarfile.open(fileobj=out, mode="w", format=form) as archive:
+            archive.addfile(entry, io.BytesIO(line()))
+        packed = bytearray(out.getvalue())
+        head = packed.index(b"a.env\0")
+        size = b"\x80" + len(line()).to_bytes(11, "big") if not own else b"00000000000\0"
+        packed[head + 124 : head + 136] = size
+        packed[head + 148 : head + 156] = b" " * 8
+        packed[head + 148 : head + 156] = b"%06o\0 " % sum(packed[head : head + 512])
+        (tmp_path / f"{kind}.tar").write_bytes(packed)
+    report = scan(tmp_path)
+    assert found(report) == {"pax.tar!a.env", "gnu.tar!a.env"}
+    assert report.receipt.incomplete == []
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar", "tgz", "tar.xz", "lzma2.7z", "rpm"])
 def test_a_long_archive_is_opened_where_it_lies(tmp_path, kind):
     noise = NOISE.randbytes(9 << 20)
