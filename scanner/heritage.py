@@ -28,7 +28,7 @@ LEAST = 2 * CONTEXT + 64
 _LINE = 4096  # what stands further from a match than this does not matter to it
 _BATCH = 1 << 20  # bytes that hyperscan reads at once
 _HELD = 4 << 20  # … or of texts that wait for it
-_LOOKED = 50_000  # stretches remembered
+_LOOKED = 20_000  # stretches remembered
 _HEAD = 512  # bytes in which a container says what it is
 _NEVER = -2  # no stretch begins so early
 

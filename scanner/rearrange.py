@@ -29,6 +29,9 @@ def ansi(data: Data, at: int, low: int, high: int) -> Region:
     start = max(data.rfind(b"\n", max(low, at - _LINE), at) + 1, low, at - _LINE)
     stop = min(high, start + RUN)
     stop = max(data.rfind(b"\n", at, stop), at) if stop < high else high
+    # In a program a string ends with a zero; most of what looks like a code there is none.
+    start = max(data.rfind(b"\0", start, at) + 1, start)
+    stop = stop if (zero := data.find(b"\0", at, stop)) < 0 else zero
     parts, spots, length, last = [], [], 0, start
     for found in _CODE.finditer(data, start, stop):
         parts.append(bytes(data[last : found.start()]))

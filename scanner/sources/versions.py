@@ -121,7 +121,9 @@ def _needed(pack: Pack, wanted: Mask) -> Mask:
     while len(more):
         bases = pack.bases[more]
         bases = bases[bases >= 0]
-        more = np.unique(bases[~needed[bases]])
+        new = np.zeros_like(needed)
+        new[bases[~needed[bases]]] = True  # np.unique would import numpy.ma, which is slow
+        more = np.flatnonzero(new)
         needed[more] = True
     return needed
 

@@ -49,6 +49,13 @@ def test_a_long_log_is_read_in_stretches(engine):
     assert secrets(engine, text) == {(TOKEN, 20_001)}
 
 
+def test_in_a_program_the_string_alone_is_read(engine, read):
+    noise = b"\0\x1b[mcode\0\x01\x1b]8\0" * 20_000
+    text = noise + f"\0\x1b[1m{TOKEN}\x1b[0m\0".encode() + noise
+    assert [match.secret.decode() for match in engine.search(text, "x")] == [TOKEN]
+    assert sum(read) < 2 * len(text)
+
+
 @pytest.fixture
 def read(monkeypatch):
     """Tell how many bytes hyperscan reads, and of what decoding."""
