@@ -77,7 +77,7 @@ def stolen(rng, keys, days):
 
 
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -98,7 +98,7 @@ def test_what_waits_changes_no_alert_no_time_of_one_and_no_profile(  # noqa: PLR
     for _ in range(thefts):
         events += stolen(rng, keys, days)
     events.sort(key=lambda one: one["ts_ms"])
-    events = events[-800:]
+    events = events[-500:]
     batches = cut(events, range(size, len(events), size))
     facts = {f"key_{i}": KeyFacts(sensitivity=keen, tz="Asia/Tokyo") for i in range(keys)}
     kept = watcher()
