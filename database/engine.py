@@ -162,13 +162,15 @@ class _Standing:
         event.listen(engine, "connect", self._after)
         event.listen(engine, "begin", self._look)
 
-    def _before(self, *_: object) -> None:
+    def _before(self, _dialect: object, record: Any, *_: object) -> None:  # noqa: ANN401
         if self._opened and self._inode() is None:
             raise sqlite3.OperationalError(_MOVED)  # in place of a new and empty one
         _make_private(self._path)
+        # Before it is opened: what is put in its place while it is, is another file.
+        record.info["inode"] = self._inode()
 
-    def _after(self, _connection: sqlite3.Connection, record: Any) -> None:  # noqa: ANN401
-        record.info["inode"], self._opened = self._inode(), True
+    def _after(self, *_: object) -> None:
+        self._opened = True
 
     def _look(self, connection: Connection) -> None:
         if connection.info.get("inode") != self._inode():

@@ -221,6 +221,10 @@ class _Reading:
                 # Another file, or one that was away: its numbers need not continue ours.
                 self._seen = None
             self._close()
+            if self._away:
+                # SQLite's connections of one process share a map of the WAL: as long as others are
+                # open, one that is opened anew sees what these saw, not what was put back.
+                self._engine.dispose()
             self._own = self._own or engine_of(_url(self._engine), create=False)
             self._follower = follower = Follower(self._own, place)
         return follower

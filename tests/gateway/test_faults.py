@@ -15,7 +15,8 @@ def moved(place):
     for file in place.folder.glob("keys.db*"):
         file.rename(away / file.name)
     yield
-    for file in away.iterdir():
+    # The WAL first: whoever opens a database without its WAL begins another, and deletes that one.
+    for file in sorted(away.iterdir(), reverse=True):
         file.rename(place.folder / file.name)
 
 
