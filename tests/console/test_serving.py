@@ -179,7 +179,6 @@ def refusal_of(host, port, most):
 def test_all_parts_run_apart_feed_one_another_and_rise_again(tmp_path):
     ports = ("--port", "0", "--console-port", "0")
     with serving(tmp_path, "all", *ports, lines=2) as (process, told):
-        parts = eventually(lambda: len(c := children(process.pid)) == 3 and c)
         engine = open_database(f"sqlite:///{tmp_path / 'k.db'}")
         secret = KeyStore(engine).create(KeyOrder(environment="live"), actor="t").secret
         status, _, body = get(told["gateway"], "/v1/things", **{"X-API-Key": secret})
@@ -190,6 +189,7 @@ def test_all_parts_run_apart_feed_one_another_and_rise_again(tmp_path):
             return re.search(r'events_total\{result="committed"\} [1-9]', body)
 
         eventually(committed)
+        parts = eventually(lambda: len(c := children(process.pid)) == 3 and c)
         os.kill(parts["pipeline"], signal.SIGKILL)
         risen = eventually(lambda: len(c := children(process.pid)) == 3 and c)
         eventually(lambda: children(process.pid).get("pipeline") not in {None, parts["pipeline"]})
