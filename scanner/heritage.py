@@ -15,10 +15,11 @@ from msgspec.structs import replace
 
 from scanner.archives.kinds import kind_of
 from scanner.batch import Batch, batch_of
+from scanner.hits import Hits
 from scanner.match import Match
 from scanner.searcher import Searcher
 from scanner.sources.versions import Version
-from scanner.stretches import Hit, Hits, Looked, Stretches
+from scanner.stretches import Hit, Looked, Stretches
 from scanner.trace import Trace
 
 CONTEXT = 256

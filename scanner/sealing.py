@@ -15,42 +15,24 @@ import hmac
 import os
 from collections.abc import Mapping
 from hashlib import blake2b, shake_256
+from typing import Any
 
 import msgspec
+from msgspec.structs import fields
 
-from scanner.candidate import Candidate
 from scanner.match import Match
 from scanner.rules import Rule
-from scanner.score import Score
-from vocabulary.finding import Confidence
 
 _SALT = _SEAL = 16
 MOST = 4 << 10
 """Bytes of a match that is kept so; what is longer is looked for anew."""
 
 
-class _Whole(msgspec.Struct, frozen=True, array_like=True):
-    """All of a match but the object's id; the rule is told by its own."""
-
-    rule: str
-    secret: bytes
-    start: int
-    end: int
-    line: int
-    column: int
-    end_line: int
-    confidence: Confidence
-    checksum: str
-    reasons: tuple[str, ...]
-    decoding: tuple[str, ...]
-    notes: tuple[str, ...]
-    inside: str
-    label: str
-    candidate: Candidate | None
-    scores: dict[str, Score]
-
-
-_PLAIN = [name for name in _Whole.__struct_fields__ if name != "rule"]
+_PLAIN = tuple(field for field in fields(Match) if field.name not in {"rule", "item"})
+_Whole: Any = msgspec.defstruct(
+    "_Whole", [("rule", str), *((field.name, field.type) for field in _PLAIN)], array_like=True
+)
+"""All of a match but the object's id; the rule is told by its own."""
 
 
 def key_of(text: bytes | memoryview) -> bytes:
@@ -60,7 +42,7 @@ def key_of(text: bytes | memoryview) -> bytes:
 
 def sealed(match: Match, key: bytes) -> bytes | None:
     """Encipher a match; None where it is too long, or names something that is no UTF-8."""
-    whole = _Whole(match.rule.id, *(getattr(match, name) for name in _PLAIN))
+    whole = _Whole(match.rule.id, *(getattr(match, field.name) for field in _PLAIN))
     try:
         plain = msgspec.msgpack.encode(whole)
     except UnicodeEncodeError:
@@ -91,9 +73,8 @@ def opened(closed: bytes, name: str, key: bytes, rules: Mapping[str, Rule]) -> M
         return None
     if whole.rule not in rules:
         return None
-    return Match(
-        rule=rules[whole.rule], item=name, **{name: getattr(whole, name) for name in _PLAIN}
-    )
+    plain_fields = {field.name: getattr(whole, field.name) for field in _PLAIN}
+    return Match(rule=rules[whole.rule], item=name, **plain_fields)
 
 
 def _streamed(text: bytes, key: bytes, salt: bytes) -> bytes:

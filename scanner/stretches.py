@@ -7,10 +7,10 @@ met first, and what was said of it holds wherever it stands.
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+from scanner.hits import Hits
+
 Hit = tuple[int, int]
 """The number of what hyperscan saw, and where it ended."""
-Hits = dict[int, list[int]]
-"""Number → ends."""
 Looked = dict[int, Sequence[Hit]]
 """Hash of a stretch → hits in it, counted from its beginning."""
 
