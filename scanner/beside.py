@@ -3,7 +3,7 @@
 from scanner.candidate import Candidate
 from scanner.gap import gap_of
 from scanner.lazy import lazy
-from scanner.shape import machine_made
+from scanner.shape import UUID, machine_made
 
 _LABELS, _BLOCK = lazy(r"[\"'] [\"']"), lazy(r"[\"'] ?\{")
 """`resource "random_password" "web" {`: type and label of a block."""
@@ -32,7 +32,6 @@ _DESCRIBED = lazy(
 _FILE_IN_ADDRESS = lazy(r"\.[a-z][a-z0-9]{1,4}\?[\w=&.%-]{0,60}\btoken=\Z")
 """`/logo.png?alt=media&token=`: an address that a program has for all its users."""
 _STORED = lazy(r"(?i)cred(?:ential)?s?(?:_?id)?\Z")
-_UUID = lazy(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 """`DOCKER_CREDENTIALS = '…'`: which of the stored credentials is meant."""
 _JOINED = lazy(r"\s*\+\s*[\"'`]\Z")
 """`"#set@" + password + "#mode"`: what is put behind it."""
@@ -88,7 +87,7 @@ def _is_of_call(candidate: Candidate, gap: str) -> bool:
 
 def _is_an_id(candidate: Candidate) -> bool:
     """Say whether a UUID tells which stored credentials are meant, or which file."""
-    if not _UUID.fullmatch(candidate.value):
+    if not UUID.fullmatch(candidate.value):
         return False
     named, file = _STORED.search(candidate.name), _FILE_IN_ADDRESS.search(candidate.before)
     return named is not None or file is not None

@@ -16,7 +16,7 @@ from scanner.place import NOWHERE, Place, place_of
 from scanner.refusal import refused
 from scanner.saying import says_what_it_is
 from scanner.score import Score
-from scanner.shape import decoded, machine_made, strong, worded
+from scanner.shape import UUID, decoded, machine_made, strong, worded
 from scanner.trees import shipped
 from scanner.wording import IDENTITY, STOCK
 from vocabulary.finding import Confidence
@@ -97,7 +97,7 @@ def _most(candidate: Candidate, place: Place) -> int:
     ):
         return 1
     if place.among_tests:
-        return 2 if made and not _UUID.fullmatch(candidate.value) else 1
+        return 2 if made and not UUID.fullmatch(candidate.value) else 1
     return 3 if made or strong(candidate.value) else 2
 
 
@@ -184,7 +184,6 @@ _COMMENT = lazy(r"\s*(?://|#|/?\*|--|<!--)")
 _CERTAIN = ("url", "command", "sql")
 """Kinds in which a password stands for sure; the question is only whether it is a placeholder."""
 _ASSIGNED = lazy(r"(?:\s(?:[+.|&]?=|:=)|:)\s+\Z|\b(?:var|let|const)\s[\w$]{1,60}=\Z")
-_UUID = lazy(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def _names_a_secret(name: str) -> bool:

@@ -9,6 +9,7 @@ from scanner.lazy import lazy
 
 _MADE, _EVEN = 16, 3.0  # signs, and bits for each, of what machines make
 _CHOSEN = 8
+UUID = lazy(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PIECE = r"(?:[A-Z]?[a-z]{2,14}(?:[A-Z][a-z]{1,14}){0,5}|[A-Z]{2,14}|[a-z])"
 _WORDED = lazy(_PIECE + r"\d{0,4}(?:[ _.:/-]{1,2}(?:" + _PIECE + r"\d{0,4}|\d{1,4})){1,12}")
 """Words and short numbers with signs between them: `lineHeights.100`, `unknown_subject_003`."""
