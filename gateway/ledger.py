@@ -7,8 +7,11 @@ for each gateway alone.
 """
 
 import logging
+import os
+import sys
 from collections.abc import Iterable, Sequence
-from threading import Event, Lock, Thread
+from contextlib import suppress
+from threading import Event, Lock, Thread, get_native_id
 
 import msgspec
 from sqlalchemy import URL, Engine
@@ -34,6 +37,7 @@ _MOST_WAITING = 1_000_000
 _MARGIN_S = 10.0
 """How far the clocks of gateways may be apart: so far back is read what others spent."""
 _PATIENCE_S = 10.0
+_NICE = 10
 
 _Place = tuple[str, int]
 """Id of a key, and seconds of the window."""
@@ -173,6 +177,7 @@ class Ledger:
                     self._thread.start()
 
     def _run(self) -> None:
+        _come_after_requests()
         # Connections of its own: the reader drops those of a pool when the file is another.
         self._engine = engine_of(self._url.render_as_string(hide_password=False), create=False)
         try:
@@ -295,3 +300,10 @@ class Ledger:
             if debt.unsaid or now - debt.heard <= self._cached_s
         }
         self._sweep_at = max(_SWEEP_AT, 2 * len(self._debts))
+
+
+def _come_after_requests() -> None:
+    """Have this thread run when those that answer requests do not want the processor."""
+    if sys.platform == "linux":  # elsewhere the whole process would be put back
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICE)

@@ -9,6 +9,7 @@ from itertools import islice
 from threading import Lock
 from typing import TypeVar
 
+import msgspec
 from sqlalchemy import Connection
 
 from gateway.options import Clock
@@ -32,6 +33,14 @@ _T = TypeVar("_T")
 _HTTP = range(100, 600)
 
 
+class _Sums(msgspec.Struct, gc=False):
+    """What was counted in one place; Python's search for cycles need not look at each of them."""
+
+    uses: float
+    tokens: float
+    first_at: float
+
+
 class Uses:
     """Counts; any thread may call it.
 
@@ -44,7 +53,7 @@ class Uses:
     def __init__(self, clock: Clock, mode: str = "auto", kept_s: float = 0.0) -> None:
         self._clock, self._mode, self._kept_s = clock, mode, kept_s
         self._is_counting = mode != "never"
-        self._counted: dict[_Place, list[float]] = {}
+        self._counted: dict[_Place, _Sums] = {}
         self._lock = Lock()
         self._written = 0.0
         self._pruned = 0.0
@@ -71,12 +80,12 @@ class Uses:
         with self._lock:
             found = self._counted.get(place)
             if found is not None:
-                found[0] += 1
-                found[1] += tokens
-                if at < found[2]:  # noqa: PLR1730  (min costs more; who came first may end last)
-                    found[2] = at
+                found.uses += 1
+                found.tokens += tokens
+                if at < found.first_at:  # noqa: PLR1730  (min costs more; who came first may end last)
+                    found.first_at = at
             elif len(self._counted) < _MOST:
-                self._counted[place] = [1, tokens, at]
+                self._counted[place] = _Sums(1, tokens, at)
             else:
                 self.lost += 1
         return True
@@ -100,10 +109,13 @@ class Uses:
         with self._lock:
             places = list(islice(self._counted, _AT_ONCE))
             taken = [(place, self._counted.pop(place)) for place in places]
-        found: dict[_Written, list[float]] = {}
+        found: dict[_Written, _Sums] = {}
         for place, sums in taken:
             _add(found, _written(place), sums)
-        return [Use(*place, int(n), int(tokens), at) for place, (n, tokens, at) in found.items()]
+        return [
+            Use(*place, int(sums.uses), int(sums.tokens), sums.first_at)
+            for place, sums in found.items()
+        ]
 
     def put_back(self, uses: list[Use]) -> None:
         """Take back what could not be written."""
@@ -111,7 +123,7 @@ class Uses:
             for use in uses:
                 status, ip = 100 * use.status_class, use.network.partition("/")[0]
                 place = (use.key_id, use.hour / usage.HOUR_S, use.method, status, ip)
-                _add(self._counted, place, [use.requests, use.tokens, use.first_at or 0.0])
+                _add(self._counted, place, _Sums(use.requests, use.tokens, use.first_at or 0.0))
 
     def write(self, connection: Connection, uses: list[Use]) -> None:
         """Write it down, in the caller's transaction.
@@ -144,9 +156,11 @@ def _written(place: _Place) -> _Written:
     return key_id, int(hour) * usage.HOUR_S, known, class_, network_of(client)
 
 
-def _add(sums: dict[_T, list[float]], place: _T, more: list[float]) -> None:
+def _add(sums: dict[_T, _Sums], place: _T, more: _Sums) -> None:
     found = sums.get(place)
     if found is None:
-        sums[place] = [*more]
-    else:
-        sums[place] = [found[0] + more[0], found[1] + more[1], min(found[2], more[2])]
+        sums[place] = msgspec.structs.replace(more)
+        return
+    found.uses += more.uses
+    found.tokens += more.tokens
+    found.first_at = min(found.first_at, more.first_at)

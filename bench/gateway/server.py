@@ -4,6 +4,7 @@ empty: an application that does nothing. gateway: the same one behind the gatewa
 authentication on /verify and /auth.
 """
 
+import gc
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gateway.options import Options
 from gateway.reader import Reader
 from gateway.server import serve
 from gateway.standalone import standalone
+from keywatch.__main__ import GARBAGE
 from keywatch.config import Settings
 from keywatch.wiring import cleaner, peppers
 
@@ -40,6 +42,7 @@ async def empty(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def main(what: str, url: str, log: str, redis: str = "") -> None:
+    gc.set_threshold(*GARBAGE)
     app: App = empty
     protocol = None
     if what != "empty":
