@@ -1,20 +1,21 @@
 """One log file, plain or gzip, read from any offset of its uncompressed bytes."""
 
+import io
 import os
 import re
 import stat
-import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from streams.members import Members
 from vocabulary.errors import TargetError
 
 BLOCK = 256 * 1024
 BOM = b"\xef\xbb\xbf"
-_GZIP = b"\x1f\x8b"
-_ANY_GZIP_WINDOW = 31
+GZIP = b"\x1f\x8b"
 _UNREADABLE = {
-    _GZIP: "zcat",
+    GZIP: "zcat",
     b"BZh": "bzcat",
     b"\xfd7zXZ": "xzcat",
     b"\x28\xb5\x2f\xfd": "zstdcat",
@@ -46,11 +47,23 @@ class LogFile(Protocol):
         ...
 
     def read(self) -> bytes:
-        """Return some bytes, none at the end.
+        """Return some bytes, none at the end for now: more may be appended.
 
         Raises:
-            TargetError: when a compressed file is cut off or damaged.
+            TargetError: when a compressed file is damaged.
         """
+        ...
+
+    def check_end(self) -> None:
+        """Say that nothing more will come.
+
+        Raises:
+            TargetError: when a compressed file is cut off there.
+        """
+        ...
+
+    def shrunk(self, offset: int) -> bool:
+        """Say whether the file is shorter than it was when it was read up to this offset."""
         ...
 
     def head(self, length: int) -> bytes:
@@ -71,8 +84,7 @@ def open_log(path: Path) -> LogFile:
     file = _opened(path)
     try:
         _refuse_special(path, file)
-        compressed = _beginning(file, 2) == _GZIP
-        log: LogFile = GzipLog(path, file) if compressed else PlainLog(path, file)
+        log: LogFile = GzipLog(path, file) if _is_gzip(path, file) else PlainLog(path, file)
         refuse_binary(path, log.head(_LOOKED_AT))
     except BaseException:
         file.close()
@@ -122,6 +134,13 @@ class PlainLog:
         with _told(self.path):
             return self._file.read(BLOCK)
 
+    def check_end(self) -> None:
+        """Do nothing: it may end anywhere."""
+
+    def shrunk(self, offset: int) -> bool:
+        """Say whether it ends before the offset."""
+        return self.status().st_size < offset
+
     def head(self, length: int) -> bytes:
         """Return the first bytes as they are now."""
         with _told(self.path):
@@ -133,7 +152,11 @@ class PlainLog:
 
 
 class GzipLog:
-    """A gzip file (RFC 1952) of one or more members; memory is bounded whatever it unpacks to."""
+    """A gzip file (RFC 1952) of one or more members; memory is bounded whatever it unpacks to.
+
+    Members may be appended while it is read, as nginx does, and one that is not whole yet gives
+    what can be unpacked of it.
+    """
 
     compressed = True
 
@@ -155,25 +178,40 @@ class GzipLog:
         """Return some bytes, none at the end.
 
         Raises:
-            TargetError: when the file is cut off or damaged; what was readable came before.
+            TargetError: when the file is damaged; what was readable came before.
         """
         while True:
-            block = self._unpacked()
+            block = self._members.read(BLOCK)
             if not block or self._skip < len(block):
-                block, self._skip = block[self._skip :], 0
+                block, self._skip = block[self._skip :], 0 if block else self._skip
                 return block
             self._skip -= len(block)
 
+    def check_end(self) -> None:
+        """Say that nothing more will come.
+
+        Raises:
+            TargetError: when its last member is cut off.
+        """
+        if not self._members.whole:
+            raise self._members.broken("gzip data ends too early")
+
+    def shrunk(self, offset: int) -> bool:
+        """Say whether it is shorter than what was read of it."""
+        del offset
+        return self.status().st_size < self._members.at
+
     def head(self, length: int) -> bytes:
-        """Return the first bytes, unpacked."""
+        """Return the first bytes, unpacked, of as many members as it takes."""
         if not length:
             return b""  # to zlib, none is no limit
         with _told(self.path):
-            packed = _beginning(self._file, BLOCK)
-        try:
-            return zlib.decompressobj(_ANY_GZIP_WINDOW).decompress(packed, length)
-        except zlib.error:
-            return b""
+            packed = io.BytesIO(_beginning(self._file, BLOCK))
+        members, found = Members(self.path, packed.read), b""
+        with suppress(TargetError):
+            while len(found) < length and (block := members.read(length - len(found))):
+                found += block
+        return found
 
     def close(self) -> None:
         """Let go of the file."""
@@ -181,54 +219,12 @@ class GzipLog:
 
     def _restart(self) -> None:
         self._file.seek(0)
-        self._member = zlib.decompressobj(_ANY_GZIP_WINDOW)
-        self._packed = b""
-        self._at = 0
+        self._members = Members(self.path, self._more)
         self._skip = 0
 
-    def _unpacked(self) -> bytes:
-        while True:
-            if not self._packed:
-                with _told(self.path):
-                    self._packed = self._file.read(BLOCK)
-                if not self._packed:
-                    return self._end()
-            block = self._step()
-            if block:
-                return block
-
-    def _step(self) -> bytes:
-        if self._member.eof:
-            # Zero bytes may pad the space between and behind the members.
-            padded = len(self._packed)
-            self._packed = self._packed.lstrip(b"\0")
-            self._at += padded - len(self._packed)
-            if not self._packed:
-                return b""
-            self._member = zlib.decompressobj(_ANY_GZIP_WINDOW)
-        before = len(self._packed)
-        try:
-            block = self._member.decompress(self._packed, BLOCK)
-        except zlib.error as error:
-            raise self._broken("gzip data is damaged") from error
-        self._packed = self._member.unused_data or self._member.unconsumed_tail
-        self._at += before - len(self._packed)
-        return block
-
-    def _end(self) -> bytes:
-        if self._member.eof:
-            return b""
-        rest = self._member.decompress(b"", BLOCK)
-        if not rest:
-            raise self._broken("gzip data ends too early")
-        return rest
-
-    def _broken(self, what: str) -> TargetError:
-        return TargetError(
-            what,
-            where=f"{self.path}: byte {self._at}",
-            remedy="the lines before it were read; get the file again",
-        )
+    def _more(self) -> bytes:
+        with _told(self.path):
+            return self._file.read(BLOCK)
 
 
 class _told:  # noqa: N801  (reads as a word of the `with` statement)
@@ -251,6 +247,12 @@ class _told:  # noqa: N801  (reads as a word of the `with` statement)
 def _refuse_special(path: Path, file: BinaryIO) -> None:
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         raise TargetError("not a regular file", where=str(path), remedy="pipe it in, and name -")
+
+
+def _is_gzip(path: Path, file: BinaryIO) -> bool:
+    """Say whether the file is packed; of one that was only just begun its name tells it."""
+    begins = _beginning(file, len(GZIP))
+    return begins == GZIP or (path.suffix == ".gz" and GZIP.startswith(begins))
 
 
 def _beginning(file: BinaryIO, length: int) -> bytes:

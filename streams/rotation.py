@@ -44,17 +44,17 @@ class Generation:
 
     @property
     def packed(self) -> bool:
-        """Whether its size says nothing about its lines."""
+        """Whether it was packed when it was rotated."""
         return self.path.suffix == ".gz"
 
-    def head(self, length: int) -> bytes:
-        """Return its first bytes; none when it cannot be read."""
+    def head(self, length: int, *, beyond: int = 0) -> bytes:
+        """Return its first bytes; none when it cannot be read, or surely ends before `beyond`."""
         try:
             log = open_log(self.path)
         except TargetError:
             return b""
         try:
-            return log.head(length)
+            return b"" if self.size < beyond and not log.compressed else log.head(length)
         finally:
             log.close()
 
@@ -142,32 +142,30 @@ def _candidates(here: list[Generation], old: list[Generation], inode: object) ->
 
 
 def _holds(one: Generation, position: Position) -> bool:
-    if not one.packed and one.size < position["offset"]:
-        return False
-    head = one.head(position["head"])
+    head = one.head(position["head"], beyond=position["offset"])
     return bool(len(head) == position["head"] and fingerprint(head) == position["fingerprint"])
 
 
 def _no_copies(old: list[Generation], now: Generation | None) -> list[Generation]:
-    """Leave out what is being copied from the log itself, which is not truncated yet."""
+    """Leave out what is being copied from the log itself, which is not truncated yet.
+
+    A copy begins as the log does, and is no longer: so the log is read behind it.
+    """
+    heads = [one.head(HEAD) for one in old]
     mine = now.head(HEAD) if now and old else b""
-    return [one for one in old if not (mine and _begins_alike(one.head(HEAD), mine))]
-
-
-def _begins_alike(one: bytes, other: bytes) -> bool:
-    length = min(len(one), len(other))
-    return length > 0 and one[:length] == other[:length]
+    pairs = zip(old, heads, strict=True)
+    return [one for one, head in pairs if not (head and mine.startswith(head))]
 
 
 def _suffix(name: str, log: Path) -> str:
     """Return what rotation put into the name; "" when it is not one of the log's generations."""
-    plain = name.removesuffix(".gz")
-    for suffix in (
-        plain.removeprefix(log.name) if plain.startswith(log.name) else "",
-        plain[len(log.stem) : -len(log.suffix)] if _framed(plain, log) else "",
-    ):
-        if _ROTATED.fullmatch(suffix):
-            return suffix
+    for one in (name, name.removesuffix(".gz")):
+        for suffix in (
+            one.removeprefix(log.name) if one.startswith(log.name) else "",
+            one[len(log.stem) : -len(log.suffix)] if _framed(one, log) else "",
+        ):
+            if _ROTATED.fullmatch(suffix):
+                return suffix
     return ""
 
 

@@ -9,7 +9,7 @@ from streams.checkpoint import Position
 from streams.chunk import Chunk
 from streams.documents import RecordCutter, cutter
 from streams.lines import LineCutter
-from streams.logfile import BOM, LogFile, open_log
+from streams.logfile import BOM, GZIP, LogFile, open_log
 from streams.rotation import HEAD, Segment, current, fingerprint, locate, rotated
 from streams.sources.closing import Closing
 from vocabulary.errors import TargetError
@@ -144,17 +144,29 @@ class FileSource(Closing):
         """Read on; nothing when the file has no more, or is no longer what it was."""
         if self._log is None or self._finished:
             return b""
-        block = self._log.read()
-        if not self._follow or self._log.compressed:
-            return self._first(block)
-        if self._log.head(len(self._head)) != self._head:
+        block, broken = b"", None
+        try:
+            block = self._log.read()
+        except TargetError as error:
+            broken = error
+        if self._follow and self._is_another(block):
             self._changed = True
             return b""
-        if block and not self._head and self._listing() != self._seen:
-            # Before the first line of a file: an older one may have come beside it, unread.
-            self._changed = True
-            return b""
+        if broken is not None:
+            raise broken
         return self._first(block)
+
+    def _is_another(self, block: bytes) -> bool:
+        """Whether the file is not the one that was opened, or not the next one to read."""
+        assert self._log is not None
+        if self._log.head(len(self._head)) != self._head:
+            return True
+        if not block or self._head:
+            return False
+        # Before the first line of a file: an older one may have come beside it, unread. And what
+        # was empty may turn out to be packed.
+        packed = not self._log.compressed and block.startswith(GZIP)
+        return packed or self._listing() != self._seen
 
     def _passed_over(self, error: TargetError) -> bool:
         """Keep the error, unless newer files wait behind the broken one."""
@@ -218,7 +230,7 @@ class FileSource(Closing):
         self._look_behind(self._log.status().st_ino)
         if self._segments:
             return self._waiting() and self._ended()
-        return self._log.status().st_size < self._cutter.offset and self._go_on()
+        return self._log.shrunk(self._cutter.offset) and self._go_on()
 
     def _look_behind(self, inode: int) -> None:
         """Find the files that are newer than the open one, if it was moved away."""
@@ -244,7 +256,12 @@ class FileSource(Closing):
 
     def _ended(self) -> bool:
         """Give the last line, even without a line feed; then go to the next file."""
-        self._finished = True
+        log, self._finished = self._log, True
+        assert log is not None
+        try:
+            log.check_end()
+        except TargetError as error:
+            return self._passed_over(error)
         self._keep(self._cutter.finish())
         if self._lines:
             return False
@@ -286,12 +303,7 @@ class FileSource(Closing):
 
     def _check(self) -> None:
         """Refuse what cannot be read."""
-        log = open_log(self.path)
-        log.close()
-        if log.compressed and self._follow:
-            raise TargetError(
-                "a packed file cannot be followed", where=str(self.path), remedy="read it once"
-            )
+        open_log(self.path).close()
 
 
 def _opened(segment: Segment) -> LogFile | None:

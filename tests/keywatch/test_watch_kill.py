@@ -3,6 +3,7 @@
 The same lines come from a file, are posted, or are read from a topic.
 """
 
+import gzip
 import http.client
 import json
 import os
@@ -233,6 +234,11 @@ def test_killed_at_random_moments_a_file_is_read_once(prepared, calm, nest, tmp_
         assert truth(folder) == expected
 
 
+def append(log, content):
+    with log.open("ab") as file:
+        file.write(content)
+
+
 def rotate(log, *, copied):
     """Put the log's lines aside as logrotate does, by renaming it or by `copytruncate`."""
     older = sorted(log.parent.glob("access.log.*"), key=lambda one: -int(one.suffix[1:]))
@@ -245,23 +251,28 @@ def rotate(log, *, copied):
         log.rename(f"{log}.1")
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["text", "gzip"])
 def test_killed_at_random_moments_a_file_that_is_rotated_meanwhile_is_read_once(
-    prepared, calm, nest, tmp_path
+    prepared, calm, nest, tmp_path, packed
 ):
+    """Of a packed one the last member is half there whenever a watch is killed."""
     expected, took_s = calm
     log, lines, moments = tmp_path / "access.log", lines_of(prepared), moments_within(took_s)
+    stored = gzip.compress if packed else bytes
     config = home(prepared, tmp_path / "home", f'path = "{log}"')
     engine = open_database(f"sqlite:///{config.parent}/keywatch.db")
     size = len(lines) // KILLS + 1
     for number, at in enumerate(range(0, len(lines), size)):
         if number:
             rotate(log, copied=number % 2 == 0)
-        with log.open("ab") as file:
-            file.write(b"\n".join([*lines[at : at + size], b""]))
+        content = stored(b"\n".join([*lines[at : at + size], b""]))
+        half = len(content) // 2 if packed else len(content)
+        append(log, content[:half])
         nest.hatch(config)
         until(lambda: status(engine)["sources"])  # from then on it is known where it began
         assert nest.ended(next(moments)) is None, nest.said()
         nest.end()
+        append(log, content[half:])
     engine.dispose()
     nest.hatch(config, "--once")
     assert nest.ended() == 0, nest.said()

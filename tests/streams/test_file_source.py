@@ -386,11 +386,116 @@ def test_refuses_what_is_missing_a_folder_or_not_regular(tmp_path):
             once(path).open(None)
 
 
-def test_refuses_to_follow_what_is_packed(tmp_path):
-    path = tmp_path / "log.gz"
-    path.write_bytes(gzip.compress(b"one\n"))
-    with pytest.raises(TargetError, match="cannot be followed"):
-        following(path).open(None)
+def append(path, packed):
+    with path.open("ab") as file:
+        file.write(packed)
+
+
+@pytest.fixture
+def growing(tmp_path):
+    """As nginx writes it (`access_log … gzip flush=1m`): a member for each flush."""
+    path = tmp_path / "access.log.gz"
+    append(path, gzip.compress(b"one\n"))
+    append(path, gzip.compress(b"two\n"))
+    return path
+
+
+def test_follows_a_packed_log_that_grows(growing):
+    source = following(growing)
+    assert drain(source)[0] == [b"one", b"two"]
+    for line in (b"three", b"four"):
+        append(growing, gzip.compress(line + b"\n"))
+        assert more(source)[0] == [line]
+    assert not source.done
+
+
+def test_a_log_of_small_members_is_known_again(growing):
+    told = []
+    _, position = drain(once(growing))
+    assert drain(once(growing), position)[0] == []
+    append(growing, gzip.compress(b"three\n"))
+    assert drain(following(growing, told), position)[0] == [b"three"]
+    assert told == []
+
+
+@pytest.mark.parametrize("at", [1, 5, 11, 300, -4], ids=str)
+def test_waits_for_the_rest_of_a_member_that_is_not_whole(growing, at):
+    """Cut in its header, in its lines, in its sum."""
+    lines = [b"line %d of %x" % (n, Random(n).getrandbits(256)) for n in range(50)]
+    packed = gzip.compress(b"".join(line + b"\n" for line in lines))
+    source = following(growing)
+    source.open(None)
+    append(growing, packed[:at])
+    some, position = more(source)
+    append(growing, packed[at:])
+    assert some + more(source)[0] == [b"one", b"two", *lines]
+    assert some + drain(following(growing), position)[0] == [b"one", b"two", *lines]
+
+
+def test_a_member_that_is_never_whole_is_told_when_the_next_log_is_read(growing):
+    told = []
+    source = following(growing, told)
+    append(growing, gzip.compress(b"three\n")[:-8])
+    assert drain(source)[0] == [b"one", b"two", b"three"]
+    assert told == []
+    growing.rename(f"{growing}.1")
+    append(growing, gzip.compress(b"four\n"))
+    assert more(source)[0] == [b"four"]
+    assert [one for one in told if "gzip data ends too early" in one]
+
+
+def test_a_damaged_packed_log_is_told_while_it_is_followed(growing):
+    append(growing, b"junk")
+    source = following(growing)
+    source.open(None)
+    assert source.read(9, 0.0).lines == [b"one", b"two"]
+    with pytest.raises(TargetError, match=r"access\.log\.gz: byte \d+: gzip data is damaged"):
+        source.read(9, 0.0)
+
+
+@pytest.mark.parametrize("name", ["access.log.gz", "access.log"])
+def test_a_log_that_is_empty_at_first_may_turn_out_to_be_packed(tmp_path, name):
+    path = tmp_path / name
+    path.touch()
+    source = following(path)
+    source.open(None)
+    append(path, gzip.compress(b"one\n"))
+    assert more(source)[0] == [b"one"]
+
+
+def test_reads_a_packed_log_from_the_start_after_truncation(growing):
+    told = []
+    source = following(growing, told)
+    drain(source)
+    growing.write_bytes(gzip.compress(b"".join(b"new %d\n" % n for n in range(9))))
+    assert len(more(source)[0]) == 9
+    growing.write_bytes(b"")
+    assert more(source)[0] == []
+    append(growing, gzip.compress(b"new\n"))
+    assert more(source)[0] == [b"new"]
+    assert all("truncated" in one for one in told)
+
+
+def test_a_generation_that_begins_as_half_a_line_of_the_log_is_no_copy_of_it(log):
+    told = []
+    _, position = drain(following(log))
+    log.rename(log.with_name("access.log.2"))
+    write(log.with_name("access.log.1"), b"three")
+    log.write_bytes(b"th")
+    assert drain(following(log, told), position)[0] == [b"three"]
+    assert told == []
+
+
+@pytest.mark.parametrize("name", ["access.log.gz.1", "access.log.1.gz"])
+def test_a_packed_log_that_was_rotated_while_it_was_down_is_found_again(growing, name):
+    """As logrotate names it without and with `extension .gz`."""
+    told = []
+    _, position = drain(following(growing))
+    append(growing, gzip.compress(b"three\n"))
+    growing.rename(growing.with_name(name))
+    append(growing, gzip.compress(b"four\n"))
+    assert drain(following(growing, told), position)[0] == [b"three", b"four"]
+    assert told == []
 
 
 def test_leaves_out_the_byte_order_mark(tmp_path):
@@ -427,9 +532,9 @@ def test_gives_all_that_a_gzip_without_its_end_holds(tmp_path, size):
     path = tmp_path / "log.gz"
     path.write_bytes(gzip.compress(text)[:-8])
     log = open_log(path)
-    read = []
+    read = list(iter(log.read, b""))
     with pytest.raises(TargetError, match="ends too early"):
-        read.extend(iter(log.read, None))
+        log.check_end()
     log.close()
     assert b"".join(read) == text
 

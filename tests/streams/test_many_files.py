@@ -84,7 +84,11 @@ def test_a_broken_file_holds_no_other_up_and_is_told_of(tmp_path, positions):
         assert source.done
 
 
-@pytest.mark.parametrize("content", [b"\x7fELF\0\0\0\1", gzip.compress(b"x\n", mtime=0)])
+@pytest.mark.parametrize(
+    "content",
+    [b"\x7fELF\0\0\0\1", gzip.compress(b"", mtime=0) + b"junk"],
+    ids=["binary", "damaged"],
+)
 def test_a_file_that_cannot_be_followed_is_told_of_and_holds_no_other_up(
     tmp_path, positions, content
 ):

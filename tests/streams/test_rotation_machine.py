@@ -22,12 +22,14 @@ from streams.sources.file import FileSource
 class Log(RuleBasedStateMachine):
     """A writer, logrotate and a reader that may die between two commits."""
 
+    name = "access.log"
+
     def __init__(self):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.path = self.folder / "access.log"
+        self.path = self.folder / self.name
         self.target = self.path
-        self.half = False
+        self.rest = b""
         self.written = []
         self.read = []
         self.position = None
@@ -69,8 +71,8 @@ class Log(RuleBasedStateMachine):
 
     def generations(self):
         """Return (number, path), the oldest first."""
-        found = self.folder.glob("access.log.*")
-        return sorted(((int(old.name.split(".")[2]), old) for old in found), reverse=True)
+        found = [(old.name[len(self.name) :].split("."), old) for old in self.folder.iterdir()]
+        return sorted(((int(way[1]), old) for way, old in found if len(way) > 1), reverse=True)
 
     @rule(count=st.integers(1, 9))
     def write(self, count):
@@ -78,27 +80,29 @@ class Log(RuleBasedStateMachine):
         for _ in range(count):
             line = b"line %d of the log" % len(self.written)
             self.written.append(line)
-            self.append(line + b"\n")
+            self.append(self.stored(line + b"\n"))
 
-    @rule()
-    @precondition(lambda self: not self.half)
-    def write_half_a_line(self):
-        line = b"line %d of the log" % len(self.written)
-        self.written.append(line)
-        self.append(line[:9])
-        self.half = True
+    def stored(self, content):
+        return content
+
+    @rule(cut=st.integers(1, 10))
+    @precondition(lambda self: not self.rest)
+    def write_half_a_line(self, cut):
+        self.written.append(b"line %d of the log" % len(self.written))
+        stored = self.stored(self.written[-1] + b"\n")
+        self.rest = stored[-cut:]
+        self.append(stored[:-cut])
 
     def finish_line(self):
-        if self.half:
-            self.append(self.written[-1][9:] + b"\n")
-            self.half = False
+        self.append(self.rest)
+        self.rest = b""
 
     @rule()
     @precondition(lambda self: self.target == self.path and self.path.exists())
     def rename(self):
         """Move the log away; the writer keeps its old file open."""
         self.shift()
-        self.target = self.path.rename(self.folder / "access.log.1")
+        self.target = self.path.rename(self.folder / f"{self.name}.1")
 
     @rule(created=st.booleans())
     @precondition(lambda self: self.target != self.path)
@@ -109,19 +113,19 @@ class Log(RuleBasedStateMachine):
             self.path.touch()
 
     @rule()
-    @precondition(lambda self: self.target == self.path and self.path.exists() and not self.half)
+    @precondition(lambda self: self.target == self.path and self.path.exists() and not self.rest)
     def copytruncate(self):
         self.shift()
-        shutil.copyfile(self.path, self.folder / "access.log.1")
+        shutil.copyfile(self.path, self.folder / f"{self.name}.1")
         with self.path.open("r+b") as file:
             file.truncate(0)
 
     def shift(self):
         for number, old in self.generations():
-            old.rename(self.folder / f"access.log.{number + 1}{'.gz' * (old.suffix == '.gz')}")
+            old.rename(self.folder / f"{self.name}.{number + 1}{'.gz' * (old.suffix == '.gz')}")
 
     @rule()
-    @precondition(lambda self: self.target == self.path)
+    @precondition(lambda self: self.target == self.path and self.stored(b"") == b"")
     def pack(self):
         """Compress what was rotated before the last time, as delaycompress does."""
         for number, old in self.generations():
@@ -156,5 +160,26 @@ class Log(RuleBasedStateMachine):
         assert self.read == self.written[: len(self.read)]
 
 
+class PackedLog(Log):
+    """The same of a log that is written as a gzip file, a member behind the other."""
+
+    name = "access.log.gz"
+
+    def stored(self, content):
+        return gzip.compress(content, mtime=0)
+
+    @rule(cut=st.integers(1, 30))
+    @precondition(lambda self: not self.rest)
+    def write_half_a_line_and_flush(self, cut):
+        """Two members in the midst of one line."""
+        self.written.append(b"line %d of the log" % len(self.written))
+        line = self.written[-1] + b"\n"
+        self.append(self.stored(line[:5]))
+        packed = self.stored(line[5:])
+        self.rest = packed[-cut:]
+        self.append(packed[:-cut])
+
+
 Log.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
-TestLog = Log.TestCase
+PackedLog.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLog, TestPackedLog = Log.TestCase, PackedLog.TestCase
