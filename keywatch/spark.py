@@ -8,7 +8,6 @@ of its shards have committed it, and a shard commits it once.
 
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from database.transaction import reading, transaction
-from keywatch import shards
+from keywatch import shards, sparkfiles
 from keywatch.config import Settings
 from keywatch.config_streams import SourceSettings
 from keywatch.shards import Job
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 LOOK_S = 10.0
 """How often a job that follows a topic looks for dead letters that are to be read again."""
 ORDER = ("shard", "first", "second", "third")
-# The same file is `file:///a` in one place and `file:/a` in another.
-_SLASHES = re.compile("^([a-z0-9]+):/+")
 
 
 def job_of(settings: Settings, source: SourceSettings, name: str, count: int, *, act: bool) -> Job:
@@ -156,21 +153,10 @@ def backfill(
         raise UsageError("there is no log", remedy="name files that Spark can read")
     _claim(engine, job, json.dumps(files))
     letters = Letters(session, engine, job, tell)
-    rows = session.read.text(files).selectExpr(
-        "CAST(value AS binary) AS line",
-        "monotonically_increasing_id() AS third",
-        "_metadata.file_block_start AS second",
-        "regexp_replace(_metadata.file_path, '^([a-z0-9]+):/+', '$1:/') AS path",
-    )
-    numbers = session.createDataFrame(
-        [(_SLASHES.sub(r"\1:/", name), number) for number, name in enumerate(files)],
-        "path string, number long",
-    )
-    lines = rows.join(numbers.hint("broadcast"), "path", "left").selectExpr(
-        # Nothing may be left out in silence.
-        "coalesce(number, CAST(raise_error('a file of no name: ' || path) AS long)) AS first",
-        "second", "third", "line",
-    )  # fmt: skip
+    source = msgspec.json.decode(job.source, type=SourceSettings)
+    # A record a line, or many in a document.
+    documents = formats.find(source.format).unfold is not None
+    lines = sparkfiles.rows(session, files, documents=documents)
     done = _dealt_out(lines, job).mapInPandas(partial(shards.run_history, job=job), shards.DONE)
     _told(done, tell, f"{len(files)} logs")
     letters.read_again()
@@ -201,6 +187,8 @@ def started(master: str, options: Mapping[str, str]) -> "SparkSession":
         "spark.network.crypto.enabled": "true",
         "spark.authenticate": "true",
         "spark.ui.showConsoleProgress": "false",
+        # Of 10,000 rows each may be a file.
+        "spark.sql.execution.arrow.maxBytesPerBatch": str(64 << 20),
         **_local(master),
         **options,
     }

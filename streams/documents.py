@@ -1,6 +1,7 @@
 """JSON documents cut into records, one a line: indented ones, and long `{"Records": […]}`."""
 
 import re
+from collections.abc import Callable
 
 from streams.lines import KEPT, LineCutter
 from streams.logfile import BLOCK, BOM, LogFile
@@ -10,6 +11,7 @@ _INDENTED = re.compile(
     rb'(?:\{\s*+"Records"\s*+:\s*+\[[ \t\r]*+|\[[ \t\r]*+)?+(?:\{[ \t\r]*+)?+(?:\n|\Z)'
 )
 _WRAPPED = re.compile(rb'\{\s*+"Records"\s*+:\s*+\[')
+_HALF = re.compile(rb'\{\s*+(?:"Records"\s*+:?+\s*+)?+\Z')
 _BETWEEN = re.compile(rb"[\s,\[\]}\xef\xbb\xbf]*+")
 _NO_RECORD = re.compile(rb"[^{\n]*+")
 _OPENING = re.compile(rb"\{\s*+")
@@ -28,19 +30,62 @@ def cutter(log: LogFile, offset: int) -> "LineCutter | RecordCutter":
     Raises:
         TargetError: when the file cannot be read.
     """
-    return RecordCutter(offset) if _is_document(log) else LineCutter(offset)
+    return RecordCutter(offset) if _is_document(log.head) else LineCutter(offset)
 
 
-def _is_document(log: LogFile) -> bool:
-    """Say whether its records are not its lines: they go over several, or one line is the file."""
-    head = log.head(_HEAD).removeprefix(BOM).lstrip()
-    if not head.startswith((b"{", b"[")):
+def _is_document(head: Callable[[int], bytes]) -> bool:
+    """Say whether records are not lines: they go over several, or one line is the file.
+
+    Args:
+        head: returns so many of the first bytes, or all that there are.
+    """
+    begin = head(_HEAD).removeprefix(BOM).lstrip()
+    if not begin.startswith((b"{", b"[")):
         return False
-    if _INDENTED.match(head):
+    if _INDENTED.match(begin):
         return True
     # In one line, as CloudTrail writes it, a file may be longer than a line is read.
-    long = log.head(BLOCK) if _WRAPPED.match(head) else b""
+    long = head(BLOCK) if _WRAPPED.match(begin) else b""
     return len(long) == BLOCK and b"\n" not in long.lstrip()
+
+
+def _is_told(head: bytes) -> bool:
+    """Say whether `_is_document` says the same of these first bytes whatever comes after them."""
+    begin = head[:_HEAD].removeprefix(BOM).lstrip()
+    if begin and not begin.startswith((b"{", b"[")):
+        return True
+    if len(head) < _HEAD:
+        return b"\n" in begin and not _HALF.match(begin)
+    return len(head) >= BLOCK or b"\n" in head.lstrip() or not _WRAPPED.match(begin)
+
+
+class StreamCutter:
+    """Cuts what comes bit by bit and cannot be looked at before: its beginning tells how.
+
+    Until that is sure nothing is given: to the first line feed, at most 256 KiB.
+    """
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._cutter: LineCutter | RecordCutter | None = None
+
+    def feed(self, block: bytes) -> Cut:
+        """Take bytes; return the records that they end, each in one line, and their offsets."""
+        if self._cutter is None:
+            self._head += block
+            return self._begun() if _is_told(self._head) else ([], [])
+        return self._cutter.feed(block)
+
+    def finish(self) -> Cut:
+        """Return also what has no end: nothing more will come."""
+        lines, offsets = self._begun() if self._cutter is None else ([], [])
+        more = self._cutter.finish() if self._cutter else ([], [])
+        return lines + more[0], offsets + more[1]
+
+    def _begun(self) -> Cut:
+        head, self._head = self._head, b""
+        self._cutter = RecordCutter() if _is_document(lambda size: head[:size]) else LineCutter()
+        return self._cutter.feed(head)
 
 
 class RecordCutter:

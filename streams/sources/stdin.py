@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from streams.checkpoint import Position
 from streams.chunk import Chunk
-from streams.lines import LineCutter
+from streams.documents import StreamCutter
 from streams.logfile import BLOCK, BOM, refuse_binary
 from streams.sources.closing import Closing
 from vocabulary.errors import TargetError
@@ -16,7 +16,9 @@ MAX_CHUNK = 8 * 1024 * 1024
 
 
 class StdinSource(Closing):
-    """Lines from a descriptor. There is no going back but over the chunk that was given last.
+    """Lines, or records of JSON documents, from a descriptor.
+
+    There is no going back but over the chunk that was given last.
 
     Args:
         descriptor: an open pipe, socket, terminal or file; standard input by default.
@@ -26,7 +28,7 @@ class StdinSource(Closing):
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = sys.stdin.fileno() if descriptor is None else descriptor
-        self._cutter = LineCutter()
+        self._cutter = StreamCutter()
         self._lines: list[bytes] = []
         self._given = 0
         self._run = token_hex(8)

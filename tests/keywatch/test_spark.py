@@ -1,5 +1,6 @@
 """The pipeline on Spark, killed and started again: its alerts are those of one calm process."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -117,3 +118,31 @@ def test_a_stream_that_is_killed_and_a_backfill_lead_to_the_alerts_of_one_proces
     assert run(["--config", str(config), "deadletters", "replay", "--all"]) == 0
     ended_well(spark(submit), tmp_path)
     assert truth(postgresql_url) == expected
+
+
+def test_files_of_cloudtrail_are_read_by_record_however_they_are_written(
+    postgresql_url, spark, tmp_path
+):
+    key = "AKIA" + "EXAMPLE7" * 2
+    records = [
+        {
+            "eventTime": f"2026-03-01T10:00:{number:02}Z",
+            "eventSource": "s3.amazonaws.com",
+            "eventName": "GetObject",
+            "sourceIPAddress": "192.0.2.7",
+            "userIdentity": {"accessKeyId": key},
+        }
+        for number in range(12)
+    ]
+    indented = json.dumps({"Records": records[:5]}, indent=2).encode()
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(indented))
+    (tmp_path / "b.json").write_text(json.dumps({"Records": records[5:9]}))
+    (tmp_path / "c.json").write_text("\n".join([*map(json.dumps, records[9:]), "oops"]))
+    config = tmp_path / "trail.toml"
+    config.write_text(HEAD.format(database=postgresql_url))
+    files = [str(tmp_path / name) for name in ("a.json.gz", "b.json", "c.json")]
+    words = ("backfill", *files, "--format", "cloudtrail", *PLACE)
+    ended_well(spark((config, *words)), tmp_path)
+    found = truth(postgresql_url)
+    assert found["events"] == len(records)
+    assert len(found["letters"]) == 1

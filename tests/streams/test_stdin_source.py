@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -74,3 +75,48 @@ def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path):
             source.read(9, 1.0)
     finally:
         os.close(folder)
+
+
+DOCUMENT = {"Records": [{"n": 1, "s": "}\n"}, {"n": 2}, {"n": [{"m": 3}]}]}
+LONG = {"Records": [{"n": number, "s": "x" * 900} for number in range(400)]}
+
+
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [
+        (json.dumps(DOCUMENT, indent=2), DOCUMENT["Records"]),
+        (json.dumps(DOCUMENT, indent=1).replace(": [", " :\n[", 1), DOCUMENT["Records"]),
+        (json.dumps(DOCUMENT["Records"], indent=4) + "\n", DOCUMENT["Records"]),
+        ("\n".join(json.dumps(one, indent=1) for one in DOCUMENT["Records"]), DOCUMENT["Records"]),
+        (json.dumps(DOCUMENT), [DOCUMENT]),
+        ("\n".join(map(json.dumps, DOCUMENT["Records"])), DOCUMENT["Records"]),
+        (json.dumps(LONG), LONG["Records"]),
+        (json.dumps(7), [7]),
+    ],
+    ids=[
+        "indented", "oddly indented", "list", "one after another",
+        "one line", "lines", "one long line", "no object",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [1, 5, 4096, 60_000], ids=lambda size: f"{size} bytes")
+def test_gives_the_records_of_json_documents_however_the_bytes_come(pipe, text, records, size):
+    source, write, close = pipe
+    source.open(None)
+    raw, found = text.encode(), []
+    size = max(size, len(raw) // 500)
+    for begin in range(0, len(raw), size):
+        write(raw[begin : begin + size])
+        chunk = source.read(10_000, 0.0)
+        found += chunk.lines if chunk else []
+    close()
+    while chunk := source.read(10_000, 1.0):
+        found += chunk.lines
+    assert [json.loads(line) for line in found] == records
+    assert source.done
+
+
+def test_a_record_of_a_document_is_given_before_the_document_ends(pipe):
+    source, write, _ = pipe
+    source.open(None)
+    write(b'{\n "Records": [\n  {\n   "n": 1\n  },\n  {')
+    assert source.read(9, 1.0).lines == [b'{    "n": 1   }']
