@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, exc, make_url
 
 from vocabulary.addresses import without_secrets
-from vocabulary.errors import DatabaseError
+from vocabulary.errors import BusyError, DatabaseError
 
 BUSY_TIMEOUT_S = 5.0
 _OWNER_ONLY = 0o600
@@ -103,7 +103,7 @@ def told(place: str) -> Iterator[None]:
     """Turn what a driver raises into one line: what, where, what to do.
 
     Raises:
-        DatabaseError: instead.
+        BusyError, DatabaseError: instead.
     """
     try:
         yield
@@ -111,7 +111,8 @@ def told(place: str) -> Iterator[None]:
         said = str(getattr(error, "orig", None) or error).strip()
         what = said.splitlines()[0] if said else type(error).__name__
         remedy = next((cure for word, cure in _REMEDIES.items() if word in what.lower()), "")
-        raise DatabaseError(what, where=place, remedy=remedy) from error
+        kind = BusyError if "locked" in what.lower() else DatabaseError
+        raise kind(what, where=place, remedy=remedy) from error
 
 
 def _parsed(url: str) -> URL:

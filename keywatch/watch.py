@@ -35,7 +35,7 @@ from streams.chunk import Answering, Patchy, Shared
 from streams.failing import Failing
 from streams.retries import Retries
 from streams.sources.stdin import StdinSource
-from vocabulary.errors import DatabaseError, FormatError, ServiceError, TargetError
+from vocabulary.errors import BusyError, DatabaseError, FormatError, ServiceError, TargetError
 from vocabulary.memory import give_back
 
 IDLE_S = 0.02
@@ -92,6 +92,7 @@ class Watch:
         self._retries = Retries(voice.tell)
         self._failing = Failing(engine)
         self._failed: TargetError | ServiceError | FormatError | None = None
+        self._begun = False
 
     def run(self) -> None:
         """Watch until `stop` is set or, with `once`, until everything is read and done.
@@ -103,17 +104,25 @@ class Watch:
             DatabaseError: with `once`; otherwise the watch waits for the database.
         """
         with seat_of(self._engine, shared=self._settings.watch.shared) as self._seat:
+            while not self._over():
+                pass
+
+    def _over(self) -> bool:
+        """Watch; say whether that is over, or could not begin since another one wrote for long."""
+        try:
             if not self._sources or seated(
                 self._seat, self._engine, self._stop.wait, self._voice.tell, once=self._once
             ):
                 self._run()
+        except BusyError as error:
+            if self._once or self._begun:
+                raise
+            self._voice.tell(str(error))
+            return self._stop.wait(_RETRY_S)
+        return True
 
     def _run(self) -> None:
         self._pipelines = self._fresh()
-        if not self._sources:
-            self._voice.tell(_NO_SOURCE)
-        if self._geo.missing:
-            self._voice.tell(self._geo.missing)
         executor = wiring.executor(self._settings, self._engine)
         tell = self._voice.tell
         with (
@@ -162,8 +171,11 @@ class Watch:
     def _loop(self, streams: list[Stream], background: Background) -> None:
         known = tuple(streams)
         self._read_again(known)
-        for said in kept_back(self._engine, known):
-            self._voice.tell(said)
+        kept = kept_back(self._engine, known)
+        self._begun = True
+        for said in (_NO_SOURCE if not self._sources else "", self._geo.missing, *kept):
+            if said:
+                self._voice.tell(said)
         # Without a source there is still the outbox to work off, and pushes to scan.
         while not self._stop.is_set() and (streams or not self._once):
             moved = [

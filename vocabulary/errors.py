@@ -6,7 +6,8 @@ KeywatchError
 │   └── FormatError           a log is not of the format that it was said to be
 ├── TargetError               what should be scanned or read cannot be
 │   └── RepositoryError       git could not give all that it holds
-├── DatabaseError             the database is locked, full, read-only, foreign or too new
+├── DatabaseError             the database is full, read-only, foreign or too new
+│   └── BusyError             it is locked, and will not be when the other one is done
 ├── KeyStoreError
 │   ├── KeyNotFoundError      no such key
 │   └── TransitionError       the key's state does not allow it
@@ -75,6 +76,10 @@ class RepositoryError(TargetError):
 
 class DatabaseError(KeywatchError):
     """The database is locked, full, read-only, foreign or too new."""
+
+
+class BusyError(DatabaseError):
+    """The database is locked; it will not be when whoever writes to it is done."""
 
 
 class KeyStoreError(KeywatchError):

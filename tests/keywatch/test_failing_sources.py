@@ -54,6 +54,22 @@ def watching(engine, tmp_path, *paths):
         thread.join()
 
 
+def test_a_watch_begins_when_whoever_writes_for_long_is_done(tmp_path, monkeypatch):
+    monkeypatch.setattr("database.engine.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("keywatch.watch._RETRY_S", 0.01)
+    engine = open_database(f"sqlite:///{tmp_path}/a.db")
+    (tmp_path / "a.log").write_bytes(LINE)
+    with (
+        engine.connect().execution_options(write=True) as other,
+        other.begin() as writing,
+        watching(engine, tmp_path, tmp_path / "a.log") as told,
+    ):
+        until(lambda: sum("is locked" in one for one in told) > 1, "word of the lock")
+        writing.rollback()
+        until(lambda: read(engine) == 1, "the event")
+    engine.dispose()
+
+
 def read(engine):
     return status(engine)["events"]["committed"]
 
