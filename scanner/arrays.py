@@ -1,4 +1,4 @@
-"""Texts that are written as arrays of their bytes: `{0x67, 0x68, …}`, `{'g', 'h', …}`."""
+"""Texts written byte by byte: `{0x67, 0x68, …}`, `{'g', 'h', …}`, `[103, 104, …]`, `chr(103)`."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,15 +7,17 @@ from scanner.batch import Data
 from scanner.lazy import lazy
 from scanner.region import RUN, Region, beginning
 
-_NUMBERS = 40
-"""Bytes between the word that opens an array of decimal numbers and its first comma, at most."""
 _BYTE = lazy(rb"0[xX]([0-9a-fA-F]{1,2})(?![0-9a-fA-F])")
 _BYTES = lazy(rb"(?:0[xX][0-9a-fA-F]{1,2}[uUlL]?[,\s]{0,40}(?:\(byte\)\s?)?)*")
 _BYTES_BACKWARDS = lazy(rb"(?:(?:\s?\)etyb\()?[,\s]{0,40}[uUlL]?[0-9a-fA-F]{1,2}[xX]0)*")
 _LETTER = lazy(rb"'(\\?)([^\n])'")
 _LETTERS = lazy(rb"(?:'(?:\\[^\n]|[^\n\\])'[,\s]{0,40})*")
 _LETTERS_BACKWARDS = lazy(rb"(?:[,\s]{0,40}'[^\n]\\?')*")
-_DECIMALS = lazy(rb"(?:\d{1,3}[,\s]{1,40})*\d{1,3}(?=\s{0,40}[\])}])")
+_DECIMALS = lazy(rb"\s{0,40}(?:\d{1,3}[,\s]{1,40})*(?:\d{1,3})?")
+_DECIMALS_BACKWARDS = lazy(rb"(?:[,\s]{0,40}\d{1,3})*")
+_CALL = rb"(?:n?cha?r[wb$]?\(|\[char\]\(?)\s?(\d{2,3})\s?\)?[\s.&+,|]{0,9}"
+_CALLED, _CALLS = lazy(rb"(?i)" + _CALL), lazy(rb"(?i)(?:" + _CALL + rb")*")
+_CALLS_BACKWARDS = lazy(rb"(?i)(?:[\s.&+,|]{0,9}\)?\s?\d{2,3}\s?(?:\([wb$]?ra?hcn?|\(?\]rahc\[))*")
 
 
 def byte_triggers(words: Sequence[bytes]) -> Iterable[str]:
@@ -32,10 +34,17 @@ def letter_triggers(words: Sequence[bytes]) -> Iterable[str]:
 
 
 def number_triggers(words: Sequence[bytes]) -> Iterable[str]:
-    """Yield how arrays of bytes begin whose numbers are decimal."""
+    """Yield how arrays of bytes begin whose numbers are decimal, and ten characters of a token."""
     del words
     opened = r"fromcharcode\(|bytes\(\[|bytearray\(\[|byte\[?\]?\s?\{|buffer\.from\(\[|8array\(\["
     yield rf"(?i)(?:{opened})\s{{0,9}}\d{{2,3}}\s{{0,3}},"
+    yield r"(?:(?:4[5-9]|5[0-7]|6[5-9]|[78]\d|9[0578]|99|1[01]\d|12[0-2]),\s*){10}"
+
+
+def call_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    """Yield eight characters, each made by a call of its number."""
+    del words
+    yield r"(?i)(?:(?:cha?r[wb$]?\(|\[char\]\(?)\s?\d{2,3}\s?\)?[\s.&+,|]*n?){8}"
 
 
 def in_bytes(data: Data, at: int, low: int, high: int) -> Region | None:
@@ -56,12 +65,20 @@ def in_letters(data: Data, at: int, low: int, high: int) -> Region | None:
 
 def in_numbers(data: Data, at: int, low: int, high: int) -> Region | None:
     """Read an array of bytes in decimal."""
-    opened = max(data.rfind(edge, max(low, at - _NUMBERS), at) for edge in (b"(", b"[", b"{"))
-    start = opened + 1
-    while data[start : start + 1].isspace() and start < at:
-        start += 1
+    start = beginning(_DECIMALS_BACKWARDS, data, at, low)
     text = _run(_DECIMALS, data, start, min(high, at + RUN))
-    numbers = [int(number) for number in text.replace(b",", b" ").split()]
+    return _counted(start, text, text.replace(b",", b" ").split())
+
+
+def in_calls(data: Data, at: int, low: int, high: int) -> Region | None:
+    """Read characters that calls make of decimal numbers."""
+    start = beginning(_CALLS_BACKWARDS, data, at, low)
+    text = _run(_CALLS, data, start, min(high, at + RUN))
+    return _counted(start, text, _CALLED.findall(text))
+
+
+def _counted(start: int, text: bytes, told: Sequence[bytes]) -> Region | None:
+    numbers = [int(number) for number in told]
     return _region(start, text, bytes(numbers)) if numbers and max(numbers) < _CODES else None
 
 

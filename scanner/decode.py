@@ -14,7 +14,7 @@ from functools import partial
 
 import msgspec
 
-from scanner import arrays, below, der, rearrange, tables
+from scanner import arrays, below, columnless, der, dumps, rearrange, tables
 from scanner.batch import Data
 from scanner.lazy import lazy
 from scanner.parsetree import literals
@@ -119,6 +119,18 @@ def _base64(data: Data, at: int, low: int, high: int, run: int = RUN) -> Region 
         return None
 
 
+def _bare(data: Data, at: int, low: int, high: int) -> Region | None:
+    """Decode base64 that is a key, but not where lines around it say so."""
+    region = _base64(data, at, low, high)
+    if region is None or b"-----" in data[max(low, region.start - _FRAME) : region.start]:
+        return None
+    return region
+
+
+_FRAME = 60
+"""Bytes before a key in which the line that frames it ends."""
+
+
 def _hex_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield from (f"(?i){word.hex()}" for word in words)
     nested = {form for word in _announced() for form in base64_forms(word)}
@@ -127,16 +139,20 @@ def _hex_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield r"(?i)3082[0-9a-f]{4}020100300d06092a864886f70d010101"
 
 
-_HEX = lazy(rb"[0-9a-fA-F]*")
+_HEX = lazy(
+    rb"[0-9a-fA-F]*(?:\r?\n[ \t]{0,32}[0-9a-fA-F]{48,})*(?:\r?\n[ \t]{0,32}[0-9a-fA-F]+\b)?"
+)
+_HEX_BACKWARDS = lazy(rb"[0-9a-fA-F]*(?:[ \t]{0,32}\n\r?[0-9a-fA-F]{48,})*")
 
 
 def _hex(data: Data, at: int, low: int, high: int) -> Region:
-    start = beginning(_HEX, data, at, low)
+    """Decode a run of hex, which may be wrapped; the trigger ends on a byte."""
+    start = beginning(_HEX_BACKWARDS, data, at, low)
     found = _HEX.match(data, at, min(high, at + RUN))
     assert found is not None
-    start += (at - start) % 2  # the trigger ends on a byte, so the run is counted from there
-    end = found.end() - (found.end() - start) % 2
-    return Region(start, end, bytes.fromhex(data[start:end].decode("ascii")))
+    before, after = (_SPACE.sub(b"", bytes(part)) for part in (data[start:at], found[0]))
+    text = before[len(before) % 2 :] + after[: len(after) - len(after) % 2]
+    return Region(start, found.end(), bytes.fromhex(text.decode("ascii")))
 
 
 def _utf16_triggers(words: Sequence[bytes]) -> Iterable[str]:
@@ -177,6 +193,12 @@ def _escape_triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield r"[A-Za-z0-9+]{12}\\/[A-Za-z0-9+=]{2}"
 
 
+def _octal_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    """Yield eight characters of a token as C and shells write them."""
+    del words
+    yield r"(?:\\{1,2}0?(?:5[5-7]|6[0-7]|7[01]|1(?:0[1-7]|[1-6][0-7]|7[0-2]))){8}"
+
+
 def _entity_triggers(words: Sequence[bytes]) -> Iterable[str]:
     del words
     yield rf"(?i){_NAMES}&(?:quot|#34|#39|#x22|#x27|#61|#x3d);"
@@ -186,6 +208,7 @@ def _entity_triggers(words: Sequence[bytes]) -> Iterable[str]:
 
 _PERCENT, _FORM = lazy(rb"%([0-9a-fA-F]{2})"), lazy(rb"%([0-9a-fA-F]{2})|\+")
 _ESCAPE = lazy(rb"\\{1,8}(?:(?:u00|x)([0-9a-fA-F]{2})|/)")
+_OCTAL = lazy(rb"\\{1,8}(0[0-3][0-7]{2}|[0-3][0-7]{2}|[0-7]{1,2})")
 _ENTITY = lazy(rb"&(?:#[xX]?[0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?")
 
 
@@ -194,6 +217,10 @@ def _of_hex(found: re.Match[bytes]) -> bytes:
     if found[1]:
         return bytes.fromhex(found[1].decode())
     return b" " if found[0] == b"+" else b"/"
+
+
+def _of_octal(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 8)])
 
 
 def _of_entity(found: re.Match[bytes]) -> bytes:
@@ -270,10 +297,16 @@ ENCODINGS = (
     Encoding("pair", rearrange.pair_triggers, rearrange.pair),
     Encoding("pair", below.triggers, below.below),
     Encoding("table", tables.triggers, tables.table),
+    Encoding("table", columnless.triggers, columnless.inserts),
     Encoding("array", arrays.byte_triggers, arrays.in_bytes),
     Encoding("array", arrays.letter_triggers, arrays.in_letters),
     Encoding("array", arrays.number_triggers, arrays.in_numbers),
+    Encoding("array", arrays.call_triggers, arrays.in_calls),
     Encoding("der", der.triggers, der.key),
+    Encoding("escape", _octal_triggers, partial(_line, _OCTAL, _of_octal)),
+    Encoding("hex", dumps.apart_triggers, dumps.apart),
+    Encoding("dump", dumps.triggers, dumps.dump),
+    Encoding("base64", der.bare_triggers, _bare),
 )
 
 

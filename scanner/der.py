@@ -32,6 +32,16 @@ def triggers(words: Sequence[bytes]) -> Iterable[str]:
     yield rf"{begun}\x02\x01\x01\x04[\x14-\x42]"
 
 
+def bare_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    """Yield how keys begin in base64, which nothing frames."""
+    del words
+    edge, any_ = "(?:^|[^A-Za-z0-9+/])", "[A-Za-z0-9+/]"
+    yield rf"{edge}MII{any_}{{3}}IBA(?:DANBgkqhkiG9w0BAQ|AK[BC])"  # RSA: PKCS #8, PKCS #1
+    yield rf"{edge}MI[GH]{any_}AgE(?:AMB[AM]GByqGSM49AgEG|BB[DE])"  # curves: PKCS #8, SEC 1
+    yield rf"{edge}M[GH]{any_}CAQ(?:AwEAYHKoZIzj0CAQ|EE[GHI])"  # likewise, short ones
+    yield rf"{edge}M[CE][4c]CAQAwBQYDK2V[u-x]"  # RFC 8410
+
+
 def key(data: Data, at: int, low: int, high: int) -> Region | None:
     """Write a private key in PEM."""
     for start in range(max(low, at - _BACK), at):

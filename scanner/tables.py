@@ -28,6 +28,8 @@ _CELL = lazy(rb"[^\s\"']{4,200}")
 _COLUMN = lazy(rb"[\w .-]{1,60}")
 
 Span = tuple[int, int]
+Cell = tuple[Span, Span]
+"""Where a name stands, and its value."""
 
 
 def triggers(words: Sequence[bytes]) -> Iterable[str]:
@@ -71,7 +73,7 @@ _SQL = lazy(
 
 def _insert(data: Data, at: int, low: int, high: int) -> Region | None:
     columns = _listed(_INTO, b"into", data, at, low)
-    return _region(data, columns, _tuples(data, at, min(high, at + RUN), len(columns)))
+    return _region(data, columns, tuples(data, at, min(high, at + RUN), len(columns)))
 
 
 def _copy(data: Data, at: int, low: int, high: int) -> Region | None:
@@ -87,10 +89,11 @@ def _listed(pattern: re.Pattern[bytes], word: bytes, data: Data, at: int, low: i
     if not found:
         return []
     spans = (part.span() for part in _COMMA.finditer(data, *found.span(1)))
-    return [_bare(data, *span, b" \t\r\n\"`[]'") for span in spans]
+    return [bare(data, *span, b" \t\r\n\"`[]'") for span in spans]
 
 
-def _tuples(data: Data, at: int, stop: int, width: int) -> Iterator[list[Span]]:
+def tuples(data: Data, at: int, stop: int, width: int) -> Iterator[list[Span]]:
+    """Yield the cells of rows of an INSERT, for as long as there are as many as columns."""
     while begun := _OPEN.match(data, at, stop):
         row, at = [], begun.end()
         while cell := _SQL.match(data, at, stop):
@@ -111,7 +114,7 @@ def _separated(data: Data, at: int, low: int, high: int) -> Region | None:
     start = low + 3 * (data[low : low + 3] == b"\xef\xbb\xbf")
     head = bytes(data[start:at])
     edge = max((b",", b";", b"\t"), key=head.count)
-    columns = [_bare(data, *span, b" \t\r\n\"'") for span in _split(data, start, at, edge)]
+    columns = [bare(data, *span, b" \t\r\n\"'") for span in _split(data, start, at, edge)]
     if not all(_COLUMN.fullmatch(data, *span) for span in columns):
         return None
     return _region(data, columns, _lines(data, at, high, edge, len(columns)))
@@ -140,10 +143,10 @@ def _barred_lines(data: Data, at: int, stop: int, width: int) -> Iterator[list[S
 
 
 def _barred(data: Data, start: int, end: int) -> list[Span]:
-    low, high = _bare(data, start, end, b" \t\r\n")
+    low, high = bare(data, start, end, b" \t\r\n")
     low += data[low : low + 1] == b"|"
     high -= data[high - 1 : high] == b"|" and high > low
-    return [_bare(data, *part, b" \t`*") for part in _split(data, low, high, b"|")]
+    return [bare(data, *part, b" \t`*") for part in _split(data, low, high, b"|")]
 
 
 def _lines(data: Data, at: int, high: int, edge: bytes, width: int) -> Iterator[list[Span]]:
@@ -155,7 +158,7 @@ def _lines(data: Data, at: int, high: int, edge: bytes, width: int) -> Iterator[
         row = _split(data, at, end - (data[end - 1 : end] == b"\r"), edge)
         if len(row) != width:
             return
-        yield [_bare(data, *span, b' "') for span in row]
+        yield [bare(data, *span, b' "') for span in row]
         at = end + 1
 
 
@@ -173,7 +176,7 @@ def _split(data: Data, start: int, end: int, edge: bytes) -> list[Span]:
     return [*spans, (begin, end)]
 
 
-def _bare(data: Data, start: int, end: int, around: bytes) -> Span:
+def bare(data: Data, start: int, end: int, around: bytes) -> Span:
     """Take characters off both ends of a span."""
     text = bytes(data[start:end])
     left = len(text) - len(text.lstrip(around))
@@ -181,28 +184,39 @@ def _bare(data: Data, start: int, end: int, around: bytes) -> Span:
 
 
 def _region(data: Data, columns: Sequence[Span], rows: Iterable[Sequence[Span]]) -> Region | None:
-    """Write what stands in telling columns, and beside telling names, as assignments."""
+    return written(data, telling(data, columns, rows))
+
+
+def telling(data: Data, columns: Sequence[Span], rows: Iterable[Sequence[Span]]) -> list[Cell]:
+    """Return what stands in telling columns, and beside telling names.
+
+    Args:
+        data: the buffer.
+        columns: where their names stand.
+        rows: where the cells of each stand; not asked for where no column tells.
+    """
     if len(columns) < 2:  # noqa: PLR2004  (what has one column is no table)
-        return None
+        return []
     names = [bytes(data[slice(*span)]) for span in columns]
-    telling = [number for number, name in enumerate(names) if _tells(name)]
+    tells = [number for number, name in enumerate(names) if _tells(name)]
     label = next((n for n, name in enumerate(names) if _LABELS.fullmatch(name)), -1)
     value = next((n for n, name in enumerate(names) if name.lower() in _VALUES), -1)
-    if not telling and min(label, value) < 0:
-        return None
-    found: list[tuple[Span, Span]] = []
+    if not tells and min(label, value) < 0:
+        return []
+    found: list[Cell] = []
     for row in rows:
-        found += [(columns[number], row[number]) for number in telling]
+        found += [(columns[number], row[number]) for number in tells]
         if min(label, value) >= 0 and _tells(bytes(data[slice(*row[label])])):
             found.append((row[label], row[value]))
-    return _written(data, [pair for pair in found if _CELL.fullmatch(data, *pair[1])])
+    return [cell for cell in found if _CELL.fullmatch(data, *cell[1])]
 
 
 def _tells(name: bytes) -> bool:
     return _NAMED.search(name) is not None and not _NOT.search(name)
 
 
-def _written(data: Data, found: Sequence[tuple[Span, Span]]) -> Region | None:
+def written(data: Data, found: Sequence[Cell]) -> Region | None:
+    """Write values behind their names as assignments, which remember where they were."""
     if not found:
         return None
     parts: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Secrets written as bytes: arrays of them, UTF-16 in base64, keys in DER."""
+"""Secrets written as bytes: arrays of them, UTF-16 in base64, keys in DER, framed by nothing."""
 
 import base64
 import random
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner import arrays, der, scan
+from scanner import arrays, der, dumps, scan
 from tests.scanner.secrets import github_token
 
 TOKEN = github_token()
@@ -17,6 +17,7 @@ RAW = TOKEN.encode()
 HEX = [f"0x{byte:02x}" for byte in RAW]
 ROWS = [", ".join(HEX[at : at + 12]) for at in range(0, len(HEX), 12)]
 NUMBERS = ", ".join(map(str, RAW))
+NEXT = "\n    "
 
 
 def wide(text):
@@ -31,6 +32,16 @@ WRITTEN = {
     "JavaScript": (f"String.fromCharCode({NUMBERS})\n", ("array",)),
     "Python": (f"t = bytes([{NUMBERS}])\n", ("array",)),
     "Go": (f"t := []byte{{{NUMBERS}}}\n", ("array",)),
+    "a list": (f"t = [{NUMBERS}]\n", ("array",)),
+    "a number a line": (f"t = bytes([\n    {NUMBERS.replace(' ', NEXT)},\n])\n", ("array",)),
+    "Node.js": (f'{{"type":"Buffer","data":[{NUMBERS.replace(" ", "")}]}}\n', ("array",)),
+    "Rust": (f"let t: [u8; 40] = [{NUMBERS}];\n", ("array",)),
+    "characters in C": (f"static const char t[] = {{{NUMBERS}, 0}};\n", ("array",)),
+    "PHP": ("$t = " + " . ".join(f"chr({byte})" for byte in RAW) + ";\n", ("array",)),
+    "Basic": ("t = " + " & ".join(f"Chr$({byte})" for byte in RAW) + "\n", ("array",)),
+    "SQL": ("SELECT " + " || ".join(f"NCHAR({byte})" for byte in RAW) + "\n", ("array",)),
+    "characters in PowerShell": ("$t=" + "+".join(f"[char]{byte}" for byte in RAW), ("array",)),
+    "characters at once": (f"$t = [char[]]({NUMBERS}) -join ''\n", ("array",)),
     "PowerShell": (f"powershell.exe -NoP -enc {wide(f'x {TOKEN} ')}\n", ("base64", "utf-16")),
     "an encoded command": (f"$a = @{{EncodedCommand = '{wide(TOKEN)}'}}\n", ("base64", "utf-16")),
     "wide words": (f"x: {wide('password: ' + TOKEN)}\n", ("base64", "utf-16")),
@@ -45,7 +56,9 @@ def test_what_is_written_byte_by_byte_is_read(engine, name):
     assert match.line >= 2
 
 
-@pytest.mark.parametrize("text", ["f(0x67, 0x68)\n", "t = bytes([300, 104, 112])\n", "{'a','b'}\n"])
+@pytest.mark.parametrize(
+    "text", ["f(0x67, 0x68)\n", "t = bytes([300, 104, 112])\n", "{'a','b'}\n", f"[{NUMBERS}, 300]"]
+)
 def test_other_numbers_and_letters_are_nothing(engine, text):
     assert not engine.search(text.encode())
 
@@ -84,7 +97,40 @@ def test_a_certificate_or_half_a_key_is_none(tmp_path):
     assert not len(scan(tmp_path))
 
 
-LOOKS = (arrays.in_bytes, arrays.in_letters, arrays.in_numbers, der.key)
+FRAMELESS = {
+    "on one line": lambda text: b"merchant.key=" + text.replace(b"\n", b"") + b"\n",
+    "in quotes": lambda text: b"x = '" + text.replace(b"\n", b"") + b"'\n",
+    "wrapped": lambda text: b"\n" + text,
+}
+
+
+@pytest.mark.parametrize("form", ["SEC1", "PKCS8", "ed"])
+@pytest.mark.parametrize("around", FRAMELESS)
+def test_a_key_without_its_frame_is_the_same_as_with_it(tmp_path, form, around):
+    raw, pem = made(form)
+    (tmp_path / "key.txt").write_bytes(FRAMELESS[around](base64.encodebytes(raw)))
+    (tmp_path / "key.pem").write_bytes(pem)
+    (finding,) = scan(tmp_path)
+    assert {place.path for place in finding.places} == {"key.txt", "key.pem"}
+    assert (finding.confidence, finding.verdict.checksum) == ("high", "valid")
+
+
+def test_a_mark_at_the_head_of_a_framed_key_holds_for_the_key(tmp_path):
+    _, pem = made("PKCS8")
+    (tmp_path / "key.pem").write_bytes(pem.replace(b"-----\n", b"----- keywatch:allow\n", 1))
+    report = scan(tmp_path)
+    assert not len(report)
+
+
+LOOKS = (
+    arrays.in_calls,
+    dumps.dump,
+    dumps.apart,
+    arrays.in_bytes,
+    arrays.in_letters,
+    arrays.in_numbers,
+    der.key,
+)
 
 
 @given(

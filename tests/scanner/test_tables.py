@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner import ScanOptions, below, scan, tables
+from scanner import ScanOptions, below, columnless, scan, tables
 from tests.scanner.secrets import password
 from vocabulary.finding import Confidence
 
@@ -32,6 +32,31 @@ TABLES = {
     "markdown without edges": f"Host | Token\n--- | ---\ndb | {WORD}\n",
     "markdown of names": f"| Name | Value |\n|---|---|\n| `DB_PASSWORD` | **{WORD}** |\n",
 }
+MADE = "CREATE TABLE users (\n  id integer PRIMARY KEY,\n  password varchar(200) NOT NULL,\n"
+MYSQL = "CREATE TABLE `a` (\n  `id` int(11) NOT NULL,\n  `cost` decimal(5,2) DEFAULT '0.00',\n"
+COLUMNLESS = {
+    "insert without columns": (
+        f"{MADE}  UNIQUE (id)\n);\n-- rows\nINSERT INTO users VALUES (1, ''), (2, '{WORD}');\n"
+    ),
+    "an insert for each row": (
+        f"create table public.users (id int, -- its number\n  api_token text default 'a,b');\n"
+        f"insert into public.users values (1, null);\n"
+        f"insert into public.users values (2, '{WORD}');\n"
+    ),
+    "a dump of MySQL": (
+        f"{MYSQL}  `smtp_password` varchar(255) DEFAULT NULL,\n  PRIMARY KEY (`id`)\n) ENGINE=x;\n"
+        f"LOCK TABLES `a` WRITE;\nINSERT INTO `a` VALUES (1,NULL,'{WORD}'),(2,9.5,'');\n"
+    ),
+    "another table between": (
+        f"{MADE}  x text);\nCREATE TABLE b (x int, y int);\nINSERT INTO b VALUES (1, 2);\n"
+        f"INSERT INTO users VALUES (1, '{WORD}', 'x');\n"
+    ),
+    "a table in quotes": (
+        'CREATE TABLE IF NOT EXISTS "users" ("id" INTEGER, "api_token" TEXT);\n'
+        f"INSERT INTO users VALUES(7,'{WORD}');\n"
+    ),
+}
+TABLES |= COLUMNLESS
 BELOW = {
     "folded": f"db:\n  password: >-\n    {WORD}\n  host: x\n",
     "literal": f"password: |\n  {WORD}\n",
@@ -67,6 +92,9 @@ def test_each_row_has_its_own(engine):
         f"| Host | Password |\n{WORD}\n",
         f"INSERT INTO users (id, name) VALUES (1, '{WORD}');\n",
         f"INSERT {INTO} VALUES (1, '{WORD}');\n",
+        f"CREATE TABLE a (id int, password text);\nINSERT INTO b VALUES (1, '{WORD}');\n",
+        f"CREATE TABLE a (id int, name text);\nINSERT INTO a VALUES (1, '{WORD}');\n",
+        f"CREATE TABLE a (id int, password text);\nINSERT INTO a VALUES (1, 2, '{WORD}');\n",
         f"token:\n  {WORD}:\n    x: y\n",
         f"password: |\n  {WORD}\n  and more lines of text\n",
         f"if not token:\n    {WORD}\n",
@@ -100,7 +128,7 @@ def test_reading_stays_within_its_bounds(shape, noise, cut, at, low, spare):
     where = min(max(at, bottom + 1), top)
     if where <= bottom:
         return
-    for look in (tables.table, below.below):
+    for look in (tables.table, columnless.inserts, below.below):
         region = look(text, where, bottom, top)
         for position in range(len(region.text) if region else 0):
             assert bottom <= region.was_at(position) <= top
