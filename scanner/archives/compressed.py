@@ -35,10 +35,9 @@ def xz(raw: IO[bytes], note: Note) -> Iterator[tuple[str, Read]]:
 def _by_parts(raw: IO[bytes], begin: Callable[[], Any]) -> Read:
     """Decompress streams that follow one another, giving what is there before one breaks."""
     decompressor = begin()
-    begun = False
 
     def some(size: int) -> bytes:
-        nonlocal decompressor, begun
+        nonlocal decompressor
         while True:
             if decompressor.eof:
                 rest = decompressor.unused_data.lstrip(b"\0") or raw.read(_PART).lstrip(b"\0")
@@ -48,10 +47,7 @@ def _by_parts(raw: IO[bytes], begin: Callable[[], Any]) -> Read:
             else:
                 rest = raw.read(_PART) if decompressor.needs_input else b""
                 if not rest and decompressor.needs_input:
-                    if begun:
-                        raise EOFError
-                    return b""
-            begun = True
+                    raise EOFError
             if got := decompressor.decompress(rest, size):
                 return bytes(got)
 
