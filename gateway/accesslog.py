@@ -10,18 +10,15 @@ interpreter from requests for as long, and every turn of that costs them more th
 
 import logging
 import os
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-import msgspec
-
+from gateway.access import Access, line_of
+from gateway.cleaned import Cleaned
 from gateway.locked import locked
-from vocabulary.access import AccessEvent
 from vocabulary.credential import Cleaner
 from vocabulary.errors import TargetError
 from vocabulary.exposed import told
@@ -29,119 +26,10 @@ from vocabulary.exposed import told
 _log = logging.getLogger(__name__)
 
 _KEPT = 8
-_AT_ONCE = 64
+_AT_ONCE = 256
 """Lines that are made in one go: enough for the cleaner, and too few to keep anybody waiting."""
 _PATIENCE_S = 10.0
 _MAX_PENDING_BYTES = 16 * 1024 * 1024
-
-
-class Access(msgspec.Struct, frozen=True, gc=False):
-    """One request and its answer.
-
-    Attributes:
-        at: epoch seconds at which it came.
-        ip: the client's address.
-        target: path and query, keys in the query already replaced.
-        version: HTTP version such as 1.1.
-        size: bytes of the answer's body.
-        agent: the User-Agent header.
-        key_id: of the key that was shown, whether it was let in or not; empty when unknown.
-        token: the name under which an unknown key is followed; empty for a known one.
-        refusal: the code of the refusal; empty when it was let through.
-        counted: whether it is counted already how much the key is used.
-        credential: what logs call the key or JWT of somebody who was not identified: a hash, for
-            nothing that a refused token claims is proven.
-    """
-
-    at: float
-    ip: str
-    method: str
-    target: bytes
-    version: str
-    status: int
-    size: int
-    agent: bytes
-    request_id: str
-    key_id: str
-    token: str = ""
-    refusal: str = ""
-    credential: str = ""
-    counted: bool = False
-
-
-Sink = Callable[[Access], None]
-"""Where accesses go; must neither wait nor fail."""
-
-
-class _Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    time_iso8601: str
-    remote_addr: str
-    request: str
-    status: int
-    body_bytes_sent: int
-    http_user_agent: str
-    request_id: str
-    api_key_id: str
-    refusal: str = ""
-    credential: str = ""
-    counted: bool = False
-
-
-class _CountedEvent(AccessEvent, frozen=True):
-    counted: bool = True
-
-
-_encode = msgspec.json.Encoder().encode
-
-
-@lru_cache(maxsize=16)
-def _time(millis: int) -> str:
-    """Return epoch milliseconds as RFC 3339."""
-    return f"{_second(millis // 1000)}.{millis % 1000:03d}+00:00"
-
-
-@lru_cache(maxsize=16)
-def _second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def line_of(access: Access) -> bytes:
-    """Return the access as one JSON object, without a line feed."""
-    target = access.target.decode("latin-1")
-    return _encode(
-        _Line(
-            _time(int(access.at * 1000)),
-            access.ip,
-            f"{access.method} {target} HTTP/{access.version}",
-            access.status,
-            access.size,
-            access.agent.decode("latin-1"),
-            access.request_id,
-            access.key_id,
-            access.refusal,
-            access.credential,
-            access.counted,
-        )
-    )
-
-
-def event_of(access: Access) -> bytes:
-    """Return the access as an `AccessEvent` in JSON, which `keywatch watch` takes as it is."""
-    path = access.target.partition(b"?")[0].decode("latin-1")
-    kind = _CountedEvent if access.counted else AccessEvent
-    return _encode(
-        kind(
-            ts_ms=int(access.at * 1000),
-            key=access.key_id or access.token,
-            ip=access.ip,
-            method=access.method,
-            path=path,
-            status=access.status,
-            size=access.size,
-            agent=access.agent.decode("latin-1"),
-            request_id=access.request_id,
-        )
-    )
 
 
 class AccessLog:
@@ -171,7 +59,8 @@ class AccessLog:
         line: Callable[[Access], bytes] = line_of,
         most_bytes: int = 0,
     ) -> None:
-        self._path, self._clean, self._every_s = path, clean, every_s
+        self._path, self._every_s = path, every_s
+        self._cleaned = Cleaned(clean) if clean is not None else None
         self._line, self._most_bytes = line, most_bytes
         self._waiting: deque[Access] = deque()
         self._made: list[bytes] = []
@@ -221,9 +110,11 @@ class AccessLog:
             self._lost += len(waiting)
             return
         try:
-            lines = [self._line(access) for access in waiting]
-            if self._clean is not None:
-                lines = _cleaned(lines, self._clean)
+            if self._cleaned is None:
+                lines = [self._line(access) for access in waiting]
+            else:
+                written = self._cleaned.of(waiting)
+                lines = [told(self._line(access), exposed) for access, exposed in written]
         except Exception as error:  # noqa: BLE001  (the request is answered, whatever its log is)
             self._lost += len(waiting)
             _log.error("access log: %s", type(error).__name__)
@@ -291,24 +182,3 @@ class AccessLog:
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
         return os.open(self._path, flags, 0o640)  # not inherited: PEP 446
-
-
-def _cleaned(lines: list[bytes], clean: Cleaner) -> list[bytes]:
-    """Return the lines without secrets; one that held some says so, and which."""
-    cleaned, exposures = clean(lines)
-    if not exposures:
-        return list(cleaned)
-    found = defaultdict(list)
-    for exposure in exposures:
-        found[exposure.line].append(exposure)
-    return [told(line, found[number]) for number, line in enumerate(cleaned)]
-
-
-def both(one: Sink, other: Sink) -> Sink:
-    """Return the sink that tells two others."""
-
-    def sink(access: Access) -> None:
-        one(access)
-        other(access)
-
-    return sink

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from gateway.accesslog import Access, Sink
+from gateway.access import Access, Sink
 from gateway.answers import REFUSALS, Refusal
 from gateway.asked import Asked, Verdict
 from gateway.clients import trust_in
@@ -207,6 +207,7 @@ class Gateway:
                 verdict.refusal.code if verdict.refusal is not None else "",
                 credential,
                 counted,
+                bool(request_id),
             )
         )
 

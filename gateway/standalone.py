@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway import forward
-from gateway.accesslog import Sink
+from gateway.access import Sink
 from gateway.app import QUESTION, App, Gateway, Receive, Scope, Send, ignore
 from gateway.asked import Asked, Verdict
 from gateway.clients import Trust, is_within, trust_in

@@ -13,7 +13,7 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import quote
 
-from gateway.accesslog import Sink
+from gateway.access import Sink
 from gateway.app import Gateway, identity_of, ignore, tokens_in
 from gateway.asked import Asked, Verdict
 from gateway.extract import QUERY_NAMES, Header, without_secrets

@@ -51,12 +51,21 @@ def scan_options(settings: "Settings") -> "ScanOptions":
     )
 
 
+def redactor(scan: "ScanSettings", peppers: Mapping[str, bytes]) -> Cleaner:
+    """Return what replaces secrets in text that is not yet a line of a log.
+
+    What such text says of secrets that were replaced before is nobody's word but the sender's.
+    """
+    from scanner.redact import Redactor
+
+    return Redactor(rules(scan), peppers).clean
+
+
 def cleaner(scan: "ScanSettings", peppers: Mapping[str, bytes]) -> Cleaner:
     """Return what replaces secrets in log lines, and hears of those that were replaced before."""
-    from scanner.redact import Redactor
     from vocabulary.exposed import exposures_in
 
-    redact = Redactor(rules(scan), peppers).clean
+    redact = redactor(scan, peppers)
 
     def clean(lines: Sequence[bytes]) -> "tuple[Sequence[bytes], Sequence[Exposure]]":
         cleaned, exposures = redact(lines)

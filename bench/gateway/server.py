@@ -19,7 +19,7 @@ from gateway.server import serve
 from gateway.standalone import standalone
 from keywatch.__main__ import GARBAGE
 from keywatch.config import Settings
-from keywatch.wiring import cleaner, peppers
+from keywatch.wiring import peppers, redactor
 
 _START = {
     "type": "http.response.start",
@@ -48,7 +48,7 @@ def main(what: str, url: str, log: str, redis: str = "") -> None:
     if what != "empty":
         chosen = Settings()
         # As `keywatch serve` has it: lines are cleaned of secrets before they are written.
-        clean = cleaner(chosen.scan, peppers(chosen))
+        clean = redactor(chosen.scan, peppers(chosen))
         # Only its bell: limits and look-ups stay in this process.
         reader = Reader(open_database(url, create=False), redis=redis)
         sink = AccessLog(Path(log), clean)

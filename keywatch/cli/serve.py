@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from gateway.accesslog import Sink
+    from gateway.access import Sink
     from gateway.limits import Limit
     from gateway.options import Options
     from gateway.reader import Reader
@@ -191,14 +191,15 @@ def _sink(chosen: "Settings", access_log: str | None, stack: ExitStack) -> "Sink
     """Return where accesses go: the log, the pipeline's events, both or nowhere."""
     from pathlib import Path
 
-    from gateway.accesslog import AccessLog, both, event_of
+    from gateway.access import both, event_of
+    from gateway.accesslog import AccessLog
     from gateway.app import ignore
     from keywatch import wiring
 
     sink: Sink = ignore
     if not (access_log or chosen.gateway.access_log or chosen.gateway.events):
         return sink
-    clean = wiring.cleaner(chosen.scan, wiring.peppers(chosen))
+    clean = wiring.redactor(chosen.scan, wiring.peppers(chosen))
     if path := access_log or chosen.gateway.access_log:
         log = AccessLog(Path(path), clean)
         stack.callback(log.close)

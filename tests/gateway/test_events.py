@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from gateway.accesslog import Access, AccessLog, event_of
+from gateway.access import Access, event_of
+from gateway.accesslog import AccessLog
 
 CONFIG = """
 [gateway]

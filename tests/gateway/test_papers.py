@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from database.transaction import transaction
-from gateway.accesslog import event_of, line_of
+from gateway.access import event_of, line_of
 from gateway.app import QUESTION, Gateway, ignore
 from gateway.endpoints import Endpoint
 from gateway.options import Options

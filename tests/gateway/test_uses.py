@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from database.transaction import reading, transaction
-from gateway.accesslog import event_of, line_of
+from gateway.access import event_of, line_of
 from gateway.app import Gateway
 from gateway.ledger import Ledger
 from gateway.options import Options
