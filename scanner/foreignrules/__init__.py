@@ -75,9 +75,16 @@ def _files(place: Path) -> Iterator[Path]:
 def _read(file: Path, prefix: str) -> Imported:
     from scanner.foreignrules import gitleaks, yamlrules  # noqa: PLC0415  (they import this)
 
-    if file.suffix in (".yml", ".yaml"):
-        return yamlrules.read(text_of(file), str(file), prefix)
-    return gitleaks.read(file, prefix)
+    try:
+        if file.suffix in (".yml", ".yaml"):
+            return yamlrules.read(text_of(file), str(file), prefix)
+        return gitleaks.read(file, prefix)
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
+        raise ConfigError(
+            f"an entry is of another type than the format says: {error}",
+            where=str(file),
+            remedy="have the tool that it is for check it",
+        ) from None
 
 
 def _unique(imported: Imported) -> Imported:

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from keywatch.cli import run
 from scanner.backtrack import ways
+from scanner.batch import batch_of
 from scanner.engine import engine_of
 from scanner.generators import expand
 from scanner.rule import RUNAWAY, parse_file
@@ -69,6 +71,12 @@ def test_a_right_rule_has_no_problem():
         (("[0-9a-f]{32})", "(?:[0-9a-f]{1,32}){1,32})"), "ways at one place"),
         (("key: acme_{hex:32}", "key: acme_{nothing:32}"), "no generator"),
         (("entropy = 3.0", 'checksum = "nothing"'), "no checksum is called"),
+        (("entropy = 3.0", 'checksum = "github"'), "of low confidence, its checksum is invalid"),
+        (('tags = ["commerce"]', "tags = []"), "tags is missing"),
+        ((', "acme_key"]', "]"), "2 are needed"),
+        (('keywords = ["acme_"]', 'keywords = ["ACME_"]'), "must be lower case"),
+        (('keywords = ["acme_"]', 'keywords = ["acme_", "bolt"]'), "nor an example holds: bolt"),
+        (('"ACME_KEY=acme_{hex:32}"', '"ACME_KEY=acme_{repeat:0:32}"'), "turned away by entropy"),
     ],
 )
 def test_what_is_wrong_is_said(change, said):
@@ -77,6 +85,14 @@ def test_what_is_wrong_is_said(change, said):
             wrongs(GOOD.replace(*change))
         return
     assert any(said in what for what in wrongs(GOOD.replace(*change)))
+
+
+def test_a_rule_that_stands_twice_is_named_and_the_users_need_not_say_all_of_theirs():
+    rule = parse_file(GOOD.replace('tags = ["commerce"]', "tags = []"), "acme.toml").rule[0]
+    engine = engine_of(RuleSet((rule,), "test-twice"))
+    assert [one.what for one in problems([rule, rule], engine, complete=False)] == [
+        "the id is used 2 times"
+    ]
 
 
 def test_a_shadowed_rule_is_named():
@@ -148,6 +164,16 @@ def test_it_is_explained_why_a_match_was_turned_away():
     dull = ("key = acme_" + "0" * 32).encode()
     assert "too even" in next(explained(rule, dull, []))
     assert "nowhere" in next(explained(rule, b"nothing", []))
+    filled = b"key = acme_{{ KEY }}"
+    loose = replace(rule, pattern=r"acme_[{} A-Z0-9a-f]{8,40}", entropy=0.0)
+    assert "a template" in next(explained(loose, filled, []))
+    assert "no real one: " in next(explained(loose, dull, []))
+    real = expand("\nkey = acme_{hex:32}", "seed").encode()
+    assert "line 2: turned away: no keyword" in next(explained(rule, real, []))
+    found = engine_of(RuleSet((rule,), "test-told")).searcher().search(batch_of(real))
+    assert next(explained(rule, real, found)).endswith("line 2: found")
+    other = replace(rule, id="acme-other")
+    assert "claimed by acme-key, which is stronger" in next(explained(other, real, found))
 
 
 def test_the_command_lists_shows_and_tries(capsys, tmp_path, compiled, monkeypatch):

@@ -15,7 +15,7 @@ from scanner.foreignrules import read
 from scanner.foreignrules.dialect import UntranslatableError, bounded, translated
 from scanner.foreignrules.filters import parsed
 from scanner.foreignrules.written import toml
-from scanner.rule import parse_file
+from scanner.rule import MAX_LINES, parse_file
 from scanner.rules import load_rules
 from vocabulary.errors import ConfigError
 
@@ -201,6 +201,67 @@ def test_what_gitleaks_has_and_we_have_not_is_said(gitleaks):
     }
 
 
+BETTERLEAKS = """
+filter = '''matchesAny(finding["secret"], [`^demo`])'''
+[extend]
+url = "https://acme.example/rules.toml"
+[[rules]]
+id = "asks"
+regex = "asks-([0-9]{8})"
+validate = "http.get(...)"
+filter = '''entropy(finding["secret"]) <= 3.0'''
+[[rules]]
+id = "program"
+regex = "program-([0-9]{8})"
+filter = '''let x = 1; x == 1'''
+[[rules]]
+id = "part"
+regex = "part-([0-9]{8})"
+skipReport = true
+[[rules]]
+id = "lonely"
+regex = "lonely-([0-9]{8})"
+[[rules.required]]
+id = "who"
+[[rules]]
+id = "whole"
+regex = "whole-([0-9]{8})"
+[[rules.required]]
+id = "part"
+[[rules]]
+id = "lists"
+regex = "lists-([0-9]{8})"
+[[rules.allowlists]]
+condition = "AND"
+paths = ["^docs/"]
+regexes = ["(?<!a)b"]
+[[rules.allowlists]]
+description = "says nothing"
+"""
+
+
+def test_what_betterleaks_asks_of_programs_and_of_rules_that_are_not_there_is_said(tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text(BETTERLEAKS)
+    imported = read([file])
+    rules = {rule.name: rule for rule in imported.rules}
+    assert sorted(rules) == ["asks", "lists", "program", "whole"]
+    assert rules["asks"].entropy == 3.0
+    assert [(near.pattern, near.lines) for near in rules["whole"].requires] == [
+        ("part-(?P<secret>[0-9]{8})", MAX_LINES)
+    ]
+    assert rules["lists"].allow == ()
+    assert [allow.patterns for allow in imported.allows] == [("^demo",)]
+    said = {(loss.rule, loss.what, loss.whole) for loss in imported.losses}
+    assert {(rule, whole) for rule, _, whole in said if whole} == {("part", True), ("lonely", True)}
+    for rule, what in (
+        ("", "extend.url"), ("asks", "`validate` of betterleaks"), ("program", "`filter`: "),
+        ("lonely", "requires `who`, which is not there"), ("lists", "a condition of it is lost"),
+        ("lists", "an allowlist: "), ("whole", "must stand within"),
+    ):  # fmt: skip
+        assert [one for one in said if one[0] == rule and what in one[1]], (rule, what)
+
+
 def test_an_allowlist_of_a_file_that_builds_on_defaults_is_for_our_rules_too(tmp_path):
     file = tmp_path / "own.toml"
     file.write_text('[extend]\nuseDefault = true\n[allowlist]\npaths = ["^docs/"]\n')
@@ -308,6 +369,14 @@ def test_rules_of_kingfisher_and_nosey_parker_work_here(tmp_path):
         ("a.toml", "= 1"),
         ("a.toml", 'provider = "acme"'),
         ("a.toml", "[[rules]]\nregex = 'a'"),
+        ("a.toml", "[[rules]]\nid = 'a'\nregex = 'a'\nentropy = 'high'"),
+        ("a.toml", "[[rules]]\nid = 'a'\nregex = 'a'\ntags = 3"),
+        ("a.toml", "extend = 'b.toml'"),
+        ("a.toml", "[extend]\ndisabledRules = 3"),
+        ("a.toml", "[[allowlists]]\ntargetRules = 3"),
+        ("a.yml", "rules: [{id: x, pattern: abc, min_entropy: high}]"),
+        ("a.yml", "rules: [{id: x, pattern: abc, references: 3}]"),
+        ("a.yml", "rules: [{id: x, pattern: abc, pattern_requirements: {min_digits: many}}]"),
     ],
 )
 def test_files_of_another_form_are_refused_by_name(name, text, tmp_path):

@@ -161,6 +161,25 @@ def test_an_address_that_is_not_spoken_to_is_wrong_usage(target):
     assert USER.partition(":")[2] not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("target", "url", "pair"),
+    [
+        ("https://h.example/x.git", "https://h.example/x.git", ""),
+        ("https://ada%40x@h.example/x", "https://h.example/x", "ada@x:"),
+        ("https://ada:a%3Ab@h.example/x", "https://h.example/x", "ada:a:b"),
+        ("ssh://git:unused@h.example/x", "ssh://git@h.example/x", ""),
+        ("ssh://h.example/x", "ssh://h.example/x", ""),
+        ("git@h.example:x.git", "git@h.example:x.git", ""),
+        ("file:///a%20b/x", "/a b/x", ""),
+    ],
+)
+def test_an_address_is_handed_on_without_its_password_and_the_server_is_told_it(target, url, pair):
+    found = address.parsed(target)
+    assert (found.url, repr(found)) == (url, f"Address({url})")
+    told = found.authorization.removeprefix("Authorization: Basic ")
+    assert base64.b64decode(told).decode() == pair
+
+
 def test_the_receipt_names_the_address_without_its_password():
     assert address.shown(f"https://{USER}@h.example/x") == "https://h.example/x"
     assert address.shown("C:/folder/a@b") == "C:/folder/a@b"

@@ -219,6 +219,19 @@ def test_proxies_of_the_environment_are_not_asked(certificate, monkeypatch):
     assert asked
 
 
+def test_no_more_secrets_are_asked_about_than_the_limit_and_that_is_said(
+    tmp_path, certificate, monkeypatch
+):
+    monkeypatch.setattr("scanner.verify.verifier.LIMIT", 2)
+    (tmp_path / "a.txt").write_text("".join(map(line, range(4))))
+    with stand_in(certificate, says(401)) as (port, asked):
+        report = scan(tmp_path, ScanOptions(verifier=Verifier(client(certificate, port))))
+    assert len(asked) == 2
+    verdicts = sorted(finding.verdict.provider for finding in report)
+    assert verdicts == ["inactive", "inactive", "unasked", "unasked"]
+    assert report.receipt.warnings == ["providers were asked about 2 secrets and no more"]
+
+
 def test_after_a_host_that_fails_no_other_secret_is_sent_to_it(tmp_path):
     (tmp_path / "a.txt").write_text("".join(map(line, range(5))))
     tries = []
