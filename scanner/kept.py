@@ -1,57 +1,27 @@
 """What was found in objects, kept from one scan to the next without the secrets themselves.
 
 An object never changes, so what stood in it stands there still, and was worth the same. What is
-kept says where; the secret is cut out of the object again. What a cut cannot bring back (a secret
-that was decoded, or lay in an archive) is sealed with the object itself (scanner.sealing).
+kept says where; the secret is cut out of the object again, once for all the versions that repeat
+it (scanner.held). What a cut cannot bring back (a secret that was decoded, or lay in an archive) is
+sealed with the object itself (scanner.sealing).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-import msgspec
+from msgspec.structs import astuple, replace
 
 from scanner.candidate import IMPLIED, Candidate
+from scanner.held import Alike, Around, Held, KeptMatch
 from scanner.match import Match
 from scanner.rules import Rule
-from scanner.score import Score
 from scanner.sealing import key_of, opened, sealed
 from scanner.sources.files import Packed
 from scanner.sources.gitrun import Repository
 from scanner.sources.objects import Read, batches
-from vocabulary.finding import Confidence
 
 _MOST = 200_000  # matches; with more, all are looked for anew
 _LOST = "\ufffd"  # stands for bytes that are no UTF-8
 _QUOTES = "\"'`"
-
-
-class _Around(msgspec.Struct, frozen=True, array_like=True):
-    """A candidate but for the texts; `before` and `after` are the bytes on either side."""
-
-    kind: str
-    name: str
-    before: int
-    after: int
-
-
-class KeptMatch(msgspec.Struct, frozen=True, array_like=True):
-    """A match without its secret; see `scanner.match.Match`."""
-
-    rule: str
-    start: int
-    end: int
-    line: int
-    column: int
-    end_line: int
-    confidence: Confidence
-    checksum: str
-    reasons: tuple[str, ...]
-    label: str
-    around: _Around | None
-    scores: dict[str, Score]
-
-
-Held = dict[str, tuple[KeptMatch | bytes, ...]]
-"""Ids of objects → all that is in each; bytes are sealed."""
 
 
 def held(repository: Repository, matches: Iterable[Match], doubtful: set[str]) -> Held:
@@ -64,22 +34,31 @@ def held(repository: Repository, matches: Iterable[Match], doubtful: set[str]) -
     """
     found: dict[str, list[KeptMatch | Match]] = {}
     uncut: set[str] = set()
+    kinds: dict[Hashable, int] = {}
+    alike: list[Alike] = []
     for match in matches:
         if match.item in doubtful:
             continue
-        kept = _kept(match)
-        if kept is None:
+        several = found.setdefault(match.item, [])
+        shared = _alike(match)
+        if shared is None:
             uncut.add(match.item)
-        found.setdefault(match.item, []).append(kept or match)
+            several.append(match)
+            continue
+        same = (match.secret, match.candidate, *astuple(shared)[:-1], *match.scores.items())
+        number = kinds.setdefault(same, len(alike))
+        if number == len(alike):
+            alike.append(shared)
+        several.append(KeptMatch(number, match.start, match.line, match.column))
     if sum(map(len, found.values())) > _MOST:
-        return {}
-    whole: Held = {}
+        return Held()
+    whole: dict[str, tuple[KeptMatch | bytes, ...]] = {}
     keys = _keys(repository, sorted(uncut))
     for name, several in sorted(found.items()):
         told = [one if isinstance(one, KeptMatch) else _sealed(one, keys) for one in several]
         if None not in told:
             whole[name] = tuple(one for one in told if one is not None)
-    return whole
+    return Held(tuple(alike), whole)
 
 
 def _keys(repository: Repository, names: Sequence[str]) -> dict[str, bytes]:
@@ -99,7 +78,8 @@ def _sealed(match: Match, keys: Mapping[str, bytes]) -> bytes | None:
     return sealed(match, key) if key is not None else None
 
 
-def _kept(match: Match) -> KeptMatch | None:
+def _alike(match: Match) -> Alike | None:
+    """Return what is kept of a match but for its place; None where its secret is no cut."""
     if (
         match.decoding
         or match.inside
@@ -114,14 +94,11 @@ def _kept(match: Match) -> KeptMatch | None:
         if any(_LOST in part for part in text) or candidate.value.encode() != match.secret:
             return None
         before, after = len(candidate.before.encode()), len(candidate.after.encode())
-        around = _Around(candidate.kind, candidate.name, before, after)
-    return KeptMatch(
+        around = Around(candidate.kind, candidate.name, before, after)
+    return Alike(
         match.rule.id,
-        match.start,
-        match.end,
-        match.line,
-        match.column,
-        match.end_line,
+        len(match.secret),
+        match.end_line - match.line,
         match.confidence,
         match.checksum,
         match.reasons,
@@ -134,7 +111,7 @@ def _kept(match: Match) -> KeptMatch | None:
 def restored(
     repository: Repository, held: Held, names: Sequence[bytes], rules: Sequence[Rule]
 ) -> tuple[list[Match], list[bytes]]:
-    """Cut the secrets out of objects again.
+    """Cut the secrets out of objects again: of matches that are alike, out of one of these.
 
     Args:
         repository: holds the objects.
@@ -146,59 +123,124 @@ def restored(
         The matches, and the ids of objects that have to be scanned after all.
     """
     by_id = {rule.id: rule for rule in rules}
-    matches: list[Match] = []
-    left = dict.fromkeys(names)
-    for batch in batches(repository, names, Read()):
+    cut: dict[int, Match] = {}
+    unsealed: dict[str, list[Match | None]] = {}
+    for batch in batches(repository, _telling(held, names), Read()):
         if isinstance(batch, Packed) or batch.window is not None:
             continue
-        for name, start, end in zip(batch.names, batch.starts, batch.ends, strict=True):
-            text = bytes(batch.data[start:end])
-            found = _all_restored(held[name.decode()], name.decode(), text, by_id)
-            if None not in found:
-                matches += [match for match in found if match is not None]
-                left.pop(name, None)
-    return matches, list(left)
+        for raw, start, end in zip(batch.names, batch.starts, batch.ends, strict=True):
+            name, text = raw.decode(), bytes(batch.data[start:end])
+            several = held.objects[name]
+            _cut(held.alike, several, name, text, by_id, cut)
+            unsealed[name] = _unsealed(several, name, text, by_id)
+    matches: list[Match] = []
+    left: list[bytes] = []
+    for raw in names:
+        found = _placed(held.objects[raw.decode()], raw.decode(), cut, unsealed)
+        if found is None:
+            left.append(raw)
+        else:
+            matches += found
+    return matches, left
 
 
-def _all_restored(
-    several: Sequence[KeptMatch | bytes], name: str, text: bytes, rules: Mapping[str, Rule]
+def _telling(held: Held, names: Iterable[bytes]) -> list[bytes]:
+    """Return the objects that have to be read: no match of theirs is alike to an earlier one's."""
+    known: set[int] = set()
+    chosen: list[bytes] = []
+    for name in names:
+        several = held.objects[name.decode()]
+        new = {one.alike for one in several if isinstance(one, KeptMatch)} - known
+        if new or any(isinstance(one, bytes) for one in several):
+            chosen.append(name)
+            known |= new
+    return chosen
+
+
+def _cut(
+    alike: Sequence[Alike],
+    several: Iterable[KeptMatch | bytes],
+    name: str,
+    text: bytes,
+    rules: Mapping[str, Rule],
+    cut: dict[int, Match],
+) -> None:
+    """Cut what an object holds out of its text, where it is alike to nothing that was cut."""
+    for one in several:
+        if isinstance(one, KeptMatch) and one.alike not in cut:
+            match = _restored(one, alike[one.alike], name, text, rules)
+            if match is not None:
+                cut[one.alike] = match
+
+
+def _unsealed(
+    several: Iterable[KeptMatch | bytes], name: str, text: bytes, rules: Mapping[str, Rule]
 ) -> list[Match | None]:
-    key = b"" if all(isinstance(kept, KeptMatch) for kept in several) else key_of(text)
-    return [
-        opened(kept, name, key, rules)
-        if isinstance(kept, bytes)
-        else _restored(kept, name, text, rules)
-        for kept in several
-    ]
+    closed = [one for one in several if isinstance(one, bytes)]
+    key = key_of(text) if closed else b""
+    return [opened(one, name, key, rules) for one in closed]
 
 
-def _restored(kept: KeptMatch, name: str, text: bytes, rules: Mapping[str, Rule]) -> Match | None:
-    if kept.rule not in rules or kept.end > len(text):
+def _placed(
+    several: Iterable[KeptMatch | bytes],
+    name: str,
+    cut: Mapping[int, Match],
+    unsealed: Mapping[str, Sequence[Match | None]],
+) -> list[Match] | None:
+    """Return the matches of an object; None where one of them could not be brought back."""
+    opened_ = iter(unsealed.get(name, ()))
+    found: list[Match] = []
+    for one in several:
+        match = next(opened_, None) if isinstance(one, bytes) else cut.get(one.alike)
+        if match is None:
+            return None
+        found.append(match if isinstance(one, bytes) else _moved(match, one, name))
+    return found
+
+
+def _moved(match: Match, kept: KeptMatch, name: str) -> Match:
+    """Give what was cut out of one object its place in another."""
+    return replace(
+        match,
+        item=name,
+        start=kept.start,
+        end=kept.start + match.end - match.start,
+        line=kept.line,
+        column=kept.column,
+        end_line=kept.line + match.end_line - match.line,
+    )
+
+
+def _restored(
+    kept: KeptMatch, alike: Alike, name: str, text: bytes, rules: Mapping[str, Rule]
+) -> Match | None:
+    start, end = kept.start, kept.start + alike.size
+    if alike.rule not in rules or end > len(text):
         return None
-    secret, candidate = text[kept.start : kept.end], None
-    if (around := kept.around) is not None:
-        before = text[max(kept.start - around.before, 0) : kept.start].decode("utf-8", "replace")
+    secret, candidate = text[start:end], None
+    if (around := alike.around) is not None:
+        before = text[max(start - around.before, 0) : start].decode("utf-8", "replace")
         candidate = Candidate(
             kind=around.kind,
             name=around.name,
             value=secret.decode("utf-8", "replace"),
             quote=before[-1] if before and before[-1] in _QUOTES else "",
             before=before,
-            after=text[kept.end : kept.end + around.after].decode("utf-8", "replace"),
+            after=text[end : end + around.after].decode("utf-8", "replace"),
         )
     return Match(
-        rule=rules[kept.rule],
+        rule=rules[alike.rule],
         secret=secret,
         item=name,
-        start=kept.start,
-        end=kept.end,
+        start=start,
+        end=end,
         line=kept.line,
         column=kept.column,
-        end_line=kept.end_line,
-        confidence=kept.confidence,
-        checksum=kept.checksum,
-        reasons=kept.reasons,
-        label=kept.label,
+        end_line=kept.line + alike.lines,
+        confidence=alike.confidence,
+        checksum=alike.checksum,
+        reasons=alike.reasons,
+        label=alike.label,
         candidate=candidate,
-        scores=kept.scores,
+        scores=alike.scores,
     )

@@ -11,7 +11,8 @@ import msgspec
 
 from scanner.attribute import History, Walk
 from scanner.engine import Engine
-from scanner.kept import Held, held, restored
+from scanner.held import Held
+from scanner.kept import held, restored
 from scanner.match import Match
 from scanner.receipt import Receipt
 from scanner.rules import Rule
@@ -43,14 +44,15 @@ class Rescan(msgspec.Struct):
     commits: bytes
     _seen: Seen | None = None
     _known: History = msgspec.field(default_factory=lambda: History({}, {}))
-    held: Held = msgspec.field(default_factory=dict)
+    held: Held = msgspec.field(default_factory=Held)
     _unchanged: bool = False
 
     def restore(self, repository: Repository, rules: Sequence[Rule]) -> list[Match]:
         """Return the matches in what is held; what cannot be had that way is to be scanned."""
-        if not self.held:
+        if not self.held.objects:
             return []
-        names = [name for name in self.plan.names if name.decode() in self.held]
+        wanted = {name.encode() for name in self.held.objects}
+        names = [name for name in self.plan.names if name in wanted]
         matches, left = restored(repository, self.held, names, rules)
         self.names = [*self.names, *left]
         return matches
@@ -91,16 +93,18 @@ class Rescan(msgspec.Struct):
         """Remember what was read whole: that it held nothing, or what it held."""
         if self._seen is None or history.problem:
             return
-        read = {name.decode() for name in self.names if name.decode() in self.held}
-        kept = {name: told for name, told in self.held.items() if name not in read}
-        again = {name.encode() for name in (*kept, *doubtful)}
+        read = {name.decode() for name in self.names if name.decode() in self.held.objects}
+        kept = self.held.without(read)
+        again = {name.encode() for name in (*kept.objects, *doubtful)}
         new = []
         for match in matches:
             again.add(match.item.encode())
-            if match.item not in kept:
+            if match.item not in kept.objects:
                 new.append(match)
+        if self._unchanged and not read and again.issuperset(self.names):
+            return  # all of this is kept
         try:
-            told = kept | held(repository, new, doubtful)
+            told = kept.joined(held(repository, new, doubtful))
             known = _Known(history, self.plan.counts["tree"], told)
             places = msgspec.msgpack.encode(known)
         except UnicodeEncodeError:  # a path that is no UTF-8: such a repository is read anew
@@ -152,8 +156,8 @@ def rescan(plan: Plan, seen: Seen | None) -> Rescan:
 def _without_held(rescan: Rescan, known: _Known) -> Rescan:
     """Take out of what has to be read that of which all is known."""
     there = {name.decode() for name in rescan.names}
-    rescan.held = {name: kept for name, kept in known.held.items() if name in there}
-    rescan.names = [name for name in rescan.names if name.decode() not in rescan.held]
+    rescan.held = known.held.without(known.held.objects.keys() - there)
+    rescan.names = [name for name in rescan.names if name.decode() not in rescan.held.objects]
     return rescan
 
 

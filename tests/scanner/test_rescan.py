@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from scanner import gittexts, scan
+from scanner import gittexts, kept, scan
 from scanner.options import ScanOptions
 from scanner.rescan import Rescan
 from scanner.rules import load_rules
@@ -43,6 +43,17 @@ def read(monkeypatch):
         gittexts,
         "read_objects",
         lambda r, names, *rest, **more: counts.append(len(names)) or whole(r, names, *rest, **more),
+    )
+    return counts
+
+
+@pytest.fixture
+def cut(monkeypatch):
+    """Tell out of how many objects each scan cuts secrets that it knows."""
+    counts = []
+    whole = kept.batches
+    monkeypatch.setattr(
+        kept, "batches", lambda r, names, read: counts.append(len(names)) or whole(r, names, read)
     )
     return counts
 
@@ -137,6 +148,43 @@ def test_what_comes_back_is_what_was_found(repo, monkeypatch):
     place = attrgetter("item", "start")
     assert len(found[0]) == 4
     assert sorted(back[1], key=place) == sorted(found[0], key=place)
+
+
+def versions(repo):
+    """Commit a file with two secrets, then versions of it that move them; return their blobs."""
+    lines = [f'token = "{github_token(21)}"', f'db_password = "{password(21)}"']
+    repo.commit("a.py", "\n".join(lines))
+    repo.commit("a.py", "\n".join(["import x", "", *lines]))
+    repo.commit("a.py", "\n".join(["import x", lines[1], "y = 2", lines[0]]))
+    return [repo.git("rev-parse", f"HEAD~{n}:a.py") for n in (2, 1, 0)]
+
+
+def test_what_many_versions_repeat_is_cut_out_of_one(repo, read, cut):
+    versions(repo)
+    first, second = scan(repo.path, ALL), scan(repo.path, ALL)
+    assert cut == [0, 1]
+    assert read[1] == 0
+    assert sum(finding.count for finding in first) == 6
+    assert told(first) == told(second) == told(scan(repo.path, ANEW))
+    repo.commit("a.py", "nothing = 0\n")
+    repo.commit("b.py", f'token = "{github_token(21)}"  # again\n')
+    assert told(scan(repo.path, ALL)) == told(scan(repo.path, ALL)) == told(scan(repo.path, ANEW))
+
+
+def test_where_it_cannot_be_cut_out_of_one_all_versions_are_scanned(repo, cut):
+    blobs = versions(repo)
+    first = scan(repo.path, ALL)
+    files = [repo.path / ".git" / "objects" / blob[:2] / blob[2:] for blob in blobs]
+    for file in files:
+        file.chmod(0o600)
+    whole = [file.read_bytes() for file in files]
+    for damaged, content in zip(files, whole, strict=True):
+        damaged.write_bytes(content[:-9])
+        again = scan(repo.path, ALL)
+        secrets = {finding.fingerprint for finding in again}
+        assert secrets == {finding.fingerprint for finding in first}
+        damaged.write_bytes(content)
+    assert told(scan(repo.path, ALL)) == told(first)
 
 
 def test_what_lies_in_an_archive_is_found_again_without_opening_it(repo, read):
