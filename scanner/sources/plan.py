@@ -1,12 +1,15 @@
 """What git lists of a repository: every object with its type and its size."""
 
+import os
 import re
+import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from hashlib import blake2b
 from io import BytesIO
 from itertools import compress
-from typing import IO
+from typing import IO, Protocol
 
 import msgspec
 
@@ -17,7 +20,10 @@ from scanner.sources.ids import Ids
 _FIELDS = 3  # name, type, size
 _LINE = lazy(rb"^([0-9a-f]+) (\w+) (\d+)$", re.MULTILINE)
 _LISTED = 1 << 20  # bytes of a listing that are taken apart at once
+_LONG = 8 << 20  # … and of one that is worth numpy, which is slow to import
+_PAUSE = 0.005
 KINDS = ("blob", "commit", "tag", "tree")
+"""Kinds of objects, in the order of their numbers."""
 _TOLD = tuple(kind.encode() for kind in KINDS)
 _COMMIT, _TREE = (_TOLD.index(kind) for kind in (b"commit", b"tree"))
 
@@ -68,12 +74,11 @@ class Listing:
             RepositoryError: it cannot list them.
         """
         with self._out, self._errors:
-            status = self._git.wait()
-            self._out.seek(0)
-            self._errors.seek(0)
-            if status != 0:
+            plan = _planned(_Growing(self._git, self._out))  # while git goes on
+            if self._git.wait() != 0:
+                self._errors.seek(0)
                 raise failed(self._repository, "cat-file", self._errors.read())
-            return _planned(self._out)
+            return plan
 
     def close(self) -> None:
         """Stop git where nobody waits for it any more."""
@@ -84,13 +89,42 @@ class Listing:
         self._errors.close()
 
 
+class _Growing:
+    """A file that git writes to, read up to where git ended."""
+
+    def __init__(self, git: subprocess.Popen[bytes], file: IO[bytes]) -> None:
+        self._git, self._file, self._at = git, file, 0
+        if not hasattr(os, "pread"):  # where git writes and where we read would be one
+            git.wait()
+
+    def read(self, size: int) -> bytes:
+        """Return some bytes, as soon as there are any; none at the end."""
+        while True:
+            ended = self._git.poll() is not None
+            part = self._next(size)
+            self._at += len(part)
+            if part or ended:
+                return part
+            time.sleep(_PAUSE)
+
+    def _next(self, size: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), size, self._at)
+        self._file.seek(self._at)
+        return self._file.read(size)
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 def plan_of(repository: Repository, names: bytes) -> Plan:
     """List the objects named, a line each."""
     told = output(repository, "cat-file", "--buffer", "--batch-check", stdin=names)
     return _planned(BytesIO(told))
 
 
-def _planned(stream: IO[bytes]) -> Plan:
+def _planned(stream: _Readable) -> Plan:
     """Take a listing apart, a piece at a time: whole it is larger than all that is kept of it."""
     told = _Told()
     rest = b""
@@ -126,9 +160,30 @@ class _Told:
         self.counts, self.sizes = dict.fromkeys(_TOLD, 0), dict.fromkeys(_TOLD, 0)
         self.broken: list[bytes] = []
         self.digest = blake2b(digest_size=16)
+        self.read = 0
 
     def add(self, lines: bytes) -> None:
         """Take over some whole lines."""
+        self.read += len(lines)
+        if self.read < _LONG or not self._in_columns(lines):
+            self._word_by_word(lines)
+
+    def _in_columns(self, lines: bytes) -> bool:
+        """Take over lines of which each is of an object; say whether they are."""
+        from scanner.sources.listed import listed  # noqa: PLC0415  (numpy is slow to import)
+
+        found = listed(lines)
+        if found is None:
+            return False
+        for kind, count, size in zip(_TOLD, found.counts, found.sizes, strict=True):
+            self.counts[kind] += count
+            self.sizes[kind] += size
+        self.names += found.names
+        self.types += found.types
+        self.widths.add(found.width)
+        return True
+
+    def _word_by_word(self, lines: bytes) -> None:
         words = lines.split()
         names, kinds, sizes = (words[at::_FIELDS] for at in range(_FIELDS))
         whole = len(words) == _FIELDS * lines.count(b"\n")

@@ -3,6 +3,7 @@
 import tracemalloc
 from io import BytesIO
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,9 +49,11 @@ def listing(count):
     )
 
 
+@pytest.mark.parametrize("long", [0, 1 << 30], ids=["columns", "words"])
 @pytest.mark.parametrize("size", [1, 50, 1000, 1 << 20])
-def test_a_listing_in_pieces_is_what_it_is_as_a_whole(monkeypatch, size):
+def test_a_listing_in_pieces_is_what_it_is_as_a_whole(monkeypatch, size, long):
     monkeypatch.setattr("scanner.sources.plan._LISTED", size)
+    monkeypatch.setattr("scanner.sources.plan._LONG", long)
     said = listing(40)
     cut = said.replace(b" blob 0\n", b" missing\n", 1) + b"what is this\n" + b"ab" * 20
     plan = _planned(BytesIO(cut))
@@ -61,6 +64,29 @@ def test_a_listing_in_pieces_is_what_it_is_as_a_whole(monkeypatch, size):
     assert plan.broken == (b"0" * 40 + b" missing", b"what is this", b"ab" * 20)
     assert plan.commits().split() == names[::3]
     assert plan.kinds({names[1], names[2]}) == {names[1]: "tag", names[2]: "blob"}
+
+
+SPELLED = st.tuples(
+    st.sampled_from([b"ab" * 20, b"cd" * 20, b"12" * 32, b"a b", b"", b"\xff"]),
+    st.sampled_from(
+        [*(kind.encode() for kind in KINDS), b"tags", b"tre", b"blob ", b"missing", b""]
+    ),
+    st.sampled_from([b"0", b"17", b"1" * 18, b"9" * 21, b"-1", b"1x", b"", b" 1"]),
+).map(b" ".join)
+
+
+@given(st.lists(SPELLED | st.binary(max_size=9), min_size=1, max_size=9))
+def test_in_columns_a_listing_says_what_it_says_word_by_word(spelled):
+    said = b"\n".join(spelled) + b"\n"
+    plans = []
+    for long in (0, 1 << 30):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("scanner.sources.plan._LONG", long)
+            plans.append(_planned(BytesIO(said)))
+    assert list(plans[0].names) == list(plans[1].names)
+    assert msgspec.structs.replace(plans[0], names=()) == msgspec.structs.replace(
+        plans[1], names=()
+    )
 
 
 def test_a_listing_of_many_objects_takes_little_more_than_their_ids():
