@@ -5,6 +5,7 @@ is assigned to count for more than whether its letters look drawn by lot, for pe
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from math import log2
@@ -107,10 +108,34 @@ def features(candidate: Candidate, place: Place) -> Vector:
     return (*spoken(candidate), *place.features)
 
 
-@lru_cache(maxsize=4096)
 def spoken(candidate: Candidate) -> Vector:
     """Return those that do not depend on the place."""
-    return (*_value(candidate), *_name(candidate.name), *_line(candidate))
+    known = _SPOKEN.get(candidate)
+    if known is None:
+        known = (*_value(candidate), *_name(candidate.name), *_line(candidate))
+        learn({candidate: known})
+    return known
+
+
+_SPOKEN: dict[Candidate, Vector] = {}
+_MOST = 8192
+
+
+def learn(told: Mapping[Candidate, Vector]) -> None:
+    """Take over what `spoken` returned, of another process perhaps."""
+    if len(_SPOKEN) + len(told) > _MOST:
+        forget()
+    _SPOKEN.update(told)
+
+
+def learned(candidates: Iterable[Candidate]) -> dict[Candidate, Vector]:
+    """Return what is remembered of some candidates, for `learn`."""
+    return {one: known for one in candidates if (known := _SPOKEN.get(one)) is not None}
+
+
+def forget() -> None:
+    """Forget what was remembered of candidates."""
+    _SPOKEN.clear()
 
 
 def _value(candidate: Candidate) -> Vector:

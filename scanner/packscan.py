@@ -12,7 +12,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from scanner.candidate import Candidate
 from scanner.engine import Engine
+from scanner.features import Vector, learn, learned
 from scanner.forked import each
 from scanner.heritage import LEAST, Heritage
 from scanner.match import Match
@@ -54,13 +56,14 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class _Done(msgspec.Struct):
-    """What came of one part."""
+    """What came of one part; `spoken` is what need not be worked out again of its candidates."""
 
     matches: list[Match]
     objects: int
     size: int
     tally: Tally
     left: list[int]
+    spoken: dict[Candidate, Vector] = msgspec.field(default_factory=dict)
 
 
 def scan_packs(
@@ -105,6 +108,7 @@ def scan_packs(
         result.objects += done.objects
         result.size += done.size
         result.tally.add(done.tally)
+        learn(done.spoken)
         result.left += [_name(pack, row) for row in done.left if works[number].wanted[row]]
         tick(done.objects)
     return result
@@ -197,6 +201,7 @@ class _Scan(msgspec.Struct, frozen=True):
         )
         order = work.families.order[begin:end]
         done.matches += heritage.matches(reading.versions(order, work.families.heirs[begin:end]))
+        done.spoken = learned(one.candidate for one in done.matches if one.candidate)
         give_back()
         return done
 

@@ -33,7 +33,7 @@ from scanner import classify
 from scanner.batch import batch_of
 from scanner.candidate import Candidate
 from scanner.engine import Engine, engine_of
-from scanner.features import NAMES, features, spoken
+from scanner.features import NAMES, features, forget
 from scanner.place import NOWHERE, place_of
 from scanner.refusal import refused
 from scanner.rules import load_rules
@@ -296,7 +296,7 @@ def show(name: str, raw: dict[str, object], samples: list[Sample]) -> None:
 def cost(raw: dict[str, object], samples: list[Sample]) -> None:
     """Say what a candidate costs that was not seen before."""
     model = parsed(raw)
-    spoken.cache_clear()
+    forget()
     begun = time.process_time()
     for sample in samples:
         model.probability(features(sample.candidate, place_of(path_of(sample.line))))
