@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detectors import calibration, churn, tables, windows
+from detectors import calibration, churn, tables, tokens, windows
 from detectors.chance import Floats, poisson
 from detectors.clocks import renumbered, segment_starts
 from detectors.fuse import FLOOR
@@ -35,6 +35,8 @@ def score(day: Round, new_network: Flags) -> Evidence:
     found = endpoints(day, new_network)
     count_objects(day)
     found = strongest(strongest(found, refusals(day)), sequences(day))
+    if day.tokens.any():
+        found = strongest(found, tokens.score(day))
     return strongest(found, yesterday(day))
 
 

@@ -26,7 +26,7 @@ WINDOWS_MS = ((1000, 10), (60_000, 2), (60_000, 10), (60_000, 60), (HOUR_MS, 24)
 """Of each window, the length of its buckets and their number."""
 COLUMNS = (
     "row", "t", "late", "place", "agent", "endpoint", "number", "thing", "status", "writes",
-    "size", "crowd", "tls",
+    "size", "crowd", "tls", "tokens",
 )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def add(events: Events, which: Ints, held: Pending, knows: Knows) -> Flags:
 
 def _may_wait(events: Events, which: Ints, held: Pending, own: Codes) -> Flags:
     status, size = events.status[which], events.size[which]
-    fits = ~events.late[which] & (size >= 0)
+    fits = ~events.late[which] & (size >= 0) & (events.tokens[which] == 0)
     fits &= (status != FORBIDDEN) & (status >= 0) & (status <= np.iinfo(np.uint16).max)
     return np.asarray(fits & (events.t[which] // DAY_MS + 1 == held["open"][own]), np.bool_)
 
@@ -165,7 +165,8 @@ def events_of(names: list[str], facts: Sequence[KeyFacts], which: Ints, held: Pe
         agent=way["agent"].copy(), endpoint=one["endpoint"].copy(), number=one["number"].copy(),
         thing=one["thing"].copy(), status=one["status"].astype(np.int32),
         writes=(one["moment"] & 1) > 0, size=one["kib"].astype(np.int64) << 10,
-        crowd=one["crowd"] / STEP, tls=way["tls"].copy(), address=nowhere, target=nothing,
+        crowd=one["crowd"] / STEP, tls=way["tls"].copy(), tokens=np.zeros(len(own), np.int64),
+        address=nowhere, target=nothing,
     )  # fmt: skip
 
 

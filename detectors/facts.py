@@ -18,6 +18,7 @@ class KeyFacts(msgspec.Struct, frozen=True):
         countries, hours, days, rate_per_h: what its owner said that it would do: ISO 3166-1
             alpha-2 codes, hours of the day (0 to 23) and days of the week (0 for Monday) on the
             owner's clock, requests in a usual hour; empty or 0 for nothing said.
+        tokens_per_day: its budget of AI tokens; 0 for none.
     """
 
     key_class: str = ""
@@ -30,6 +31,7 @@ class KeyFacts(msgspec.Struct, frozen=True):
     hours: tuple[int, ...] = ()
     days: tuple[int, ...] = ()
     rate_per_h: float = 0.0
+    tokens_per_day: float = 0.0
 
 
 UNKNOWN = KeyFacts()

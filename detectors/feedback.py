@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from detectors import tables
+from detectors import tables, tokens
 from detectors.levels import day_counts, local_hours, taught
 from detectors.network import KNOWN
 from detectors.profile import DAY_MS, HOUR_MS, HOURS, WEEKEND, Rows, alarmed
@@ -28,7 +28,7 @@ ALARMS = (
 )  # fmt: skip
 LEARNED = (
     "requests", "active", "busiest", "turn", "turned", "calibration", "sessions", "session_usual",
-    "novelties", "kinds", "tls_news",
+    "novelties", "kinds", "tls_news", "spends", "spent_most",
     *(f"{name}{part}" for name in KNOWN for part in ("", "_last", "_days")),
 )  # fmt: skip
 
@@ -56,6 +56,7 @@ def _accept(one: Rows, lesson: Lesson, offset_ms: int) -> None:
         one[f"{name}_days"] = np.where(recent, np.maximum(days, TRUSTED_DAYS), days)
     one["kinds"] |= one["kinds_new"]
     one["busiest"] = np.maximum(one["busiest"], one["peaks"])
+    tokens.accept(one)
     for hour in hours_of(lesson):
         one["active"][0, (hour + offset_ms // HOUR_MS + 72) % (7 * HOURS)] += USUAL_HOURS
     # What the owner may do once, today's highest scores among it, the owner may do again.
@@ -97,6 +98,7 @@ def _take_out(one: Rows, offset_ms: int) -> None:
     if one["turned"][0] == one["held_day"][0] - 1:
         one["turn"] = 0
     one["calibration"] = one["held_calibration"]
+    tokens.take_out(one)
     one["held_day"] = 0
 
 

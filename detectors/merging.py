@@ -16,7 +16,7 @@ from detectors.network import KNOWN
 from detectors.profile import Rows
 from vocabulary.access import Ints
 
-PERSONAL = (*ALARMS, "late", "stolen", "held_day", "strange", "spotted")
+PERSONAL = (*ALARMS, "late", "stolen", "held_day", "held_spent", "strange", "spotted")
 """What a profile is not given by another."""
 NOVELTY_DAYS = 90.0
 FADING = {
@@ -29,6 +29,7 @@ FADING = {
     "novelties": NOVELTY_DAYS,
     "mature_days": NOVELTY_DAYS,
     "tls_news": NOVELTY_DAYS,
+    "spends": calibration.HALF_LIFE_DAYS,
 }
 """Sums that fade, and their half-lives."""
 MOST_DAYS = np.iinfo(np.uint16).max
@@ -57,11 +58,11 @@ def merged(heir: Rows, old: Rows, offset_ms: Ints) -> Rows:
         new[name] = _faded(heir, name, half_life, day) + _faded(old, name, half_life, day)
     for name in ("events", "days"):
         new[name] = heir[name] + old[name]
-    for name in ("busiest", "longest_gap_h", "tolerance", "mature"):
+    for name in ("busiest", "spent_most", "longest_gap_h", "tolerance", "mature"):
         new[name] = np.maximum(heir[name], old[name])
     new["first"] = np.minimum(heir["first"], old["first"])
     new["kinds"] = heir["kinds"] | old["kinds"]
-    new["held_day"] = 0
+    new["held_day"], new["held_spent"] = 0, 0
     _merge_turns(new, old)
     for name in KNOWN:
         _merge_tables(new, old, name)

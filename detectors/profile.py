@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.geoip import PLACE
 
-VERSION = 8
+VERSION = 9
 """Goes up whenever PROFILE or SEED changes; see `upgrade`. New fields stand at the end, so that
 changes which an older version wrote can still be put onto its rows."""
 
@@ -215,6 +215,12 @@ PROFILE = padded(
         # of 4096 bytes would be slower: a field of all rows would then share few places of a cache
         ("gap", "u1", (2,)),
         ("pending", PENDING),
+        # since version 9: AI tokens of the open day, of past days (number, sum and sum of squares
+        # of logarithms), of the busiest; and what the last alarmed day that was learned has taught
+        ("spent", "u4"),
+        ("spends", "f4", (3,)),
+        ("spent_most", "f4"),
+        ("held_spent", "f4"),
     ]
 )
 

@@ -49,8 +49,10 @@ class Round:
         crowd: shape (n, 3), by how much the whole fleet is busier than usual, at least 1: in the
             last minutes, hour and day.
         tls: shape (n,), hashes of the fingerprints of TLS hellos, 0 where none is known.
+        tokens: shape (n,), AI tokens that the answers cost.
         mature: shape (k,), True for profiles that have learned enough.
         lenient: shape (k,), how much more evidence than usual it takes to alert about each key.
+        budget: shape (k,), AI tokens a day that each key may spend; 0 for nothing said.
         closed: shape (k,) each, evidence of the day that each profile has just closed.
         said: what owners declared of profiles that are still learned; None for nothing.
     """
@@ -71,8 +73,10 @@ class Round:
     size: Ints
     crowd: Floats
     tls: NDArray[np.uint32]
+    tokens: Ints
     mature: Flags
     lenient: Floats
+    budget: Floats
     closed: Evidence
     said: Said | None = None
 

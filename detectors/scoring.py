@@ -27,6 +27,7 @@ from detectors import (
     pending,
     rate,
     sessions,
+    tokens,
 )
 from detectors.chance import Floats
 from detectors.clocks import renumbered, segment_starts
@@ -95,6 +96,7 @@ class Events:
     size: Ints
     crowd: np.ndarray
     tls: np.ndarray
+    tokens: Ints
     address: Callable[[int], str]
     target: Callable[[int], tuple[str, str]]
 
@@ -197,7 +199,8 @@ class Scorer:
             network=networks(place), agent=events.agent[which], endpoint=events.endpoint[which],
             number=events.number[which], thing=events.thing[which], status=events.status[which],
             writes=events.writes[which], size=events.size[which],
-            crowd=events.crowd[which], tls=events.tls[which], mature=rows["mature"] > 0,
+            crowd=events.crowd[which], tls=events.tls[which], tokens=events.tokens[which],
+            mature=rows["mature"] > 0, budget=tokens.budgets(facts),
             lenient=rows["tolerance"] - sensitivity(facts),
             closed=closed, said=declared.said(rows, facts, row, place["country"]),
         )  # fmt: skip
@@ -240,6 +243,7 @@ class Scorer:
             hours.learn(past, counts, offset[closing], elapsed)
             network.learn(past, elapsed)
             sessions.learn(past, elapsed)
+            tokens.learn(past, elapsed)
             feedback.unlearn(past, stolen, before)
             past["days"] += 1
             # Decided when a day opens, so that it does not depend on where a batch begins.

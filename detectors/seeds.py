@@ -73,7 +73,8 @@ def events_of(names: list[str], facts: Sequence[KeyFacts], row: Codes, seeds: Se
     return Events(
         names=names, slots=np.arange(len(names)), facts=list(facts), row=row,
         late=(seeds["flags"] & 1) > 0, place=place, writes=(seeds["flags"] & 2) > 0,
-        size=seeds["size"].astype(np.int64), address=nowhere, target=nothing,
+        size=seeds["size"].astype(np.int64), tokens=np.zeros(len(seeds), np.int64),
+        address=nowhere, target=nothing,
         **{name: np.ascontiguousarray(seeds[name]) for name in _PLAIN},
     )  # fmt: skip
 
@@ -111,6 +112,8 @@ def quiet(events: Events, clock: Ints, count: Ints, network: np.ndarray, most: i
     keen = sensitivity(events.facts)
     soon = np.maximum.reduceat(gap, starts) < GAP_MS
     keep = few & one & soon & (keen <= KEENEST)
+    if events.tokens.any():
+        keep &= np.maximum.reduceat(events.tokens, starts) == 0
     if not nothing_is_said(events.facts):
         keep &= np.array([not has_said(one) for one in events.facts])
     return np.asarray(keep, np.bool_)

@@ -23,6 +23,8 @@ _ID = re.compile(r"(?<=/)(?:\d+|(?=[^/\n]*\d)[^/\n]{8,})(?=/|$)", re.MULTILINE)
 _NUMBER = re.compile(r"^.*/(\d{1,15})(?=/|$)", re.MULTILINE)
 _VERSION = re.compile(r"[\d._]+")
 NO_OBJECT = -1
+MOST_TOKENS = 1 << 40
+"""A log may say anything of one answer."""
 
 
 def endpoints(batch: EventBatch) -> tuple[Hashes, Ints, Hashes]:
@@ -55,6 +57,13 @@ def prints(batch: EventBatch) -> Hashes:
     known = [word[:LONGEST].encode("utf-8", "replace") for word in batch.prints]
     codes = np.array([max(crc32(word), 1) if word else 0 for word in known] or [0], np.uint32)
     return codes[batch.tls]
+
+
+def tokens(batch: EventBatch) -> Ints:
+    """Return how many AI tokens each event's answer cost."""
+    if batch.tokens is None:
+        return np.zeros(len(batch), np.int64)
+    return np.clip(batch.tokens, 0, MOST_TOKENS)
 
 
 READS = frozenset({"", "GET", "HEAD", "OPTIONS"})

@@ -18,15 +18,19 @@ def _without(*names: str) -> "np.dtype[np.void]":
     return padded([(name, PROFILE[name]) for name in kept])
 
 
-SINCE_EIGHT = ("gap", "pending")
+SINCE_NINE = ("spent", "spends", "spent_most", "held_spent")
+SINCE_EIGHT = ("gap", "pending", *SINCE_NINE)
 SINCE_SEVEN = ("tls", "tls_last", "tls_days", "tls_new", "tls_count", "tls_news", *SINCE_EIGHT)
 SINCE_SIX = ("spot", "spotted", "heir", *SINCE_SEVEN)
+_EIGHT = _without(*SINCE_NINE)
 _SEVEN = _without(*SINCE_EIGHT)
 _SIX = _without(*SINCE_SEVEN)
 _FIVE = _without(*SINCE_SIX)
 _FOUR = _without("turn", "turned", *SINCE_SIX)
 
-LAYOUTS: dict[int, np.dtype[np.void]] = {3: _FOUR, 4: _FOUR, 5: _FIVE, 6: _SIX, 7: _SEVEN}
+LAYOUTS: dict[int, np.dtype[np.void]] = {
+    3: _FOUR, 4: _FOUR, 5: _FIVE, 6: _SIX, 7: _SEVEN, 8: _EIGHT,
+}  # fmt: skip
 """Version → layout. Version 3 had the same rows as 4, and no seeds."""
 SEED_LAYOUTS: dict[int, np.dtype[np.void]] = dict.fromkeys(
     (4, 5, 6), np.dtype([(name, SEED[name]) for name in SEED.names or () if name != "tls"])

@@ -341,7 +341,7 @@ class Watcher:
             place=place, agent=terms.clients(batch)[counts], endpoint=endpoint[counts],
             number=number[counts], thing=thing[counts], status=batch.status[counts],
             writes=terms.writes(batch.methods)[batch.method[counts]], size=batch.size[counts],
-            crowd=crowd, tls=terms.prints(batch)[counts],
+            crowd=crowd, tls=terms.prints(batch)[counts], tokens=terms.tokens(batch)[counts],
             address=lambda i: batch.ips[batch.ip[counts[i]]],
             target=lambda i: _target(batch, counts[i]),
         )  # fmt: skip

@@ -31,6 +31,8 @@ class Reason(IntEnum):
     REFUSED = 31
     SEQUENCE = 32
     OBJECTS = 33
+    TOKENS = 34
+    BUDGET = 35
 
 
 DETECTORS = {
@@ -51,6 +53,8 @@ DETECTORS = {
     Reason.REFUSED: "answers",
     Reason.SEQUENCE: "sequence",
     Reason.OBJECTS: "objects",
+    Reason.TOKENS: "tokens",
+    Reason.BUDGET: "tokens",
 }
 
 _WINDOW = {
@@ -130,6 +134,8 @@ def observed(reason: int, seen: float, expected: float, operators: Operators) ->
         Reason.REFUSED: f"{many(n, 'request')} refused (403) within an hour",
         Reason.SEQUENCE: f"{many(n, 'id')} one after the other within an hour",
         Reason.OBJECTS: f"{n} distinct objects in a day",
+        Reason.TOKENS: f"{n:,} AI tokens today",
+        Reason.BUDGET: f"{n:,} AI tokens today",
     }.get(reason, "something unusual")
 
 
@@ -154,6 +160,8 @@ def expected(reason: int, value: float, row: Rows, operators: Operators) -> str:
         Reason.REFUSED: f"hardly any {since}",
         Reason.SEQUENCE: f"no such run {since}",
         Reason.OBJECTS: f"about {round(value)} a day",
+        Reason.TOKENS: f"about {round(value):,} on a day with any",
+        Reason.BUDGET: f"its budget is {round(value):,} a day",
     }.get(reason, "")
 
 

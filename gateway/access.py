@@ -26,6 +26,7 @@ class Access(msgspec.Struct, frozen=True, gc=False):
         is_given: whether a proxy told the request's id; else it is the gateway's own.
         credential: what logs call the key or JWT of somebody who was not identified: a hash, for
             nothing that a refused token claims is proven.
+        tokens: AI tokens that the answer cost.
     """
 
     at: float
@@ -43,6 +44,7 @@ class Access(msgspec.Struct, frozen=True, gc=False):
     credential: str = ""
     counted: bool = False
     is_given: bool = False
+    tokens: int = 0
 
 
 Sink = Callable[[Access], None]
@@ -61,6 +63,7 @@ class _Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     refusal: str = ""
     credential: str = ""
     counted: bool = False
+    tokens: int = 0
 
 
 class _CountedEvent(AccessEvent, frozen=True):
@@ -97,6 +100,7 @@ def line_of(access: Access) -> bytes:
             access.refusal,
             access.credential,
             access.counted,
+            access.tokens,
         )
     )
 
@@ -116,6 +120,7 @@ def event_of(access: Access) -> bytes:
             size=access.size,
             agent=access.agent.decode("latin-1"),
             request_id=access.request_id,
+            tokens=access.tokens,
         )
     )
 

@@ -208,6 +208,7 @@ class Gateway:
                 credential,
                 counted,
                 bool(request_id),
+                tokens,
             )
         )
 

@@ -80,5 +80,7 @@ def _only(batch: EventBatch, which: int) -> EventBatch:
     columns: dict[str, Any] = {name: getattr(batch, name)[mine] for name in _COLUMNS}
     if batch.tls is not None:
         columns["tls"] = batch.tls[mine]
+    if batch.tokens is not None:
+        columns["tokens"] = batch.tokens[mine]
     columns["key"] = np.zeros(len(mine), np.int32)
     return replace(batch, keys=[batch.keys[which]], **columns)

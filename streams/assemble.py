@@ -5,7 +5,7 @@ from typing import Any
 
 from streams.addresses import Proxies
 from streams.parsed import Column, Parsed, Reader, Rejection, Words, events
-from streams.readers import KEY, METHOD_AND_TARGET, REQUEST_LINE, SIZE, STATUS
+from streams.readers import KEY, METHOD_AND_TARGET, REQUEST_LINE, SIZE, STATUS, TOKENS
 from streams.requestline import request, request_line
 
 COLUMNS = (
@@ -22,6 +22,7 @@ COLUMNS = (
     "size",
     "agent",
     "tls",
+    "tokens",
 )
 """What the fields of a log can be to us: `request` is a request line, `target` a path or URL."""
 
@@ -62,8 +63,15 @@ def assembled(
         forwarded=texts["forwarded"] if "forwarded" in found else (),
         user=texts["user"] if "user" in found else (),
         tls=_there(texts["tls"]) if any(texts["tls"]) else (),
+        tokens=_tokens(found, names),
     )
     return events(words, rejected, proxies)
+
+
+def _tokens(found: Found, names: Mapping[str, str]) -> Column[int] | None:
+    if not any(found.get("tokens", ())):
+        return None
+    return Column(names.get("tokens", "tokens"), _numbers(found, "tokens", ()), TOKENS)
 
 
 def _there(words: Sequence[str]) -> list[str]:

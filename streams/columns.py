@@ -53,6 +53,7 @@ def batch_of(parsed: Parsed, known: Known | None = None) -> EventBatch:
         accepted=_believed(keys, known)[key] & (status != _UNAUTHENTICATED),
         prints=prints,
         tls=None if tls is None else tls[order],
+        tokens=np.array(parsed.tokens, np.int64)[order] if any(parsed.tokens) else None,
     )
 
 

@@ -29,6 +29,7 @@ class Parsed:
         key, ip, method, path, agent: empty where unknown.
         status, size: 0 where unknown.
         tls: fingerprints of TLS hellos; empty when the log has none.
+        tokens: AI tokens that answers cost; empty when the log has none.
         rejected: the lines that are no events; blank lines are not among them.
     """
 
@@ -43,6 +44,7 @@ class Parsed:
     agent: Sequence[str]
     rejected: Sequence[Rejection] = ()
     tls: Sequence[str] = ()
+    tokens: Sequence[int] = ()
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -141,6 +143,7 @@ class Words:
         user: names of users, which stand for the key where there is no other; empty when the
             log has none.
         tls: fingerprints of TLS hellos; empty when the log has none.
+        tokens: AI tokens that answers cost; None when the log has none.
     """
 
     line: Sequence[int]
@@ -154,6 +157,7 @@ class Words:
     forwarded: Sequence[str] = ()
     user: Sequence[str] = ()
     tls: Sequence[str] = ()
+    tokens: Column[int] | None = None
 
 
 def events(words: Words, rejected: Iterable[Rejection], proxies: Proxies) -> Parsed:
@@ -177,6 +181,7 @@ def events(words: Words, rejected: Iterable[Rejection], proxies: Proxies) -> Par
         size=_read(words.size, bad),
         agent=words.agent,
         tls=words.tls,
+        tokens=_read(words.tokens, bad) if words.tokens else (),
     )
     refused = [*rejected, *((words.line[row], reason) for row, reason in bad.items())]
     return replace(_without(parsed, bad), rejected=sorted(refused))

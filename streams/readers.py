@@ -44,6 +44,7 @@ EPOCH_S: Reader[int] = Reader("seconds since 1970", epoch_s_ms)
 EPOCH_MS: Reader[int] = Reader("milliseconds since 1970", epoch_ms)
 STATUS: Reader[int] = Reader("a status from 0 to 999", _status, plain.whole_numbers(_MAX_STATUS))
 SIZE: Reader[int] = Reader("a number of bytes", _size, plain.whole_numbers(_MAX_SIZE))
+TOKENS: Reader[int] = Reader("a number of tokens", _size, plain.whole_numbers(_MAX_SIZE))
 KEY: Reader[str] = Reader(
     f"a printable key of at most {MAX_KEY} characters", _key, plain.printable(MAX_KEY)
 )

@@ -28,6 +28,7 @@ class AccessEvent(msgspec.Struct, frozen=True):
         status: HTTP status; 0 when unknown.
         size: bytes of the answer's body; 0 when unknown.
         tls: fingerprint of the client's TLS hello (JA4, or JA3); empty when unknown.
+        tokens: AI tokens that the answer cost; 0 when unknown.
     """
 
     ts_ms: int
@@ -40,6 +41,7 @@ class AccessEvent(msgspec.Struct, frozen=True):
     agent: str = ""
     request_id: str = ""
     tls: str = ""
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class EventBatch:
             store does not know the key): such an event accuses nobody.
         prints: distinct fingerprints of TLS hellos; empty where the log has none.
         tls: shape (n,), points into `prints`; None where there are none.
+        tokens: shape (n,), AI tokens that answers cost; None where the log has none.
     """
 
     keys: Sequence[str]
@@ -78,6 +81,7 @@ class EventBatch:
     accepted: Flags
     prints: Sequence[str] = ()
     tls: Codes | None = None
+    tokens: Ints | None = None
 
     def __len__(self) -> int:
         """Return the number of events."""

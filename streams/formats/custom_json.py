@@ -11,8 +11,8 @@ FORMAT = json_format(
     about="JSON lines of your own; `fields` says what is where, the usual names are tried else",
     log_the_key="""
 # in keywatch.toml; columns: time, key, ip, forwarded, user, request, method, target, query, status,
-# size, agent, tls (a fingerprint, JA4 or JA3); `time` is one of rfc3339, clf, utc, epoch_s,
-# epoch_ms, epoch_us, epoch_ns, any, or a pattern such as "%d/%m/%Y %H:%M:%S"
+# size, agent, tls (a fingerprint, JA4 or JA3), tokens (of AI); `time` is one of rfc3339,
+# clf, utc, epoch_s, epoch_ms, epoch_us, epoch_ns, any, or a pattern such as "%d/%m/%Y %H:%M:%S"
 format = "custom-json"
 fields = { time = "at", key = "auth.key_id", ip = "peer", target = "http.uri[0]" }
 time = "epoch_ms\"""",
@@ -36,6 +36,7 @@ time = "epoch_ms\"""",
         "size": ("bytes", "size", "bytes_sent", "body_bytes_sent", "response_size"),
         "agent": ("user_agent", "userAgent", "http_user_agent", "agent"),
         "tls": ("ja4", "ja3"),
+        "tokens": ("tokens", "total_tokens", "usage.total_tokens"),
     },
     clock=ANY_TIME,
 )

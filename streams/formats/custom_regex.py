@@ -104,7 +104,7 @@ FORMAT = Format(
     about="text lines of your own; `pattern` is a regular expression with named groups",
     log_the_key="""
 # in keywatch.toml; groups: time, key, ip, forwarded, user, request, method, target, query, status,
-# size, agent, tls; `time` as in custom-json. Needs keywatch[re2].
+# size, agent, tls, tokens; `time` as in custom-json. Needs keywatch[re2].
 format = "custom-regex"
 pattern = '(?P<time>\\S+) (?P<ip>\\S+) "(?P<request>[^"]*)" (?P<status>\\d+)'""".strip(),
     samples=(

@@ -7,7 +7,7 @@ import msgspec
 from streams.addresses import NO_PROXIES, Proxies
 from streams.jsonlines import JsonLines
 from streams.parsed import Column, Format, Parsed, Words, events
-from streams.readers import EPOCH_MS, KEY, METHOD_AND_TARGET, SIZE, STATUS
+from streams.readers import EPOCH_MS, KEY, METHOD_AND_TARGET, SIZE, STATUS, TOKENS
 
 
 class _Row(msgspec.Struct, gc=False):
@@ -20,6 +20,7 @@ class _Row(msgspec.Struct, gc=False):
     size: int = 0
     agent: str = ""
     tls: str = ""
+    tokens: int = 0
 
 
 _LINES = JsonLines(_Row)
@@ -38,13 +39,14 @@ def parse(lines: Sequence[bytes], proxies: Proxies = NO_PROXIES) -> Parsed:
         size=Column("size", [row.size for row in rows], SIZE),
         agent=[row.agent for row in rows],
         tls=[row.tls for row in rows],
+        tokens=Column("tokens", [row.tokens for row in rows], TOKENS),
     )
     return events(words, rejected, proxies)
 
 
 FORMAT = Format(
     name="keywatch-json",
-    about="keywatch's own: ts_ms, key, ip, method, path, status, size, agent, tls",
+    about="keywatch's own: ts_ms, key, ip, method, path, status, size, agent, tls, tokens",
     log_the_key="Write the key's id, never the key, into `key`.",
     samples=(
         (

@@ -11,7 +11,7 @@ import msgspec
 from streams.addresses import NO_PROXIES, Proxies
 from streams.jsonlines import JsonLines
 from streams.parsed import Column, Format, Parsed, Reader, Words, events
-from streams.readers import KEY, REQUEST_LINE, RFC3339_TIME, SIZE, STATUS
+from streams.readers import KEY, REQUEST_LINE, RFC3339_TIME, SIZE, STATUS, TOKENS
 from streams.requestline import request, request_line
 from streams.timestamps import epoch_s_ms, rfc3339_ms
 
@@ -28,6 +28,7 @@ class _Row(msgspec.Struct, gc=False):
     http_user_agent: str = ""
     http_x_forwarded_for: str = ""
     api_key_id: str | None = ""
+    tokens: int | str = 0
 
 
 _LINES = JsonLines(_Row)
@@ -59,6 +60,7 @@ def parse(lines: Sequence[bytes], proxies: Proxies = NO_PROXIES) -> Parsed:
         status=Column("status", [row.status for row in rows], STATUS),
         size=Column("body_bytes_sent", [row.body_bytes_sent for row in rows], SIZE),
         agent=[row.http_user_agent for row in rows],
+        tokens=Column("tokens", [row.tokens for row in rows], TOKENS),
         forwarded=[row.http_x_forwarded_for for row in rows] if proxies else (),
     )
     return events(words, rejected, proxies)

@@ -20,7 +20,7 @@ ADDRESSES = (
 )  # fmt: skip
 
 
-def batch(
+def batch(  # noqa: PLR0913  (columns)
     keys: Sequence[str],
     ts_ms: Sequence[int],
     *,
@@ -29,6 +29,7 @@ def batch(
     agents: Sequence[str] | None = None,
     status: Sequence[int] | None = None,
     prints: Sequence[str] | None = None,
+    tokens: Sequence[int] | None = None,
 ) -> EventBatch:
     """Make a batch of events in order of arrival; what is left out is the same for all."""
     n = len(keys)
@@ -45,6 +46,7 @@ def batch(
         names, key[order], np.arange(n)[order], np.array(ts_ms, np.int64)[order], address,
         ip[order], ["GET"], zeros, route, path[order], client, agent[order], code[order],
         zeros.astype(np.int64), accepted[order], hello, tls[order] if prints else None,
+        np.array(tokens, np.int64)[order] if tokens else None,
     )  # fmt: skip
 
 
@@ -59,6 +61,7 @@ def joined(parts: Sequence[EventBatch]) -> list[dict[str, object]]:
             "agents": one.agents[one.agent[i]],
             "status": int(one.status[i]),
             "prints": "" if one.tls is None else one.prints[one.tls[i]],
+            "tokens": 0 if one.tokens is None else int(one.tokens[i]),
         }
         for one in parts
         for i in np.argsort(one.arrival, kind="stable").tolist()
@@ -88,6 +91,8 @@ def life(seed: int, n: int = 400, keys: int = 3, days: float = 30.0) -> list[dic
     # Every third key is used through a server that logs no fingerprints.
     hello = np.where(rng.random(n) < 0.9, owner[order] % 4, rng.integers(0, 4, n))
     hello = np.where(owner[order] % 3 == 0, 0, hello)
+    # The second key asks an AI service now and then.
+    spent = np.where((owner[order] == 1) & (path > 2), rng.lognormal(7.0, 2.0, n), 0.0)
     return [
         {
             "keys": f"key_{owner[order][i]}",
@@ -97,6 +102,7 @@ def life(seed: int, n: int = 400, keys: int = 3, days: float = 30.0) -> list[dic
             "agents": AGENTS[agent[i]],
             "status": int(status[i]),
             "prints": PRINTS[hello[i]],
+            "tokens": int(spent[i]),
         }
         for i in range(n)
     ]

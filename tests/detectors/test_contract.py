@@ -17,6 +17,7 @@ from detectors import (
     scoring,
     seeds,
     sessions,
+    tokens,
     upgrade,
     watcher,
 )
@@ -36,6 +37,7 @@ DETECTORS = {
     "behaviour": lambda day: behaviour.score(day, np.zeros(len(day.t), bool)),
     "silence": behaviour.silence,
     "sessions": lambda day: sessions.score(day, None),
+    "tokens": tokens.score,
 }
 
 
@@ -78,7 +80,8 @@ def test_evidence_is_finite_bounded_and_has_words(rounds, name, seed):
 @pytest.mark.parametrize("name", DETECTORS)
 def test_missing_fields_say_nothing_false(rounds, name):
     bare = [
-        {**one, "ips": "", "agents": "", "paths": "", "status": 0} for one in life(4, n=200, days=9)
+        {**one, "ips": "", "agents": "", "paths": "", "status": 0, "tokens": 0}
+        for one in life(4, n=200, days=9)
     ]
     for day in rounds(cut(bare, [50])):
         assert np.isfinite(DETECTORS[name](day).e).all()

@@ -119,10 +119,10 @@ def aged(connection, version):
         connection.execute(update(profiles).where(mine).values(data=pack(key, old)))
 
 
-@pytest.mark.parametrize("version", [3, 4, 5, 6, 7])
+@pytest.mark.parametrize("version", [3, 4, 5, 6, 7, 8])
 def test_what_older_versions_wrote_is_read(tmp_path, monkeypatch, version):
     # What came later, such as fingerprints of TLS hellos, older versions did not write.
-    events = [one | {"prints": ""} for one in life(8, n=200, keys=30, days=20)]
+    events = [one | {"prints": "", "tokens": 0} for one in life(8, n=200, keys=30, days=20)]
     batches = cut(events, [100])
     monkeypatch.setattr(seeds, "LIMIT", 0)  # version 3 had rows only
     monkeypatch.setattr("detectors.store.LEAST_CHECKPOINT", 10)

@@ -2,12 +2,15 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.access import Access, line_of
+from gateway.access import Access, event_of, line_of
 from gateway.accesslog import AccessLog
+from streams.columns import batch_of
+from streams.formats import find
 from vocabulary.errors import TargetError
 
 ACCESS = Access(1_700_000_000.25, "192.0.2.1", "GET", b"/a?b=1", "1.1", 200, 12, b"curl", "r", "k")
@@ -172,3 +175,13 @@ def test_gateways_that_write_to_one_file_move_it_away_only_once(tmp_path):
     assert len(kept) > 2
     assert all(one.stat().st_size > 50_000 for one in kept)
     assert sum(len(lines(one)) for one in [path, *kept]) == 1600
+
+
+@pytest.mark.parametrize("write", [line_of, event_of])
+def test_what_an_answer_cost_goes_from_the_log_to_the_detectors(write):
+    name = "nginx-json" if write is line_of else "keywatch-json"
+    lines = [write(msgspec.structs.replace(ACCESS, tokens=cost)) for cost in (1200, 0)]
+    found = batch_of(find(name).parse(lines))
+    assert found.tokens is not None
+    assert found.tokens.tolist() == [1200, 0]
+    assert batch_of(find(name).parse(lines[1:])).tokens is None

@@ -97,3 +97,20 @@ def test_logs_that_have_a_fingerprint_of_the_tls_hello_give_it(name):
     parsed = find(name).parse([LOGS[name], bare])
     assert (list(parsed.tls), parsed.rejected) == (["t13d0712h2_a", ""], [])
     assert list(find(name).parse([bare]).tls) in ([], [""])
+
+
+TOKENS = {
+    "keywatch-json": b'{"ts_ms":1762157564123,"key":"key_a","tokens":%b}',
+    "nginx-json": b'{"time_iso8601":"2025-11-03T09:12:44Z","tokens":%b}',
+    "custom-json": b'{"time":"2025-11-03T09:12:44Z","usage":{"total_tokens":%b}}',
+}
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_logs_that_say_what_an_answer_cost_give_it(name):
+    lines = [TOKENS[name] % cost for cost in (b"0", b"1500", b"-1")]
+    parsed = find(name).parse(lines)
+    assert list(parsed.tokens) == [0, 1500]
+    (refused,) = parsed.rejected
+    assert refused[0] == 2
+    assert refused[1].endswith("tokens: not a number of tokens")
