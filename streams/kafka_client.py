@@ -5,6 +5,7 @@ https://kafka-python.readthedocs.io; it is an extra, and imported when somebody 
 
 import logging
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ SCHEMA = b"1"
 BOOTSTRAP_MS = 2000
 _KNOCK_S = 0.25
 _SAID_CHARS = 200
+_FRESH_S = 10.0
+"""A failure that is older is of another connection, which may long be mended."""
 _EMPTY = ("socket disconnected", "Unable to bootstrap", "Request timed out")
 """Failures that tell nothing of their cause."""
 _OF_CONNECTIONS = "kafka.net"
@@ -48,7 +51,7 @@ def imported() -> Any:  # noqa: ANN401  (a module)
 class _Log(logging.Handler):
     """The client's log, of which only the last telling failure of a connection is kept."""
 
-    failure = ""
+    failure, at = "", 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the failure: an error of the client says no more than that nobody was reached."""
@@ -57,6 +60,7 @@ class _Log(logging.Handler):
         for error in record.args if isinstance(record.args, tuple) else ():
             if isinstance(error, Exception) and not any(map(str(error).__contains__, _EMPTY)):
                 self.failure = _plain(type(error).__name__, str(error))
+                self.at = record.created
 
 
 _LOG = _Log(logging.WARNING)
@@ -71,10 +75,11 @@ def _plain(kind: str, said: str) -> str:
 def cause_of(error: Exception) -> str:
     """Say why the client failed: the last failure of a connection that its log tells, or its kind.
 
-    The failure is told once.
+    The failure is told once, and only while it may be this client's: it tries again each second.
     """
     failure, _LOG.failure = _LOG.failure, ""
-    return failure if failure and is_away(error) else type(error).__name__
+    fresh = failure and time.time() - _LOG.at < _FRESH_S
+    return failure if fresh and is_away(error) else type(error).__name__
 
 
 def consumer_settings(

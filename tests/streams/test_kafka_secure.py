@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import secrets
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -111,3 +112,13 @@ def test_the_cause_is_what_the_client_says_to_its_log_alone():
     logging.getLogger("kafka.coordinator").warning("%s", kafka.errors.NotCoordinatorError())
     assert cause_of(away) == "SaslAuthenticationFailedError"
     assert cause_of(away) == "KafkaTimeoutError"
+
+
+def test_a_failure_of_long_ago_is_no_cause():
+    imported()
+    log = logging.getLogger("kafka.net.connection")
+    error = kafka.errors.KafkaConnectionError("[Errno 111] ECONNREFUSED")
+    record = log.makeRecord(log.name, logging.ERROR, __file__, 0, "%s", (error,), None)
+    record.created = time.time() - 60
+    log.handle(record)
+    assert cause_of(kafka.errors.KafkaTimeoutError("in vain")) == "KafkaTimeoutError"

@@ -78,8 +78,8 @@ def start(folder, wait_s=60):
             start_new_session=True,
         )
     (folder / "pid").write_text(str(child.pid))
-    until(lambda: child.poll() is not None or answers(port), wait_s)
-    if child.poll() is not None or not answers(port):
+    until(lambda: child.poll() is not None or ready(folder, port), wait_s)
+    if child.poll() is not None or not ready(folder, port):
         child.kill()
         raise SystemExit("no broker:\n" + (folder / "broker.log").read_text()[-3000:])
     return f"{HOST}:{port}"
@@ -205,6 +205,21 @@ def free_ports(count):
     finally:
         for each in sockets:
             each.close()
+
+
+def ready(folder, port):
+    """Whether the broker serves requests, and listens where it does so by TLS, too."""
+    known = folder / "secure.json"
+    return answers(port) and (not known.exists() or listens(json.loads(known.read_text())))
+
+
+def listens(port):
+    """Whether somebody takes connections."""
+    try:
+        socket.create_connection((HOST, port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def answers(port):
