@@ -61,8 +61,14 @@ class Vault:
         if key_id.startswith(_ACCESSOR):
             said = {"accessor": key_id.removeprefix(_ACCESSOR)}
             answer = self._ask("POST", "/v1/auth/token/revoke-accessor", said)
-            if answer.status in (_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND):
+            if answer.status in (_BAD_REQUEST, _NOT_FOUND):
                 raise missing(key_id, self._where)
+            if answer.status == _FORBIDDEN:  # of a token that lives on nobody may think it is gone
+                raise ServiceError(
+                    "Vault refuses to revoke by accessor",
+                    where=self._where,
+                    remedy="let keywatch's token update auth/token/revoke-accessor",
+                )
             self._must_be_ok(answer)
             return
         self._newest(key_id)

@@ -317,6 +317,17 @@ def test_a_vault_token_is_revoked_by_its_accessor_for_good():
             adapter.revoke(found.id)
 
 
+def test_a_vault_token_that_keywatch_may_not_revoke_is_not_said_to_be_gone():
+    vault = Vault(ADMIN)
+    vault.accessors["acc"] = "deploy"
+    vault.forbidden = {"revoke-accessor"}
+    with ExitStack() as stack:
+        adapter = vault_of(stack, vault)
+        found = adapter.find(credential_of("a token", public_id="acc"))
+        with pytest.raises(ServiceError, match="refuses to revoke"):
+            adapter.revoke(found.id)
+
+
 def test_a_value_that_vault_destroyed_is_not_said_to_be_restored():
     vault = Vault(ADMIN)
     place = vault.put("app", key="a key of theirs")

@@ -12,6 +12,7 @@ class Vault:
 
     def __init__(self, token):
         self.token, self.secrets, self.accessors = token, {}, {}
+        self.forbidden = set()
         self.destroyed = set()
 
     def put(self, place, **fields):
@@ -75,7 +76,9 @@ class Vault:
 
     def token_answer(self, what, accessor):
         if accessor not in self.accessors:
-            return 403, None  # as Vault does: it tells nobody which accessors there are
+            return 400, None
+        if what in self.forbidden:
+            return 403, None
         if what == "revoke-accessor":
             del self.accessors[accessor]
             return 204, None
