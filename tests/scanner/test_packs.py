@@ -285,9 +285,17 @@ STEPS = st.lists(
 )
 
 
+MANY = 130
+"""So many differences are walked over in columns."""
+
+
 @settings(max_examples=80, deadline=None)
-@given(st.lists(STEPS, min_size=1, max_size=200), st.sampled_from([256, 576, 5000]))
-def test_long_copies_are_those_of_a_walk_step_by_step(all_steps, least):
+@given(
+    st.lists(STEPS, min_size=1, max_size=9),
+    st.sampled_from([256, 576, 5000]),
+    st.sampled_from([1, MANY]),
+)
+def test_long_copies_are_those_of_a_walk_step_by_step(all_steps, least, times):
     base = random.Random(1).randbytes(69_000 + 0x10000)
     deltas, expected = [], []
     for steps in all_steps:
@@ -306,13 +314,13 @@ def test_long_copies_are_those_of_a_walk_step_by_step(all_steps, least):
         expected.append(long)
         assert applied(base, deltas[-1]) == target
         assert target_size(deltas[-1]) == len(target)
-    assert long_copies(deltas, least) == expected
+    assert long_copies(deltas * times, least) == expected * times
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.binary(max_size=60), min_size=1, max_size=150))
-def test_nonsense_in_place_of_differences_does_no_harm(deltas):
-    assert len(long_copies(deltas, 256)) == len(deltas)
+@given(st.lists(st.binary(max_size=60), min_size=1, max_size=9), st.sampled_from([1, MANY]))
+def test_nonsense_in_place_of_differences_does_no_harm(deltas, times):
+    assert len(long_copies(deltas * times, 256)) == len(deltas) * times
     for delta in deltas:
         try:
             applied(b"base", delta)
