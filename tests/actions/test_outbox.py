@@ -102,6 +102,15 @@ def test_a_throttle_is_in_force_until_the_moment_of_its_end(desk, after_s, acts)
     assert len(effects(desk)) == acts
 
 
+def test_a_revocation_is_in_force_for_as_long_as_the_incident(desk):
+    key = desk.key()
+    desk.answer(alert_about(key, number=1, severity="critical"))
+    assert effects(desk) == [("revoke", "waiting")]
+    desk.now += 80_000
+    desk.answer(alert_about(key, number=2, severity="critical"))
+    assert len(effects(desk)) == 1
+
+
 def test_a_throttle_lasts_from_when_it_was_carried_out(desk):
     key = desk.key()
     desk.answer(alert_about(key, number=1))

@@ -16,6 +16,21 @@ REFUSED = {
     "unknown action": ('[[case]]\naction = "revok"', "p.toml:2", "revoke"),
     "unknown severity": ('[[case]]\nseverity = ["hihg"]', "p.toml:2", "high"),
     "no array of tables": ('[case]\naction = "none"', "p.toml:1", "[[case]]"),
+    "no array of tables further down": (
+        '[guards]\nbreaker_keys = 3\n\n[case]\naction = "none"',
+        "p.toml:4",
+        "cases are an array of tables",
+    ),
+    "approval of nothing": (
+        '[guards]\nbreaker_keys = 3\ntwo_person = ["none"]',
+        "p.toml:3",
+        "nobody's approval",
+    ),
+    "never reached, for the same list before it": (
+        '[[case]]\nname = "one"\nkind = ["leak"]\n\n[[case]]\nkind = ["leak"]',
+        "p.toml:5",
+        "`one`",
+    ),
     "not TOML": ("[[case]]\naction = none", "p.toml:2", "not TOML"),
     "throttle without a rate": ('[[case]]\naction = "throttle"', "p.toml:1", "rate_per_min"),
     "rate without a throttle": (
@@ -169,6 +184,7 @@ def test_the_built_in_policy_is_sound_and_names_its_lines():
 def test_a_policy_of_another_text_has_another_digest():
     assert parse("", "a").digest != parse("# changed", "a").digest
     assert parse("", "a").digest == parse("", "b").digest
+    assert parse("# as it was written", "a").text == "# as it was written"
 
 
 def test_an_empty_policy_does_nothing():

@@ -248,6 +248,17 @@ def test_of_limits_that_are_used_up_the_one_speaks_that_is_waited_for_longest():
         assert (told.allowed, told.limit, told.retry_s, told.reset_s) == (False, slow, 60.0, 60.0)
 
 
+def test_the_one_that_is_waited_for_longest_speaks_though_another_is_full_again_later():
+    deep, slow = Limit("deep", 60, 60, 30), Limit("slow", 6, 60, 1)
+    buckets = Buckets()
+    for _ in range(30):
+        buckets.take_one(deep, "k", S)
+    buckets.take_one(slow, "k", S)
+    for claims in ([(deep, "k"), (slow, "k")], [(slow, "k"), (deep, "k")]):
+        told = buckets.take(claims, S)
+        assert (told.allowed, told.limit, told.retry_s, told.reset_s) == (False, slow, 10.0, 10.0)
+
+
 def test_an_amount_of_zero_refuses_beside_another_limit_too():
     nothing, some = Limit("none", 0, 60), Limit("s", 1, 1)
     for claims in ([(nothing, "k"), (some, "k")], [(some, "k"), (nothing, "k")]):

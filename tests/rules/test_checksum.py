@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner import checksum
+from scanner.encodings import BASE36, in_base
 from scanner.generators import expand
 from vocabulary.errors import ConfigError
 
@@ -206,3 +207,17 @@ def test_a_key_is_known_however_its_lines_are_written(kind):
 def test_a_key_that_was_cut_short_is_none():
     lines = expand("{pem:RSA}", "seed").split("\n")
     assert not checksum.check("pem", "\n".join(lines[:5] + lines[6:]))
+
+
+def test_a_dash_within_a_gitlab_token_is_no_end_of_its_prefix():
+    payload = "ab-cd_" * 4 + "efg"
+    length = in_base(len(payload), BASE36, 2)
+    body = f"glpat-{payload}.01.{length}"
+    assert checksum.check("gitlab", body + checksum.append("gitlab", body))
+
+
+def test_a_grafana_token_may_end_in_any_letter():
+    body = "glsa_" + "aX" * 16 + "_"
+    issued = body + checksum.append("grafana", body)
+    assert checksum.check("grafana", issued)
+    assert checksum.append("grafana", body) == crc32(body[:-1].encode()).to_bytes(4, "little").hex()
