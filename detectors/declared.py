@@ -1,12 +1,15 @@
 """What owners said that their keys would do, believed until the keys have shown it.
 
 A key that is still learned has no hours, no countries and no records to be measured by. Where its
-owner has named them, use from elsewhere, at other hours or far above the rate says something from
-the first event on. Once the key is known, only what it does counts.
+owner has named them, or the networks that it was issued for, use from elsewhere, at other hours or
+far above the rate says something from the first event on. Once the key is known, only what it does
+counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 
 import numpy as np
 
@@ -31,8 +34,9 @@ class Said:
         rows: shape (k,), True where hours or days of the week were declared.
         per_h: shape (k,), requests in a usual hour; 0 for nothing said.
         per_day: shape (k,), the same for a day.
-        home, abroad: shape (n,), True for events from a declared country, and from another one
-            where countries were declared.
+        home, abroad: shape (n,), True for events from where the key was declared to be used, and
+            from elsewhere.
+        outside: shape (n,), True for those from elsewhere than the networks it was issued for.
     """
 
     rows: Flags
@@ -40,16 +44,24 @@ class Said:
     per_day: Floats
     home: Flags
     abroad: Flags
+    outside: Flags
 
 
 def has_said(facts: KeyFacts) -> bool:
     """Return whether anything was declared of a key."""
     if facts is UNKNOWN:
         return False
-    return bool(facts.countries or facts.hours or facts.days or facts.rate_per_h)
+    named = facts.countries or facts.networks
+    return bool(named or facts.hours or facts.days or facts.rate_per_h)
 
 
-def said(rows: Rows, facts: Sequence[KeyFacts], row: Codes, country: np.ndarray) -> Said | None:
+def said(
+    rows: Rows,
+    facts: Sequence[KeyFacts],
+    row: Codes,
+    country: np.ndarray,
+    address: Callable[[int], str],
+) -> Said | None:
     """Return what was declared; None where nothing was, or all keys are known.
 
     Args:
@@ -57,6 +69,7 @@ def said(rows: Rows, facts: Sequence[KeyFacts], row: Codes, country: np.ndarray)
         facts: of each profile.
         row: shape (n,), index of each event's profile.
         country: shape (n,), where the events came from; 0 for unknown.
+        address: returns the address that an event came from; empty for unknown.
     """
     if nothing_is_said(facts):
         return None
@@ -65,17 +78,33 @@ def said(rows: Rows, facts: Sequence[KeyFacts], row: Codes, country: np.ndarray)
     if not which:
         return None
     timed, per_h, hours = np.zeros(len(rows), np.bool_), np.zeros(len(rows)), np.zeros(len(rows))
-    home, named = np.zeros(len(row), np.bool_), np.zeros(len(row), np.bool_)
+    home, named, outside = np.zeros((3, len(row)), np.bool_)
     for i in which:
         one = facts[i]
         timed[i] = bool(one.hours or one.days)
         per_h[i], hours[i] = one.rate_per_h, len(one.hours) or HOURS
-        if one.countries:
-            begin, end = np.searchsorted(row, (i, i + 1))
+        begin, end = np.searchsorted(row, (i, i + 1)).tolist()
+        if one.networks:
+            inside = [is_inside(one.networks, address(at)) for at in range(begin, end)]
+            home[begin:end] = [found is True for found in inside]
+            outside[begin:end] = [found is False for found in inside]
+        elif one.countries:
             codes = [code_of(name) for name in one.countries]
             home[begin:end] = np.isin(country[begin:end], codes)
             named[begin:end] = True
-    return Said(timed, per_h, per_h * hours, home, named & ~home & (country != 0))
+    abroad = outside | named & ~home & (country != 0)
+    return Said(timed, per_h, per_h * hours, home, abroad, outside)
+
+
+@lru_cache(maxsize=65536)
+def is_inside(networks: tuple[str, ...], address: str) -> bool | None:
+    """Return whether an address is in one of some networks; None for what is no address."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    plain = (found.ipv4_mapped if isinstance(found, IPv6Address) else None) or found
+    return any(plain in ip_network(block, strict=False) for block in networks)
 
 
 def foresee(rows: Rows, facts: Sequence[KeyFacts], which: Ints, today: Ints, offset: Ints) -> None:

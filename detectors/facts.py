@@ -19,6 +19,7 @@ class KeyFacts(msgspec.Struct, frozen=True):
             alpha-2 codes, hours of the day (0 to 23) and days of the week (0 for Monday) on the
             owner's clock, requests in a usual hour; empty or 0 for nothing said.
         tokens_per_day: its budget of AI tokens; 0 for none.
+        networks: CIDR blocks that it was issued for; empty for anywhere.
     """
 
     key_class: str = ""
@@ -32,6 +33,7 @@ class KeyFacts(msgspec.Struct, frozen=True):
     days: tuple[int, ...] = ()
     rate_per_h: float = 0.0
     tokens_per_day: float = 0.0
+    networks: tuple[str, ...] = ()
 
 
 UNKNOWN = KeyFacts()

@@ -113,7 +113,7 @@ def _abroad(day: Round, seen: dict[str, Seen], which: Ints) -> Flags:
     abroad = (country == 0) & (prefix == 0) & (day.place["country"][which] != 0)
     # Where its owner said that a key would be used, it is not abroad.
     if day.said is not None:
-        abroad = abroad & ~day.said.home[which]
+        abroad = abroad & ~day.said.home[which] | (day.said.outside[which] & (prefix == 0))
     return np.asarray(abroad, np.bool_)
 
 

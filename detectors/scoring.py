@@ -202,7 +202,9 @@ class Scorer:
             crowd=events.crowd[which], tls=events.tls[which], tokens=events.tokens[which],
             mature=rows["mature"] > 0, budget=tokens.budgets(facts),
             lenient=rows["tolerance"] - sensitivity(facts),
-            closed=closed, said=declared.said(rows, facts, row, place["country"]),
+            closed=closed, said=declared.said(
+                rows, facts, row, place["country"], lambda i: events.address(int(which[i]))
+            ),
         )  # fmt: skip
         names = Names(events.names, used)
         found = score(day, self._forest, self._collect and partial(self._collect, list(names)))

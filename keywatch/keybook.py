@@ -89,7 +89,7 @@ class KeyBook:
         return KeyFacts(
             key.key_class, key.created_at, key.tz, key.environment, keen, key.rotated_from or "",
             said.countries, said.hours, said.days, said.rate_per_h,
-            float(key.tokens_per_day or 0),
+            float(key.tokens_per_day or 0), key.networks,
         )  # fmt: skip
 
     def shown(self, values: Collection[str]) -> Mapping[str, KnownKey]:

@@ -15,6 +15,7 @@ from tests.detectors.events import DAY_MS, HOUR_MS, START_MS, batch, cut, life
 GEO = GeoReader()
 AMERICA, AUSTRALIA = "8.8.8.8", "1.1.1.1"
 SAYS_US = KeyFacts(countries=("US",))
+OWN = KeyFacts(networks=("8.8.8.0/24", "2001:db8::/32"))
 OFFICE = KeyFacts(hours=tuple(range(8, 18)), days=(0, 1, 2, 3, 4))
 
 
@@ -36,9 +37,16 @@ def used(hours, each=20, day=0):
         (AMERICA, SAYS_US, []),
         (AUSTRALIA, KeyFacts(), []),
         ("10.0.0.7", SAYS_US, []),
+        (AMERICA, OWN, []),
+        ("::ffff:8.8.8.8", OWN, []),
+        ("2001:db8:7::1%eth0", OWN, []),
+        (AUSTRALIA, OWN, ["medium"]),
+        ("10.0.0.7", OWN, ["medium"]),
+        ("not an address", OWN, []),
+        (AMERICA, KeyFacts(countries=("US",), networks=("1.1.1.0/24",)), ["medium"]),
     ],
 )
-def test_a_first_use_from_another_country_than_was_declared_is_told(address, facts, severities):
+def test_a_first_use_from_elsewhere_than_was_declared_is_told(address, facts, severities):
     alerts = told([batch(["key_a"], [START_MS], ips=[address])], facts)
     assert [alert.severity for alert in alerts] == severities
 
@@ -49,6 +57,14 @@ def test_a_second_country_that_was_declared_is_no_news_abroad():
     both = KeyFacts(countries=("AU", "US"))
     assert [alert.severity for alert in told(parts, KeyFacts())] == ["medium"]
     assert [alert.severity for alert in told(parts, both) if alert.severity != "low"] == []
+
+
+def test_a_known_key_is_not_held_to_the_networks_it_was_issued_for():
+    home = [used([9, 10], each=4, day=day) for day in range(20)]
+    ts = [START_MS + 20 * DAY_MS + 9 * HOUR_MS + i * 60_000 for i in range(4)]
+    away = batch(["key_a"] * 4, ts, ips=[AUSTRALIA] * 4)
+    found = [[a.severity for a in told([*home, away], facts)] for facts in (OWN, KeyFacts())]
+    assert found[0] == found[1]
 
 
 def test_use_at_other_hours_than_were_declared_is_told_once_it_is_no_single_hour():
@@ -101,7 +117,7 @@ def test_any_batches_give_the_same_alerts_and_profiles(seed, keys, edges):
     facts = {
         f"key_{i}": KeyFacts(countries=("US",), hours=(9, 10), tz="Asia/Kolkata", rate_per_h=3.0)
         for i in range(0, keys, 2)
-    }
+    } | {f"key_{i}": OWN for i in range(1, keys, 4)}
     events = life(seed, n=800, keys=keys, days=18.0)
     found = []
     for parts in (cut(events, []), cut(events, edges)):
