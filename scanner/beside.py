@@ -31,6 +31,12 @@ _DESCRIBED = lazy(
 """`"description": "'masterPassword' = standard sign-in, …"`: a sentence for people."""
 _FILE_IN_ADDRESS = lazy(r"\.[a-z][a-z0-9]{1,4}\?[\w=&.%-]{0,60}\btoken=\Z")
 """`/logo.png?alt=media&token=`: an address that a program has for all its users."""
+_PICTURE = lazy(r"(?i)\.(?:png|jpe?g|gif|svg|webp|bmp|ico)\?[\w=&.%-]{0,60}\btoken=\Z")
+"""`![how](https://a.b/how.png?token=`: it opens that picture, to all who read the page."""
+_BEACON = lazy(r"\bdata-[\w-]{0,20}beacon=[\"'][^<>]*\Z")
+"""`<script data-cf-beacon='{"token": "`: what every page of a site says of itself."""
+_ENTRY_BEHIND = lazy(r"[\"'],\s*[\"']")
+"""`'https://a.b/check_token', '`: another string than the one that ends in the name."""
 _STORED = lazy(r"(?i)cred(?:ential)?s?(?:_?id)?\Z")
 """`DOCKER_CREDENTIALS = '…'`: which of the stored credentials is meant."""
 _JOINED = lazy(r"\s*\+\s*[\"'`]\Z")
@@ -54,27 +60,46 @@ def belongs_beside(candidate: Candidate) -> bool:
     made = machine_made(candidate.value)
     if not made and (_COLLECTED.search(candidate.name) or _DESCRIBED.search(candidate.before)):
         return True
-    if any(shape.match(gap) for shape in (_CASE, _ANNOTATION, _CELL)) or _is_in_table(candidate):
+    if any(shape.match(gap) for shape in (_CASE, _ANNOTATION, _CELL)):
         return True
-    if _LABELS.fullmatch(gap) and _BLOCK.match(candidate.after):
+    if _is_in_table(candidate) or _is_behind(candidate, gap):
         return True
-    if _JOINED.match(gap) or _CALLED_PUBLIC.match(candidate.after):
+    if (_LABELS.fullmatch(gap) and _BLOCK.match(candidate.after)) or _JOINED.match(gap):
+        return True
+    if _is_public(candidate):
         return True
     return _is_of_call(candidate, gap) or _is_an_id(candidate) or _is_of_a_file(candidate, gap)
 
 
 def _is_of_a_file(candidate: Candidate, gap: str) -> bool:
     """Say whether the value is what a secret or a file sums up to."""
-    head = candidate.before[: len(candidate.before) - len(gap) - len(candidate.name)]
+    head = _head(candidate, gap)
     if _CHECKED.search(head):
         return True
     listed = _ENDING.search(candidate.name) and _FOLDERS.search(head)
     return gap[:1] in ('"', "'") and bool(listed)
 
 
+def _head(candidate: Candidate, gap: str) -> str:
+    """Return what stands before the name."""
+    return candidate.before[: len(candidate.before) - len(gap) - len(candidate.name)]
+
+
 def _is_in_table(candidate: Candidate) -> bool:
     before, after = _SHORT_BEFORE.search(candidate.before), _SHORT_AFTER.match(candidate.after)
     return before is not None and after is not None
+
+
+def _is_behind(candidate: Candidate, gap: str) -> bool:
+    """Say whether the value is the string after one that only ends in the name."""
+    return _ENTRY_BEHIND.fullmatch(gap) is not None and _head(candidate, gap)[-1:] in ("/", " ")
+
+
+def _is_public(candidate: Candidate) -> bool:
+    """Say whether all who read a page are given the value, or a remark calls it public."""
+    if _CALLED_PUBLIC.match(candidate.after):
+        return True
+    return any(shape.search(candidate.before) for shape in (_PICTURE, _BEACON))
 
 
 def _is_of_call(candidate: Candidate, gap: str) -> bool:

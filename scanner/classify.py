@@ -116,7 +116,7 @@ def _is_doubted(candidate: Candidate) -> bool:
 
 def _is_doubted_at(candidate: Candidate, place: Place) -> bool:
     """Say whether a file is one of what people read, and the value may be."""
-    if place.among_examples or place.reported:
+    if (place.among_examples and not place.rendered) or place.reported:
         return True
     if place.spoken and not machine_made(candidate.value):
         return True
@@ -174,7 +174,7 @@ _OF_STANDARDS = frozenset({"open sesame", "opensesame"})
 """RFC 7617's."""
 _SAID = ("url", "command", "sql", "option", "argument")
 _FORGERY = lazy(
-    r"(?i)^_token$|csrf|xsrf|authenticity|antiforgery|nonce|(?:page|version|sync)_?token|continuation"
+    r"(?i)^_token$|csrf|xsrf|authenticity|antiforgery|nonce|(?:page|version|sync|tracking)_?token|continuation"
 )
 _CONTROL = lazy("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _NEAR = 40

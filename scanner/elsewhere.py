@@ -48,6 +48,10 @@ _OF_CODE = (
 """Members of packages, ends of dotted names, files, selectors, rules of a grammar and of
 validation, what is encrypted (vector and text), Django's mark of no password, ids of Stripe,
 migrations, addresses without a password, paths."""
+_BETWEEN = lazy(r"[),;][^\"'`]{0,198}[(,=\[+{]")
+"""`).should(`, `,(0,o.kt)(`: the code between two strings of a line without spaces."""
+_LETTERS = lazy(r"(?i)(?=.*[a-z]{3})[a-z ]*(?:\\{1,2}x[c-f][0-9a-f][a-z ]*){1,4}")
+"""`Contrase\\xF1a`: a word of Latin letters, of which some are escaped."""
 _EXPRESSION = lazy(r"\(\?[:=!<imsx]|\\{1,2}[dwsDWS][+*{]|\[[A-Za-z]-[A-Za-z]")
 """What only a regular expression has."""
 _HOLDS_VALUE = frozenset(
@@ -99,6 +103,8 @@ def elsewhere(candidate: Candidate) -> bool:
         or says_what_it_is(value)
         or _of_a_table(value)
         or _EXPRESSION.search(value)
+        or _LETTERS.fullmatch(value)
+        or (candidate.quote and _BETWEEN.fullmatch(value))
         or any(shape.fullmatch(value) for shape in _OF_CODE)
     ):
         return True
@@ -117,8 +123,10 @@ def _of_another(candidate: Candidate) -> bool:
         return True  # the name is a value itself: `action=pass:repeat=0`
     if gap == ":" and _is_symbol(candidate, at):
         return True
-    if not candidate.quote:
-        return (gap + candidate.value[:1]).startswith("::")  # a constant of a class
+    if not candidate.quote:  # a symbol, `pass :strict`, or a constant of a class
+        return (gap == " :" and candidate.value.isalpha()) or (gap + candidate.value).startswith(
+            "::"
+        )
     found = (shape.fullmatch(gap) for shape in (_ELEMENT, _OWN_KEY, _ATTRIBUTE, _NEXT_KEY))
     own = next(filter(None, found), None)
     if own is not None and own[1].lower() not in _HOLDS_VALUE:

@@ -46,6 +46,8 @@ class Place(msgspec.Struct, frozen=True):
         spoken: whether the file is named after a language, in a folder of texts.
         reported: whether it is what a scanner of secrets has said, under names of its own.
         configures: whether its name is one of settings, in whatever language it is written.
+        rendered: whether it is an example by nothing but the folder from which a role of Ansible or
+            a cookbook of Chef writes configurations.
         tongue: whether the file's name ends in that of a language: `messages_es.properties`.
     """
 
@@ -57,6 +59,7 @@ class Place(msgspec.Struct, frozen=True):
     spoken: bool = False
     reported: bool = False
     configures: bool = False
+    rendered: bool = False
     tongue: bool = False
 
     @property
@@ -94,6 +97,7 @@ _CONFIGURES = lazy(
     r"|(?:^|[/_.-])(?:conf|config\w{0,10}|settings?|database|db|env|environments?|credentials?|secrets?"
     r"|local|deploy\w{0,6}|seeds?|docker)(?:[_.-][^/]*|)$|(?:config|settings)\.\w{1,5}$"
 )
+_RENDERED = lazy(r"(?:^|/)(?:roles|cookbooks)/[^/]+/templates/")
 _TONGUE = lazy(
     r"(?i)(?:^|[/_.-])(?:ar|bg|bn|bs|ca|cs|cy|da|de|el|en|eo|es|et|eu|fa|fi|fr|ga|gl|he|hi|hr|hu|hy|id|is|it|ja|ka|kk"
     r"|ko|lt|lv|mk|ms|nb|nl|nn|no|pl|pt|ro|ru|sk|sl|sq|sr|sv|sw|ta|th|tr|uk|ur|uz|vi|zh)(?:[_-][a-z]{2,4})?"
@@ -129,5 +133,11 @@ def place_of(path: str) -> Place:
         _SPOKEN.search(path) is not None,
         _REPORTED.search(path) is not None,
         _CONFIGURES.search(path) is not None,
+        _is_rendered(path),
         _TONGUE.search(path) is not None,
     )
+
+
+def _is_rendered(path: str) -> bool:
+    found = _RENDERED.search(path)
+    return found is not None and _EXAMPLES.search(path.replace(found[0], "/")) is None

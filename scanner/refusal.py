@@ -65,7 +65,9 @@ tokens, elements of HTML, keywords, prefixes."""
 _HEADER_ALONE = lazy(r"^eyJ(?:hbGciOi|0eXAiOi)[\w-]{4,80}={0,2}$")
 _ELEMENT = lazy(r"[@$]{0,2}[A-Za-z_][\w.]*\[[\w\"':.$ +*-]*\]?;?$")
 _FILE_NAME = lazy(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|txt)$")
-_SWITCH = lazy(r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require)-|recv-keys?$")
+_SWITCH = lazy(
+    r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require|disabled?|enabled?)-|recv-keys?$"
+)
 _HOST = lazy(r"://[\w.-]{1,80}:\Z")
 _PORT = lazy(r"\d{1,5}(?:[/?#]|\Z)")
 _HEX_WORDS = ("deadbeef", "c0ffee", "cafebabe", "0123456789", "123456789a")

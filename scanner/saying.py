@@ -3,6 +3,8 @@
 A password that is only weak, as `postgres123`, says nothing of the kind.
 """
 
+from unicodedata import combining, normalize
+
 from scanner.lazy import lazy
 from scanner.shape import decoded
 
@@ -16,13 +18,18 @@ _NUMBERED = lazy(
     r"(?:passw(?:or)?d|pass|pwd|passphrase|secret|token|api[_-]?key)[_-]?\d{0,4}[!@#.]?"
 )
 _CHANGE = lazy(
-    r"(?i)(?:change|replace)[_ -]?(?:this|me|it)(?:[_ -](?:please|now|later))?[_-]?\d{0,4}[!@#.]?"
+    r"(?i)(?:change|replace)[_ -]?(?:this|me|it)(?:[_ -]?(?:please|now|later))?[_-]?\d{0,4}[!@#.]?"
 )
 _PRAISED = lazy(
     r"(?i)[a-z_ -]{0,40}(?:super|really|very|strong|secure)[a-z_ -]{0,20}"
     r"(?:passw(?:or)?d|secret)[a-z_ -]{0,20}\d{0,4}[!@#.]?"
 )
+_SECURE = lazy(
+    r"(?i)(?:(?:super|very|really|so|more|not|in|un)[_ -]?){0,3}secure[_-]?\d{0,4}[!@#.]?"
+)
+"""`supersecure`, `insecure`: what a password should be, or is."""
 _DUMMY = lazy(r"(?i)dummy[a-z _-]*\d{0,4}")
+_SHAPES = (_WORDS_FOR, _NUMBERED, _CHANGE, _PRAISED, _SECURE, _DUMMY)
 _TONGUES = frozenset(
     """contraseña contrasena clave senha passwort kennwort parola parole salasana lösenord losenord
     adgangskode passord wachtwoord hasło haslo heslo jelszó jelszo şifre sifre šifra sifra parool
@@ -32,15 +39,29 @@ _TONGUES = frozenset(
 """The word for a password in other languages, as texts of a program have it."""
 _PARTS = lazy(r"[^\W\d_]+")
 _LONG = 80
+_FILLED = 10
 
 
 def says_what_it_is(value: str) -> bool:
     """Say whether a value is words for a secret, also in base64."""
-    if any(shape.fullmatch(value) for shape in (_WORDS_FOR, _NUMBERED, _CHANGE, _PRAISED, _DUMMY)):
+    plain = value if value.isascii() else _unaccented(value)
+    if any(shape.fullmatch(plain) for shape in _SHAPES):
         return True
     if not any(map(str.isdigit, value)) and _TONGUES & set(_PARTS.findall(value.lower())):
         return True
     if len(value) > _LONG or len(value) % 4:
         return False
     text = decoded(value)
+    if _is_one_sign(text) or _is_one_sign(decoded(text)):
+        return True
     return any(shape.fullmatch(text) for shape in (_WORDS_FOR, _DUMMY))
+
+
+def _unaccented(value: str) -> str:
+    """Return a value without the marks of its letters: `pǻssword` says what it is, too."""
+    return "".join(sign for sign in normalize("NFKD", value) if not combining(sign))
+
+
+def _is_one_sign(text: str) -> bool:
+    """Say whether a text is one character again and again, as what fills a field."""
+    return len(text) >= _FILLED and len(set(text.rstrip("\n"))) == 1

@@ -15,6 +15,7 @@ ALADDIN = b64encode(b"Aladdin:open sesame").decode()
 HEADER = b64encode(b'{"alg":"HS256","typ":"JWT"}').decode()
 FILLED_IN = b64encode(b"<your-client>:<your-password>").decode()
 NO_PASSWORD = b64encode(b"browser:").decode()
+FILLED_UP = b64encode(b64encode(b"x" * 32)).decode()
 QUIET = {
     "a flag": ("src/a.go", 'err = errors.New("give it by the --password flag")\n'),
     "an option that a message names": (
@@ -174,6 +175,36 @@ QUIET = {
         'keyPassword = keystoreProperties["keyPassword"] as String\n',
     ),
     "a word for a token": ("src/a.yml", "access_token: harbour12\n"),
+    "code between two strings": (
+        "assets/app.js",
+        '(0,o.kt)("li",{ a:"ul"},"Password: ",(0,o.kt)("em",{ a:"li"},"leave"))\n',
+    ),
+    "a word with escaped letters": ("src/a.js", r'x={ rangePassword:"Contrase\xF1a",y:1}'),
+    "an account without a password": ("Dockerfile", "RUN adduser --disabled-password harbour \\\n"),
+    "a variable of Kotlin": ("build.gradle.kts", "    storePassword = keystorePassword\n"),
+    "a member of a configuration": (
+        "app/build.gradle.kts",
+        "    keyPassword = config.keyPassword\n",
+    ),
+    "a parameter of a setter": ("src/A.java", "        this.keyPassword = keyPassword;\n"),
+    "another cell of a row": (
+        "db/a.sql",
+        "(1, 'uri: http://auth/oauth/check_token', '{hex:32}', '2019-04-18');\n",
+    ),
+    "a beacon": (
+        "a.html",
+        """<script src="b.js" data-cf-beacon='{ "r":1,"token": "{hex:32}"}'></script>\n""",
+    ),
+    "the address of a picture": (
+        "a.ipynb",
+        '"![how](https://raw.acme.net/a/how-arch.png?token={base62:40})",\n',
+    ),
+    "what a password should be": (".env", "ROOT_PASSWORD=super_secure1234\n"),
+    "what asks politely": (".env", "ROOT_PASSWORD=changemeplease\n"),
+    "a word with marks": ("src/a.ts", "const bytesPassword = 'p\u01fbssword';\n"),
+    "a symbol behind a verb": ("notes/a", "pass :strict to Parser\n"),
+    "a field that was filled": (".env", f"KEY_SECRET={FILLED_UP}\n"),
+    "a token of a page": ("a.html", '"a":1,"trackingToken":"{hex:32}","b":2\n'),
     "a report of a scanner": (".gitleaks-baseline.json", '"Secret": "{base62:24}",\n'),
 }
 SHOWN = {
@@ -254,6 +285,25 @@ SHOWN = {
     "a configuration that was kept": ("app.yml.orig", "password: harbour{digits:3}\n"),
     "a word of a configuration in code": ("config/database.php", "'password' => 'harbour',\n"),
     "a word of a configuration": ("docker-compose.yml", "  POSTGRES_PASSWORD: harbour\n"),
+    "a password between signs": ("src/a.py", 'password = "),{base62:14}"\n'),
+    "a secret with escaped bytes": ("src/a.py", r"SECRET_KEY = '\xf1\x8b{base62:14}\xa2R'"),
+    "a password of an account": ("a.sh", "useradd --password '{base62:14}' harbour\n"),
+    "a password in a Gradle file": ("gradle.properties", "storePassword = {base62:14}\n"),
+    "a word that ends as a variable": ("build.gradle", "storePassword = 'harbour{digits:3}'\n"),
+    "a cell behind its name": ("src/a.c", 'setenv("ACCESS_TOKEN", "{base62:32}");\n'),
+    "a token in an attribute": ("a.html", """<b data-options='{ "token": "{hex:32}"}'></b>\n"""),
+    "a token of a file": ("a.ipynb", '"![how](https://acme.net/a/how.tar?token={base62:40})",\n'),
+    "a default of a variable": ("docker-compose.yml", "PASSWORD: ${DB_PASS:-harbour731}\n"),
+    "a secure password": (".env", "ROOT_PASSWORD=secure-dunes{digits:3}\n"),
+    "a word with a colon": ("app.yml", "password : harbour\n"),
+    "a template of a role": (
+        "roles/web/templates/app.yml.j2",
+        "jwt_secret: {base62:40}\n",
+    ),
+    "a template of a cookbook": (
+        "cookbooks/a/templates/default/app.erb",
+        "password: {base62:14}\n",
+    ),
     "an element of HTML": ("a.html", '<input name="password" value="{password:14}"/>\n'),
     "a token": ("a.json", '"session":{"api_token":"{base62:40}","url":"x"}\n'),
 }
