@@ -8,6 +8,7 @@ import pytest
 from detectors.chance import CAP
 from detectors.fuse import FAMILIES, fading, fuse, severities
 from detectors.geoip import PLACE
+from detectors.hosting import Kind
 from detectors.profile import blank
 from detectors.round import evidence
 from detectors.words import Reason
@@ -157,3 +158,44 @@ def test_new_endpoints_are_explained_by_a_new_version_of_the_client_and_by_nothi
     said = [(3.0, network), (0.0, Reason.NONE), (0.0, Reason.NONE), (2.5, behaviour)]
     found = fuse(day_of([0], [0]), [evidence(np.array([e]), why, 0.0, 0.0) for e, why in said])
     assert found.again.tolist() == pytest.approx([again], abs=1e-4)
+
+
+def told_again(said, kind=Kind.ACCESS):
+    day = day_of([0], [0])
+    day.place["kind"] = kind
+    found = fuse(day, [evidence(np.array([e]), why, 0.0, 0.0) for e, why in said])
+    return found.again.tolist()
+
+
+@pytest.mark.parametrize(
+    ("network", "why", "kind", "time", "again"),
+    [
+        (2.1, Reason.NEW_NETWORK, Kind.ACCESS, Reason.OFF_HOURS, 3.5),
+        (2.1, Reason.YOUNG_NETWORK, Kind.ACCESS, Reason.OFF_HOURS, 3.5),
+        (2.1, Reason.TRAVEL, Kind.ACCESS, Reason.OFF_HOURS, 3.5),
+        # a data centre does not travel, nor do words of another kind or a new network that is more
+        (2.1, Reason.NEW_NETWORK, Kind.HOSTING, Reason.OFF_HOURS, 0.0),
+        (2.1, Reason.NEW_NETWORK, Kind.VPN, Reason.OFF_HOURS, 0.0),
+        (2.2, Reason.NEW_NETWORK, Kind.ACCESS, Reason.OFF_HOURS, 0.0),
+        (2.1, Reason.NEW_CLIENT, Kind.ACCESS, Reason.OFF_HOURS, 0.0),
+        (2.1, Reason.NEW_NETWORK, Kind.ACCESS, Reason.NONE, 0.0),
+    ],
+)
+def test_unusual_hours_are_explained_by_a_new_place_of_people(network, why, kind, time, again):
+    said = [(network, why), (3.5, time), (0.0, Reason.NONE), (0.0, Reason.NONE)]
+    assert told_again(said, kind) == pytest.approx([again], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("network", "time", "volume", "again"),
+    [
+        (Reason.NONE, Reason.OFF_HOURS, 2.4, 2.4),
+        (Reason.NONE, Reason.OFF_HOURS, 2.6, 0.0),
+        (Reason.NONE, Reason.NONE, 2.4, 0.0),
+        (Reason.NEW_CLIENT, Reason.OFF_HOURS, 2.4, 0.0),
+    ],
+)
+def test_who_works_late_does_some_more_and_no_more_than_that(network, time, volume, again):
+    elsewhere = 1.5 if network != Reason.NONE else 0.0
+    said = [(elsewhere, network), (3.0, time), (volume, Reason.RATE_1H), (0.0, Reason.NONE)]
+    assert told_again(said) == pytest.approx([again], abs=1e-4)
