@@ -14,7 +14,7 @@ from functools import partial
 
 import msgspec
 
-from scanner import arrays, below, columnless, der, dumps, rearrange, tables
+from scanner import arrays, below, columnless, der, dumps, pkcs12, rearrange, tables
 from scanner.batch import Data
 from scanner.lazy import lazy
 from scanner.parsetree import literals
@@ -307,6 +307,8 @@ ENCODINGS = (
     Encoding("hex", dumps.apart_triggers, dumps.apart),
     Encoding("dump", dumps.triggers, dumps.dump),
     Encoding("base64", der.bare_triggers, _bare),
+    Encoding("base64", pkcs12.bare_triggers, _bare),
+    Encoding("pkcs12", pkcs12.triggers, pkcs12.container),
 )
 
 

@@ -17,7 +17,7 @@ from scanner.region import Region
 _BACK = 20
 """Bytes between the beginning of a key and the end of its trigger, at most."""
 _LONGEST = 16 << 10
-_SEQUENCE, _INTEGER, _OCTETS = 0x30, 2, 4
+SEQUENCE, _INTEGER, _OCTETS = 0x30, 2, 4
 _LONG_FORM = 0x80
 _RSA, _DSA = 9, 6
 """How many numbers their keys are made of."""
@@ -45,9 +45,9 @@ def bare_triggers(words: Sequence[bytes]) -> Iterable[str]:
 def key(data: Data, at: int, low: int, high: int) -> Region | None:
     """Write a private key in PEM."""
     for start in range(max(low, at - _BACK), at):
-        whole = _first(bytes(data[start : min(high, start + _LONGEST)]), _SEQUENCE)
-        if start + len(whole) >= at and (kind := _kind(_elements(whole)[0][1])):
-            return Region(start, start + len(whole), _armored(kind, whole))
+        whole = first(bytes(data[start : min(high, start + _LONGEST)]), SEQUENCE)
+        if start + len(whole) >= at and (kind := _kind(elements(whole)[0][1])):
+            return Region(start, start + len(whole), armored(kind, whole))
     return None
 
 
@@ -55,7 +55,7 @@ Element = tuple[int, bytes]
 """Tag and content."""
 
 
-def _first(raw: bytes, tag: int) -> bytes:
+def first(raw: bytes, tag: int) -> bytes:
     """Return the element that `raw` begins with; nothing where it is of another kind, or cut."""
     if raw[:1] != bytes([tag]) or not (size := _size(raw)) or len(raw) < sum(size):
         return b""
@@ -76,7 +76,7 @@ def _size(raw: bytes) -> tuple[int, int] | None:
 _WIDEST = 3
 
 
-def _elements(raw: bytes) -> list[Element]:
+def elements(raw: bytes) -> list[Element]:
     """Take elements apart; none where they do not fill the bytes."""
     found: list[Element] = []
     while raw:
@@ -91,10 +91,10 @@ def _elements(raw: bytes) -> list[Element]:
 
 def _kind(content: bytes) -> str:
     """Return what PEM calls a key with such content; empty for what is none."""
-    parts = _elements(content)
+    parts = elements(content)
     tags = [tag for tag, _ in parts]
-    if tags[:3] == [_INTEGER, _SEQUENCE, _OCTETS]:
-        return "PRIVATE KEY" if _elements(parts[1][1]) else ""
+    if tags[:3] == [_INTEGER, SEQUENCE, _OCTETS]:
+        return "PRIVATE KEY" if elements(parts[1][1]) else ""
     if tags[:2] == [_INTEGER, _OCTETS] and parts[0][1] == b"\1":
         return "EC PRIVATE KEY"
     if set(tags) == {_INTEGER} and parts[0][1] == b"\0":
@@ -102,7 +102,8 @@ def _kind(content: bytes) -> str:
     return ""
 
 
-def _armored(kind: str, whole: bytes) -> bytes:
+def armored(kind: str, whole: bytes) -> bytes:
+    """Write an element in PEM."""
     text = b64encode(whole)
     lines = b"\n".join(text[at : at + 64] for at in range(0, len(text), 64))
     return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (kind.encode(), lines, kind.encode())
