@@ -180,7 +180,7 @@ _CONTROL = lazy("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _NEAR = 40
 _BARE = lazy(r"[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*[;,]?")
 _EXAMPLE = lazy(r"[a-z_-]*(?:secret|token|wrong|invalid)[a-z_-]*\d{0,4}")
-_COMMENT = lazy(r"\s*(?://|#|/?\*|--|<!--)")
+_COMMENT = lazy(r"\s*(?://|#|/?\*|--|<!--)|[^\"'`]*\s(?://|#)\s")
 _CERTAIN = ("url", "command", "sql")
 """Kinds in which a password stands for sure; the question is only whether it is a placeholder."""
 _ASSIGNED = lazy(r"(?:\s(?:[+.|&]?=|:=)|:)\s+\Z|\b(?:var|let|const)\s[\w$]{1,60}=\Z")

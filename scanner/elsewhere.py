@@ -40,13 +40,15 @@ _OF_CODE = (
     lazy(r"[a-z]+(?:[A-Z][a-z]+)*\[\d{1,3}\]"),
     lazy(r"\d\.(?:[0-9A-Za-z+/]{8,}={0,2}\|){1,3}[0-9A-Za-z+/]{8,}={0,2}"),
     lazy(r"![0-9A-Za-z]{40}"),
+    lazy(r"RW[0-9A-Za-z+/]{54}"),
     lazy(r"(?:pm|cus|src|card|ch|in|sub|price|prod|acct|evt|req|ba)_[0-9A-Za-z]{14,30}"),
     lazy(r"\d{4}_[a-z]+(?:_[a-z0-9]+)+"),
     lazy(r"[a-z][a-z0-9+.-]{1,20}://(?:[^\s:@/?]{0,40}@)?[^\s@?]{1,120}"),
     lazy(r"/(?:usr|etc|var|opt|home|lib\d{0,2}|bin|tmp|root|run|srv|dev|proc|mnt)/[\w./+-]+"),
 )
 """Members of packages, ends of dotted names, files, selectors, rules of a grammar and of
-validation, what is encrypted (vector and text), Django's mark of no password, ids of Stripe,
+validation, what is encrypted (vector and text), Django's mark of no password, public keys of
+minisign, ids of Stripe,
 migrations, addresses without a password, paths."""
 _BETWEEN = lazy(r"[),;][^\"'`]{0,198}[(,=\[+{]")
 """`).should(`, `,(0,o.kt)(`: the code between two strings of a line without spaces."""
@@ -68,9 +70,10 @@ _ASKED = lazy(r"(?i)(?<!un)encrypted|^is_|^is(?=[A-Z])")
 """`app_passwd('details', $id)`: what a call is to do; names of what is asked or encrypted."""
 _CODE_WORDS = frozenset("await yield new typeof lambda function async return delete void".split())
 _DESCRIBING = lazy(
-    r"(?i)(?:scheme|schema|back_?end|algo|algorithms?|gen|hashing|driver|engine|plugin|handlers?|issuer|audience"
+    r"(?i)(?:scheme|schema|back_?end|algo|algorithms?|primitive|gen|hashing|driver|engine|plugin|handlers?|issuer|audience"
     r"|library|module|connector|adapter|mapper|command|program|tool|syntax|charset|encoding)s?$"
 )
+_ALGORITHM = lazy(r"(?:[a-z]{2,10}\d{1,4}){1,4}")
 _PUBLISHED = lazy(r"(?i)public|sha-?\d|fingerprint|thumbprint|checksum|digest|issuer|audience")
 _SECRET = lazy(r"(?i)secret|private|passw|pwd|credential")
 _ALLOWED = lazy(r"(?i)(?:allowed|trusted|accepted|authorized|known)[\w-]{0,30}keys?\Z")
@@ -93,7 +96,11 @@ def elsewhere(candidate: Candidate) -> bool:
         return bool(_SAID.search(value) or _PLAIN.fullmatch(value))
     if candidate.kind != "assignment":
         return False
-    if _published(name) or _ASKED.search(name) or (_described(name) and len(value) < _MADE):
+    if (
+        _published(name)
+        or _ASKED.search(name)
+        or (_described(name) and (len(value) < _MADE or _ALGORITHM.fullmatch(value)))
+    ):
         return True
     if not candidate.quote and value in _CODE_WORDS and candidate.after[:1] == " ":
         return True

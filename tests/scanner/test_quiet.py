@@ -205,6 +205,10 @@ QUIET = {
     "a symbol behind a verb": ("notes/a", "pass :strict to Parser\n"),
     "a field that was filled": (".env", f"KEY_SECRET={FILLED_UP}\n"),
     "a token of a page": ("a.html", '"a":1,"trackingToken":"{hex:32}","b":2\n'),
+    "a public key of minisign": ("a.toml", "minisign_key = 'RW{base62:54}'\n"),
+    "a primitive": ("src/a.h", '#define crypto_secretbox_PRIMITIVE "xsalsa20poly1305"\n'),
+    "a remark behind code": ("a.sh", "    fi # $pass = conv\n"),
+    "a line of a certificate": ("a.pem", "{repeat:A:21}wCwYDVR0{base62:35}\n"),
     "a report of a scanner": (".gitleaks-baseline.json", '"Secret": "{base62:24}",\n'),
 }
 SHOWN = {
@@ -304,6 +308,9 @@ SHOWN = {
         "cookbooks/a/templates/default/app.erb",
         "password: {base62:14}\n",
     ),
+    "a secret key of minisign": ("a.toml", "minisign_key = 'RW{base62:100}'\n"),
+    "a value before a remark": ("a.yml", "password: harbour # of it\n"),
+    "a password with a number sign": ("a.env", "PASSWORD=harbour#{digits:3}\n"),
     "an element of HTML": ("a.html", '<input name="password" value="{password:14}"/>\n'),
     "a token": ("a.json", '"session":{"api_token":"{base62:40}","url":"x"}\n'),
 }
