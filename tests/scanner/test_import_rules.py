@@ -294,11 +294,23 @@ def test_filters_of_betterleaks_become_entropy_and_allows():
         'entropy(finding["match"]) <= 3',
         'failsTokenEfficiency(finding["secret"])',
         'matchesAny(get(attributes, "git.author_name", ""), [`bot`])',
+        'entropy(finding["secret"]) <= 3; true',
+        '!containsAny(finding["secret"], ["a"])',
+        'containsAny(finding["line"], ["a"])',
+        'matchesAny(finding["secret"], [words])',
+        'matchesAny(finding["secret"], [`(?<!a)b`])',
+        '!matchesAny(finding["secret"], [`a`, `(?<!a)b`])',
+        '!matchesAny(get(attributes, "path", ""), [`a`])',
     ],
 )
 def test_a_filter_that_is_a_program_is_refused(program):
     with pytest.raises(UntranslatableError):
         parsed(program)
+
+
+def test_of_patterns_that_drop_a_finding_those_that_cannot_be_said_are_left_out():
+    made = parsed('matchesAny(finding["match"], [`a`, `(?<!a)b`, "c"])')
+    assert [(one.target, one.patterns) for one in made.allows] == [("match", ("a", "c"))]
 
 
 KINGFISHER = r"""
@@ -313,7 +325,9 @@ rules:
     confidence: high
     pattern_requirements:
       min_digits: 3
+      min_special_chars: 0
       ignore_if_contains: [Test]
+      checksum: {actual: x}
     examples: ["acme key=k3j5h2g8f1d0", "nothing at all"]
     references: [https://acme.example/docs]
     validation: {type: Http}
@@ -353,7 +367,8 @@ def test_rules_of_kingfisher_and_nosey_parker_work_here(tmp_path):
     assert imported.rules[0].confidence == "high"
     assert imported.rules[1].tags == ("api", "secret")
     assert [(loss.rule, loss.whole) for loss in imported.losses] == [
-        ("kingfisher.acme.1", False), ("kingfisher.acme.1", False), ("kingfisher.acme.2", True),
+        ("kingfisher.acme.1", False), ("kingfisher.acme.1", False), ("kingfisher.acme.1", False),
+        ("kingfisher.acme.2", True),
     ]  # fmt: skip
     assert "1 of its examples" in " ".join(loss.what for loss in imported.losses)
 

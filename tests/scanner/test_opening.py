@@ -31,6 +31,7 @@ def test_every_rule_matches_where_a_plain_search_matches():
 
 
 PARTS = r"a [bc] (?:ab|c|) (?i:ab) \w [^a] . b{0,2} a+? (?<=a) \b c? ^".split()
+PARTS += r"(?>ab|c) b++ (?:a|B){9} (?!c)".split()
 
 
 @given(
@@ -47,6 +48,14 @@ def test_whatever_matches_begins_with_the_opening(pattern, text):
 def test_a_literal_beginning_needs_no_opening():
     assert opening(rb"ghp_[0-9A-Za-z]{36}") is None
     assert opening(rb"[^a].*") is None
+
+
+@pytest.mark.parametrize("pattern", [rb"([ab])\1c", rb"(?:[ab]|[cd]|[ef]|[gh]|[ij]){4,8}x"])
+def test_what_cannot_be_said_by_bytes_in_a_row_has_no_opening_or_one_that_holds(pattern):
+    opens = opening(pattern)
+    for text in (b"aac", b"acegacegx", b"bbc"):
+        if opens is not None and re.match(pattern, text):
+            assert opens.match(text)
 
 
 def test_a_lazy_pattern_is_one_of_re():

@@ -1,0 +1,53 @@
+"""Compiled rules that were kept: taken up again, and made anew where they cannot be."""
+
+import pytest
+
+from scanner import cache, patterns
+from scanner.batch import batch_of
+from scanner.engine import engine_of
+from scanner.rule import parse_file
+from scanner.rules import RuleSet
+
+RULE = r"""
+provider = "acme"
+[[rule]]
+id = "acme-key"
+name = "Acme key"
+description = "Acme key."
+confidence = "high"
+keywords = ["acme_"]
+pattern = '\b(?P<secret>acme_[0-9a-f]{32})\b'
+"""
+TEXT = b"key = acme_" + b"5f0a1c9e7b3d2846" * 2 + b"\n"
+
+
+@pytest.fixture
+def rules(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return RuleSet(parse_file(RULE, "acme.toml").rule, "kept")
+
+
+def found(rules):
+    return [match.rule.id for match in engine_of(rules).searcher().search(batch_of(TEXT))]
+
+
+def spoilt(name, how):
+    kept = cache.read(name)
+    if how == "cut":
+        cache.write(name, kept[: len(kept) // 2])
+    elif how == "of another form":
+        cache.write(name, b"\x93\x01\x02\x03")
+    else:
+        at = kept.index(b"\xdb\xdb")  # the mark by which hyperscan knows its databases
+        cache.write(name, kept[:at] + b"none" + kept[at + 4 :])
+
+
+@pytest.mark.parametrize("how", ["cut", "of another form", "of another machine"])
+def test_rules_that_were_kept_and_cannot_be_used_are_compiled_anew(rules, how):
+    name = patterns._name(rules)
+    assert found(rules) == ["acme-key"]
+    whole = cache.read(name)
+    spoilt(name, how)
+    assert cache.read(name) != whole
+    assert found(rules) == ["acme-key"]
+    assert len(cache.read(name)) == len(whole)
