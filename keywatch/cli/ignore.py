@@ -84,7 +84,9 @@ def list_ignores(ctx: click.Context, ignore_file: str | None, as_json: bool) -> 
         print_json(rows)
         return
     columns = ("fingerprint", "state", "expires", "owner", "reason", "rule", "path")
-    print_table(columns, [[row[name] or "" for name in columns] for row in rows])
+    print_table(
+        columns, [[row[name] or "" for name in columns] for row in rows], whole=("state", "expires")
+    )
 
 
 @command.command()

@@ -13,9 +13,12 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Timer
 
 TIMEOUT_S = 10.0
+WHOLE_S = 30.0
 _BODY = 64 << 10
 _TRANSLATED = [
     ipaddress.ip_network(name)
@@ -68,6 +71,7 @@ class Client:
         resolve: host → addresses.
         context: for TLS; the certificate must be one for the host.
         timeout_s: for connecting, and for each wait for bytes.
+        whole_s: for all of a request, however busily its answer comes, byte for byte.
         port: 443, but in tests.
         permitted: says whether an address may be connected to.
     """
@@ -79,12 +83,13 @@ class Client:
         resolve: Resolve = resolved,
         context: ssl.SSLContext | None = None,
         timeout_s: float = TIMEOUT_S,
+        whole_s: float = WHOLE_S,
         port: int = 443,
         permitted: Callable[[str], bool] = is_public,
     ) -> None:
         self._hosts, self._resolve, self._port = hosts, resolve, port
         self._context = context or ssl.create_default_context()
-        self._timeout_s, self._permitted = timeout_s, permitted
+        self._timeout_s, self._whole_s, self._permitted = timeout_s, whole_s, permitted
 
     def ask(self, method: str, host: str, path: str, headers: Mapping[str, str]) -> Answer:
         """Make one request without a body; a redirect is an answer like any other.
@@ -100,12 +105,19 @@ class Client:
         if not addresses or not all(map(self._permitted, addresses)):
             raise RefusedError(f"{host} leads to an address that is not public")
         connection = _Pinned(host, addresses[0], self._port, self._context, self._timeout_s)
+        limit = Timer(self._whole_s, connection.cut)
+        limit.daemon = True
+        limit.start()
         try:
             connection.request(method, path, headers={"User-Agent": "keywatch", **headers})
             answer = connection.getresponse()
-            return Answer(answer.status, answer.read(_BODY))
+            body = answer.read(_BODY)
         finally:
-            connection.close()
+            limit.cancel()
+            connection.end()
+        if connection.is_cut:
+            raise TimeoutError
+        return Answer(answer.status, body)
 
 
 class _Pinned(http.client.HTTPSConnection):
@@ -119,12 +131,28 @@ class _Pinned(http.client.HTTPSConnection):
     ) -> None:
         super().__init__(host, port, timeout=timeout_s, context=context)
         self._address, self._tls = address, context
+        self._line: socket.socket | None = None
+        self.is_cut = False
 
     def connect(self) -> None:
         """Connect."""
         raw = socket.create_connection((self._address, self.port), self.timeout)
+        self._line = raw.dup()  # what is wrapped for TLS lets go of its own
         try:
             self.sock = self._tls.wrap_socket(raw, server_hostname=self.host)
         except BaseException:
             raw.close()
             raise
+
+    def cut(self) -> None:
+        """End whatever is still sent or awaited."""
+        self.is_cut = True
+        if self._line is not None:
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """Close the connection."""
+        self.close()
+        if self._line is not None:
+            self._line.close()

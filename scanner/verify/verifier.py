@@ -13,6 +13,7 @@ from vocabulary.finding import Confidence, Finding
 
 _PLAIN = re.compile(r"[\x21-\x7e]{8,512}")
 _UNSAFE = re.compile(r"[/?#%]")
+_PATIENCE = 429  # RFC 6585: too many requests
 LIMIT = 200
 """Secrets that are asked about in one scan, at most."""
 
@@ -74,7 +75,9 @@ class _Round:
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._warn(f"{provider.host} could not be asked: {type(error).__name__}")
         else:
-            return provider.says(answer)
+            if answer.status != _PATIENCE:
+                return provider.says(answer)
+            self._warn(f"{provider.host} asks for patience (429): it was asked no more")
         self._silent.add(provider.host)
         return "unknown"
 

@@ -1,5 +1,6 @@
 """Providers are asked through a client that speaks to nobody else; stand-ins on loopback answer."""
 
+import http.client
 import http.server
 import json
 import socket
@@ -212,6 +213,27 @@ def test_a_provider_that_never_answers_or_never_ends_is_bounded(certificate):
         assert len(client(certificate, port).ask("GET", HOST, "/", {}).body) <= 64 << 10
 
 
+DRIPS = {
+    "the head": b"HTTP/1.1 200 OK\r\nX: ",
+    "the body": b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", DRIPS)
+def test_an_answer_that_comes_byte_for_byte_is_bounded_as_a_whole(certificate, name):
+    released = threading.Event()
+
+    def drip(handler):
+        handler.wfile.write(DRIPS[name])
+        while not released.wait(0.05):
+            handler.wfile.write(b"x")
+
+    with stand_in(certificate, drip) as (port, _):
+        with pytest.raises((OSError, http.client.HTTPException)):
+            client(certificate, port, whole_s=0.5).ask("GET", HOST, "/", {})
+        released.set()
+
+
 def test_proxies_of_the_environment_are_not_asked(certificate, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     with stand_in(certificate, says(200)) as (port, asked):
@@ -243,6 +265,16 @@ def test_after_a_host_that_fails_no_other_secret_is_sent_to_it(tmp_path):
     report = scan(tmp_path, ScanOptions(verifier=Verifier(Client(HOSTS, resolve=fails))))
     assert len(tries) == 1
     assert len(report.receipt.warnings) == 1
+    assert {finding.verdict.provider for finding in report} == {"unknown"}
+
+
+def test_a_host_that_asks_for_patience_is_asked_no_more(tmp_path, certificate):
+    (tmp_path / "a.txt").write_text("".join(map(line, range(5))))
+    with stand_in(certificate, says(429)) as (port, asked):
+        verifier = Verifier(client(certificate, port))
+        report = scan(tmp_path, ScanOptions(verifier=verifier))
+    assert len(asked) == 1
+    assert report.receipt.warnings == [f"{HOST} asks for patience (429): it was asked no more"]
     assert {finding.verdict.provider for finding in report} == {"unknown"}
 
 
