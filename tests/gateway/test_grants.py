@@ -30,7 +30,12 @@ def conversation(place, talk, options=None):
         app = Gateway(echo, Reader(place.store.engine), options or Options())
 
         async def status(secret, *headers, **more):
-            return (await ask(app, scope_of(with_key(secret), *headers, **more)))[0]["status"]
+            asked = scope_of(with_key(secret), *headers, **more)
+            async with asyncio.timeout(20):
+                # Where a key cannot be looked up within a second, who asks is told to ask again.
+                while (found := (await ask(app, asked))[0]["status"]) == 503:  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+            return found
 
         async def becomes(wanted, secret, **more):
             async with asyncio.timeout(20):
