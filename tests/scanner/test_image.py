@@ -135,6 +135,39 @@ def test_layers_that_an_older_docker_links_are_followed_within(tmp_path):
     assert report.receipt.incomplete == []
 
 
+@pytest.mark.parametrize("part", ["config", "container_config"])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Env", lambda secret: [f"T={secret}"]),
+        ("Labels", lambda secret: {"token": secret}),
+        ("Entrypoint", lambda secret: ["run", "--token", secret]),
+        ("Cmd", lambda secret: [f"login {secret}"]),
+        ("OnBuild", lambda secret: [f"RUN login {secret}"]),
+    ],
+    ids=["Env", "Labels", "Entrypoint", "Cmd", "OnBuild"],
+)
+def test_a_secret_in_whatever_containers_are_started_with_is_found(
+    tmp_path, monkeypatch, part, field, value
+):
+    monkeypatch.setitem(CONFIG, part, {field: value(github_token(8))})
+    (tmp_path / "app.tar").write_bytes(tarred(docker()))
+    found = list(scan(tmp_path / "app.tar"))
+    monkeypatch.setitem(CONFIG, part, {})
+    (tmp_path / "app.tar").write_bytes(tarred(docker()))
+    assert len(found) == len(list(scan(tmp_path / "app.tar"))) + 1
+
+
+def test_a_layer_that_is_damaged_is_named_and_the_others_are_told_whole(tmp_path):
+    files = docker(gzip.compress)
+    files["1/layer.tar"] = files["1/layer.tar"][:40]
+    (tmp_path / "app.tar").write_bytes(tarred(files))
+    report = scan(tmp_path / "app.tar")
+    assert report.receipt.exit_code == ExitCode.INCOMPLETE
+    paths = {place.path for finding in report for place in finding.places}
+    assert any(path.endswith("etc/kept.env") for path in paths)
+
+
 def test_a_layer_that_is_missing_is_named(tmp_path):
     files = docker()
     del files["0/layer.tar"]
