@@ -10,9 +10,10 @@ from detectors.clocks import renumbered, segment_starts
 from detectors.declared import has_said
 from detectors.facts import UNKNOWN, KeyFacts, nothing_is_said
 from detectors.fleet import STEP
+from detectors.geoip import PLACE
 from detectors.pending import RARE
-from detectors.profile import BITS, DAY_MS, EVENT, HOUR_MS, WAITING, WAYS, Rows
-from detectors.records import taken, whole
+from detectors.profile import BITS, DAY_MS, EVENT, HOUR_MS, WAITING, WAY, WAYS, Rows
+from detectors.records import field, taken, whole
 from detectors.scoring import Events, Scorer, WatchSettings, nothing, nowhere
 from detectors.sessions import LARGEST_BODY
 from vocabulary.access import Codes, Flags, Ints
@@ -62,7 +63,7 @@ def add(events: Events, which: Ints, held: Pending, knows: Knows) -> Flags:
     if not len(some):
         return found
     moment = events.t[which] % DAY_MS
-    held["events"][own, number] = _waiting(events, which, way)
+    field(held, "events")[own, number] = whole(_waiting(events, which, way))
     bad = _exceeds(held, own, number, moment)
     hour = moment // HOUR_MS
     rare = ~_bit(held["free"], own, hour)
@@ -93,7 +94,7 @@ def _ways(events: Events, which: Ints, held: Pending, own: Codes) -> Ints:
         same = (ways["place"]["prefix"][own, i] == prefix) & (ways["agent"][own, i] == agent)
         found[same & (known[own] > i)] = i
     at = np.flatnonzero(found < WAYS)
-    way, one = ways[own[at], found[at]], which[at]
+    way, one = field(held, "ways")[own[at], found[at]].view(WAY), which[at]
     same = way["tls"] == events.tls[one]
     for name in ("asn", "country", "kind"):
         same &= way["place"][name] == events.place[name][one]
@@ -155,13 +156,14 @@ def events_of(names: list[str], facts: Sequence[KeyFacts], which: Ints, held: Pe
     """
     count = held["count"].astype(np.int64)
     own = np.repeat(np.arange(len(held)), count)
-    one = held["events"][own, np.arange(len(own)) - (np.cumsum(count) - count)[own]]
-    way = held["ways"][own, one["moment"] >> 1 & 3]
+    number = np.arange(len(own)) - (np.cumsum(count) - count)[own]
+    one = field(held, "events")[own, number].view(EVENT)
+    way = field(held, "ways")[own, one["moment"] >> 1 & 3].view(WAY)
     day = held["open"].astype(np.int64) - 1
     return Events(
         names=names, slots=np.arange(len(names)), facts=list(facts),
         row=which[own].astype(np.int32), t=day[own] * DAY_MS + (one["moment"] >> BITS),
-        late=np.zeros(len(own), np.bool_), place=np.ascontiguousarray(way["place"]),
+        late=np.zeros(len(own), np.bool_), place=field(way, "place").copy().view(PLACE),
         agent=way["agent"].copy(), endpoint=one["endpoint"].copy(), number=one["number"].copy(),
         thing=one["thing"].copy(), status=one["status"].astype(np.int32),
         writes=(one["moment"] & 1) > 0, size=one["kib"].astype(np.int64) << 10,

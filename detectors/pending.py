@@ -24,13 +24,14 @@ from detectors.profile import (
     FAMILIES,
     SCALES,
     WAITING,
+    WAY,
     WAYS,
     Rows,
     rows_of,
     words_of,
 )
 from detectors.rate import BURST_WINDOWS, LEAST_BURST, WINDOWS_H
-from detectors.records import taken
+from detectors.records import field, whole
 from detectors.round import Evidence, Round
 from detectors.travel import FEW_EVENTS
 from detectors.words import Reason
@@ -54,7 +55,7 @@ def prepare(day: Round, places: Evidence) -> None:
     """
     rows, held = day.rows, day.rows["pending"]
     some = np.flatnonzero(held["count"])
-    held["events"][some] = np.zeros((), EVENT)
+    field(held, "events")[some] = whole(np.zeros(1, EVENT))[0]
     _follow_ways(day, places)
     held["open"] = np.where(is_calm(rows), 1, -1) * (rows["day"] + 1)
     held["since"] = rows["clock"] % DAY_MS
@@ -80,7 +81,8 @@ def _follow_ways(day: Round, places: Evidence) -> None:
     """
     rows, held, starts = day.rows, day.rows["pending"], segment_starts(day.row)
     same_day = np.abs(held["open"]) == rows["day"] + 1
-    before, known = held["ways"].copy(), np.where(same_day, held["known"], 0).astype(np.int64)
+    before = field(held, "ways").copy().view(WAY)
+    known = np.where(same_day, held["known"], 0).astype(np.int64)
     # On a key's first day its first network is news from the second one on.
     steady = (rows["mature_days"] > 0) | (rows["asn_count"] <= 1)
     number = np.arange(len(day.row)) - starts[day.row]
@@ -98,7 +100,7 @@ def _follow_ways(day: Round, places: Evidence) -> None:
             break
         at = last[some]
         ways = held["ways"]
-        ways["place"][some, i] = taken(day.place, at)
+        field(ways, "place")[some, i] = whole(day.place).take(at)
         ways["agent"][some, i], ways["tls"][some, i] = day.agent[at], day.tls[at]
         taken_marks[some, i] = mark[at]
         found[some] = i + 1
@@ -116,7 +118,7 @@ def _keep_ways(
         some = np.flatnonzero((known > i) & (found < WAYS))
         new = np.arange(WAYS) < found[some][:, None]
         some = some[~((marks[some] == old[some, i][:, None]) & new).any(axis=1)]
-        held["ways"][some, found[some]] = before[some, i]
+        field(held, "ways")[some, found[some]] = whole(before)[some, i]
         marks[some, found[some]] = old[some, i]
         found[some] += 1
     held["known"] = found

@@ -252,7 +252,8 @@ def latest(rows: Rows) -> NDArray[np.int64]:
 
 def last_of(held: NDArray[np.void]) -> NDArray[np.int64]:
     """Return the time of the last event that waits, of those of which one does."""
-    last = held["events"][np.arange(len(held)), held["count"].astype(np.int64) - 1]["moment"]
+    moment = held["events"]["moment"]
+    last = moment[np.arange(len(held)), held["count"].astype(np.int64) - 1]
     return np.asarray((held["open"].astype(np.int64) - 1) * DAY_MS + (last >> BITS), np.int64)
 
 

@@ -13,7 +13,7 @@ from detectors.calibration import HALF_LIFE_DAYS, WINSOR, Scale
 from detectors.chance import Floats
 from detectors.clocks import renumbered, segment_starts
 from detectors.facts import KeyFacts, nothing_is_said
-from detectors.profile import Rows, alarmed
+from detectors.profile import Rows, alarmed, picked, words_of
 from detectors.round import Evidence, Round, evidence
 from detectors.words import Reason
 from vocabulary.access import Ints
@@ -90,7 +90,7 @@ def learn(rows: Rows, elapsed_days: Floats) -> None:
     which = np.flatnonzero((rows["spent"] > 0) | (rows["spends"][:, 0] > 0))
     if not len(which):
         return
-    some = rows[which]
+    some = picked(rows, which)
     keep = 0.5 ** (elapsed_days[which] / HALF_LIFE_DAYS)
     past, spent = some["spends"].astype(np.float64), some["spent"].astype(np.float64)
     now = _predicted(past)
@@ -106,7 +106,7 @@ def learn(rows: Rows, elapsed_days: Floats) -> None:
     some["spent_most"] = np.where(alarming, faded, np.maximum(faded, spent))
     some["held_spent"] = np.where(alarming, value * counts, some["held_spent"])
     some["spent"] = 0
-    rows[which] = some
+    words_of(rows)[which] = words_of(some)
 
 
 def accept(one: Rows) -> None:
