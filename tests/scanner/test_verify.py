@@ -19,6 +19,7 @@ from scanner.verify import Verifier
 from scanner.verify.client import Client, RefusedError, is_public
 from scanner.verify.providers import HOSTS, PROVIDERS, provider_of
 from tests.scanner.secrets import github_token
+from vocabulary.finding import Confidence
 
 HOST = "api.github.com"
 
@@ -239,6 +240,19 @@ def test_proxies_of_the_environment_are_not_asked(certificate, monkeypatch):
     with stand_in(certificate, says(200)) as (port, asked):
         assert client(certificate, port).ask("GET", HOST, "/", {}).status == 200
     assert asked
+
+
+def test_nobody_is_asked_of_what_no_provider_gave_out(tmp_path, certificate):
+    """A password that nobody answers for, and a token whose checksum tells that it is made up."""
+    wrong = github_token()[:-1] + ("a" if github_token()[-1] != "a" else "b")
+    user = "ada:" + github_token(9)[4:24]
+    (tmp_path / "a.txt").write_text(f"t = '{wrong}'\nurl = 'postgres://{user}@db.internal/x'\n")
+    with stand_in(certificate, says(401)) as (port, asked):
+        verifier = Verifier(client(certificate, port))
+        report = scan(tmp_path, ScanOptions(verifier=verifier, confidence=Confidence.LOW))
+    assert len(list(report)) == 2
+    assert {finding.verdict.provider for finding in report} == {"unasked"}
+    assert asked == []
 
 
 def test_no_more_secrets_are_asked_about_than_the_limit_and_that_is_said(
