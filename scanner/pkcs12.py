@@ -13,7 +13,7 @@ from hmac import compare_digest, digest
 
 from scanner.batch import Data
 from scanner.der import SEQUENCE, armored, elements, first
-from scanner.region import Region
+from scanner.region import RUN, Region
 
 _LONGEST, _SHORTEST = 14_000, 900
 _BACK = 22  # bytes of the trigger
@@ -35,6 +35,8 @@ _KNOWN = (
 """No password, an empty one, the one that Java's manuals use, and that of Google's key files."""
 _ROUNDS = 10_240
 """What is hashed more often is not tried: a container may be made to take long."""
+_HEAD, _CROWD = b"\x02\x01\x03\x30\x82", 8
+"""How containers begin, and how many before one are too many to try that one as well."""
 
 
 def triggers(words: Sequence[bytes]) -> Iterable[str]:
@@ -58,7 +60,8 @@ def container(data: Data, at: int, low: int, high: int) -> Region | None:
     whole = first(bytes(data[start : min(high, start + _LONGEST)]), SEQUENCE)
     if len(whole) < _SHORTEST or _SHROUDED not in whole:
         return None
-    kind = "OPENPKCS12" if _is_open(whole) else "PKCS12"
+    crowded = bytes(data[max(low, start - RUN) : start]).count(_HEAD) >= _CROWD
+    kind = "OPENPKCS12" if not crowded and _is_open(whole) else "PKCS12"
     return Region(start, start + len(whole), armored(f"{kind} PRIVATE KEY", whole))
 
 

@@ -56,6 +56,20 @@ def twice(out: IO[bytes], size: int) -> None:
     out.write(gzip.compress(gzip.compress((b"text\n" * (size // 5 + 1))[:size])))
 
 
+def containers(out: IO[bytes], size: int) -> None:
+    """Write key containers whose passwords take long to try."""
+
+    def element(tag: int, content: bytes) -> bytes:
+        return bytes([tag, 0x82]) + len(content).to_bytes(2) + content
+
+    held = bytes.fromhex("060b2a864886f70d010c0a0102") + bytes(800)
+    safe = bytes.fromhex("06092a864886f70d010701") + element(0xA0, element(4, held))
+    told = element(0x30, bytes.fromhex("0609608648016503040201")) + element(4, bytes(32))
+    mac = element(0x30, told) + element(4, bytes(8)) + bytes.fromhex("02022800")
+    whole = b"\x02\x01\x03" + element(0x30, safe) + element(0x30, mac)
+    repeated(element(0x30, whole))(out, size)
+
+
 def repeated(text: bytes) -> Make:
     def make(out: IO[bytes], size: int) -> None:
         part = text * (MEBI // len(text))
@@ -84,6 +98,7 @@ CASES: dict[str, tuple[Make, int, int]] = {
     ),
     "an array of numbers": (repeated(b"101, 102, "), MEBI, 25 * MEBI),
     "lines of a dump": (repeated(b"00000000: 6161 6161 6161 6161  aaaaaaaa\n"), MEBI, 25 * MEBI),
+    "key containers": (containers, MEBI, 25 * MEBI),
     "zeros, zipped": (zeros, 32 * MEBI, 1024 * MEBI),
     TAR: (members, 16 * MEMBER * 1000, 1000 * MEMBER * 1000),
     "gzip in gzip": (twice, 8 * MEBI, 100 * MEBI),

@@ -70,6 +70,12 @@ def test_a_container_that_would_take_long_to_try_is_not_tried(tmp_path, pair):
     assert finding.rule == CLOSED
 
 
+def test_of_many_containers_in_a_row_the_first_are_tried(engine, pair):
+    text = b"".join(sealed(pair, "changeit") for _ in range(20))
+    kinds = [match.rule.id for match in engine.search(text)]
+    assert kinds == [OPEN] * 8 + [CLOSED] * 12
+
+
 def test_a_container_of_certificates_alone_is_nothing(tmp_path, pair):
     raw = pkcs12.serialize_java_truststore(
         [pkcs12.PKCS12Certificate(pair[1], b"acme")], forms.BestAvailableEncryption(b"changeit")
