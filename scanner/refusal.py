@@ -62,7 +62,7 @@ _NO_VALUE = lazy(
 )
 """Versions, numbers in code, media types, conditions, addresses, packages, attributes, headers of
 tokens, elements of HTML, keywords, prefixes."""
-_HEADER_ALONE = lazy(r"^eyJ(?:hbGciOi|0eXAiOi)[\w-]{4,80}={0,2}$")
+_HEADER_ALONE = lazy(r"^eyJ(?:hbGciOi|0eXAiOi)[\w-]{4,80}={0,2}\.?$")
 _ELEMENT = lazy(r"[@$]{0,2}[A-Za-z_][\w.]*\[[\w\"':.$ +*-]*\]?;?$")
 _FILE_NAME = lazy(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|txt)$")
 _SWITCH = lazy(

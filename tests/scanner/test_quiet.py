@@ -209,6 +209,7 @@ QUIET = {
     "a primitive": ("src/a.h", '#define crypto_secretbox_PRIMITIVE "xsalsa20poly1305"\n'),
     "a remark behind code": ("a.sh", "    fi # $pass = conv\n"),
     "a line of a certificate": ("a.pem", "{repeat:A:21}wCwYDVR0{base62:35}\n"),
+    "a header with its dot": ("src/a.php", f'"token" => "{HEADER}.",\n'),
     "a report of a scanner": (".gitleaks-baseline.json", '"Secret": "{base62:24}",\n'),
 }
 SHOWN = {
