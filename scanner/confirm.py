@@ -42,8 +42,11 @@ class Confirmed(msgspec.Struct, frozen=True):
     candidate: Candidate | None = None
 
 
-Memory = dict[tuple[str, bytes, int, int], tuple[Confirmed, ...]]
-"""What was said of a piece of text by a rule: versions of one file repeat the same lines."""
+Memory = dict[int, tuple[Confirmed, ...]]
+"""What was said of a piece of text by a rule: versions of one file repeat the same lines.
+
+By a hash of both, for the pieces are long; Python hashes bytes with a key that nobody knows.
+"""
 
 
 class Bounds(msgspec.Struct, frozen=True, array_like=True):
@@ -66,13 +69,13 @@ class Confirmer(msgspec.Struct):
     """One rule, ready to be tried; its patterns are compiled when it is first needed.
 
     Attributes:
-        barren: lines in which there is nothing, whatever stands around them.
+        barren: hashes of lines in which there is nothing, whatever stands around them.
     """
 
     rule: Rule
     memory: Memory
     bounds: Bounds
-    barren: set[bytes] = msgspec.field(default_factory=set)
+    barren: set[int] = msgspec.field(default_factory=set)
     _pattern: re.Pattern[bytes] | None = None
     _opening: re.Pattern[bytes] | None = None
     _tried: int = 0
@@ -137,9 +140,9 @@ class Confirmer(msgspec.Struct):
     def _note_barren(self, line: bytes) -> None:
         if len(self.barren) >= _KEPT:
             self.barren.clear()
-        self.barren.add(line)
+        self.barren.add(hash(line))
 
-    def fertile(self, data: Data, ends: list[int]) -> list[int]:
+    def fertile(self, data: bytes, ends: list[int]) -> list[int]:
         """Leave out the hits in whole lines that are known to hold nothing.
 
         Args:
@@ -156,7 +159,7 @@ class Confirmer(msgspec.Struct):
                 continue
             start = data.rfind(b"\n", max(0, end - _SHORT), end - 1)
             stop = data.find(b"\n", end - 1, end + _SHORT)
-            if start >= 0 and stop >= 0 and data[start + 1 : stop] in barren:
+            if start >= 0 and stop >= 0 and hash(data[start + 1 : stop]) in barren:
                 done = stop
             else:
                 kept.append(end)
@@ -209,7 +212,7 @@ class Confirmer(msgspec.Struct):
         first, last = max(begins[0] - start, 0) + 1, begins[1] - start + 1
         if len(piece) > _SHORT:
             return tuple(self._confirmed(piece, first, last))
-        key = (self.rule.id, piece, first, last)
+        key = hash((self.rule.id, piece, first, last))
         known = self.memory.get(key)
         if known is None:
             known = tuple(self._confirmed(piece, first, last))

@@ -20,7 +20,7 @@ from scanner.heritage import LEAST, Heritage
 from scanner.match import Match
 from scanner.sources.ids import beginnings, hexadecimal
 from scanner.sources.packfile import TREE, Bytes, Pack, packs
-from scanner.sources.versions import Families, Reading, Version, families
+from scanner.sources.versions import Families, Reading, Version, families, needed
 from scanner.stretches import Looked
 from scanner.tally import Tally
 from vocabulary.memory import give_back
@@ -130,10 +130,17 @@ def _asked(names: Sequence[bytes]) -> Bytes | None:
 def open_packs(directory: os.PathLike[str]) -> list[Opened]:
     """Open all packs, to read everything but trees; none where ids are not those of SHA-1."""
     return [
-        Opened(pack, wanted, families(pack, wanted))
+        _opened(pack, wanted)
         for pack in _packs(directory, _SHA1)
         if (wanted := (pack.kinds > 0) & (pack.kinds != TREE)).any()
     ]
+
+
+def _opened(pack: Pack, wanted: Mask) -> Opened:
+    """Order what is wanted of a pack, and hold no more than that."""
+    rows = needed(pack, wanted)
+    pack, wanted = pack.narrowed(rows), wanted[rows]
+    return Opened(pack, wanted, families(pack, wanted))
 
 
 def _packs(directory: os.PathLike[str], width: int) -> Iterator[Pack]:
@@ -163,7 +170,7 @@ def _works(
         if opened is not None and np.array_equal(opened.wanted, wanted):
             works.append(opened)
         elif wanted.any():
-            works.append(Opened(pack, wanted, families(pack, wanted)))
+            works.append(_opened(pack, wanted))
     return works, missing
 
 

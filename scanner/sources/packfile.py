@@ -52,6 +52,18 @@ class Pack(msgspec.Struct, frozen=True):
     ends: Ints
     bases: Ints
 
+    def narrowed(self, rows: Ints) -> "Pack":
+        """Return some of the objects alone: half and more of a pack are trees.
+
+        Args:
+            rows: ascending, with each also its base.
+        """
+        bases = self.bases[rows]
+        differ = bases >= 0
+        bases[differ] = np.searchsorted(rows, bases[differ])
+        columns = (self.names, self.kinds, self.sizes, self.begins, self.ends)
+        return Pack(self.path, *(column[rows] for column in columns), bases)
+
 
 def packs(directory: Path, width: int) -> Iterator[Pack]:
     """Yield the packs of `objects/pack` that are as they should be.

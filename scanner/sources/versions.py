@@ -98,7 +98,7 @@ def families(pack: Pack, wanted: Mask) -> Families:
         pack: all of it.
         wanted: rows that are to be read.
     """
-    rows = np.flatnonzero(_needed(pack, wanted))
+    rows = needed(pack, wanted)
     if not len(rows):
         return Families(rows, rows, rows, rows)
     bases = pack.bases[rows]
@@ -114,18 +114,18 @@ def families(pack: Pack, wanted: Mask) -> Families:
     return Families(order, heirs, ends, np.cumsum(taken))
 
 
-def _needed(pack: Pack, wanted: Mask) -> Mask:
-    """Add what wanted objects are differences to, directly or not."""
-    needed: Mask = wanted & (pack.kinds > 0) & (pack.kinds != TREE)
-    more = np.flatnonzero(needed)
+def needed(pack: Pack, wanted: Mask) -> Ints:
+    """Return the rows of wanted objects and of what they are differences to, directly or not."""
+    found: Mask = wanted & (pack.kinds > 0) & (pack.kinds != TREE)
+    more = np.flatnonzero(found)
     while len(more):
         bases = pack.bases[more]
         bases = bases[bases >= 0]
-        new = np.zeros_like(needed)
-        new[bases[~needed[bases]]] = True  # np.unique would import numpy.ma, which is slow
+        new = np.zeros_like(found)
+        new[bases[~found[bases]]] = True  # np.unique would import numpy.ma, which is slow
         more = np.flatnonzero(new)
-        needed[more] = True
-    return needed
+        found[more] = True
+    return np.flatnonzero(found)
 
 
 def _levels(parent: Ints) -> Iterator[Ints]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.sources.packfile import BLOB, TREE, Pack
-from scanner.sources.versions import families
+from scanner.sources.versions import families, needed
 
 
 def pack_of(bases, stored, kinds=None):
@@ -71,6 +71,21 @@ def test_families_come_as_they_do_one_by_one(forest, size):
         assert end in found.ends
         assert found.stored_in(begin, end) == sum(stored[row] for row in order[begin:end])
     assert all(found.stored_in(*part) >= size for part in parts[:-1])
+
+
+@given(forests())
+def test_a_pack_of_what_is_needed_alone_is_ordered_as_the_whole(forest):
+    bases, stored, wanted = forest
+    pack, asked = pack_of(bases, stored), np.array(wanted)
+    rows = needed(pack, asked)
+    whole, some = families(pack, asked), families(narrow := pack.narrowed(rows), asked[rows])
+    assert rows[some.order].tolist() == whole.order.tolist()
+    for column in ("heirs", "ends", "reached"):
+        assert getattr(some, column).tolist() == getattr(whole, column).tolist()
+    assert narrow.begins.tolist() == pack.begins[rows].tolist()
+    above = narrow.bases >= 0
+    assert rows[narrow.bases[above]].tolist() == pack.bases[rows][above].tolist()
+    assert (pack.bases[rows][~above] == -1).all()
 
 
 def test_a_chain_of_any_length_is_ordered():
