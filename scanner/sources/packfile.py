@@ -61,8 +61,15 @@ class Pack(msgspec.Struct, frozen=True):
         bases = self.bases[rows]
         differ = bases >= 0
         bases[differ] = np.searchsorted(rows, bases[differ])
-        columns = (self.names, self.kinds, self.sizes, self.begins, self.ends)
-        return Pack(self.path, *(column[rows] for column in columns), bases)
+        return Pack(
+            self.path,
+            self.names[rows],
+            self.kinds[rows],
+            self.sizes[rows],
+            self.begins[rows],
+            self.ends[rows],
+            bases,
+        )
 
 
 def packs(directory: Path, width: int) -> Iterator[Pack]:
