@@ -30,8 +30,8 @@ _APART_BACKWARDS = lazy(rb"(?:(?:[ :]|[ \t]{0,40}\n\r?[ :]?)[0-9a-fA-F]{2})*")
 def triggers(words: Sequence[bytes]) -> Iterable[str]:
     """Yield how a line of a dump begins."""
     del words
-    place = r"^[ \t]{0,8}(?:0x)?[0-9a-f]{4,16}:?[ \t]{1,3}"
-    yield rf"(?i){place}(?:[0-9a-f]{{2}}(?:[0-9a-f]{{2}})? ){{4}}"
+    # places end in a zero but for those of short lines: the pattern begins with what is rare
+    yield r"(?i)[0-9a-f]{3}0:?[ \t]{1,3}(?:[0-9a-f]{2}(?:[0-9a-f]{2})? ){4}"
 
 
 def apart_triggers(words: Sequence[bytes]) -> Iterable[str]:
