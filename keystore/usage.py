@@ -11,10 +11,11 @@ from ipaddress import ip_network
 from operator import itemgetter
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, delete, select
 
 from database import counters
-from database.schema import keys, usage
+from database.listed import lengthened
+from database.schema import usage
 from database.transaction import in_commit_order
 
 HOUR_S = 3600
@@ -116,12 +117,25 @@ def touch(connection: Connection, latest: Mapping[str, float]) -> None:
         connection: a write transaction.
         latest: key id → epoch seconds.
     """
-    moved = [
-        {"key": key_id, "at": at, "floor": at - HOUR_S} for key_id, at in sorted(latest.items())
-    ]
-    if not moved:
-        return
-    connection.execute(_TOUCH, moved)
+    moved = sorted(latest.items())
+    for start in range(0, len(moved), _ROWS):
+        part = lengthened(moved[start : start + _ROWS])
+        connection.exec_driver_sql(
+            _touching(connection.dialect.name, len(part)),
+            tuple(value for key in part for value in key),
+        )
+
+
+@lru_cache(maxsize=32)
+def _touching(dialect: str, count: int) -> str:
+    """Return the statement that notes so many last uses; one each would cost as `_adding` says."""
+    mark = "?" if dialect == "sqlite" else "%s"
+    told = ",".join([f"({mark},{mark})"] * count)
+    return (
+        f"WITH told(id, used_at) AS (VALUES {told}) "  # noqa: S608  (marks)
+        "UPDATE keys SET last_used_at = told.used_at FROM told WHERE keys.id = told.id "
+        f"AND (keys.last_used_at IS NULL OR keys.last_used_at <= told.used_at - {HOUR_S})"
+    )
 
 
 def heard(connection: Connection) -> Heard | None:
@@ -169,13 +183,3 @@ def hear(connection: Connection, until: float) -> None:
         counters.put(connection, {_SINCE: int(until)})
     if known is None or until > known.until:
         counters.put(connection, {_UNTIL: int(until)})
-
-
-_TOUCH = (
-    update(keys)
-    .where(
-        keys.c.id == bindparam("key"),
-        or_(keys.c.last_used_at.is_(None), keys.c.last_used_at <= bindparam("floor")),
-    )
-    .values(last_used_at=bindparam("at"))
-)
