@@ -59,12 +59,16 @@ def named(said: str, column: int, lead: int = 0) -> list[tuple[str, float]]:
 
 
 def folded(figures: str) -> str:
-    """Return what `table` made a table of: JSON of figures and values, or lines of `name=value`."""
-    names, _, *rows = (line.strip("| ").split(" | ") for line in figures.splitlines())
+    """Return what `table` made a table of: JSON of figures and values, or lines of `name=value`.
+
+    What somebody wrote below a table is no part of it.
+    """
+    lines = [line for line in figures.splitlines() if line.startswith("|")]
+    names, _, *rows = (line.strip("| ").split(" | ") for line in lines)
     if names != ["figure", "value"]:
         return "\n".join("  ".join(map("=".join, zip(names, row, strict=True))) for row in rows)
     tree: dict[str, Any] = {}
-    for line in figures.splitlines()[2:]:
+    for line in lines[2:]:
         name, value = (cell.strip() for cell in line.strip("| ").rsplit(" | ", 1))
         *way, last = name.split(", ")
         inner = tree
