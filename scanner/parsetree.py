@@ -58,6 +58,8 @@ def narrowest(node: Node) -> int:
         return int(argument[0]) * _least(list(argument[2]))
     if operation == "SUBPATTERN":
         return _least(list(argument[3]))
+    if operation == "ATOMIC_GROUP":
+        return _least(list(argument))
     if operation == "BRANCH":
         return min(_least(list(branch)) for branch in argument[1])
     return int(operation in ("LITERAL", "NOT_LITERAL", "ANY", "IN"))

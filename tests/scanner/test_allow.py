@@ -19,6 +19,12 @@ pattern = '\b(?P<secret>acme_[0-9a-z]{12})\b'
 """
 SHIPPED = tuple(rule.id for rule in load_rules().rules)
 """Left out: to compile them anew with each variant of one rule takes long."""
+
+
+def _every(more):
+    return f"[[rule.allow]]\nevery = true\npaths = ['b']\n{more}"
+
+
 _CODE = [("a.py", 1), ("a.py", 2)]
 FIRST, SECOND = "acme_" + "k3j5h2g8f1d0", "acme_" + "test7h2g8f1q"
 
@@ -138,6 +144,7 @@ def test_a_file_lets_pass_for_rules_that_it_names(names, tmp_path):
         ("[[rule.requires]]\nlines = 1", "names a pattern or a rule"),
         ("[[rule.requires]]\npattern = 'a'\nlines = 1000", "100 lines"),
         ("[[rule.requires]]\npattern = '('", "does not compile"),
+        (_every("patterns = ['a']\ntarget = 'line'"), "patterns are of the secret"),
     ],
 )
 def test_mistakes_are_said_with_file_and_line(more, said):
@@ -164,3 +171,41 @@ def test_a_required_rule_that_is_not_there_is_said(tmp_path):
     more = '[[rule.requires]]\nrule = "acme-nothing"\n'
     with pytest.raises(ConfigError, match="acme-nothing"):
         found(tmp_path, more, {"a.py": FIRST})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"high"', '"hihg"', "did you mean"),
+        ('name = "Acme key"', 'name = "Acme key"\nseverity = "huge"', "severity of `acme-key`"),
+        ('"acme-key"', '"Acme key!"', "is no rule id"),
+    ],
+)
+def test_what_a_rule_may_not_say_is_said_with_its_line(old, new, said):
+    with pytest.raises(ConfigError, match=f"(?i){said}") as refused:
+        parse_file(RULE.replace(old, new), "acme.toml")
+    assert "acme.toml:" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "disabled", "said"),
+    [
+        (RULE + RULE[RULE.index("[[rule]]") :], (), "two rules `acme-key`"),
+        ('provider = "acme"\n', (), "neither a rule nor an `allow`"),
+        (RULE, ("acme-kye",), "no rule `acme-kye` to disable"),
+    ],
+)
+def test_files_of_rules_that_cannot_be_meant_are_refused(text, disabled, said, tmp_path):
+    file = tmp_path / "rules.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_rules([file], disabled=disabled)
+
+
+def test_rules_that_are_not_utf_8_or_not_there_are_refused(tmp_path):
+    file = tmp_path / "rules.toml"
+    file.write_bytes(RULE.encode() + b"# \xff\n")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_rules([file])
+    with pytest.raises(ConfigError, match="cannot read rules"):
+        load_rules([tmp_path / "none.toml"])

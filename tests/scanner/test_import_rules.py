@@ -432,3 +432,27 @@ def test_the_command_prints_json(tmp_path, capsys):
 
 def test_a_prefix_is_a_word(tmp_path):
     assert run(["rules", "import", str(Path(tmp_path)), "--prefix", "A B"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("[[:^alpha:]]x", r"\[:\^alpha:\]"),
+        ("[[:nothing:]]x", r"\[:nothing:\]"),
+        (r"\p{Klingon}", "Klingon"),
+        (r"[\P{L}]", "P"),
+        ("[a&&b]", "joined or subtracted"),
+        ("[ab", "not closed"),
+        ("ab\\", "at the end"),
+    ],
+)
+def test_what_re_cannot_say_is_named(pattern, said):
+    with pytest.raises(UntranslatableError, match=said):
+        translated(pattern)
+
+
+@pytest.mark.parametrize("within", [r"[\p{L}]", r"[\pL_]", "[[:alpha:]]"])
+def test_classes_by_name_stand_within_classes(within):
+    made = re.compile(translated(within).encode())
+    assert made.match(b"a")
+    assert not made.match(b"1")

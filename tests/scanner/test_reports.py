@@ -11,8 +11,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from scanner import reports, scan
+from scanner.run import Report
 from tests.scanner.reporting import HOSTILE, empty_report, finding, hostile_report, receipt
 from tests.scanner.secrets import github_token
+from vocabulary.finding import Place
 
 
 def written(name, report):
@@ -185,3 +187,22 @@ def test_the_format_that_the_manual_adds_works():
     made["write"](hostile_report(), out)
     assert out.getvalue().splitlines()[0].startswith("plain/path.py:3 test-rule-0 ")
     assert len(out.getvalue().splitlines()) == len(HOSTILE)
+
+
+@pytest.mark.parametrize("name", ["table", "markdown", "html"])
+def test_of_many_places_the_first_are_shown_and_the_others_counted(name):
+    places = tuple(Place(path=f"dir/file-{number}.py", line=number) for number in range(1, 60))
+    made = finding("a.py", places=places, count=len(places))
+    text = written(name, Report((made,), receipt(findings=1)))
+    assert "file-1.py" in text
+    more = re.search(r"(\d+) more places", text)
+    if name == "html":
+        assert text.count("dir/file-") == len(places)
+    assert len(places) - int(more[1]) == text.count("dir/file-") or name == "html"
+
+
+@pytest.mark.parametrize("name", ["table", "markdown"])
+def test_what_no_key_of_ours_is_has_no_line_of_one(name):
+    made = finding("a.py", key_id="", key_state="", environment="")
+    assert "key_abc" in written(name, Report((finding("a.py"),), receipt(findings=1)))
+    assert "key_abc" not in written(name, Report((made,), receipt(findings=1)))
