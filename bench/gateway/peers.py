@@ -59,7 +59,9 @@ CADDY = """
 	admin off
 	auto_https off
 }}
-http://127.0.0.1:{port} {{
+# Whatever host is asked for: one that it does not know Caddy answers with an empty page.
+:{port} {{
+	bind 127.0.0.1
 	route {{
 		forward_auth {asked} {{
 			uri {path}
