@@ -211,6 +211,8 @@ class Ledger:
             self._uses.put_back(uses)
             self._lost(error)
             return
+        finally:
+            self._let_go()
         if self._failing:
             _log.warning("last uses and budgets are written down again")
             self._failing = False
@@ -227,6 +229,15 @@ class Ledger:
             self._something.set()
         if counts and not self._uses.is_any:
             self._uses.settled()
+
+    def _let_go(self) -> None:
+        """Keep no connection to a file, which may be another before it is written to again.
+
+        SQLite's connections of one process share a map of the WAL: while an old one is open, the
+        reader's new one does not see a database that was put back.
+        """
+        if self._engine.dialect.name == "sqlite":
+            self._engine.dispose()
 
     def _lost(self, error: Exception) -> None:
         self._something.set()
