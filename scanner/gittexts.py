@@ -12,7 +12,8 @@ from scanner.receipt import Receipt
 from scanner.rescan import counted, earlier, rescan
 from scanner.sources import files, revisions, worktree
 from scanner.sources.gitrun import Repository
-from scanner.sources.plan import KINDS, Listing, Plan, plan_of
+from scanner.sources.ids import KINDS
+from scanner.sources.plan import Listing, Plan, plan_of
 from scanner.tally import Tally
 from scanner.texts import Texts
 from vocabulary.errors import RepositoryError

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+KINDS = ("blob", "commit", "tag", "tree")
+"""Kinds of objects, in the order of their numbers."""
 _AT_ONCE = 4096
 _FEW = 20_000  # ids of which a set is small
 

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from scanner.sources.plan import KINDS
+from scanner.sources.ids import KINDS
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]

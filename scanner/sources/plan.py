@@ -15,15 +15,13 @@ import msgspec
 
 from scanner.lazy import lazy
 from scanner.sources.gitrun import Repository, failed, output, start
-from scanner.sources.ids import Ids
+from scanner.sources.ids import KINDS, Ids
 
 _FIELDS = 3  # name, type, size
 _LINE = lazy(rb"^([0-9a-f]+) (\w+) (\d+)$", re.MULTILINE)
 _LISTED = 1 << 20  # bytes of a listing that are taken apart at once
 _LONG = 8 << 20  # … and of one that is worth numpy, which is slow to import
 _PAUSE = 0.005
-KINDS = ("blob", "commit", "tag", "tree")
-"""Kinds of objects, in the order of their numbers."""
 _TOLD = tuple(kind.encode() for kind in KINDS)
 _COMMIT, _TREE = (_TOLD.index(kind) for kind in (b"commit", b"tree"))
 

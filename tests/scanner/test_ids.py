@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.sources import ids
-from scanner.sources.ids import Ids, hexadecimal, lacking
-from scanner.sources.plan import KINDS, _planned
+from scanner.sources.ids import KINDS, Ids, hexadecimal, lacking
+from scanner.sources.plan import _planned
 
 ALIKE = st.binary(min_size=12, max_size=12).map(lambda rest: bytes(8) + rest)
 NAMES = st.lists((st.binary(min_size=20, max_size=20) | ALIKE).map(lambda raw: raw.hex().encode()))
