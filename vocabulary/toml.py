@@ -14,7 +14,8 @@ T = TypeVar("T")
 Address = tuple[str | int, ...]
 
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_ENTRY = re.compile(r"\s*([A-Za-z0-9_\-.\"']+)\s*=")
+_NAME = re.compile(r"""[A-Za-z0-9_\-]+|"(?:[^"\\]|\\.)*"|'[^']*'""")
+_ENTRY = re.compile(rf"\s*((?:{_NAME.pattern})(?:\s*\.\s*(?:{_NAME.pattern}))*)\s*=")
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _CHOICES = re.compile(r"matching regex '\^\(([\w|-]*)\)\$'")
@@ -165,7 +166,16 @@ def _address(path: str) -> Address:
 
 
 def _keys(dotted_key: str) -> Address:
-    return tuple(part.strip().strip("\"'") for part in dotted_key.split("."))
+    return tuple(_unquoted(name) for name in _NAME.findall(dotted_key))
+
+
+def _unquoted(name: str) -> str:
+    if name[0] not in "\"'":
+        return name
+    try:
+        return next(iter(tomllib.loads(f"{name} = 0")))
+    except tomllib.TOMLDecodeError:
+        return name  # of what only looks like an entry: a line within a text of several lines
 
 
 def _entered(names: Address, counts: dict[Address, int], *, array: bool) -> Address:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vocabulary import memory
 from vocabulary.memory import give_back
 
 BLOCKS, WORDS = 400, 12_500
@@ -45,4 +46,16 @@ def test_what_is_old_and_held_by_a_cycle_alone_is_freed_by_a_thorough_look():
     give_back()
     assert seen() is not None
     give_back(thoroughly=True)
+    assert seen() is None
+
+
+def test_where_the_c_library_cannot_be_asked_cycles_are_freed_all_the_same(monkeypatch):
+    def refuses(name):
+        raise TypeError(name)  # as on Windows, where no name is no library
+
+    monkeypatch.setattr(ctypes, "CDLL", refuses)
+    monkeypatch.setattr(memory, "_TRIM", memory._trim())
+    seen = weakref.ref(Held())
+    give_back()
+    assert memory._TRIM is None
     assert seen() is None

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vocabulary.errors import UsageError
-from vocabulary.moments import LATEST, moment_of, rfc3339, seconds_of
+from vocabulary.moments import LATEST, minute, moment_of, rfc3339, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,7 @@ def test_times_read_back_to_the_millisecond(ms):
 def test_any_text_is_a_time_or_refused(text):
     with suppress(UsageError):
         assert 0 <= moment_of(text, 0.0) <= LATEST
+
+
+def test_a_narrow_table_shows_times_to_the_minute():
+    assert minute(1_772_366_399.9) == "2026-03-01T11:59Z"

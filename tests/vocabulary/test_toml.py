@@ -45,6 +45,19 @@ class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "rows = [{ weight = 1 }, { zzz = 1 }]",
             "f.toml:1: there is no entry `rows[1].zzz` (valid here: colour, weight, shape)",
         ),
+        ('\n"nam" = 1', "f.toml:2: there is no entry `nam` (did you mean `name`?)"),
+        (
+            "\n\n'q.r' = 3",
+            "f.toml:3: there is no entry `q.r` (valid here: name, inner, rows)",
+        ),
+        (
+            '\ninner . "\\u0063olor" = 1',
+            "f.toml:2: there is no entry `inner.color` (did you mean `colour`?)",
+        ),
+        (
+            "name = '''\n\"\\q\" = 1'''\n'z' = 1",
+            "f.toml:3: there is no entry `z` (valid here: name, inner, rows)",
+        ),
         ("name = 1", "f.toml:1: `name`: expected `str`, got `int`"),
         (
             "\n[inner]\nshape = 'rond'",
