@@ -42,6 +42,8 @@ class RedactingFilter(logging.Filter):
             # A formatter takes the text where there is one, and does not write it anew.
             text = record.exc_text or logging.Formatter().formatException(record.exc_info)
             record.exc_text = self._clean(text)
+            if record.exc_text != text:
+                record.exc_info = None  # some formatters write it anew; the text is there
         if record.stack_info:
             record.stack_info = self._clean(record.stack_info)
         for name in set(record.__dict__) - _STANDARD:

@@ -178,6 +178,28 @@ def test_the_filter_redacts_messages_arguments_tracebacks_and_extras(logged):
     assert "ValueError: invalid literal for int() with base 10: 'ghp_[REDACTED]'" in said
 
 
+class ByItself(logging.Formatter):
+    """Writes an exception anew, as formatters of JSON and of coloured terminals do."""
+
+    def format(self, record):
+        record.exc_text = None
+        return super().format(record)
+
+
+def test_a_formatter_that_writes_an_exception_by_itself_is_not_handed_its_secret(logged):
+    logger, stream = logged
+    logger.handlers[0].setFormatter(ByItself("%(message)s"))
+    for words in (TOKEN, "plain words"):
+        try:
+            int(words)
+        except ValueError:
+            logger.exception("failed")
+    said = stream.getvalue()
+    assert TOKEN not in said
+    assert said.count("failed") == 2
+    assert "with base 10: 'plain words'" in said
+
+
 def test_a_message_that_cannot_be_searched_is_not_let_through(logged):
     logger, stream = logged
 
