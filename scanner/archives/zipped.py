@@ -11,6 +11,7 @@ from contextlib import suppress
 from copy import copy
 from typing import IO
 
+from scanner import inflate
 from scanner.archives.coders import lzma1, through
 from scanner.archives.kinds import MAX_MEMBERS
 from scanner.archives.reading import DamagedError, LimitError, Read, broken, exactly, limited
@@ -22,8 +23,9 @@ _JOINED = re.compile(
     rb"</(?P<p>[wa]:|)t></(?P=p)r>(?:<[wa]:(?:proofErr|bookmark\w+|lastRenderedPageBreak)[^<>]*>)*"
     rb"<(?P=p)r(?: [^<>]*)?>(?:<(?P=p)rPr(?: [^<>]*)?/>|<(?P=p)rPr(?: [^<>]*)?>"
     rb"(?:(?!</(?P=p)rPr>)[\s\S]){0,2000}</(?P=p)rPr>)?<(?P=p)t(?: [^<>]*)?>"
-    rb"|</text:span>(?:<text:span [^<>]*>)?|(?<!</text:span>)<text:span [^<>]*>"
 )
+_SPAN = b"<text:span "
+_SPANS = re.compile(rb"</text:span>(?:<text:span [^<>]*>)?|(?<!</text:span>)<text:span [^<>]*>")
 _PARAGRAPH = re.compile(rb"(</(?:w:p|a:p|si|text:p|text:h)>)")
 _DOCUMENT = 16 << 20
 
@@ -78,6 +80,8 @@ def _unpacked(entry: zipfile.ZipInfo, stream: IO[bytes]) -> Read:
     Raises:
         DamagedError: it is packed by a method that is not known here, or badly.
     """
+    if entry.compress_type == zipfile.ZIP_DEFLATED and hasattr(stream, "_decompressor"):
+        stream._decompressor = inflate.unpacker(-15)  # noqa: SLF001  (the only way to another one)
     read: Read = getattr(stream, "read1", stream.read)
     if entry.compress_type in _PLAIN:
         return read
@@ -122,7 +126,10 @@ def _readable(entry: zipfile.ZipInfo, read: Read) -> Read:
 
 def _text_of(xml: bytes) -> bytes:
     """Join the runs into which office programs cut a word, and end paragraphs with a line."""
-    return _PARAGRAPH.sub(rb"\1\n", _JOINED.sub(b"", xml))
+    joined = _JOINED.sub(b"", xml)
+    if _SPAN in joined:  # of OpenDocument, whose pattern is slow to look for
+        joined = _SPANS.sub(b"", joined)
+    return _PARAGRAPH.sub(rb"\1\n", joined)
 
 
 def _central_entries(raw: IO[bytes]) -> int:
