@@ -1,7 +1,7 @@
 """The policy: which alert leads to which action, as a person wrote it down in TOML."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from hashlib import sha256
@@ -160,7 +160,7 @@ def parse(text: str, name: str) -> Policy:
     except msgspec.ValidationError as error:
         raise toml.refusal(error, _File, name, lines) from None
     _check_guards(head.guards, name, lines)
-    places = [f"{name}:{lines.get(('case', index), 1)}" for index in range(len(raw))]
+    places = [f"{name}:{toml.nearest_line(lines, ('case', index))}" for index in range(len(raw))]
     cases = tuple(_case(entry, index, name, lines) for index, entry in enumerate(raw))
     for problem, index in _contradictions(cases):
         raise ConfigError(problem, where=places[index])
@@ -169,13 +169,13 @@ def parse(text: str, name: str) -> Policy:
     return Policy(cases, tuple(places), head.guards, digest, window_s, text)
 
 
-def _check_guards(guards: Guards, name: str, lines: Mapping[toml.Address, int]) -> None:
+def _check_guards(guards: Guards, name: str, lines: dict[toml.Address, int]) -> None:
     for index, window in enumerate(guards.maintenance):
         if problem := window.problem():
-            line = lines.get(("guards", "maintenance", index), lines.get(("guards",), 1))
+            line = toml.nearest_line(lines, ("guards", "maintenance", index))
             raise ConfigError(problem, where=f"{name}:{line}")
     if ActionKind.NONE in guards.two_person:
-        line = lines.get(("guards", "two_person"), lines.get(("guards",), 1))
+        line = toml.nearest_line(lines, ("guards", "two_person"))
         raise ConfigError("`none` needs nobody's approval", where=f"{name}:{line}")
 
 
@@ -184,9 +184,9 @@ def seconds_of(duration: str) -> float:
     return moments.seconds_of(duration) if duration else 0.0
 
 
-def _case(entry: object, index: int, name: str, lines: Mapping[toml.Address, int]) -> Case:
+def _case(entry: object, index: int, name: str, lines: dict[toml.Address, int]) -> Case:
     """Convert one case by itself, since msgspec does not tell which of an array was wrong."""
-    inside: dict[toml.Address, int] = {
+    inside = {(): toml.nearest_line(lines, ("case", index))} | {
         address[2:]: line for address, line in lines.items() if address[:2] == ("case", index)
     }
     try:

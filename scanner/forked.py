@@ -17,7 +17,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 _SHARE = 32  # paths that are dealt out at a time: neighbours are alike, and so is their cost
 _LEAST = 400  # files for which a process is worth its start
@@ -92,8 +92,10 @@ def each(count: int, work: Callable[[int], T], workers: int) -> Iterator[tuple[i
             yield number, result
         for number in sorted(left):
             yield number, work(number)
-    finally:
+    except BaseException:
         _stop(children)
+        raise
+    finally:
         _wait(children)
         for descriptor in (numbers, *(inlet for _, inlet in children)):
             os.close(descriptor)
@@ -155,14 +157,19 @@ def _begun(send: Send) -> tuple[int, int]:
         # a progress bar's thread holds nothing that the child uses
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
-    if pid:
-        gc.unfreeze()
-        os.close(outlet)
-        return pid, inlet
+    if not pid:
+        _sent(send, inlet, outlet)
+    gc.unfreeze()
+    os.close(outlet)
+    return pid, inlet
+
+
+def _sent(send: Send, inlet: int, outlet: int) -> NoReturn:
+    """Be the child: send, and end."""
     status = 1
     try:
         os.close(inlet)
-        with open(outlet, "wb") as stream:  # noqa: PTH123  (a descriptor)
+        with open(outlet, "wb") as stream:
             send(stream)
         status = 0
     finally:

@@ -63,7 +63,7 @@ def read(file: Path, *, missing_ok: bool = False) -> tuple[Ignore, ...]:
     lines = toml.lines_of(text)
     seen: set[str] = set()
     for number, ignore in enumerate(ignores):
-        where = f"{file}:{lines.get(('ignore', number), 1)}"
+        where = f"{file}:{toml.nearest_line(lines, ('ignore', number))}"
         _check(ignore, where)
         if ignore.fingerprint in seen:
             raise ConfigError(f"a second ignore of {ignore.fingerprint}", where=where)

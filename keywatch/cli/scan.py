@@ -211,9 +211,7 @@ def _act(config: "Settings", report: "Report") -> None:
 
 
 def _complain(sentence: str) -> None:
-    from keywatch.cli.common import printable
-
-    click.echo(f"keywatch: {printable(sentence)}", err=True)
+    click.echo(f"keywatch: {sentence}", err=True)
 
 
 def _tell(alert: "Alert") -> None:

@@ -105,12 +105,10 @@ def broken() -> tuple[type[Exception], ...]:
     import zipfile  # noqa: PLC0415
     import zlib  # noqa: PLC0415
 
-    from scanner import inflate  # noqa: PLC0415
-
     return (
         OSError, EOFError, ValueError, NotImplementedError, RuntimeError, MemoryError,
         OverflowError, LookupError, struct.error, DamagedError, zipfile.BadZipFile, zlib.error,
-        lzma.LZMAError, *inflate.BROKEN, *_foreign(),
+        lzma.LZMAError, *_foreign(),
     )  # fmt: skip
 
 

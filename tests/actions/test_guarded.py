@@ -29,6 +29,14 @@ def test_what_is_not_enabled_is_left_whole_and_shown():
     shown = guarded(WANTED, ALERT, KEY, Guards(), NOTHING)
     said = "dry run: `revoke` is not among the enabled actions"
     assert shown == replace(WANTED, dry_run=True, guard=said)
+    assert guarded(replace(WANTED, dry_run=False), ALERT, KEY, Guards(), NOTHING) == shown
+
+
+def test_what_the_store_does_not_know_is_touched_only_where_the_case_says_so_in_so_many_words():
+    foreign = replace(ALERT, key="credential:" + "0a" * 8)
+    left = guarded(WANTED, foreign, None, Guards(), REVOKE)
+    assert left.action is ActionKind.NONE
+    assert guarded(WANTED, foreign, None, Guards(), REVOKE, of_unknown=True).action == "revoke"
 
 
 @pytest.mark.parametrize(("enabled", "dry_run"), [(REVOKE, False), (NOTHING, True)])

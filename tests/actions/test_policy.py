@@ -26,6 +26,21 @@ REFUSED = {
         "p.toml:3",
         "nobody's approval",
     ),
+    "approval of nothing, in one line": (
+        'incident_window = "1h"\nguards = { two_person = ["none"] }',
+        "p.toml:2",
+        "nobody's approval",
+    ),
+    "a case within a list that is refused": (
+        'incident_window = "1h"\ncase = [\n{ action = "rotate" }]',
+        "p.toml:2",
+        "grace",
+    ),
+    "an unknown entry of a case within a list": (
+        'incident_window = "1h"\ncase = [\n{ acton = "none" }]',
+        "p.toml:2",
+        "did you mean `action`",
+    ),
     "never reached, for the same list before it": (
         '[[case]]\nname = "one"\nkind = ["leak"]\n\n[[case]]\nkind = ["leak"]',
         "p.toml:5",

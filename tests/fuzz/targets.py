@@ -65,17 +65,18 @@ def packs(data: bytes) -> None:
 
 
 def deltas(data: bytes) -> None:
-    """Apply a difference to a text, and say what it leaves alone."""
+    """Apply a difference to a text, and walk over it: one by one, and many at once."""
     cut = 1 + data[0] if data else 0
     base, steps = data[1:cut], data[cut:]
-    delta.long_copies(base, base, steps, 256)
+    (alone,) = delta.long_copies([steps], 256)
+    together = delta.long_copies([steps] * 130, 256)
     try:
         made = delta.applied(base, steps)
     except ValueError:
         return  # of a broken one anything may be said
     assert len(made) == delta.target_size(steps)
-    copies = delta.long_copies(base, made, steps, 256)
-    assert all(made[at : at + size] == base[start : start + size] for at, start, size in copies)
+    assert together == [alone] * 130
+    assert all(made[at : at + size] == base[start : start + size] for at, start, size in alone)
 
 
 def diffs(data: bytes) -> None:

@@ -259,6 +259,17 @@ def test_the_one_that_is_waited_for_longest_speaks_though_another_is_full_again_
         assert (told.allowed, told.limit, told.retry_s, told.reset_s) == (False, slow, 10.0, 10.0)
 
 
+def test_what_is_left_of_the_wait_counts_and_not_how_rare_a_token_is():
+    rare, often = Limit("rare", 1, 60), Limit("often", 1, 10)
+    buckets = Buckets()
+    buckets.take_one(rare, "k", S)
+    now = 56 * S
+    buckets.take_one(often, "k", now)
+    for claims in ([(rare, "k"), (often, "k")], [(often, "k"), (rare, "k")]):
+        told = buckets.take(claims, now)
+        assert (told.allowed, told.limit, told.retry_s) == (False, often, 10.0)
+
+
 def test_an_amount_of_zero_refuses_beside_another_limit_too():
     nothing, some = Limit("none", 0, 60), Limit("s", 1, 1)
     for claims in ([(nothing, "k"), (some, "k")], [(some, "k"), (nothing, "k")]):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner import checksum
-from scanner.encodings import BASE36, in_base
+from scanner.encodings import BASE36, BECH32, bech32_remainder, in_base
 from scanner.generators import expand
 from vocabulary.errors import ConfigError
 
@@ -148,6 +148,13 @@ def test_bech32_may_be_written_large_and_its_body_holds_no_strange_character():
     issued = expand(ISSUED["bech32"], "seed")
     assert checksum.check("bech32", issued.upper())
     assert not checksum.check("bech32", issued[:-1] + "b")
+
+
+def test_the_last_one_of_a_bech32_string_ends_its_name():
+    name, digits = "a1b", [1, 2, 3]
+    remainder = bech32_remainder(name, [*digits, *[0] * 6]) ^ 1
+    digits += [remainder >> 5 * place & 31 for place in range(5, -1, -1)]
+    assert checksum.check("bech32", f"{name}1" + "".join(BECH32[digit] for digit in digits))
 
 
 def test_a_routable_token_says_how_long_its_payload_is():

@@ -5,7 +5,7 @@ import random
 
 import pytest
 from cryptography.hazmat.primitives import serialization as forms
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,19 +64,20 @@ def test_other_numbers_and_letters_are_nothing(engine, text):
 
 
 def made(form):
-    key = (
-        ed25519.Ed25519PrivateKey.generate()
-        if form == "ed"
-        else ec.generate_private_key(ec.SECP256R1())
-    )
-    shape = forms.PrivateFormat.TraditionalOpenSSL if form == "SEC1" else forms.PrivateFormat.PKCS8
+    key = {
+        "ed": ed25519.Ed25519PrivateKey.generate,
+        "PKCS1": lambda: rsa.generate_private_key(65537, 2048),
+        "DSA": lambda: dsa.generate_private_key(2048),
+    }.get(form, lambda: ec.generate_private_key(ec.SECP256R1()))()
+    old = form in {"SEC1", "PKCS1", "DSA"}
+    shape = forms.PrivateFormat.TraditionalOpenSSL if old else forms.PrivateFormat.PKCS8
     return [
         key.private_bytes(encoding, shape, forms.NoEncryption())
         for encoding in (forms.Encoding.DER, forms.Encoding.PEM)
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("form", ["SEC1", "PKCS8", "ed"])
+@pytest.mark.parametrize("form", ["SEC1", "PKCS8", "ed", "PKCS1", "DSA"])
 @pytest.mark.parametrize("around", [b"", b"\x00\xff head"])
 def test_a_key_in_der_is_the_same_as_in_pem(tmp_path, form, around):
     raw, pem = made(form)
@@ -104,7 +105,7 @@ FRAMELESS = {
 }
 
 
-@pytest.mark.parametrize("form", ["SEC1", "PKCS8", "ed"])
+@pytest.mark.parametrize("form", ["SEC1", "PKCS8", "ed", "PKCS1", "DSA"])
 @pytest.mark.parametrize("around", FRAMELESS)
 def test_a_key_without_its_frame_is_the_same_as_with_it(tmp_path, form, around):
     raw, pem = made(form)

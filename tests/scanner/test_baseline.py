@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from scanner import ScanOptions, baseline, reports, scan
-from tests.scanner.reporting import finding
+from scanner.run import Report
+from tests.scanner.reporting import finding, receipt
 from tests.scanner.secrets import github_token, password
 from vocabulary.errors import ConfigError
 from vocabulary.finding import Confidence
@@ -84,6 +85,20 @@ def test_what_is_no_baseline_is_refused_with_its_line(text, said, tmp_path):
     (tmp_path / "known").write_text(text, encoding="latin-1")
     with pytest.raises(ConfigError, match=said):
         baseline.read(tmp_path / "known")
+
+
+def test_a_baseline_that_cannot_be_written_is_told_with_its_place(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="not a directory") as told:
+        baseline.write(tmp_path / "file" / "known", [finding()])
+    assert "known" in told.value.where
+
+
+def test_a_report_of_one_finding_is_a_baseline(tmp_path):
+    out = io.StringIO()
+    reports.find("jsonl")(Report((finding(),), receipt()), out)
+    (tmp_path / "known").write_text(out.getvalue())
+    assert baseline.read(tmp_path / "known") == {finding().fingerprint}
 
 
 def test_a_baseline_that_fits_nothing_is_told(repo):

@@ -137,3 +137,12 @@ def test_no_line_of_any_diff_is_lost(parts, size):
     for section in diff.sections(given_lines, counts):
         assert len(section.lines) == len(section.numbers) == len(section.added)
     assert counts.removed <= len(parts)
+
+
+def test_a_binary_file_within_a_diff_is_counted_as_not_read(repo):
+    repo.write("x.bin", bytes(range(256)))
+    repo.write("a.txt", line(1))
+    repo.git("add", "-A")
+    report = scanned(repo.git("diff", "--cached") + "\n")
+    assert places(report) == {("a.txt", 1)}
+    assert any("binary" in said for said in report.receipt.text()), report.receipt.text()

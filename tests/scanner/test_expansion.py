@@ -31,6 +31,25 @@ def test_what_is_too_large_is_made_small(pattern):
     database_of([loosened(pattern)])
 
 
+@pytest.mark.parametrize(
+    ("pattern", "texts"),
+    [
+        ("key=(?>[a-f]{2}|x)[0-9]", ["key=ab1", "key=x2"]),
+        ("(?>[a-z]{1,200}-){1,200}end", ["ab-c-end"]),
+        ("(['\"])acme[0-9]{3}\\1", ["'acme123'"]),
+        ("(a)?key(?(1)x|y)", ["akeyx", "keyy"]),
+        ("clé=[0-9]{3}", ["clé=123"]),
+    ],
+)
+def test_what_only_re_can_say_is_looked_for_all_the_same(pattern, texts):
+    database = database_of([loosened(pattern)])
+    for text in texts:
+        assert re.search(pattern, text)
+        met = []
+        database.scan(text.encode(), match_event_handler=lambda *hit, met=met: met.append(hit))
+        assert met, text
+
+
 def test_what_is_small_stays_as_it_is():
     for rule in load_rules().rules:
         nodes = list(parsed(rule.pattern))

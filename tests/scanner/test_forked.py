@@ -77,3 +77,29 @@ def test_links_and_problems_are_counted_together(many, monkeypatch):
         (many / f"link{number}").symlink_to(many / "000.txt")
     receipt = scan(many, ScanOptions()).receipt
     assert receipt.left_out == {"symbolic links and special files": 40}
+
+
+def gone(child):
+    try:
+        os.kill(child[0], 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_who_wants_no_more_parts_leaves_no_process_behind(monkeypatch):
+    begun = []
+    real = forked._begun
+    monkeypatch.setattr(forked, "_begun", lambda *w: begun.append(real(*w)) or begun[-1])
+    parts = forked.each(50, lambda number: number, 2)
+    next(parts)
+    parts.close()
+    assert len(begun) == 2
+    assert all(map(gone, begun))
+
+
+def test_processes_that_did_all_parts_end_by_themselves(monkeypatch):
+    stopped = []
+    monkeypatch.setattr(forked, "_stop", stopped.append)
+    assert dict(forked.each(9, lambda number: number**2, 3)) == {n: n**2 for n in range(9)}
+    assert stopped == []

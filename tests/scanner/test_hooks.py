@@ -189,6 +189,21 @@ def test_a_foreign_hook_is_never_overwritten(repo, keywatch):
     assert hook.read_text() == FOREIGN
 
 
+def test_of_two_foreign_hooks_none_is_overwritten(repo, keywatch):
+    hook = foreign(repo.path / ".git/hooks")
+    kept = foreign(repo.path / ".git/hooks", "pre-commit.before-keywatch", FOREIGN + "# too\n")
+    said = keywatch("hook", "install", "--chain", cwd=repo.path, ok=False)
+    assert "two hooks already" in said
+    assert (hook.read_text(), kept.read_text()) == (FOREIGN, FOREIGN + "# too\n")
+
+
+def test_where_hooks_cannot_lie_that_is_said_with_the_place(repo, keywatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    said = keywatch("hook", "install", "--hooks", tmp_path / "file" / "in", cwd=repo.path, ok=False)
+    assert "not a directory" in said
+    assert str(tmp_path / "file" / "in") in said
+
+
 def test_a_link_to_a_hook_is_foreign(repo, keywatch, tmp_path):
     target = foreign(tmp_path / "shared")
     link = repo.path / ".git/hooks/pre-commit"

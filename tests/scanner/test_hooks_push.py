@@ -219,3 +219,16 @@ def test_whoever_pushes_marks_no_way_past_a_hook_that_honours_none(repo, origin,
     assert not ok
     assert "a.txt:1" in said
     assert "keywatch:allow" not in said
+
+
+def test_a_push_to_a_repository_that_borrows_objects_is_scanned(repo, origin, tmp_path, keywatch):
+    folder = tmp_path / "borrower.git"
+    repo.git("clone", "-q", "--bare", "--shared", str(origin), str(folder))
+    keywatch("hook", "install", "pre-receive", cwd=folder)
+    repo.commit("a.txt", line())
+    ok, said = push(repo, str(folder), "main")
+    assert not ok
+    assert "a.txt:1" in said
+    repo.git("reset", "-q", "--hard", "origin/main")
+    repo.commit("a.txt", "clean\n")
+    assert push(repo, str(folder), "main")[0]

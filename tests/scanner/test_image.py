@@ -243,3 +243,15 @@ def test_a_table_that_nests_without_end_is_no_error(tmp_path):
     deep = b"[" * 50_000 + b"]" * 50_000
     (tmp_path / "app.tar").write_bytes(tarred({"manifest.json": deep, "x.txt": line(1)}))
     assert len(scan(tmp_path / "app.tar", ScanOptions())) == 1
+
+
+def test_layers_that_tags_share_are_scanned_and_told_once(tmp_path):
+    files = docker()
+    (entry,) = json.loads(files["manifest.json"])
+    entries = [entry, {**entry, "RepoTags": ["app:2"]}]
+    once, twice = tmp_path / "once.tar", tmp_path / "twice.tar"
+    once.write_bytes(tarred(files))
+    twice.write_bytes(tarred({**files, "manifest.json": json.dumps(entries).encode()}))
+    first, second = scan(once), scan(twice)
+    assert [(f.fingerprint, f.count) for f in second] == [(f.fingerprint, f.count) for f in first]
+    assert second.receipt.incomplete == []

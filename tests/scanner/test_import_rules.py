@@ -456,3 +456,56 @@ def test_classes_by_name_stand_within_classes(within):
     made = re.compile(translated(within).encode())
     assert made.match(b"a")
     assert not made.match(b"1")
+
+
+TWICE = """
+[[rules]]
+id = "Acme Key"
+regex = "acme-([0-9]{8})"
+keywords = ["elsewhere"]
+tags = ["a-tag-of-some-length-number-one", "a-tag-of-some-length-number-two", "a-third-tag"]
+[[rules]]
+id = "acme-key"
+regex = "acme-([a-z]{8})"
+"""
+
+
+def test_of_two_rules_of_one_id_the_first_counts_and_that_is_said(tmp_path):
+    (tmp_path / "own.toml").write_text(TWICE)
+    imported = read([tmp_path / "own.toml"])
+    assert [rule.pattern for rule in imported.rules if rule.id.endswith("acme-key")] == [
+        imported.rules[0].pattern
+    ]
+    said = {(loss.what, loss.whole) for loss in imported.losses}
+    assert ("a second rule of this id", True) in said
+    assert ("its keywords count within a line of a match, not anywhere", False) in said
+    back = parse_file(toml(imported, "imported"), "taken.toml")
+    assert back.rule == imported.rules  # long lists stand on several lines
+
+
+def test_a_folder_without_rules_is_refused(tmp_path):
+    (tmp_path / "readme.md").write_text("none\n")
+    with pytest.raises(ConfigError, match="no TOML or YAML file"):
+        read([tmp_path])
+
+
+LOSING = """
+rules:
+- name: Endless
+  id: np.acme.1
+  pattern: 'acme_[0-9a-z]+'
+  negative_examples: ['acme_k3j5h2g8f1d0']
+- name: Looks ahead
+  id: np.acme.2
+  pattern: '[a-z&&[^x]]{20}'
+"""
+
+
+def test_what_a_rule_of_nosey_parker_loses_is_said(tmp_path):
+    (tmp_path / "own.yml").write_text(LOSING)
+    imported = read([tmp_path / "own.yml"])
+    assert [rule.name for rule in imported.rules] == ["Endless"]
+    said = [(loss.rule, loss.what, loss.whole) for loss in imported.losses]
+    assert any("without bound repeats" in what for _, what, _ in said)
+    assert ("np.acme.1", "1 of its negative examples are found", False) in said
+    assert any(rule == "np.acme.2" and whole for rule, _, whole in said)

@@ -4,18 +4,21 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scanner import packscan
+from scanner import ScanOptions, objecttexts, packscan, scan
 from scanner.packscan import scan_packs
+from scanner.receipt import Receipt
 from scanner.sources import objects, versions
 from scanner.sources.delta import applied, long_copies, target_size
 from scanner.sources.gitrun import find
 from scanner.sources.plan import Listing
+from scanner.tally import Tally
 from tests.scanner.conftest import IDENTITY, Repo
 from tests.scanner.secrets import github_token, password
 
@@ -285,52 +288,120 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
-@given(STEPS, st.sampled_from([256, 576, 5000]))
-def test_long_copies_are_those_of_a_walk_step_by_step(steps, least):
+MANY = 130
+"""So many differences are walked over in columns."""
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(STEPS, min_size=1, max_size=9),
+    st.sampled_from([256, 576, 5000]),
+    st.sampled_from([1, MANY]),
+)
+def test_long_copies_are_those_of_a_walk_step_by_step(all_steps, least, times):
     base = random.Random(1).randbytes(69_000 + 0x10000)
-    body, target, long = b"", b"", []
-    for step in steps:
-        if isinstance(step, bytes):
-            body += bytes([len(step)]) + step
-            target += step
-            continue
-        offset, length = step
-        body += copy(offset, length)
-        if length >= least:
-            long.append((offset, length))
-        target += base[offset : offset + length]
-    delta = varint(len(base)) + varint(len(target)) + body
-    assert applied(base, delta) == target
-    assert target_size(delta) == len(target)
-    copies = long_copies(base, target, delta, least)
-    assert [(offset, length) for _, offset, length in copies] == long
-    ends = [at + length for at, _, length in copies]
-    assert all(end <= at for end, (at, _, _) in zip(ends, copies[1:], strict=False))
-    for at, offset, length in copies:
-        assert target[at : at + length] == base[offset : offset + length]
-
-
-def test_whoever_repeats_himself_costs_no_more_than_reading():
-    """What begins alike everywhere is looked for a hundred times, not at each of its places."""
-    base = b"a" * 10_000 + b"b" + b"a" * 600
-    target = b"a" * 2000 + base[9_400:10_500]
-    steps = copy(0, 500) * 4 + copy(9_400, 1100)
-    delta = varint(len(base)) + varint(len(target)) + steps
-    assert applied(base, delta) == target
-    assert long_copies(base, target, delta, 256)[:3] == [(0, 0, 500), (500, 0, 500), (1000, 0, 500)]
-    assert len(long_copies(base, target, delta, 600)) == 0
+    deltas, expected = [], []
+    for steps in all_steps:
+        body, target, long = b"", b"", []
+        for step in steps:
+            if isinstance(step, bytes):
+                body += bytes([len(step)]) + step
+                target += step
+                continue
+            offset, length = step
+            body += copy(offset, length)
+            if length >= least:
+                long.append((len(target), offset, length))
+            target += base[offset : offset + length]
+        deltas.append(varint(len(base)) + varint(len(target)) + body)
+        expected.append(long)
+        assert applied(base, deltas[-1]) == target
+        assert target_size(deltas[-1]) == len(target)
+    assert long_copies(deltas * times, least) == expected * times
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.binary(max_size=60), min_size=1, max_size=9))
-def test_nonsense_in_place_of_differences_does_no_harm(deltas):
-    base = bytes(range(256)) * 9
+@given(st.lists(st.binary(max_size=60), min_size=1, max_size=9), st.sampled_from([1, MANY]))
+def test_nonsense_in_place_of_differences_does_no_harm(deltas, times):
+    assert len(long_copies(deltas * times, 256)) == len(deltas) * times
     for delta in deltas:
-        for begin, offset, length in long_copies(base, base, delta, 256):
-            assert base[begin : begin + length] == base[offset : offset + length]
         try:
             applied(b"base", delta)
             target_size(delta)
         except ValueError:
             continue
+
+
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """A repository that counts as a large one."""
+    for name, value in (("_PART", 5), ("_FEW", 5), ("_LARGE", 0)):
+        monkeypatch.setattr(objecttexts, name, value)
+    return history(tmp_path / "repo", 5, 40)
+
+
+def shown(report):
+    return [
+        (f.rule, f.fingerprint, f.count, [(p.path, p.commit, p.line) for p in f.places])
+        for f in report
+    ]
+
+
+def test_a_scan_of_a_large_repository_tells_what_a_scan_of_a_small_one_tells(large, monkeypatch):
+    first, again = scan(large.path), scan(large.path)
+    monkeypatch.undo()
+    small = scan(large.path, ScanOptions(cache=False))
+    assert len(small) > 3
+    assert shown(first) == shown(again) == shown(small)
+    assert first.receipt.json()["scanned"] == small.receipt.json()["scanned"]
+
+
+def test_objects_that_lie_in_no_pack_are_read_by_several_gits(large, engine):
+    names = names_of(large)
+    for pack in sorted((large.path / "objects" / "pack").glob("*.pack")):
+        inside = pack.read_bytes()
+        for file in pack.parent.iterdir():
+            file.unlink()
+        large.git("unpack-objects", "-q", stdin=inside)
+    receipt, tally, ticks = Receipt(), Tally(), []
+    found = objecttexts.read_objects(
+        find(large.path), names, engine, receipt, lambda *so_far: ticks.append(so_far), workers=3,
+        tally=tally,
+    )  # fmt: skip
+    matches, count, size, ignored = by_git(large, engine, names)
+    assert told(found) == matches
+    assert (receipt.read, tally.ignored) == ([count, size], ignored)
+    assert ticks[-1] == (len(names), len(names))
+
+
+def test_offsets_of_eight_bytes_are_those_of_large_packs(tmp_path, engine):
+    repo = history(tmp_path / "repo", 6, 30)
+    names = names_of(repo)
+    (pack,) = (repo.path / "objects" / "pack").glob("*.pack")
+    index = pack.with_suffix(".idx")
+    before = index.read_bytes()
+    index.unlink()
+    repo.git("index-pack", "--index-version=2,0x100", str(pack))
+    assert index.read_bytes() != before
+    ours = scanned(repo, engine, names)
+    assert ours.left == []
+    assert told(ours.matches) == by_git(repo, engine, names)[0]
+
+
+@pytest.mark.parametrize("odd", [lambda names: [*names, names[0]], lambda names: [*names, b"ab"]])
+def test_ids_that_cannot_be_told_apart_are_left_to_git(tmp_path, engine, odd):
+    repo = history(tmp_path / "repo", 7, 12)
+    asked = odd(names_of(repo))
+    ours = scanned(repo, engine, asked)
+    assert (ours.matches, ours.left) == ([], asked)
+
+
+def test_where_nothing_forks_threads_find_the_same(tmp_path, engine, monkeypatch):
+    repo = history(tmp_path / "repo", 8, 60)
+    names = names_of(repo)
+    alone = scanned(repo, engine, names)
+    monkeypatch.setattr(packscan, "_SMALLEST", 1)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    threads = scanned(repo, engine, names, workers=3)
+    assert told(threads.matches) == told(alone.matches)
+    assert (threads.objects, threads.size) == (alone.objects, alone.size)

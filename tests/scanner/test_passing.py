@@ -178,6 +178,16 @@ def test_the_filter_redacts_messages_arguments_tracebacks_and_extras(logged):
     assert "ValueError: invalid literal for int() with base 10: 'ghp_[REDACTED]'" in said
 
 
+def test_of_secrets_within_one_another_nothing_is_left(logged):
+    logger, stream = logged
+    logger.info("Authorization: Bearer %s and password=%s", TOKEN, f"x{TOKEN}y")
+    logger.info("https://u:%s@h.example/?api_key=%s&token=%s", TOKEN, KEY, KEY)
+    said = stream.getvalue()
+    assert not any(secret in said for secret in SECRETS)
+    assert said.startswith("INFO Authorization: ")
+    assert "@h.example/?api_key=" in said
+
+
 class ByItself(logging.Formatter):
     """Writes an exception anew, as formatters of JSON and of coloured terminals do."""
 

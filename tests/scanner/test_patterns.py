@@ -6,7 +6,8 @@ from scanner import cache, patterns
 from scanner.batch import batch_of
 from scanner.engine import engine_of
 from scanner.rule import parse_file
-from scanner.rules import RuleSet
+from scanner.rules import RuleSet, load_rules
+from vocabulary.errors import ConfigError
 
 RULE = r"""
 provider = "acme"
@@ -51,3 +52,24 @@ def test_rules_that_were_kept_and_cannot_be_used_are_compiled_anew(rules, how):
     assert cache.read(name) != whole
     assert found(rules) == ["acme-key"]
     assert len(cache.read(name)) == len(whole)
+
+
+@pytest.mark.parametrize("kept", [b"", b"\xc1", b"\x93\x01\x02\x03"])
+def test_rules_that_were_read_and_kept_and_cannot_be_used_are_read_anew(
+    tmp_path, monkeypatch, kept
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "acme.toml").write_text(RULE)
+    first = load_rules([tmp_path / "acme.toml"])
+    for file in (tmp_path / "keywatch").iterdir():
+        cache.write(file.name, kept)
+    again = load_rules([tmp_path / "acme.toml"])
+    assert again == first
+    assert "acme-key" in {rule.id for rule in again.rules}
+
+
+def test_a_file_of_rules_that_is_no_toml_is_refused_with_its_place(tmp_path):
+    (tmp_path / "acme.toml").write_text("[[rule]\n")
+    with pytest.raises(ConfigError, match="not TOML") as told:
+        load_rules([tmp_path / "acme.toml"])
+    assert "acme.toml" in told.value.where

@@ -180,3 +180,11 @@ def test_no_text_of_what_was_scanned_becomes_a_link():
     found = finding("[click](https://evil.example)")
     (result,) = run_of(Report((found,), receipt()))["results"]
     assert r"\[click\](" in result["message"]["text"]
+
+
+def test_a_file_outside_of_any_repository_is_told_by_its_whole_address():
+    out = io.StringIO()
+    write(Report((finding("/srv/a b.py"),), receipt()), out)
+    (result,) = json.loads(out.getvalue())["runs"][0]["results"]
+    places = [one["physicalLocation"]["artifactLocation"] for one in result["locations"]]
+    assert {"uri": "file:///srv/a%20b.py"} in places

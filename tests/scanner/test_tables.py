@@ -132,3 +132,16 @@ def test_reading_stays_within_its_bounds(shape, noise, cut, at, low, spare):
         region = look(text, where, bottom, top)
         for position in range(len(region.text) if region else 0):
             assert bottom <= region.was_at(position) <= top
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| Host | Password |\n|---|---|",
+        f"| Host | Password |\n|---|---|\n| only one |\n| db | {WORD} |\n",
+        f"| {'Host' * 2000} | Password |\n|---|---|\n| db | {WORD} |\n",
+    ],
+    ids=["no body", "a row of another width ends it", "a head without end"],
+)
+def test_what_is_no_markdown_table_has_no_columns(engine, text):
+    assert WORD not in {secret for secret, _, _ in secrets(engine, text)}

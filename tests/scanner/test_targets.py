@@ -1,15 +1,17 @@
 """What each target and each option scans, and nothing else."""
 
 import io
+import os
 import sys
 
 import pytest
 
 from scanner import ScanOptions, scan
+from scanner.receipt import Receipt
 from scanner.windows import WINDOW
 from tests.scanner.secrets import github_token
 from vocabulary.credential import KnownKey
-from vocabulary.errors import ExitCode, UsageError
+from vocabulary.errors import ExitCode, RepositoryError, TargetError, UsageError
 from vocabulary.finding import Confidence
 
 
@@ -229,3 +231,64 @@ def test_the_oldest_root_is_remembered_only_as_long_as_it_holds(repo, tmp_path, 
     repo.git("reflog", "expire", "--expire=now", "--all")
     repo.git("gc", "-q", "--prune=now")
     assert both() == first
+
+
+def test_the_files_of_a_bare_repository_are_none_and_that_is_no_pass(repo, tmp_path):
+    repo.git("clone", "-q", "--bare", str(repo.path), str(tmp_path / "bare.git"))
+    receipt = scan(tmp_path / "bare.git", ScanOptions(tree=True)).receipt
+    assert receipt.exit_code == ExitCode.INCOMPLETE
+    assert receipt.incomplete == ["a bare repository has no working tree"]
+
+
+def test_files_may_be_scanned_without_those_of_submodules(repo, tmp_path):
+    repo.git("clone", "-q", str(repo.path), str(tmp_path / "inner"))
+    inner = type(repo)(tmp_path / "inner")
+    inner.commit("in.txt", line(1))
+    add = ("-c", "protocol.file.allow=always", "submodule", "add", "-q")
+    repo.git(*add, str(inner.path), "sub")
+    repo.commit("out.txt", line(2))
+    assert {f.path for f in scan(repo.path, ScanOptions(tree=True))} == {"sub/in.txt", "out.txt"}
+    without = scan(repo.path, ScanOptions(tree=True, submodules=False))
+    assert {f.path for f in without} == {"out.txt"}
+
+
+def test_a_tracked_file_that_became_a_pipe_holds_nothing_up(repo):
+    repo.commit("a.txt", "x\n")
+    repo.commit("b.txt", line(1))
+    (repo.path / "a.txt").unlink()
+    os.mkfifo(repo.path / "a.txt")
+    assert {f.path for f in scan(repo.path, ScanOptions(tree=True))} == {"b.txt"}
+
+
+def test_a_pipe_is_no_target(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(TargetError, match="neither a regular file nor a directory"):
+        scan(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b"], ids=["too long", "a zero byte"])
+def test_a_name_that_no_system_takes_is_wrong_usage(name):
+    with pytest.raises(UsageError, match="no such file"):
+        scan(name)
+
+
+def test_a_git_file_that_names_no_repository_is_an_error(tmp_path):
+    (tmp_path / ".git").write_text("nothing of the kind\n")
+    with pytest.raises(RepositoryError, match="names no repository"):
+        scan(tmp_path)
+
+
+def test_without_git_it_says_what_to_install(repo, monkeypatch):
+    monkeypatch.setenv("PATH", str(repo.path))
+    with pytest.raises(TargetError, match="git is not installed") as told:
+        scan(repo.path)
+    assert "install git" in told.value.remedy
+
+
+def test_a_receipt_tells_people_what_is_below_what_is_within_and_how_much_more():
+    told = Receipt(below=2, submodules=["a", "b"], incomplete=[f"file {n}" for n in range(500)])
+    lines = told.text()
+    assert "with 2 submodules" in lines
+    assert "2 below the confidence shown (--confidence low)" in lines
+    named = [line for line in lines if line.startswith("NOT SCANNED: file ")]
+    assert lines[-1] == f"NOT SCANNED: {500 - len(named)} more (--receipt FILE)"
