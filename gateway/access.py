@@ -70,7 +70,10 @@ class _CountedEvent(AccessEvent, frozen=True):
     counted: bool = True
 
 
-_encode = msgspec.json.Encoder().encode
+Form = Callable[[Access], msgspec.Struct]
+"""What is written of an access, as JSON."""
+
+_encode = msgspec.json.encode
 
 
 @lru_cache(maxsize=16)
@@ -84,45 +87,51 @@ def _second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def line_of(access: Access) -> bytes:
-    """Return the access as one JSON object, without a line feed."""
+def as_line(access: Access) -> msgspec.Struct:
+    """Return the access as a line of nginx-json holds it."""
     target = access.target.decode("latin-1")
-    return _encode(
-        _Line(
-            _time(int(access.at * 1000)),
-            access.ip,
-            f"{access.method} {target} HTTP/{access.version}",
-            access.status,
-            access.size,
-            access.agent.decode("latin-1"),
-            access.request_id,
-            access.key_id,
-            access.refusal,
-            access.credential,
-            access.counted,
-            access.tokens,
-        )
+    return _Line(
+        _time(int(access.at * 1000)),
+        access.ip,
+        f"{access.method} {target} HTTP/{access.version}",
+        access.status,
+        access.size,
+        access.agent.decode("latin-1"),
+        access.request_id,
+        access.key_id,
+        access.refusal,
+        access.credential,
+        access.counted,
+        access.tokens,
     )
+
+
+def as_event(access: Access) -> msgspec.Struct:
+    """Return the access as an `AccessEvent`, which `keywatch watch` takes as it is."""
+    path = access.target.partition(b"?")[0].decode("latin-1")
+    kind = _CountedEvent if access.counted else AccessEvent
+    return kind(
+        ts_ms=int(access.at * 1000),
+        key=access.key_id or access.token,
+        ip=access.ip,
+        method=access.method,
+        path=path,
+        status=access.status,
+        size=access.size,
+        agent=access.agent.decode("latin-1"),
+        request_id=access.request_id,
+        tokens=access.tokens,
+    )
+
+
+def line_of(access: Access) -> bytes:
+    """Return the access as one JSON object, without a line feed; see `as_line`."""
+    return _encode(as_line(access))
 
 
 def event_of(access: Access) -> bytes:
-    """Return the access as an `AccessEvent` in JSON, which `keywatch watch` takes as it is."""
-    path = access.target.partition(b"?")[0].decode("latin-1")
-    kind = _CountedEvent if access.counted else AccessEvent
-    return _encode(
-        kind(
-            ts_ms=int(access.at * 1000),
-            key=access.key_id or access.token,
-            ip=access.ip,
-            method=access.method,
-            path=path,
-            status=access.status,
-            size=access.size,
-            agent=access.agent.decode("latin-1"),
-            request_id=access.request_id,
-            tokens=access.tokens,
-        )
-    )
+    """Return the access as one JSON object, without a line feed; see `as_event`."""
+    return _encode(as_event(access))
 
 
 def both(one: Sink, other: Sink) -> Sink:

@@ -11,19 +11,22 @@ interpreter from requests for as long, and every turn of that costs them more th
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from gateway.access import Access, line_of
-from gateway.cleaned import Cleaned
+import msgspec
+
+from gateway.access import Access, Form, as_line
+from gateway.cleaned import Cleaned, replaced
 from gateway.locked import locked
 from vocabulary.credential import Cleaner
 from vocabulary.errors import TargetError
 from vocabulary.exposed import told
 
 _log = logging.getLogger(__name__)
+_encoder = msgspec.json.Encoder()
 
 _KEPT = 8
 _AT_ONCE = 256
@@ -42,7 +45,7 @@ class AccessLog:
         path: the file; made when missing.
         clean: replaces secrets in lines; None leaves them as they are.
         every_s: seconds between two writes.
-        line: what is written of an access.
+        form: what is written of an access.
         most_bytes: a longer file is renamed to `.1`, that one to `.2`, and so on up to `.8`; 0
             for never.
 
@@ -56,12 +59,12 @@ class AccessLog:
         clean: Cleaner | None = None,
         every_s: float = 0.05,
         *,
-        line: Callable[[Access], bytes] = line_of,
+        form: Form = as_line,
         most_bytes: int = 0,
     ) -> None:
         self._path, self._every_s = path, every_s
         self._cleaned = Cleaned(clean) if clean is not None else None
-        self._line, self._most_bytes = line, most_bytes
+        self._form, self._most_bytes = form, most_bytes
         self._waiting: deque[Access] = deque()
         self._made: list[bytes] = []
         self._made_bytes = 0
@@ -110,17 +113,23 @@ class AccessLog:
             self._lost += len(waiting)
             return
         try:
-            if self._cleaned is None:
-                lines = [self._line(access) for access in waiting]
-            else:
-                written = self._cleaned.of(waiting)
-                lines = [told(self._line(access), exposed) for access, exposed in written]
+            lines = self._lines(waiting)
         except Exception as error:  # noqa: BLE001  (the request is answered, whatever its log is)
             self._lost += len(waiting)
             _log.error("access log: %s", type(error).__name__)
             return
-        self._made.append(b"\n".join([*lines, b""]))
-        self._made_bytes += len(self._made[-1])
+        self._made.append(lines)
+        self._made_bytes += len(lines)
+
+    def _lines(self, accesses: Sequence[Access]) -> bytes:
+        form, changed = self._form, None
+        if self._cleaned is not None:
+            changed = self._cleaned.changed_in(accesses)
+        if not changed:
+            return _encoder.encode_lines([form(one) for one in accesses])
+        written = (replaced(one, changed) for one in accesses)
+        lines = [told(_encoder.encode(form(one)), exposed) for one, exposed in written]
+        return b"\n".join([*lines, b""])
 
     def _flush(self) -> None:
         with self._making:

@@ -5,7 +5,7 @@ have method, agent, address and path in common. What else is in a line is ours.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -14,6 +14,9 @@ from vocabulary.credential import Cleaner, Exposure
 
 _MOST, _LONGEST = 8192, 512
 _ENCODING = ("utf-8", "surrogatepass")
+
+Changed = Mapping[bytes, tuple[bytes, Sequence[Exposure]]]
+"""Texts that hold secrets → the same without them, and what they are."""
 
 
 class Cleaned:
@@ -26,18 +29,19 @@ class Cleaned:
     def __init__(self, clean: Cleaner) -> None:
         self._clean = clean
         self._harmless: set[bytes] = set()
+        # Methods and addresses are text: encoding them would cost more than looking them up.
+        self._words: set[str] = set()
 
     def of(self, accesses: Sequence[Access]) -> Iterator[tuple[Access, Sequence[Exposure]]]:
         """Yield each without secrets, and what stood in it."""
-        places: dict[bytes, int] = {}
-        for one in accesses:
-            for text in _foreign(one):
-                if text not in self._harmless:
-                    places.setdefault(text, len(places))
-        if not places:
-            yield from ((one, ()) for one in accesses)
-            return
-        texts = [*places]
+        changed = self.changed_in(accesses)
+        return (replaced(one, changed) if changed else (one, ()) for one in accesses)
+
+    def changed_in(self, accesses: Sequence[Access]) -> Changed:
+        """Return which texts of accesses hold secrets: text → without them, and what they are."""
+        texts = list(dict.fromkeys(self._unknown(accesses)))
+        if not texts:
+            return {}
         found, exposures = self._clean(texts)
         by_place: defaultdict[int, list[Exposure]] = defaultdict(list)
         for exposure in exposures:
@@ -48,14 +52,33 @@ class Cleaned:
             if new != text or place in by_place
         }
         self._remember(text for text in texts if text not in changed)
+        self._words.update(
+            word
+            for one in accesses
+            for word in (one.method, one.ip)
+            if word not in self._words and word.encode(*_ENCODING) in self._harmless
+        )
+        return changed
+
+    def _unknown(self, accesses: Sequence[Access]) -> Iterator[bytes]:
+        """Yield the texts of which it is not known that they hold no secret."""
+        harmless, words = self._harmless, self._words
         for one in accesses:
-            yield _replaced(one, changed) if changed else (one, ())
+            known = one.target in harmless and one.agent in harmless
+            if not (known and one.method in words and one.ip in words) or _is_named(one):
+                yield from (text for text in _foreign(one) if text not in harmless)
 
     def _remember(self, texts: Iterator[bytes]) -> None:
         """Note that these hold no secret; what somebody invents must not fill memory."""
         if len(self._harmless) > _MOST:
             self._harmless.clear()
+            self._words.clear()
         self._harmless.update(text for text in texts if len(text) <= _LONGEST)
+
+
+def _is_named(access: Access) -> bool:
+    """Whether somebody else gave the request's id or the name of who sent it."""
+    return access.is_given or ":" in access.key_id
 
 
 def _foreign(access: Access) -> list[bytes]:
@@ -69,9 +92,13 @@ def _foreign(access: Access) -> list[bytes]:
     return found
 
 
-def _replaced(
-    access: Access, changed: dict[bytes, tuple[bytes, list[Exposure]]]
-) -> tuple[Access, Sequence[Exposure]]:
+def replaced(access: Access, changed: Changed) -> tuple[Access, Sequence[Exposure]]:
+    """Return the access without secrets, and what stood in it.
+
+    Args:
+        access: as it came.
+        changed: see `Cleaned.changed_in`.
+    """
     mine = dict.fromkeys(text for text in _foreign(access) if text in changed)
     if not mine:
         return access, ()

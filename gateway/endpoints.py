@@ -2,9 +2,10 @@
 
 Patterns are those of `keystore.narrow`: `GET /v1/*`, `/v1/*/export`.
 A path is compared as the server behind us would read it: percent-decoded once, without `//`, `.`
-and `..`, so that another spelling neither opens nor evades anything. What a key is allowed is
-compared exactly; what an endpoint asks for is asked for in every reading that a server might have,
-since servers differ: in upper and lower case, with a slash at the end, HEAD for GET.
+and `..`, so that another spelling neither opens nor evades anything. Servers differ in what they
+take out, so what a key is allowed must be allowed in every reading, letter by letter; and what an
+endpoint asks for is asked for in each, in upper and lower case, with a slash at the end, HEAD for
+GET.
 """
 
 import re
@@ -44,13 +45,24 @@ Matcher = Callable[[str, bytes], bool]
 
 @lru_cache(maxsize=1024)
 def matcher(patterns: tuple[str, ...]) -> Matcher:
-    """Return the test whether a request is for one of the endpoints.
+    """Return the test whether a request is for the endpoints, however a server reads its path.
 
     Raises:
         UsageError: for what is no pattern.
     """
     matches = endpoint_matcher(endpoints(patterns))
-    return lambda method, path: matches(method, plain_path(path))
+
+    def is_for(method: str, path: bytes) -> bool:
+        plain = plain_path(path)
+        if _DETOURS.search(path) is None:
+            return matches(method, plain)
+        return all(matches(method, one) for one in (plain, *_spelled(path)))
+
+    return is_for
+
+
+_DETOURS = re.compile(rb"[%;\\]|/\.|//")
+"""Without one of these every server reads a path alike."""
 
 
 def applying(known: Iterable[Endpoint]) -> Callable[..., tuple[Endpoint, ...]]:
@@ -93,10 +105,16 @@ def readings(path: bytes) -> frozenset[str]:
 
     Some servers decode before they look for dots, some after it, and some look for none.
     """
+    found = (plain_path(path), *_spelled(path))
+    return frozenset(one.lower().rstrip("/") or "/" for one in found)
+
+
+def _spelled(path: bytes) -> tuple[str, str]:
+    """Return the path of a server that looks for no dots, and of one that decodes after it."""
     sent = path.replace(b"\\", b"/")
-    whole = _decoded(sent)
-    found = {plain_path(path), _resolved(_decoded(part) for part in sent.split(b"/")), whole}
-    return frozenset(re.sub("/+", "/", one).lower().rstrip("/") or "/" for one in found)
+    late = _resolved(_decoded(part) for part in sent.split(b"/"))
+    late += "/" if late != "/" and sent.endswith(b"/") else ""
+    return re.sub("/+", "/", _decoded(sent)), re.sub("/+", "/", late)
 
 
 def plain_path(path: bytes) -> str:

@@ -253,10 +253,11 @@ def _checked(value: bytes) -> bytes | None:
     """Return the key, or None for what no key can be: empty, huge, not visible ASCII."""
     if not value or len(value) > MAX_KEY_BYTES:
         return None
-    return None if value.translate(None, _VISIBLE) else value
+    return value if value.translate(_VISIBLE) == value else None
 
 
-_VISIBLE = bytes(range(0x21, 0x7F))
+_VISIBLE = bytes(byte if 0x21 <= byte <= 0x7E else 0x21 for byte in range(256))  # noqa: PLR2004
+"""Turns what is visible into itself, and all else into something else."""
 
 
 def _of_authorization(value: bytes, tokens: list[bytes]) -> list[bytes | None]:

@@ -179,8 +179,7 @@ class Judge:
             extracted = self._extract_of_proxy(asked.headers, asked.query)
         else:
             extracted = self._extract(asked.headers, asked.query)
-        if is_trusted:
-            forwarded = extracted.noted.get(b"x-forwarded-for", b"")
+        if is_trusted and (forwarded := extracted.noted.get(b"x-forwarded-for")):
             client = client_of(client, forwarded, self._is_trusted)
         return at, client, extracted
 

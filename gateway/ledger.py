@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from threading import Event, Lock, Thread, get_native_id
 
 import msgspec
@@ -199,7 +200,7 @@ class Ledger:
 
     def _round(self, *, at_once: bool) -> None:
         with self._lock:
-            names = list(self._latest)[:_AT_ONCE]
+            names = list(islice(self._latest, _AT_ONCE))
             latest = {name: self._latest.pop(name) for name in names}
             costs, self._costs = self._costs, {}
         counts = at_once or self._uses.due_s() == 0
@@ -227,7 +228,7 @@ class Ledger:
                 self._sweep(now)
         if self._latest:
             self._something.set()
-        if counts and not self._uses.is_any:
+        if counts and not self._uses.is_leaving:
             self._uses.settled()
 
     def _let_go(self) -> None:

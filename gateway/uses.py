@@ -54,6 +54,9 @@ class Uses:
         self._clock, self._mode, self._kept_s = clock, mode, kept_s
         self._is_counting = mode != "never"
         self._counted: dict[_Place, _Sums] = {}
+        # What is being written, and up to when it is all: of the thread that writes alone.
+        self._leaving: dict[_Place, _Sums] = {}
+        self._until = 0.0
         self._lock = Lock()
         self._written = 0.0
         self._pruned = 0.0
@@ -84,7 +87,7 @@ class Uses:
                 found.tokens += tokens
                 if at < found.first_at:  # noqa: PLR1730  (min costs more; who came first may end last)
                     found.first_at = at
-            elif len(self._counted) < _MOST:
+            elif len(self._counted) + len(self._leaving) < _MOST:
                 self._counted[place] = _Sums(1, tokens, at)
             else:
                 self.lost += 1
@@ -93,7 +96,12 @@ class Uses:
     @property
     def is_any(self) -> bool:
         """Whether anything waits to be written down."""
-        return bool(self._counted)
+        return bool(self._counted or self._leaving)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether some of what was taken is not written yet."""
+        return bool(self._leaving)
 
     def due_s(self) -> float | None:
         """Return in how many seconds it is time to write; None where nothing is counted at all."""
@@ -101,17 +109,22 @@ class Uses:
             return None
         now = self._clock()
         self._written = min(self._written, now)  # a clock that went back
-        full = len(self._counted) > _MOST // 2
+        full = self._leaving or len(self._counted) > _MOST // 2
         return 0.0 if full else max(0.0, self._written + EVERY_S - now)
 
     def take(self) -> list[Use]:
-        """Return some of what was counted, which is to be written; in the end none."""
-        with self._lock:
-            places = list(islice(self._counted, _AT_ONCE))
-            taken = [(place, self._counted.pop(place)) for place in places]
+        """Return some of what was counted, which is to be written; in the end none.
+
+        All that was counted so far is set aside at once: whoever counts meanwhile does not wait,
+        and what comes on and on is written down with the next time, not with each part of this.
+        """
+        if not self._leaving:
+            with self._lock:
+                self._leaving, self._counted = self._counted, {}
+            self._until = self._clock()
         found: dict[_Written, _Sums] = {}
-        for place, sums in taken:
-            _add(found, _written(place), sums)
+        for place in list(islice(self._leaving, _AT_ONCE)):
+            _add(found, _written(place), self._leaving.pop(place))
         return [
             Use(*place, int(sums.uses), int(sums.tokens), sums.first_at)
             for place, sums in found.items()
@@ -119,11 +132,10 @@ class Uses:
 
     def put_back(self, uses: list[Use]) -> None:
         """Take back what could not be written."""
-        with self._lock:
-            for use in uses:
-                status, ip = 100 * use.status_class, use.network.partition("/")[0]
-                place = (use.key_id, use.hour / usage.HOUR_S, use.method, status, ip)
-                _add(self._counted, place, _Sums(use.requests, use.tokens, use.first_at or 0.0))
+        for use in uses:
+            status, ip = 100 * use.status_class, use.network.partition("/")[0]
+            place = (use.key_id, use.hour / usage.HOUR_S, use.method, status, ip)
+            _add(self._leaving, place, _Sums(use.requests, use.tokens, use.first_at or 0.0))
 
     def write(self, connection: Connection, uses: list[Use]) -> None:
         """Write it down, in the caller's transaction.
@@ -132,10 +144,10 @@ class Uses:
         """
         now = self._clock()
         usage.add(connection, uses)
-        if self._counted:
+        if self._leaving:
             return
         if self._is_counting:
-            usage.hear(connection, now)
+            usage.hear(connection, self._until)
         watched = usage.watched(connection)
         is_watched = watched is not None and now - watched <= WATCHED_S
         self._is_counting = self._mode == "always" or (self._mode == "auto" and not is_watched)

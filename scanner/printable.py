@@ -1,8 +1,11 @@
 """Hostile text made harmless: paths, authors and messages of what is scanned."""
 
+import re
+
 from scanner.lazy import lazy
 
 _RAW_BYTE = lazy("[\udc80-\udcff]")
+_ORDER = lazy(r"##(?=\[|vso\[|teamcity\[)|^(\s*):(?=:)", re.IGNORECASE)
 
 
 def text(said: str) -> str:
@@ -14,10 +17,27 @@ def text(said: str) -> str:
 
 
 def printable(said: str) -> str:
-    """Return text without control characters, on one line."""
-    if said.isascii() and said.isprintable():
-        return said
-    return "".join(c if c.isprintable() else _escaped(c) for c in text(said))
+    """Return text without control characters and orders to CI servers, on one line."""
+    if not (said.isascii() and said.isprintable()):
+        said = "".join(c if c.isprintable() else _escaped(c) for c in text(said))
+    return without_orders(said) if "##" in said or "::" in said else said
+
+
+def without_orders(said: str, hidden: str = "\\x") -> str:
+    """Return text that CI servers take no order from: they read a job's output for those.
+
+    GitHub Actions (`::error::` at the beginning of a line, `##[error]`), Azure Pipelines
+    (`##vso[task.setvariable …]`) and TeamCity (`##teamcity[…]`, both anywhere in it).
+
+    Args:
+        said: a line.
+        hidden: how an escaped character begins, before two hexadecimal digits.
+    """
+    return _ORDER.sub(lambda found: _harmless(found[0], hidden), said)
+
+
+def _harmless(order: str, hidden: str) -> str:
+    return f"#{hidden}23" if order == "##" else f"{order[:-1]}{hidden}3a"
 
 
 def _escaped(character: str) -> str:

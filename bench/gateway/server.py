@@ -59,4 +59,5 @@ def main(what: str, url: str, log: str, redis: str = "") -> None:
     serve(app, "127.0.0.1", 0, lambda address: print(address, flush=True), protocol)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from keywatch.cli.common import WHOLE
+from keywatch.cli.common import WHOLE, printable
 from keywatch.extras import lacking
 from vocabulary.errors import ExitCode, KeywatchError
 
@@ -113,7 +113,7 @@ def run(arguments: list[str] | None = None) -> int:
         error.show()
         return ExitCode.USAGE
     except click.ClickException as error:
-        sys.stderr.write(f"keywatch: {_wrong_words(error)}\n")
+        sys.stderr.write(f"keywatch: {printable(_wrong_words(error))}\n")
         return ExitCode.USAGE
     except BrokenPipeError:
         # Who reads our output went away; nothing more can be told it, not even at exit.
@@ -122,7 +122,7 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if sys.flags.dev_mode and not isinstance(error, KeywatchError):
             raise
-        sys.stderr.write(f"keywatch: {_line(error)}\n")
+        sys.stderr.write(f"keywatch: {printable(_line(error))}\n")
         return _code(error)
     return int(result) if isinstance(result, int) else ExitCode.OK
 

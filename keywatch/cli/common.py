@@ -150,8 +150,9 @@ def print_table(
 
 def printable(cell: object) -> str:
     """Return the cell as text without control characters: logs and paths are hostile."""
-    said = "" if cell is None else str(cell)
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in said)
+    from scanner.printable import printable as harmless
+
+    return "" if cell is None else harmless(str(cell))
 
 
 def console(*, stderr: bool = False) -> Any:  # noqa: ANN401

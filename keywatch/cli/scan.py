@@ -211,7 +211,9 @@ def _act(config: "Settings", report: "Report") -> None:
 
 
 def _complain(sentence: str) -> None:
-    click.echo(f"keywatch: {sentence}", err=True)
+    from keywatch.cli.common import printable
+
+    click.echo(f"keywatch: {printable(sentence)}", err=True)
 
 
 def _tell(alert: "Alert") -> None:

@@ -191,7 +191,7 @@ def _sink(chosen: "Settings", access_log: str | None, stack: ExitStack) -> "Sink
     """Return where accesses go: the log, the pipeline's events, both or nowhere."""
     from pathlib import Path
 
-    from gateway.access import both, event_of
+    from gateway.access import as_event, both
     from gateway.accesslog import AccessLog
     from gateway.app import ignore
     from keywatch import wiring
@@ -206,7 +206,7 @@ def _sink(chosen: "Settings", access_log: str | None, stack: ExitStack) -> "Sink
         sink = log
     if chosen.gateway.events:
         events = AccessLog(
-            Path(chosen.gateway.events), clean, line=event_of, most_bytes=_MOST_EVENT_BYTES
+            Path(chosen.gateway.events), clean, form=as_event, most_bytes=_MOST_EVENT_BYTES
         )
         stack.callback(events.close)
         sink = events if sink is ignore else both(sink, events)

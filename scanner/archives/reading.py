@@ -105,10 +105,12 @@ def broken() -> tuple[type[Exception], ...]:
     import zipfile  # noqa: PLC0415
     import zlib  # noqa: PLC0415
 
+    from scanner import inflate  # noqa: PLC0415
+
     return (
         OSError, EOFError, ValueError, NotImplementedError, RuntimeError, MemoryError,
         OverflowError, LookupError, struct.error, DamagedError, zipfile.BadZipFile, zlib.error,
-        lzma.LZMAError, *_foreign(),
+        lzma.LZMAError, *inflate.BROKEN, *_foreign(),
     )  # fmt: skip
 
 

@@ -10,14 +10,14 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO
 
+from scanner.archives.coders import lzma1, lzma2, through
 from scanner.archives.kinds import MAX_MEMBERS
 from scanner.archives.reading import DamagedError, LimitError, Read, exactly, limited
 
 _MAGIC_WIDTH, _START = 6, 32
 _HEADER = 64 << 20
-_DICTIONARY = 256 << 20
 _COPY, _LZMA, _LZMA2, _DEFLATE, _BZIP2, _AES = (
     b"\x00", b"\x03\x01\x01", b"\x21", b"\x04\x01\x08", b"\x04\x02\x02", b"\x06\xf1\x07\x01",
 )  # fmt: skip
@@ -111,55 +111,13 @@ def _decoded(read: Read, method: bytes, properties: bytes, size: int) -> Read:
     if method == _COPY:
         return read
     if method == _DEFLATE:
-        return _through(read, zlib.decompressobj(-15))
+        return through(read, zlib.decompressobj(-15))
     if method == _BZIP2:
-        return _through(read, bz2.BZ2Decompressor())
+        return through(read, bz2.BZ2Decompressor())
     if method in {_LZMA, _LZMA2}:
-        chain = [_lzma(properties, size) if method == _LZMA else _lzma2(properties, size)]
-        return _through(read, lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain))
+        chain = [lzma1(properties, size) if method == _LZMA else lzma2(properties, size)]
+        return through(read, lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain))
     raise DamagedError(f"it is packed in a way that is not known here ({method.hex()})")
-
-
-def _lzma(properties: bytes, size: int) -> dict[str, Any]:
-    if len(properties) != 5:  # noqa: PLR2004
-        raise DamagedError("LZMA without its properties")
-    first, asked = properties[0], int.from_bytes(properties[1:5], "little")
-    return {
-        "id": lzma.FILTER_LZMA1, "lc": first % 9, "lp": first // 9 % 5, "pb": first // 45,
-        "dict_size": _dictionary(asked, size),
-    }  # fmt: skip
-
-
-def _lzma2(properties: bytes, size: int) -> dict[str, Any]:
-    bits = properties[0] if properties else 41
-    if bits > 40:  # noqa: PLR2004
-        raise DamagedError("LZMA2 without its properties")
-    asked = (2 | bits & 1) << (bits // 2 + 11)
-    return {"id": lzma.FILTER_LZMA2, "dict_size": _dictionary(asked, size)}
-
-
-def _dictionary(asked: int, size: int) -> int:
-    """Return how much to look back at most: never more than there is."""
-    needed = max(4096, min(asked, size))
-    if needed > _DICTIONARY:
-        raise DamagedError(f"it needs a dictionary of more than {_DICTIONARY >> 20} MiB")
-    return needed
-
-
-def _through(read: Read, decompressor: Any) -> Read:  # noqa: ANN401  (three libraries' objects)
-    rest = b""
-
-    def some(size: int) -> bytes:
-        nonlocal rest
-        while True:
-            wants = getattr(decompressor, "needs_input", not rest)
-            part = (rest or read(1 << 16)) if wants else b""
-            got: bytes = decompressor.decompress(part, size)
-            rest = getattr(decompressor, "unconsumed_tail", b"")
-            if got or decompressor.eof or (wants and not part):
-                return got
-
-    return some
 
 
 class _Fields:

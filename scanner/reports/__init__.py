@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
-from scanner.printable import printable, text
+from scanner.printable import printable, text, without_orders
 from vocabulary.finding import Finding, Place
 
 if TYPE_CHECKING:
@@ -60,11 +60,12 @@ _BEYOND_ASCII = re.compile(r"[^\n -~]")
 def json_text(document: object, *, indent: bool = True) -> str:
     """Return JSON in which every character that is not printable is escaped.
 
-    A terminal, or a reader of lines, is never given a control character, a line separator or a
-    change of direction; who decodes the JSON gets them as they are.
+    A terminal, or a reader of lines, is never given a control character, a line separator, a
+    change of direction or an order to a CI server; who decodes the JSON gets them as they are.
     """
     raw = msgspec.json.encode(document)
     shown = (msgspec.json.format(raw) if indent else raw).decode()
+    shown = without_orders(shown, "\\u00") if "##" in shown else shown
     return shown if shown.isascii() and "\x7f" not in shown else _BEYOND_ASCII.sub(_escape, shown)
 
 

@@ -14,15 +14,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from scanner.sources import inflate
+from scanner import inflate
 from scanner.sources.delta import Copy, applied, long_copies, target_size
 from scanner.sources.packfile import TREE, Pack
 
 LARGE = 16 << 20
 """Bytes of a text above which it is left to git, which gives it in windows."""
-_GROUP = 8192  # objects that are inflated together, at most
 _WORTH = 2  # how many times longer than a difference the text is that is not read whole
-_GROUP_SIZE = 4 << 20  # … or so many bytes of them
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -179,47 +177,30 @@ class Reading(msgspec.Struct):
             rows: each behind its base.
             counts: for each of them, how many are stored as differences to it.
         """
-        order, heirs = rows.tolist(), counts.tolist()
         held: dict[int, Version] = {}
         waiting: dict[int, int] = {}
-        with self.pack.path.open("rb", buffering=0) as stream:
-            descriptor = stream.fileno()
-            for begin, end, stored in self._groups(descriptor, order):
-                rows = order[begin:end]
-                bases = self.pack.bases[rows].tolist()
-                copies = _copies(stored, bases, self.least)
-                for at, (row, base, raw) in enumerate(zip(rows, bases, stored, strict=True)):
-                    version = self._version(row, held.get(base), base, raw)
-                    if base in held:
-                        waiting[base] -= 1
-                        if not waiting[base]:
-                            del held[base], waiting[base]
-                    if version is None:
-                        self.left.append(row)
-                        continue
-                    version.copies = copies[at]
-                    version.heirs = heirs[begin + at]
-                    if version.heirs:
-                        held[row], waiting[row] = version, version.heirs
-                    yield version
-
-    def _groups(
-        self, descriptor: int, order: Sequence[int]
-    ) -> Iterator[tuple[int, int, list[bytes | None]]]:
-        """Inflate what is stored of the rows, some at a time."""
-        sizes, begins, ends = (
-            column[order].tolist() for column in (self.pack.sizes, self.pack.begins, self.pack.ends)
+        pack = self.pack
+        columns = (
+            rows,
+            counts,
+            *(c[rows] for c in (pack.bases, pack.begins, pack.ends, pack.sizes)),
         )
-        begin, held = 0, 0
-        stored: list[bytes | None] = []
-        for at, size in enumerate(sizes):
-            stored.append(_inflated(descriptor, begins[at], ends[at], size))
-            held += size if size <= LARGE else 0
-            if at + 1 - begin >= _GROUP or held >= _GROUP_SIZE:
-                yield begin, at + 1, stored
-                begin, held, stored = at + 1, 0, []
-        if stored:
-            yield begin, len(order), stored
+        with pack.path.open("rb", buffering=0) as stream:
+            descriptor = stream.fileno()
+            for row, heirs, base, *stored in zip(*map(_listed, columns), strict=True):
+                raw = _inflated(descriptor, *stored)
+                version = self._version(row, held.get(base), base, raw)
+                if base in held:
+                    waiting[base] -= 1
+                    if not waiting[base]:
+                        del held[base], waiting[base]
+                if version is None:
+                    self.left.append(row)
+                    continue
+                version.heirs = heirs
+                if heirs:
+                    held[row], waiting[row] = version, heirs
+                yield version
 
     def _version(
         self, row: int, base: Version | None, number: int, raw: bytes | None
@@ -232,11 +213,19 @@ class Reading(msgspec.Struct):
         if base is None:
             return None
         try:
-            if target_size(raw) > LARGE:
+            if (size := target_size(raw)) > LARGE:
                 return None
-            return Version(row, applied(base.text, raw), base)
+            text = applied(base.text, raw)
+            worth = len(raw) * _WORTH <= size
+            copies = long_copies(base.text, text, raw, self.least) if worth else ()
+            return Version(row, text, base, copies)
         except ValueError:
             return None
+
+
+def _listed(column: Ints) -> list[int]:
+    numbers: list[int] = column.tolist()
+    return numbers
 
 
 def _inflated(descriptor: int, begin: int, end: int, size: int) -> bytes | None:
@@ -247,26 +236,3 @@ def _inflated(descriptor: int, begin: int, end: int, size: int) -> bytes | None:
         return inflate.whole(os.pread(descriptor, end - begin, begin), size)
     except OSError:
         return None
-
-
-def _leaves_much(difference: bytes) -> bool:
-    """Say whether what a difference leaves alone is worth looking for."""
-    try:
-        return len(difference) * _WORTH <= target_size(difference)
-    except ValueError:
-        return False
-
-
-def _copies(
-    stored: Sequence[bytes | None], bases: Sequence[int], least: int
-) -> Sequence[Sequence[Copy]]:
-    differences = [
-        at
-        for at, base in enumerate(bases)
-        if base >= 0 and (raw := stored[at]) is not None and _leaves_much(raw)
-    ]
-    copies: list[Sequence[Copy]] = [()] * len(stored)
-    found = long_copies([stored[at] or b"" for at in differences], least) if differences else []
-    for at, several in zip(differences, found, strict=True):
-        copies[at] = several
-    return copies

@@ -48,6 +48,28 @@ def test_patterns_name_methods_and_paths(pattern, method, path, meant):
     assert matcher((pattern,))(method, path) == meant
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/admin/../v1/a",
+        b"/admin/%2e%2e/v1/a",
+        b"/admin/x/..%2f..%2fv1/a",
+        b"/admin/x;/../../v1/a",
+        b"/admin%2F..%2Fv1%2Fa",
+        b"/v1/..%2fadmin",
+        b"/v1/..;/admin",
+        b"//admin/..//v1/a",
+    ],
+)
+def test_a_key_is_allowed_only_what_no_server_reads_as_something_else(path):
+    assert not matcher(("/v1/*",))("GET", path)
+
+
+@pytest.mark.parametrize("path", [b"/v1/a%20b", b"/v1//a", b"/v1/./a", b"/v1/a;b=1", b"/v1/.a"])
+def test_a_detour_that_leads_nowhere_else_is_allowed(path):
+    assert matcher(("/v1/*",))("GET", path)
+
+
 @pytest.mark.parametrize("pattern", ["", "v1", "GET", "/v1 /v2", "FETCH /v1"])
 def test_says_how_an_endpoint_is_written(pattern):
     with pytest.raises(UsageError, match="no endpoint"):

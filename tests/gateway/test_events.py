@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from gateway.access import Access, event_of
+from gateway.access import Access, as_event
 from gateway.accesslog import AccessLog
 
 CONFIG = """
@@ -81,7 +81,7 @@ def test_metrics_are_not_told_unless_configured(place):
 
 def test_a_file_of_events_does_not_grow_without_end(tmp_path, eventually):
     file = tmp_path / "events"
-    log = AccessLog(file, every_s=0.001, line=event_of, most_bytes=1000)
+    log = AccessLog(file, every_s=0.001, form=as_event, most_bytes=1000)
     access = Access(1.0, "192.0.2.1", "GET", b"/", "1.1", 200, 1, b"", "r", "key_a")
     for rotated in ("events.1", "events.2"):
         for _ in range(20):

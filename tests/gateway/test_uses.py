@@ -12,7 +12,7 @@ from gateway.app import Gateway
 from gateway.ledger import Ledger
 from gateway.options import Options
 from gateway.reader import Reader
-from gateway.uses import WATCHED_S, Uses
+from gateway.uses import EVERY_S, WATCHED_S, Uses
 from keystore import usage
 from keystore.issue import KeyOrder
 from keystore.keys import DAY_S
@@ -142,6 +142,29 @@ def test_more_different_uses_than_fit_in_memory_are_dropped_and_counted(monkeypa
         uses.note(NOW, f"key_{number}", "GET", 200, "", 0)
     uses.note(NOW, "key_0", "GET", 200, "", 0)
     assert (uses.lost, sum(use.requests for use in uses.take())) == (2, 5)
+
+
+def test_what_comes_while_all_is_written_waits_for_the_next_time(store, monkeypatch):
+    monkeypatch.setattr("gateway.uses._AT_ONCE", 2)
+    now = [NOW]
+    uses = Uses(lambda: now[0], "always")
+    for number in range(3):
+        uses.note(NOW, f"key_{number}", "GET", 200, "", 0)
+    said = []
+    for _ in range(2):
+        assert uses.due_s() == 0
+        part = uses.take()
+        now[0] += 5
+        uses.note(now[0], "key_0", "GET", 200, "", 0)
+        with transaction(store.engine) as connection:
+            uses.write(connection, part)
+            said.append(usage.heard(connection))
+    assert not uses.is_leaving
+    uses.settled()
+    # Known is what was there when it was set aside, and only once all of that is written.
+    assert said == [None, usage.Heard(int(NOW), int(NOW))]
+    assert uses.due_s() == EVERY_S
+    assert sum(use.requests for use in uses.take()) == 2
 
 
 @pytest.mark.parametrize(

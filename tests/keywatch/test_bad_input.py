@@ -99,6 +99,15 @@ def test_a_binary_log(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_hostile_name_in_an_error_speaks_to_no_terminal_and_no_ci_server(tmp_path):
+    name = "\x1b]0;title\x07##vso[task.prependpath]"
+    done = keywatch("replay", tmp_path / name, "--format", "nginx-json")
+    assert done.returncode != 0
+    assert "\x1b" not in done.stderr
+    assert "##vso" not in done.stderr
+    assert "\\x1b]0;title\\x07#\\x23vso" in done.stderr
+
+
 def test_an_empty_log_is_no_error(tmp_path):
     log = written(tmp_path / "a.log", b"")
     done = replay(log, "--format", "nginx-json")

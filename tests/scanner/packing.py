@@ -170,6 +170,8 @@ def database(path, rows, *, wal=False):
 ARCHIVES = {
     "zip": zipped,
     "stored": lambda files: zipped(files, zipfile.ZIP_STORED),
+    "bzip2.zip": lambda files: zipped(files, zipfile.ZIP_BZIP2),
+    "lzma.zip": lambda files: zipped(files, zipfile.ZIP_LZMA),
     "tar": tarred,
     "gnu.tar": lambda files: tarred(files, tarfile.GNU_FORMAT),
     "ustar.tar": lambda files: tarred(files, tarfile.USTAR_FORMAT),

@@ -19,6 +19,10 @@ HOSTILE = (
     "caf\u00e9/\udcff\udc80/\ud800",
     "C:\\temp\\x:y?z#f%20 g",
     "| cell | `x` |",
+    "##vso[task.prependpath]/tmp",
+    "::error file=x::##[warning]##TEAMCITY[x]",
+    "::set-output name=exit-code::0",
+    "##[add-path]/tmp",
 )
 
 

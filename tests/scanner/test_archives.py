@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import tarfile
+import tracemalloc
 import zipfile
 import zlib
 
@@ -330,6 +331,35 @@ def test_a_reader_gone_mad_is_bounded_in_memory(tmp_path):
     packed[at + 1 : at + 5] = b"\xff\xff\xff\xff"
     (tmp_path / "x.7z").write_bytes(packed)
     assert found(scan(tmp_path)) == {"x.7z!a"}
+
+
+PACKED = "zip bzip2.zip lzma.zip tgz tar.bz2 tar.xz tar.zst lzma.7z lzma2.7z bzip2.7z xz.rpm"
+
+
+@pytest.mark.parametrize("kind", PACKED.split())
+def test_a_member_that_unfolds_to_much_is_never_held_whole(kind):
+    raw = io.BytesIO(ARCHIVES[kind]({"a": bytes(48 << 20)}))
+    budget = unfold.Budget(48 << 20)
+    container = kinds.kind_of(raw.getvalue())
+    tracemalloc.start()
+    try:
+        read = sum(len(piece.data) for piece in unfold.unfold(container, raw, budget))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert read >= 48 << 20
+    assert budget.notes == []
+    assert peak < 40 << 20
+
+
+@pytest.mark.parametrize("kind", ["bzip2.zip", "lzma.zip"])
+def test_a_member_whose_checksum_does_not_fit_is_damaged(tmp_path, kind):
+    raw = bytearray(ARCHIVES[kind]({"a": line()}))
+    raw[raw.index(b"PK\x01\x02") + 16] ^= 1
+    (tmp_path / "x.zip").write_bytes(raw)
+    report = scan(tmp_path)
+    assert found(report) == {"x.zip!a"}
+    assert "checksum" in report.receipt.incomplete[0]
 
 
 @settings(

@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from scanner.sources.inflate import whole
+from scanner.inflate import whole
 
 TEXT = b"a line of text\n" * 50
 PACKED = zlib.compress(TEXT)

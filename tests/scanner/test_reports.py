@@ -56,6 +56,16 @@ def test_a_path_that_is_a_secret_is_redacted_where_it_cannot_be_read(tmp_path):
     assert report.receipt.incomplete[0].startswith("ghp_[REDACTED]")
 
 
+def test_no_line_of_a_report_is_an_order_to_a_ci_server(form):
+    text = written(form, hostile_report())
+    assert not re.search(r"##(\[|vso\[|teamcity\[)|^\s*::", text, re.IGNORECASE | re.MULTILINE)
+
+
+def test_the_receipt_and_errors_give_no_orders_to_a_ci_server():
+    lines = hostile_report().receipt.text()
+    assert not any("##vso[" in line for line in lines)
+
+
 def test_the_same_report_gives_the_same_bytes(form):
     assert written(form, hostile_report()) == written(form, hostile_report())
 

@@ -33,5 +33,5 @@ def test_nothing_is_loaded_from_anywhere():
 def test_the_filter_knows_every_severity_and_counts_it():
     page = page_of(hostile_report())
     for severity in ("critical", "high", "medium", "low"):
-        assert f'name="{severity}" checked> {severity} 3<' in page
-        assert page.count(f'data-severity="{severity}"') == 3
+        assert f'name="{severity}" checked> {severity} 4<' in page
+        assert page.count(f'data-severity="{severity}"') == 4

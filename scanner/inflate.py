@@ -1,18 +1,20 @@
-"""Objects of git unpacked: by ISA-L, which takes half the time, where there is a wheel with it."""
+"""What is deflated, unpacked: by ISA-L, in half the time, where there is a wheel with it."""
 
 import zlib
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-_unpacker: Callable[[], Any] = zlib.decompressobj
-_broken: tuple[type[Exception], ...] = (zlib.error,)
+unpacker: Callable[..., Any] = zlib.decompressobj
+"""As `zlib.decompressobj`."""
+BROKEN: tuple[type[Exception], ...] = (zlib.error,)
+"""What it raises over a damaged stream."""
 try:
     _isal: Any = import_module("isal.isal_zlib")  # its stubs take an error's class for an error
 except ImportError:  # pragma: no cover  (a machine for which there is no wheel)
     pass
 else:
-    _unpacker, _broken = _isal.decompressobj, (_isal.IsalError,)
+    unpacker, BROKEN = _isal.decompressobj, (_isal.IsalError,)
 
 
 def whole(packed: bytes, size: int) -> bytes | None:
@@ -25,10 +27,10 @@ def whole(packed: bytes, size: int) -> bytes | None:
     Returns:
         None where it is damaged, cut short, or of another length.
     """
-    stream = _unpacker()
+    stream = unpacker()
     try:
         raw: bytes = stream.decompress(packed, size + 1)
-    except _broken:
+    except BROKEN:
         return None
     if len(raw) == size and not stream.eof and not stream.unconsumed_tail:
         return None
