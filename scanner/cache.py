@@ -47,6 +47,11 @@ def private_file(status: os.stat_result) -> bool:
     return _private(status, stat.S_ISREG)
 
 
+def private_folder(status: os.stat_result) -> bool:
+    """Tell whether this is a directory of ours, and no link, that nobody else can look into."""
+    return _private(status, stat.S_ISDIR)
+
+
 def read(name: str) -> bytes | None:
     """Return what was kept under `name`, or None."""
     if (place := cache_dir(made=False)) is None:

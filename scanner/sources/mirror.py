@@ -8,6 +8,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from scanner.cache import private_folder
 from scanner.sources import address as addresses
 from scanner.sources.address import Address
 from scanner.sources.gitrun import Repository, environment, output, said
@@ -47,12 +48,18 @@ def copied(origin: Address, cache: Path, timeout_s: float | None = TIMEOUT_S) ->
         timeout_s: for each git; None to wait for a person's patience to end.
 
     Raises:
-        RepositoryError: it cannot be fetched; says what git said.
+        RepositoryError: it cannot be fetched, says what git said; or the copy is not ours alone.
     """
     name = re.sub(r"[^\w.-]+", "-", origin.url.rstrip("/").split("/")[-1])[:60]
     copy = cache / f"{name}-{sha256(origin.url.encode()).hexdigest()[:16]}"
+    copy.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not private_folder(copy.lstat()):
+        raise RepositoryError(
+            "others may write to this copy, and git would run what they put into its configuration",
+            where=str(copy),
+            remedy="remove it, and keep copies in a folder of your own",
+        )
     if not (copy / "HEAD").exists():
-        copy.mkdir(parents=True, exist_ok=True, mode=0o700)
         _begin(copy, origin, timeout_s)
     refs = "+refs/*:refs/*"
     fetch = ("fetch", "--quiet", "--prune", "--no-recurse-submodules", "--no-auto-gc")
@@ -69,8 +76,6 @@ def _begin(copy: Path, origin: Address, timeout_s: float | None) -> None:
     kind = ["--object-format=sha256"] if len(oid) == 64 else []  # noqa: PLR2004
     head = _HEAD.match(told)
     branch = head[1].removeprefix("refs/heads/") if head else ""
-    with suppress(OSError):
-        copy.chmod(0o700)
     named = [f"--initial-branch={branch}"] if branch else []
     _git(copy, origin, timeout_s, "init", "--bare", "--quiet", "--template=", *kind, *named, ".")
 

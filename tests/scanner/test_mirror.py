@@ -1,4 +1,5 @@
 import subprocess
+import sys
 
 import pytest
 
@@ -38,6 +39,30 @@ def test_a_path_outside_the_listed_roots_is_refused(origin, tmp_path):
     outside = tmp_path / "cache" / ".." / "origin"
     with pytest.raises(TargetError, match="may not be read"):
         mirror(str(outside), tmp_path / "cache", [tmp_path / "elsewhere"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_copy_that_others_may_have_made_runs_nothing_of_its_configuration(origin, tmp_path):
+    copy = mirror(str(origin), tmp_path / "cache", [tmp_path])
+    with (copy / "config").open("a") as config:
+        config.write(f"[core]\n\talternateRefsCommand = touch {tmp_path / 'ran'}; echo\n")
+    (copy / "objects" / "info" / "alternates").write_text(f"{origin}/.git/objects\n")
+    (origin / "a").write_text("two\n")
+    git(origin, "commit", "-qam", "two")
+    copy.chmod(0o777)
+    with pytest.raises(RepositoryError, match="others may write"):
+        mirror(str(origin), tmp_path / "cache", [tmp_path])
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_copy_that_is_a_link_to_elsewhere_is_not_used(origin, tmp_path):
+    copy = mirror(str(origin), tmp_path / "cache", [tmp_path])
+    elsewhere = tmp_path / "elsewhere"
+    copy.rename(elsewhere)
+    copy.symlink_to(elsewhere)
+    with pytest.raises(RepositoryError, match="others may write"):
+        mirror(str(origin), tmp_path / "cache", [tmp_path])
 
 
 @pytest.mark.parametrize(
