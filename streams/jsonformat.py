@@ -33,7 +33,7 @@ class JsonFormat:
         clock: how `time` is read.
         adjust: makes columns of columns, where a log's own are not quite ours.
         paths: column of `streams.assemble.COLUMNS` → path or paths; of several the first that
-            holds something counts.
+            holds something counts. What begins with `_` is for `adjust` alone.
 
     Raises:
         ConfigError: when there is no such column, or paths contradict one another.
@@ -45,7 +45,9 @@ class JsonFormat:
         adjust: Callable[[Found], Found] = lambda found: found,
         **paths: str | Sequence[str],
     ) -> None:
-        if wrong := sorted(set(paths) - set(COLUMNS)):
+        if wrong := sorted(
+            name for name in paths if name not in COLUMNS and not name.startswith("_")
+        ):
             what = f"an event has no {wrong[0]!r}"
             raise ConfigError(what, where="fields", remedy=f"it has {', '.join(COLUMNS)}")
         texts = {

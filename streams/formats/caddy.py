@@ -14,16 +14,18 @@ log {
   output file /var/log/caddy/api.json
   format json
 }
-# forward_auth … { copy_headers X-Api-Key-Id } has it logged; or, from any other place:
-log_append api_key_id {http.auth.user.id}""",
+# in the route, behind `import keywatch` (request>headers are the client's own words):
+log_append api_key_id {http.request.header.X-Api-Key-Id}
+# where Caddy is reached through `keywatch serve --upstream` alone, which sets the header, instead:
+fields = { key = "request.headers.X-Api-Key-Id[0]" }""",
     samples=(
         (
             b'{"level":"info","ts":1762157564.8608,"logger":"http.log.access","msg":"handled",'
             b'"request":{"remote_ip":"10.0.0.2","remote_port":"50786","client_ip":"198.51.100.23",'
             b'"proto":"HTTP/2.0","method":"GET","host":"shop.example","uri":"/v1/invoices?page=2",'
-            b'"headers":{"User-Agent":["invoicer/4.2"],"X-Api-Key-Id":["key_abcdefgh234567ab"],'
-            b'"Authorization":["REDACTED"]}},"bytes_read":0,"user_id":"","duration":0.000571055,'
-            b'"size":1259,"status":200}'
+            b'"headers":{"User-Agent":["invoicer/4.2"],"Authorization":["REDACTED"]}},'
+            b'"bytes_read":0,"user_id":"","duration":0.000571055,"size":1259,"status":200,'
+            b'"api_key_id":"key_abcdefgh234567ab"}'
         ),
         (
             b'{"ts":1762157564.8608,"request":{"remote_ip":"198.51.100.23","method":"GET","uri":"/"},'
@@ -32,7 +34,7 @@ log_append api_key_id {http.auth.user.id}""",
     ),
     paths={
         "time": "ts",
-        "key": ("api_key_id", "request.headers.X-Api-Key-Id[0]"),
+        "key": "api_key_id",
         # What Caddy makes of X-Forwarded-For by its own list of trusted proxies.
         "ip": ("request.client_ip", "request.remote_ip"),
         "user": "user_id",

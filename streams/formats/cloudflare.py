@@ -10,7 +10,9 @@ FORMAT = json_format(
     name="cloudflare",
     about="Cloudflare Logpush, http_requests as one JSON object a line",
     log_the_key="""
-# Analytics & Logs, Logpush, Custom log fields: request header X-Api-Key-Id. The job's fields:
+# Analytics & Logs, Logpush, Custom log fields: request header X-Api-Key-Id, transformed, which a
+# transform rule or a Worker removes from all requests and sets on those whose key is good: clients
+# can write it. The job's fields:
 ClientIP ClientRequestMethod ClientRequestURI ClientRequestUserAgent EdgeResponseBytes
 EdgeResponseStatus EdgeStartTimestamp RequestHeaders; with Bot Management JA4, too""",
     samples=(

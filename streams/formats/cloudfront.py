@@ -34,7 +34,8 @@ FORMAT = Format(
     log_the_key="""
 Standard logs hold no header of your choice; keys in the query string are recognised. What names the key
 can be put there by a function at the edge (viewer request), such as ?key=key_…; log its id alone.
-# real-time logs can hold all headers (cs-headers): X-Api-Key-Id is read from there, another one by
+# real-time logs can hold all headers (cs-headers), of which clients can write any: let a function at
+# the edge remove X-Api-Key-Id first. It is read from there, another one by
 # fields = { key = "cs-headers:X-Own" }. They have no header line; in keywatch.toml, their fields in order:
 layout = "timestamp c-ip sc-status sc-bytes cs-method cs-uri-stem cs-uri-query cs-user-agent cs-headers\"""".strip(),  # noqa: E501
     samples=(

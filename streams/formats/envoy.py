@@ -64,7 +64,7 @@ FORMAT = Format(
     log_the_key=f"""
 # access_log, log_format, text_format_source; envoy-json is the better choice where it may be
 inline_string: '{WITH_KEY}'
-# in keywatch.toml the same string (behind ext_authz, which sets the header X-Api-Key-Id):
+# in keywatch.toml the same string (behind the filters of deploy/envoy, which set the header):
 layout = '{WITH_KEY}'""".strip(),
     samples=(
         (

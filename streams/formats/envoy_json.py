@@ -11,7 +11,8 @@ FORMAT = json_format(
     name="envoy-json",
     about="Envoy or Istio, one JSON object a line",
     log_the_key="""
-# access_log, log_format; behind ext_authz, which sets the header X-Api-Key-Id
+# access_log, log_format; behind the filters of deploy/envoy: the first removes X-Api-Key-Id of
+# clients, ext_authz sets it
 json_format:
   start_time: "%START_TIME%"
   downstream_remote_address: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"

@@ -94,9 +94,10 @@ FORMAT = Format(
     about="HAProxy's HTTP log, plain or as syslog wrote it; `layout` names its captured headers",
     log_the_key="""
 option httplog                                # HAProxy writes no zone: let it run in UTC
-capture request header X-Api-Key-Id len 64    # set by what checks the keys
-capture request header X-Forwarded-For len 64
-capture request header User-Agent len 128
+http-request del-header X-Api-Key-Id          # before what checks the keys and sets it,
+http-request capture req.hdr(X-Api-Key-Id) len 64    # behind it; `capture request header`
+http-request capture req.hdr(X-Forwarded-For) len 64 # would log what the client wrote
+http-request capture req.hdr(User-Agent) len 128
 # in keywatch.toml, what the captured headers are, in their order:
 layout = "key|forwarded|agent\"""".strip(),
     samples=(

@@ -26,7 +26,8 @@ FORMAT = Format(
     about="IIS and other W3C extended logs; the line #Fields says what is in them",
     log_the_key="""
 # IIS Manager, Logging, Select Fields, Add Field: name X-Api-Key-Id, type Request Header,
-# source X-Api-Key-Id (X-Forwarded-For likewise). The user name stands for the key without it.
+# source X-Api-Key-Id (X-Forwarded-For likewise): set by what checks the keys, and removed from all
+# other requests, since clients can write it. The user name stands for the key without it.
 # Only where the lines come without their header (a shipper left it out), in keywatch.toml:
 layout = "date time cs-method cs-uri-stem cs-username c-ip sc-status X-Api-Key-Id\"""".strip(),
     samples=(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from streams import formats
 from tests.gateway.conftest import Served, refuses_forged, until
 from tests.gateway.test_nginx import FORGED, Application, application, let_in, listens
 from tests.services import program, tool
@@ -20,6 +21,13 @@ __all__ = ["Application", "application"]
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PROBLEM = "application/problem+json"
+LOG = "access.json"
+PUBLIC = """
+    public:
+      rule: Path(`/299`)
+      priority: 1000
+      service: api
+"""
 
 CADDYFILE = """
 {{
@@ -28,6 +36,13 @@ CADDYFILE = """
 }}
 import {snippet}
 http://127.0.0.1:{port} {{
+	log {{
+		output file {log}
+		format json
+	}}
+	handle /299 {{
+		reverse_proxy 127.0.0.1:{app}
+	}}
 	route {{
 		import keywatch
 		reverse_proxy 127.0.0.1:{app}
@@ -48,7 +63,8 @@ class Ports(NamedTuple):
 
 def caddy(folder, ports):
     snippet = DEPLOY / "caddy" / "keywatch.caddy"
-    text = CADDYFILE.format(snippet=snippet, port=ports.own, app=ports.app)
+    log = folder / LOG
+    text = CADDYFILE.format(snippet=snippet, port=ports.own, app=ports.app, log=log)
     (folder / "Caddyfile").write_text(text)
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
@@ -58,13 +74,17 @@ def traefik(folder, ports):
     for was, now in ((":8790/", f":{ports.gateway}/"), (":8000", f":{ports.app}")):
         assert was in snippet
         snippet = snippet.replace(was, now)
-    (folder / "keywatch.yml").write_text(snippet)
+    (folder / "keywatch.yml").write_text(snippet.replace("  routers:\n", f"  routers:{PUBLIC}"))
     return [
         "traefik",
         "--global.checkNewVersion=false",
         "--global.sendAnonymousUsage=false",
         f"--entryPoints.web.address=127.0.0.1:{ports.own}",
         f"--providers.file.filename={folder / 'keywatch.yml'}",
+        "--entryPoints.web.http.middlewares=keywatch-strip@file",
+        f"--accessLog.filePath={folder / LOG}",
+        "--accessLog.format=json",
+        "--accessLog.fields.headers.names.X-Api-Key-Id=keep",
     ]
 
 
@@ -74,11 +94,31 @@ def envoy(folder, ports):
     assert "8790" in told
     snippet = json.loads(told.replace("8790", str(ports.gateway)))
     router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+    authz = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"
+    file = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
+    fields = {
+        "start_time": "%START_TIME%",
+        "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+        "method": "%REQ(:METHOD)%",
+        "path": "%REQ(:PATH)%",
+        "response_code": "%RESPONSE_CODE%",
+        "bytes_sent": "%BYTES_SENT%",
+        "api_key_id": "%REQ(X-API-KEY-ID)%",
+    }
+    log = {"@type": file, "path": str(folder / LOG), "log_format": {"json_format": fields}}
+    public = {
+        "match": {"path": "/299"},
+        "route": {"cluster": "app"},
+        "typed_per_filter_config": {
+            "envoy.filters.http.ext_authz": {"@type": authz, "disabled": True}
+        },
+    }
     manager = {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager"
         ".v3.HttpConnectionManager",
         "stat_prefix": "web",
         **snippet["connection_manager"],
+        "access_log": [{"name": "envoy.access_loggers.file", "typed_config": log}],
         "http_filters": [
             *snippet["http_filters"],
             {"name": "envoy.filters.http.router", "typed_config": {"@type": router}},
@@ -88,7 +128,7 @@ def envoy(folder, ports):
                 {
                     "name": "all",
                     "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "app"}}],
+                    "routes": [public, {"match": {"prefix": "/"}, "route": {"cluster": "app"}}],
                 }
             ]
         },
@@ -109,7 +149,9 @@ def envoy(folder, ports):
         "static_resources": {"listeners": [listener], "clusters": [*snippet["clusters"], app]}
     }
     (folder / "envoy.json").write_text(json.dumps(config))
-    options = "--disable-hot-restart --concurrency 1 --log-level warning"
+    options = (
+        "--disable-hot-restart --concurrency 1 --log-level warning --file-flush-interval-msec 50"
+    )
     return ["envoy", "-c", str(folder / "envoy.json"), *options.split()]
 
 
@@ -118,19 +160,20 @@ def address_of(port):
 
 
 class Proxy(NamedTuple):
-    """A proxy, what it answers while the gateway is away, how it tells of certificates."""
+    """A proxy, what it answers while the gateway is away, how it tells of certificates, its log."""
 
     command: Callable[[Path, Ports], list[str]]
     closed: int
     tells_limits: bool = True
     certificates: str = "client-cert"
+    log: str = ""
 
 
 PROXIES = {
-    "caddy": Proxy(caddy, 502),
+    "caddy": Proxy(caddy, 502, log="caddy"),
     # it hands nothing of the gateway's yes on to the client
-    "traefik": Proxy(traefik, 500, tells_limits=False),
-    "envoy": Proxy(envoy, 503, certificates="x-forwarded-client-cert"),
+    "traefik": Proxy(traefik, 500, tells_limits=False, log="traefik-json"),
+    "envoy": Proxy(envoy, 503, certificates="x-forwarded-client-cert", log="envoy-json"),
 }
 
 
@@ -218,6 +261,20 @@ def test_the_application_cannot_be_told_another_identity(behind):
     seen = json.loads(front.get(issued.secret, headers=forged).body)
     folded = [value for name, value in seen.items() if name.replace("_", "-") == "x-api-key-id"]
     assert folded == [issued.key.id]
+
+
+def test_nobody_writes_the_key_of_another_into_the_log(behind):
+    place, _, front, proxy = behind
+    issued, forged = place.issue(), {"X-Api-Key-Id": "key_forged"}
+    assert front.get(issued.secret, "/201", forged).status == 201
+    assert front.get(path="/202", headers=forged).status == 401
+    assert front.get(path="/203", headers=forged | {"X-Long": "x" * 50_000}).status >= 400
+    assert front.get(path="/299", headers=forged).status == 299
+    log = place.folder / LOG
+    until(lambda: "/299" in log.read_text())
+    found = formats.find(proxy.log).parse(log.read_bytes().splitlines())
+    assert len(found) >= 4
+    assert set(found.key) <= {"", issued.key.id}
 
 
 def test_nobody_becomes_a_certificate_by_writing_headers(behind):

@@ -267,6 +267,29 @@ def test_the_peer_of_traefik_is_believed_before_the_host_it_names():
     assert told("traefik-json", line)[0] == "198.51.100.7"
 
 
+def test_headers_that_clients_write_are_no_keys():
+    request = b'{"remote_ip":"192.0.2.1","headers":{"X-Api-Key-Id":["key_x"]}}'
+    caddy = b'{"ts":1762157564,"request":%b}' % request
+    assert told("caddy", caddy)[:2] == ("192.0.2.1", "")
+    assert told("caddy", caddy[:-1] + b',"api_key_id":"key_y"}')[1] == "key_y"
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        (b'"OriginStatus":0', ""),
+        (b'"OriginStatus":0,"RouterName":"api@file"', "key_x"),
+        (b'"OriginStatus":200', "key_x"),
+        (b'"DownstreamStatus":200', "key_x"),
+    ],
+    ids=["no-router", "refused", "answered", "untold"],
+)
+def test_a_key_in_a_request_that_no_router_of_traefik_took_is_the_clients_word(more, key):
+    request = b'"ClientAddr":"192.0.2.1:8","request_X-Api-Key-Id":"key_x"'
+    line = b'{"StartUTC":"2025-11-03T08:12:44Z",%b,%b}' % (request, more)
+    assert told("traefik-json", line)[1] == key
+
+
 def test_captured_headers_of_haproxy_are_keys_only_where_they_look_like_one():
     sample = formats.find("haproxy").samples[0]
     assert told("haproxy", sample)[1] == "key_abcdefgh234567ab"

@@ -140,8 +140,6 @@ def traefik_json(event):
 
 def caddy(event):
     headers = {"User-Agent": [event["agent"]]} if event["agent"] else {}
-    if event["key"]:
-        headers["X-Api-Key-Id"] = [event["key"]]
     return line(
         {
             "ts": iso(event),
@@ -153,6 +151,7 @@ def caddy(event):
             },
             "status": event["status"],
             "size": event["size"],
+            "api_key_id": event["key"],
         }
     )
 
