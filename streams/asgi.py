@@ -75,25 +75,65 @@ def expect_post(scope: Message, headers: dict[str, str], longest: int) -> None:
         raise Refused(413, "too large")
 
 
-async def body_of(receive: Receive, longest: int, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
-    """Return the body; a sender that is slow or sends too much is refused."""
+class Room:
+    """Memory for bodies whose senders have proven nothing yet: a signature is over the whole.
+
+    Args:
+        size: bytes that all large bodies may hold together.
+        free: bytes of each that are not counted, so that who fills the room keeps no ordinary
+            delivery out.
+    """
+
+    def __init__(self, size: int = 256 << 20, free: int = 256 << 10) -> None:
+        self._left, self._free = size, free
+
+    def take(self, before: int, after: int) -> None:
+        """Make room for a body that grows from `before` to `after` bytes, or gives them back.
+
+        Raises:
+            Refused: there is none.
+        """
+        more = max(0, after - self._free) - max(0, before - self._free)
+        if more > self._left:
+            raise Refused(503, "too much comes at once", (b"retry-after", b"10"))
+        self._left -= more
+
+
+async def body_of(
+    receive: Receive, longest: int, timeout_s: float = BODY_TIMEOUT_S, room: Room | None = None
+) -> bytes:
+    """Return the body; a sender that is slow or sends too much is refused.
+
+    Args:
+        receive: of the request.
+        longest: bytes.
+        timeout_s: for the whole body.
+        room: what it shares with others; None for its sender's alone.
+    """
     try:
-        return await asyncio.wait_for(_body(receive, longest), timeout_s)
+        return await asyncio.wait_for(_body(receive, longest, room), timeout_s)
     except TimeoutError:
         raise Refused(408, "the body did not come in time") from None
 
 
-async def _body(receive: Receive, longest: int) -> bytes:
-    parts = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused(400, "cut off")
-        parts += message.get("body", b"")
-        if len(parts) > longest:
-            raise Refused(413, "too large")
-        if not message.get("more_body", False):
-            return bytes(parts)
+async def _body(receive: Receive, longest: int, room: Room | None) -> bytes:
+    parts, taken = bytearray(), 0
+    try:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Refused(400, "cut off")
+            parts += message.get("body", b"")
+            if len(parts) > longest:
+                raise Refused(413, "too large")
+            if room:
+                room.take(taken, len(parts))
+                taken = len(parts)
+            if not message.get("more_body", False):
+                return bytes(parts)
+    finally:
+        if room:
+            room.take(taken, 0)
 
 
 async def _send(send: Send, answer: Answer) -> None:

@@ -19,6 +19,7 @@ from streams.asgi import (
     Message,
     Receive,
     Refused,
+    Room,
     application,
     body_of,
     expect_post,
@@ -65,6 +66,7 @@ def app(
     clock: Callable[[], float] = time.time,
     tell: Callable[[str], None] = lambda _: None,
     body_timeout_s: float = BODY_TIMEOUT_S,
+    room: Room | None = None,
 ) -> Application:
     """Return the application.
 
@@ -81,8 +83,9 @@ def app(
         clock: epoch seconds.
         tell: called with what a person should know.
         body_timeout_s: for a whole body.
+        room: for the bodies of all that come at once; None for as much as is usual.
     """
-    intake = _Intake(engine, secrets, reports, clock, tell, body_timeout_s)
+    intake = _Intake(engine, secrets, reports, clock, tell, body_timeout_s, room or Room())
     return application(intake.take_in)
 
 
@@ -94,6 +97,7 @@ class _Intake:
     clock: Callable[[], float]
     tell: Callable[[str], None]
     body_timeout_s: float
+    room: Room
 
     async def take_in(self, scope: Message, receive: Receive) -> Answer:
         path, headers = scope["path"], headers_of(scope)
@@ -121,7 +125,7 @@ class _Intake:
         expect_post(scope, headers, MAX_BODY)
         if not headers.get(forge.proof):
             raise Refused(401, "no signature")
-        body = await body_of(receive, MAX_BODY, self.body_timeout_s)
+        body = await body_of(receive, MAX_BODY, self.body_timeout_s, self.room)
         secrets = self.secrets.get(forge.name, ())
         events = repo_events(forge, headers, body, secrets, self.clock())
         if not events:
@@ -133,7 +137,7 @@ class _Intake:
         self, keys: PublicKeys, scope: Message, headers: dict[str, str], receive: Receive
     ) -> Answer:
         expect_post(scope, headers, disclosure.MAX_BODY)
-        body = await body_of(receive, disclosure.MAX_BODY, self.body_timeout_s)
+        body = await body_of(receive, disclosure.MAX_BODY, self.body_timeout_s, self.room)
         await asyncio.to_thread(disclosure.verify, headers, body, keys)
         return await self._judged(body)
 

@@ -9,6 +9,7 @@ from database.upsert import inserting
 from keystore import audit
 from keywatch.people import passwords, sessions, users
 from vocabulary.errors import KeywatchError
+from vocabulary.senders import sender
 
 _FREE = {"pair": 5, "place": 30, "user": 100}
 """Wrong guesses until one has to wait: of a user from one place, of a place, of a user at all.
@@ -37,7 +38,7 @@ def log_in(engine: Engine, name: str, password: str, place: str, now: float) -> 
         engine: the database.
         name: as it was typed.
         password: what was typed with it.
-        place: address it comes from.
+        place: address it comes from; of IPv6 the /64 counts, all of it one host's.
         now: epoch seconds.
 
     Raises:
@@ -67,7 +68,7 @@ def log_in(engine: Engine, name: str, password: str, place: str, now: float) -> 
 
 def _begin(connection: Connection, name: str, place: str, renewed: str, now: float) -> str:
     """Start the session, and forget the guesses of this user from this place."""
-    _forget(connection, f"pair:{name}@{place}")
+    _forget(connection, f"pair:{name}@{sender(place)}")
     values: dict[str, object] = {"last_login_at": now} | ({"hash": renewed} if renewed else {})
     connection.execute(update(table).where(table.c.name == name).values(**values))
     entry = audit.Entry(now, name, "log_in", f"user:{name}", "", {"place": place})
@@ -77,8 +78,9 @@ def _begin(connection: Connection, name: str, place: str, renewed: str, now: flo
 
 def _subjects(name: str, place: str, known: str) -> list[str]:
     """Return whose guesses are counted; names that nobody has would fill the table."""
-    of_user = [f"pair:{name}@{place}", f"user:{name}"] if known else []
-    return [f"place:{place}", *of_user]
+    network = sender(place)
+    of_user = [f"pair:{name}@{network}", f"user:{name}"] if known else []
+    return [f"place:{network}", *of_user]
 
 
 def _blocked_until(connection: Connection, subject: str) -> float:

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from database.transaction import reading, transaction
 from keywatch.config_console import ConsoleSettings, OidcSettings
 from keywatch.console.site import site
-from keywatch.people import users
+from keywatch.people import oidc, users
 from tests.console.house import PASSWORD
 from tests.gateway.issuer import LocalIssuer, jwk_of, rsa_key
 from tests.httpd import serving
@@ -143,6 +143,15 @@ def test_a_login_serves_once_and_only_the_browser_that_began_it(client, idp, hou
     assert wrong.status_code == 403
     again = client.get("/oidc/back", params={"code": "c", "state": asked["state"]})
     assert again.status_code == 403
+
+
+def test_logins_that_others_begin_and_leave_keep_nobody_out(client, idp, monkeypatch):
+    monkeypatch.setattr(oidc, "_MOST_FLOWS", 3)
+    for _ in range(5):
+        away(client, idp)
+        client.cookies.clear()
+    asked = away(client, idp)
+    assert client.get("/oidc/back", params={"code": "c", "state": asked["state"]}).is_redirect
 
 
 def test_a_login_that_took_too_long_is_over(client, idp, house):

@@ -59,6 +59,16 @@ def test_guesses_are_slowed_down_for_this_user_from_this_place_only(house, ada):
     assert log_in(house.engine, "ada", PASSWORD, HERE, house.now)
 
 
+def test_guesses_from_ever_other_addresses_of_a_network_are_slowed_down(house, ada):
+    del ada
+    for number in range(5):
+        with pytest.raises(LoginError, match="do not belong"):
+            log_in(house.engine, "ada", "wrong", f"2001:db8::{number:x}", house.now)
+    with pytest.raises(LoginError, match="too many"):
+        log_in(house.engine, "ada", PASSWORD, "2001:db8::ffff", house.now)
+    assert log_in(house.engine, "ada", PASSWORD, "2001:db8:0:1::1", house.now)
+
+
 def test_a_place_that_tries_many_names_is_slowed_down(house, monkeypatch):
     monkeypatch.setitem(login._FREE, "place", 3)
     for number in range(3):

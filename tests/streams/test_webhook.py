@@ -12,9 +12,45 @@ import uvicorn
 
 from database.transaction import reading
 from streams import repoqueue, webhook
+from streams.asgi import Room
 from tests.streams.test_github import BODY, SECRET, signed
 
 PATH = "/webhooks/github"
+
+
+async def a_delivery(app, parts, wait):
+    """Send a body in parts, the last one when `wait` is over; return the status."""
+    left, found = list(parts), []
+    headers = [(b"x-hub-signature-256", b"sha256=" + b"0" * 64)]
+
+    async def receive():
+        if len(left) == 1:
+            await wait.wait()
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    async def send(message):
+        found.append(message.get("status"))
+
+    scope = {"type": "http", "method": "POST", "path": PATH, "headers": headers, "client": None}
+    await app(scope, receive, send)
+    return found[0]
+
+
+def test_bodies_that_nobody_vouches_for_share_a_bounded_memory(engine):
+    app = webhook.app(engine, {"github": [SECRET]}, room=Room(1000, free=100))
+
+    async def all_at_once():
+        end, now = asyncio.Event(), asyncio.Event()
+        now.set()
+        held = asyncio.create_task(a_delivery(app, [b"x" * 1050, b"x"], end))
+        await asyncio.sleep(0)
+        assert await a_delivery(app, [b"x" * 400, b""], now) == 503
+        assert await a_delivery(app, [b"x" * 100, b""], now) == 401
+        end.set()
+        assert await held == 401
+        assert await a_delivery(app, [b"x" * 1050, b""], now) == 401
+
+    asyncio.run(all_at_once())
 
 
 @pytest.fixture
