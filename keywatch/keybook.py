@@ -1,7 +1,8 @@
 """What the key store knows of the keys that pass by, kept in memory and true to the change feed."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from database.transaction import reading
 from detectors.facts import KeyFacts
-from keystore import feed, query
+from keystore import feed, grants, query
 from keywatch.config_keys import KeySettings
 from keywatch.keystores import key_store
 from vocabulary.credential import Credential, KnownKey, Lookup
@@ -136,4 +137,16 @@ class KeyBook:
     def _fetch(self, connection: Connection, key_ids: Sequence[str]) -> None:
         missing = [key_id for key_id in key_ids if self._keys.get(key_id, _MISSING) is _MISSING]
         found = query.by_ids(connection, missing) if missing else {}
+        found |= _inheriting(connection, found.values())
         self._keys.update((key_id, found.get(key_id)) for key_id in missing)
+
+
+def _inheriting(connection: Connection, keys: Iterable["Key"]) -> dict[str, "Key"]:
+    """Return the keys whose budget of a day is that of their plan or their account's, with it."""
+    heirs = [k for k in keys if k.tokens_per_day is None and (k.plan_id or k.account_id)]
+    granted = grants.grants_of(connection, heirs) if heirs else []
+    return {
+        one.key.id: replace(one.key, tokens_per_day=one.tokens_per_day)
+        for one in granted
+        if one.tokens_per_day is not None
+    }
