@@ -278,7 +278,7 @@ def place_of(engine: Engine) -> tuple[int, ...]:
     path = engine.url.database
     if engine.dialect.name != "sqlite" or not path:
         return ()
-    found = os.stat(path)  # noqa: PTH116  (called fifty times a second)
+    found = os.stat(path)  # noqa: PTH116  (called many times a second)
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

@@ -2,7 +2,8 @@
 
 Both are read in turn by one thread and delivered in that order, so that a look-up made before a
 change can never arrive after it. On SQLite `PRAGMA data_version` tells in microseconds whether
-anybody committed anything.
+anybody committed anything; but each look takes the interpreter some times from the thread that
+answers requests, so that where a bell rings for every writer there are few.
 """
 
 import logging
@@ -17,12 +18,13 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import Engine
 
-from database.engine import engine_of
+from database.engine import engine_of, sqlite_file
 from gateway.follower import Answer, Follower, Question, Told, place_of
 from gateway.options import Clock, Ticks
 from gateway.renewal import Renewal
 from keystore.bells import hearing
 from keystore.denials import DenyList
+from keystore.filebell import hearing_file
 from keystore.grants import Grants
 from vocabulary.credential import Credential
 
@@ -32,8 +34,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _QUESTIONS_AT_ONCE = 64
-_RENEWALS_AT_ONCE = 128
+_RENEWALS_AT_ONCE = 256
 
+_QUIET_S = 0.1
 _PATIENCE_S = 2.0
 """How long the end waits for a server that does not answer."""
 
@@ -83,7 +86,7 @@ class Reader:
 
     Args:
         engine: from `open_database`; it tells the place, others may use it.
-        poll_s: seconds between two looks at the change feed.
+        poll_s: seconds between two looks at the change feed where no bell rings for all writers.
         ticks: nanoseconds that never go back.
         clock: epoch seconds; denials end by it.
         remote: what several gateways read together; None for nothing.
@@ -104,13 +107,15 @@ class Reader:
         self._reading = self._made()
         self.engine = engine
         """The key store's database."""
+        self.quiet_s = _QUIET_S
+        """So long nothing may be delivered, where others tell that the database was written to."""
 
     def start(self, deliver: Callable[[News], None]) -> None:
-        """Begin; `deliver` is called in the reader's thread, at least every `poll_s`."""
+        """Begin; `deliver` is called in the reader's thread, at least every `quiet_s`."""
         if self._reading.thread is not None:
             # A thread that a server still holds up ends when that answers: it shares nothing.
             self._reading = self._made()
-        self._reading.start(deliver)
+        self._reading.start(deliver, self.quiet_s)
 
     def ask(self, question: Question) -> None:
         """Have a key looked up; the answer comes with the news."""
@@ -153,8 +158,9 @@ class _Reading:
         self._seen: int | None = None
         self._away = False
 
-    def start(self, deliver: Callable[[News], None]) -> None:
-        self.thread = Thread(target=self._run, args=(deliver,), name="keystore", daemon=True)
+    def start(self, deliver: Callable[[News], None], quiet_s: float) -> None:
+        args = deliver, quiet_s
+        self.thread = Thread(target=self._run, args=args, name="keystore", daemon=True)
         self.thread.start()
 
     def stop(self, patience_s: float) -> None:
@@ -163,9 +169,18 @@ class _Reading:
         if self.thread is not None:
             self.thread.join(patience_s)
 
-    def _run(self, deliver: Callable[[News], None]) -> None:
-        # Whoever writes rings; the feed is looked at every `poll_s` all the same.
-        with hearing(self._engine, lambda: self.questions.put(None), self._redis):
+    def _run(self, deliver: Callable[[News], None], quiet_s: float) -> None:
+        def wake() -> None:
+            self.questions.put(None)
+
+        # Whoever writes rings; the feed is looked at now and then all the same.
+        with (
+            hearing(self._engine, wake, self._redis),
+            hearing_file(sqlite_file(self._engine), wake) as is_told,
+        ):
+            if is_told or self._engine.dialect.name == "postgresql":
+                self._poll_s = max(self._poll_s, quiet_s)
+            wake()  # requests wait for the first word
             while not self._stopped.is_set():
                 deliver(self._round(self._waiting(), self._to_renew()))
         self._close()

@@ -27,6 +27,8 @@ _PATIENCE_S = 2.0
 _MAX_GRANTS = 10_000
 _AHEAD = 3
 """In the last third of the time for which it may be held, a key that is used is read again."""
+_HEARD_IN_TIME = 5
+"""So many words from the key store come in the silence that is borne, when all is well."""
 _MARGIN_S = 1.0
 """So much earlier than it need be a key's own end is looked for."""
 
@@ -58,6 +60,7 @@ class Validator:
         # Who must be looked up does not wait for as long as others may be believed.
         self._patience_s = min(options.silence_s, _PATIENCE_S)
         self._silence_ns = int(options.silence_s * 1e9)
+        reader.quiet_s = min(reader.quiet_s, options.silence_s / _HEARD_IN_TIME)
         self._known: Generations[Standing] = Generations(options.cached_keys)
         self._unknown: Generations[float] = Generations(options.cached_unknown)
         self._grants: dict[Grant, Grant] = {}

@@ -1,19 +1,24 @@
 """What the reader delivers, on a real database that others write to meanwhile."""
 
 import random
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 
 import pytest
 
-from database.transaction import transaction
+from database.transaction import open_database, transaction
 from gateway import reader as reading
+from gateway.app import Gateway
 from gateway.follower import Question
+from gateway.options import Options
 from gateway.reader import Reader
 from gateway.renewal import Renewal
 from keystore import feed
 from keystore.issue import KeyOrder
+from keystore.store import KeyStore
+from tests.gateway.test_app import echo
 from vocabulary.credential import credential_of
 from vocabulary.errors import TransitionError
 
@@ -47,6 +52,29 @@ def test_tells_to_forget_all_at_first_and_then_what_changed(shelf, eventually):
     changed = [grants.key for n in news for grants in n.changed]
     assert [(key.id, key.state) for key in changed] == [(issued.key.id, "revoked")]
     assert not any(n.everything for n in news[1:])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+def test_on_a_file_the_reader_hears_writers_that_ring_no_bell_and_looks_seldom(place, eventually):
+    other = KeyStore(open_database(f"sqlite:///{place.folder}/./keys.db"))
+    news = []
+    reader = Reader(place.store.engine, poll_s=3600)
+    reader.start(news.append)
+    try:
+        eventually(lambda: news)
+        # The first ones may come before the file is listened to.
+        eventually(lambda: other.create(KeyOrder(), actor="test") and news[1:])
+    finally:
+        reader.stop()
+        other.engine.dispose()
+    assert any(one.changed for one in news[1:])
+
+
+@pytest.mark.parametrize(("silence_s", "quiet_s"), [(1.0, 0.1), (0.1, 0.02)])
+def test_the_reader_is_heard_often_enough_for_the_silence_that_is_borne(shelf, silence_s, quiet_s):
+    reader = Reader(shelf.store.engine)
+    Gateway(echo, reader, Options(silence_s=silence_s))
+    assert reader.quiet_s == quiet_s
 
 
 def test_what_is_to_be_read_again_is_answered_with_the_next_looks_however_much_it_is(

@@ -24,6 +24,7 @@ class Delivered:
 
     def __init__(self):
         self.asked = []
+        self.quiet_s = 0.1
         self.start = lambda deliver: setattr(self, "deliver", deliver)
         self.ask = self.asked.append
 

@@ -3,11 +3,14 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
+from threading import enumerate as enumerate_threads
+from time import monotonic
 
 import pytest
 
 from database.transaction import open_database, reading, transaction
 from keystore import bells, feed
+from keystore.filebell import hearing_file
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
 from vocabulary.errors import ConfigError, ServiceError
@@ -106,6 +109,56 @@ def assert_rings(engine, url, redis_url):
             with reading(engine) as connection:
                 seen = feed.head(connection)
         assert writer.wait(PATIENCE_S) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+def test_whoever_writes_to_a_file_is_heard_until_the_end(tmp_path):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    engine, rang = open_database(url), Event()
+    with hearing_file(tmp_path / "x.db", rang.set) as is_told:
+        assert is_told
+        seen = 0
+        writer = subprocess.Popen(
+            [sys.executable, str(WRITER), url, "3"],
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+        )
+        while seen < 6:
+            assert rang.wait(PATIENCE_S)
+            rang.clear()
+            with reading(engine) as connection:
+                seen = feed.head(connection)
+        assert writer.wait(PATIENCE_S) == 0
+    before = {thread.name for thread in enumerate_threads()}
+    assert "file bell" not in before
+    engine.dispose()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+def test_a_file_that_is_replaced_or_deleted_is_heard_too(tmp_path):
+    path, rang = tmp_path / "x.db", Event()
+    path.write_bytes(b"one")
+    with hearing_file(path, rang.set):
+        for change in (
+            lambda: (tmp_path / "y.db").replace(path),
+            lambda: path.write_bytes(b"three"),
+            path.unlink,
+        ):
+            rang.clear()
+            deadline = monotonic() + PATIENCE_S
+            # What comes in the moment in which another file stands at the path may be missed.
+            while not rang.wait(0.05) and monotonic() < deadline:
+                path.touch()
+                (tmp_path / "y.db").write_bytes(b"two")
+                change()
+            assert rang.is_set()
+
+
+def test_where_there_is_no_file_nothing_is_heard(tmp_path):
+    for path in (None, tmp_path / "missing.db"):
+        with hearing_file(path, lambda: None) as is_told:
+            assert not is_told
 
 
 @pytest.mark.service
