@@ -11,6 +11,7 @@ from scanner.options import Progress, ScanOptions
 from scanner.receipt import Receipt
 from scanner.rescan import counted, earlier, rescan
 from scanner.sources import files, revisions, worktree
+from scanner.sources.borrowed import borrowed
 from scanner.sources.gitrun import Repository
 from scanner.sources.ids import KINDS
 from scanner.sources.plan import Listing, Plan, plan_of
@@ -148,7 +149,7 @@ def _staged_paths(repository: Repository) -> dict[str, str]:
 def _covered(
     repository: Repository, options: ScanOptions, history: History, receipt: Receipt
 ) -> None:
-    """Say in the receipt what the repository itself lacks."""
+    """Say in the receipt what the repository itself lacks, and what is not its own."""
     if repository.shallow:
         if options.allow_shallow:
             receipt.warnings.append("the clone is shallow: older history was not there to scan")
@@ -157,6 +158,8 @@ def _covered(
                 "older history: the clone is shallow (fetch it with `git fetch --unshallow`, "
                 "or accept it with --allow-shallow)"
             )
+    if options.objects is None:  # else it is a view of ours, made of what a hook is to see
+        receipt.warnings += borrowed(repository)
     if history.problem:
         receipt.incomplete.append(f"who introduced what is not fully known: {history.problem}")
     receipt.incomplete += _first(

@@ -1,6 +1,7 @@
 """Hostile objects, configuration and environments: nothing is run, followed or held in memory."""
 
 import os
+import shutil
 import subprocess
 import sys
 from datetime import datetime
@@ -108,6 +109,61 @@ def test_the_other_side_of_a_clone_runs_nothing(repo, tmp_path, monkeypatch):
     hook.chmod(0o755)
     assert len(scan(f"file://{repo.path}", ScanOptions(cache=False))) == 1
     assert not sprung.exists()
+
+
+def at_pack(repo, other):
+    (repo / ".git" / "objects" / "pack").rmdir()
+    (repo / ".git" / "objects" / "pack").symlink_to(other / ".git" / "objects" / "pack")
+
+
+def at_one_pack(repo, other):
+    for file in (other / ".git" / "objects" / "pack").iterdir():
+        (repo / ".git" / "objects" / "pack" / file.name).symlink_to(file)
+
+
+def at_alternates(repo, other):
+    told = repo / ".git" / "objects" / "info" / "alternates"
+    told.parent.mkdir(exist_ok=True)
+    told.write_text(f"{other}/.git/objects\n")
+
+
+def at_common(repo, other):
+    (repo / ".git" / "commondir").write_text(f"{other}/.git\n")
+
+
+def at_git_file(repo, other):
+    shutil.rmtree(repo / ".git")
+    (repo / ".git").write_text(f"gitdir: {other}/.git\n")
+
+
+@pytest.mark.parametrize(
+    "point",
+    [at_pack, at_one_pack, at_alternates, at_common, at_git_file],
+    ids=lambda one: one.__name__,
+)
+def test_a_repository_that_names_the_objects_of_another_is_told_of(repo, tmp_path, point):
+    other = tmp_path / "private"
+    repo.git("clone", "-q", "--no-local", str(repo.path), str(other))
+    repo.git("-C", str(other), "gc", "-q")
+    assert scan(repo.path).receipt.warnings == []
+    point(repo.path, other)
+    warnings = scan(repo.path).receipt.warnings
+    assert any("outside of the repository" in said and str(other) in said for said in warnings)
+
+
+def test_linked_worktrees_and_submodules_name_one_another_and_lie_outside_of_nothing(
+    repo, tmp_path
+):
+    repo.git("worktree", "add", "-q", str(tmp_path / "linked"), "-b", "linked")
+    assert scan(tmp_path / "linked").receipt.warnings == []
+    outer = tmp_path / "outer"
+    repo.git("init", "-q", str(outer))
+    repo.git(
+        *("-c", "protocol.file.allow=always", "-C", str(outer)),
+        *("submodule", "add", "-q", str(repo.path), "lib"),
+    )
+    assert not any("outside of" in said for said in scan(outer).receipt.warnings)
+    assert not any("outside of" in said for said in scan(outer / "lib").receipt.warnings)
 
 
 def test_objects_borrowed_from_nowhere_are_told_of(repo):
