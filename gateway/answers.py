@@ -61,7 +61,7 @@ _SENTENCES = {
     "certificate_unchecked": (503, "Whether the certificate was revoked cannot be checked now."),
     "certificate_required": (401, "The API key needs a client certificate beside it."),
     "proxy_not_trusted": (403, "This proxy is not among those that the gateway believes."),
-    "ambiguous_request": (400, "The proxy tells more than one request."),
+    "ambiguous_request": (400, "The request, or its proxy, tells of more than one."),
     "headers_too_large": (431, "The request's headers are too large."),
     "limits_unavailable": (503, "Limits cannot be checked right now."),
     "key_store_unavailable": (503, "API keys cannot be checked right now."),

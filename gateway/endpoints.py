@@ -76,7 +76,6 @@ def applying(known: Iterable[Endpoint]) -> Callable[..., tuple[Endpoint, ...]]:
     """
     compiled = [(*_covering(one.pattern), one) for one in known]
 
-    @lru_cache(maxsize=4096)
     def found(method: str, path: bytes, *overrides: str) -> tuple[Endpoint, ...]:
         methods = {"*", method.upper(), *(other.upper() for other in overrides)}
         if "HEAD" in methods:
@@ -88,7 +87,18 @@ def applying(known: Iterable[Endpoint]) -> Callable[..., tuple[Endpoint, ...]]:
             if of in methods and any(is_meant(path) for path in paths)
         )
 
-    return found
+    remembered = lru_cache(maxsize=4096)(found)
+
+    def applies(method: str, path: bytes, *overrides: str) -> tuple[Endpoint, ...]:
+        # What somebody invents must not fill memory.
+        if len(path) + sum(map(len, overrides)) > _LONGEST_REMEMBERED:
+            return found(method, path, *overrides)
+        return remembered(method, path, *overrides)
+
+    return applies
+
+
+_LONGEST_REMEMBERED = 512
 
 
 def _covering(pattern: str) -> tuple[str, Callable[[str], object]]:

@@ -37,6 +37,9 @@ _Case = tuple[float, str, Extracted]
 _NO_CERTIFICATE = frozenset({b"", b"NONE"})
 """What proxies say of a client that showed none."""
 
+_MOST_OVERRIDES = 4
+"""Methods that a request may name beside its own: each is judged, and nobody has use for more."""
+
 _HUGE = Extracted(b"", [], {}, "headers_too_large")
 
 
@@ -220,6 +223,8 @@ class Judge:
             return grant.fault, []
         is_asked = grant.is_narrow or beside or self._endpoints
         overrides = _overrides(case[2]) if is_asked else ()
+        if len(overrides) > _MOST_OVERRIDES:
+            return "ambiguous_request", []
         endpoints: tuple[Endpoint, ...] = ()
         if self._endpoints:
             endpoints = self._endpoints(asked.method, asked.path, *overrides)

@@ -1,5 +1,7 @@
 """Endpoints are found whatever spelling of its path a request chose."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +114,17 @@ def test_what_an_endpoint_asks_for_is_asked_for_in_every_spelling(pattern, metho
     assert rule not in applying([Endpoint("DELETE /other/*"), Endpoint("/administer")])(
         method, path
     )
+
+
+def test_long_paths_that_somebody_invents_are_not_remembered():
+    found = applying([Endpoint("/v1/*")])
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            assert found("GET", b"/v1/%d/" % number + bytes(50_000))
+        assert tracemalloc.get_traced_memory()[0] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_other_methods_that_an_application_may_take_are_meant_too():

@@ -211,3 +211,17 @@ def test_a_method_that_an_application_takes_from_a_header_is_judged_too(place):
             assert await status_of(narrow, (name, b"PUT"), **sent) == 403
 
     conversation(place, talk, options)
+
+
+def test_a_request_that_names_many_methods_is_refused_before_each_is_judged(place):
+    narrow = place.issue(endpoints=("/v1/*",)).secret
+
+    async def talk(status_of, _):
+        few, many = (b"PUT, A, B, C", b", ".join(b"%d" % number for number in range(9000)))
+        sent = {"method": "POST", "raw_path": b"/v1/" + b"a/" * 100}
+        assert await status_of(narrow, (b"x-http-method-override", few), **sent) == 200
+        assert await status_of(narrow, (b"x-http-method-override", few + b", D"), **sent) == 400
+        sent["raw_path"] *= 40
+        assert await status_of(narrow, (b"x-http-method-override", many), **sent) == 400
+
+    conversation(place, talk)
