@@ -5,15 +5,9 @@ import gzip as gz
 import io
 import lzma
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from importlib import import_module
 from typing import IO, Any
 
 from scanner.archives.reading import Read
-
-_file: Any = gz.GzipFile
-with suppress(ImportError):  # there is no wheel of it for every machine (see scanner.inflate)
-    _file = import_module("isal.igzip").IGzipFile
 
 Note = Callable[[str], None]
 _MEMORY = 256 << 20  # for xz, whose header may ask for gigabytes
@@ -22,7 +16,7 @@ _MEMORY = 256 << 20  # for xz, whose header may ask for gigabytes
 def gzip(raw: IO[bytes], note: Note) -> Iterator[tuple[str, Read]]:
     """Open gzip (RFC 1952)."""
     del note
-    with _file(fileobj=raw) as stream:
+    with gz.GzipFile(fileobj=raw) as stream:
         yield "", stream.read1
 
 
