@@ -128,7 +128,7 @@ def _roff_options(command: click.Command, context: click.Context) -> Iterator[st
 
 def _roff(text: str) -> str:
     """Return text in which nothing is a request or an escape of roff."""
-    clean = text.replace("\\", "\\e").replace("-", "\\-")
+    clean = text.replace("\\", "\\e").replace("-", "\\-").replace("|", "|\\:")  # may break there
     return f"\\&{clean}" if clean[:1] in (".", "'") else clean
 
 

@@ -154,14 +154,11 @@ def test_bash_takes_the_script(capsys):
 def test_man_renders_the_page_without_a_complaint():
     page = str(ROOT / "docs" / "reference" / "keywatch.1")
     done = subprocess.run(
-        # that a long choice of words cannot be broken is no fault
         ["man", "--warnings", "-l", page],
         env={**os.environ, "MANPAGER": "cat", "MANWIDTH": "80"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0
-    complaints = done.stderr.replace("can't break line", "").splitlines()
-    assert not [line for line in complaints if "warning" not in line or not line.endswith("]: ")]
+    assert (done.returncode, done.stderr) == (0, "")
     assert "lock them out" in done.stdout
