@@ -26,7 +26,8 @@ def all_of(connection: Connection) -> dict[str, int]:
 
 def _write(connection: Connection, values: Mapping[str, int], *, add_up: bool) -> None:
     if values:
-        rows = [{"name": name, "value": value} for name, value in values.items()]
+        # In one order, or two writers wait for each other for ever.
+        rows = [{"name": name, "value": value} for name, value in sorted(values.items())]
         connection.execute(_upsert(connection.dialect, add_up=add_up), rows)
 
 

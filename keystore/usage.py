@@ -117,6 +117,9 @@ def touch(connection: Connection, latest: Mapping[str, float]) -> None:
         connection: a write transaction.
         latest: key id → epoch seconds.
     """
+    if not latest:
+        return
+    in_commit_order(connection)  # who changes a key has asked for that before its row
     moved = sorted(latest.items())
     for start in range(0, len(moved), _ROWS):
         part = lengthened(moved[start : start + _ROWS])

@@ -1,6 +1,7 @@
 """The way of access events: chunk → batch → alerts → one transaction. Live and replay alike."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, Engine, delete, select
 
 from database import counters
 from database.schema import lessons
-from database.transaction import reading, transaction
+from database.transaction import in_commit_order, reading, transaction
 from detectors import refusals
 from detectors.facts import KeyFacts
 from detectors.watcher import Step, Watcher
@@ -150,14 +151,14 @@ class Pipeline:
         alerts = (*step.alerts, *exposure.alerts(exposures, known, chunk.source, now))
         rejected = _letters(chunk, lines, parsed.rejected, (before, log_format))
         dead = self._without_keys(rejected)
-        with transaction(self._engine) as connection:
+        meter = self._meter if self._meter and self._meter.is_due() else None
+        with self._transaction(in_order=bool(alerts or meter)) as connection:
             keep_letters(connection, chunk.source, [*refused, *dead], now, self._max_letters)
             step.write(connection, now)
             if self._together:
                 times = self._watcher.plausible(batch.ts_ms)
                 alerts = (*alerts, *refusals.tell(connection, batch, times))
-            if learned := [number for one in step.taught for number in waiting[one]]:
-                connection.execute(delete(lessons).where(lessons.c.id.in_(learned)))
+            _forget(connection, [number for one in step.taught for number in waiting[one]])
             decided = tuple(self._respond(connection, alert) for alert in alerts)
             deadletter.forget(connection, letters)
             counters.add(connection, _totals(len(lines) - len(letters), step, chunk.family))
@@ -170,14 +171,22 @@ class Pipeline:
                 notes["behind"] = chunk.behind
             position = {**chunk.position, **notes}
             checkpoint.save(connection, chunk.source, position, now)
-            if self._meter and self._meter.is_due():
-                self._meter.flush(connection)
+            if meter:
+                meter.flush(connection)
         if not letters:
             self._headers[chunk.source] = behind
         if chunk.position.get("done"):
             self._headers.pop(chunk.source, None)
         at = [chunk.offsets[line] for line, _ in parsed.rejected]
         return Outcome(len(lines), step.events, step.late, parsed.rejected, decided, step.told, at)
+
+    @contextmanager
+    def _transaction(self, *, in_order: bool) -> Iterator[Connection]:
+        """Begin; who needs the order of commits asks for it before rows that all workers want."""
+        with transaction(self._engine) as connection:
+            if in_order:
+                in_commit_order(connection)
+            yield connection
 
     def _header(self, source: str) -> bytes:
         """Return the line that says how the lines of a source are read, as last committed."""
@@ -298,6 +307,12 @@ def _letters(
 def _word(header: bytes) -> str:
     """Return a header as it is kept: lines are hostile."""
     return header[:MAX_HEADER].decode("utf-8", "replace")
+
+
+def _forget(connection: Connection, learned: Sequence[int]) -> None:
+    """Drop what people said and profiles have learned now."""
+    if learned:
+        connection.execute(delete(lessons).where(lessons.c.id.in_(learned)))
 
 
 def _totals(lines: int, step: Step, source: str) -> dict[str, int]:

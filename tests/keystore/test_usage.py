@@ -1,9 +1,11 @@
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from database.transaction import reading, transaction
 from keystore import graces, usage
@@ -11,7 +13,9 @@ from keystore.audit import rows_of
 from keystore.issue import KeyOrder
 from keystore.meter import Meter
 from keystore.scheme import DAY_S
+from keystore.store import KeyStore
 from keystore.usage import network_of
+from tests.databases import open_empty
 from vocabulary.access import EventBatch
 
 BY = {"actor": "ann", "reason": "a test"}
@@ -251,3 +255,23 @@ def test_nobody_counted_ever(local, clock):
     clock.now += 10 * DAY_S
     with transaction(local.engine) as connection:
         assert graces.close(connection, DAY_S, actor="keywatch", now=clock.now) == []
+
+
+@pytest.mark.service
+def test_who_notes_uses_and_who_revokes_a_key_never_wait_for_each_other(postgresql_url, clock):
+    engine = open_empty(postgresql_url)
+    store = KeyStore(engine, clock)
+    key_id = store.create(KeyOrder(owner="ann"), **BY).key.id
+    hour = int(clock.now) // HOUR_S * HOUR_S
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(engine) as connection:
+            usage.touch(connection, {key_id: clock.now})
+            revoking = pool.submit(store.revoke, key_id, **BY)
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not connection.execute(waits).scalar():
+                pass
+            usage.add(connection, [usage.Use(key_id, hour, "GET", 2, "203.0.113.0/24", 1)])
+        revoking.result(60)
+    assert store.get(key_id).state == "revoked"
+    assert [one.requests for one in uses(store, key_id)] == [1]
+    engine.dispose()
