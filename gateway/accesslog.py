@@ -75,6 +75,7 @@ class AccessLog:
         self._closed = Event()
         try:
             self._file = self._open()
+            self._inode = _inode(os.fstat(self._file))
         except OSError as error:
             raise TargetError(
                 f"the access log cannot be written: {error.strerror}", where=str(path)
@@ -162,24 +163,25 @@ class AccessLog:
             self._failing = True
 
     def _follow_rotation(self) -> None:
-        ours = os.fstat(self._file)
-        if self._most_bytes and ours.st_size > self._most_bytes:
+        size = self._size()
+        if self._most_bytes and size is not None and size > self._most_bytes:
             with locked(self._file):
                 # Another gateway that writes to the same file may have been quicker.
-                if self._is_ours(ours):
+                if self._size() is not None:
                     self._rotate()
-        if self._is_ours(ours):
+            size = None
+        if size is not None:
             return
         fresh = self._open()
         os.close(self._file)
-        self._file = fresh
+        self._file, self._inode = fresh, _inode(os.fstat(fresh))
 
-    def _is_ours(self, ours: os.stat_result) -> bool:
-        """Whether the file that is open still has the log's name."""
+    def _size(self) -> int | None:
+        """Return the size of the log's file; None when another one or none has its name."""
         with suppress(FileNotFoundError):
             named = os.stat(self._path)  # noqa: PTH116  (called twenty times a second)
-            return (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)
-        return False
+            return named.st_size if _inode(named) == self._inode else None
+        return None
 
     def _rotate(self) -> None:
         """Make room: `.1` is the newest of those that are kept for who reads them late."""
@@ -191,3 +193,7 @@ class AccessLog:
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
         return os.open(self._path, flags, 0o640)  # not inherited: PEP 446
+
+
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
