@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 _QUESTIONS_AT_ONCE = 64
 _RENEWALS_AT_ONCE = 256
 
+_GATHERING_NS = 50_000_000
 _QUIET_S = 0.1
 _PATIENCE_S = 2.0
 """How long the end waits for a server that does not answer."""
@@ -125,6 +126,7 @@ class Reader:
         """Have a key read again with the next look at the feed: many at once cost far less."""
         self._reading.renewals.put(renewal)
         if at_once:
+            self._reading.is_hasty = True
             self._reading.questions.put(None)
 
     def stop(self) -> None:
@@ -150,6 +152,9 @@ class _Reading:
         self._engine, self._poll_s, self._ticks, self._clock = engine, poll_s, ticks, clock
         self.questions: SimpleQueue[Question | None] = SimpleQueue()
         self.renewals: SimpleQueue[Renewal] = SimpleQueue()
+        self.is_hasty = False
+        """Whether somebody waits for one of the renewals."""
+        self._renewed_ns = 0
         self._stopped = Event()
         self.thread: Thread | None = None
         # A follower throws away what a pool holds: it has an engine of its own.
@@ -191,7 +196,7 @@ class _Reading:
         """Wait for a question or until it is time to look at the feed again."""
         found: list[Question] = []
         with suppress(Empty):
-            is_behind = self.renewals.qsize() > _RENEWALS_AT_ONCE
+            is_behind = self.is_hasty or self.renewals.qsize() > _RENEWALS_AT_ONCE
             question = self.questions.get(timeout=0 if is_behind else self._poll_s)
             while True:
                 if question is not None:
@@ -202,10 +207,18 @@ class _Reading:
         return found
 
     def _to_renew(self) -> list[Renewal]:
+        """Return what is to be read again, once that is a good many or has waited for a while."""
         found: list[Renewal] = []
+        now_ns = self._ticks()
+        is_due = self.is_hasty or now_ns - self._renewed_ns > _GATHERING_NS
+        if not is_due and self.renewals.qsize() < _RENEWALS_AT_ONCE:
+            return found
+        # Before they are taken: who comes meanwhile says so again.
+        is_hasty, self.is_hasty, self._renewed_ns = self.is_hasty, False, now_ns
         with suppress(Empty):
             while len(found) < _RENEWALS_AT_ONCE:
                 found.append(self.renewals.get_nowait())
+            self.is_hasty = self.is_hasty or is_hasty
         return found
 
     def _round(self, questions: list[Question], renewals: list[Renewal]) -> News:

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 
 _MODIFY, _ATTRIB, _DELETE_SELF, _MOVE_SELF = 0x2, 0x4, 0x400, 0x800
+_ANOTHER = _ATTRIB | _DELETE_SELF | _MOVE_SELF
 _NONBLOCK, _CLOEXEC = os.O_NONBLOCK, getattr(os, "O_CLOEXEC", 0)
 _AGAIN_MS, _SOON_MS = 1000, 50
 _PAUSES_MS = (4, 20)
@@ -62,7 +63,9 @@ class _Listener:
 
     def __init__(self, path: Path) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
-        self._add, self._paths = libc.inotify_add_watch, (path, Path(f"{path}-wal"))
+        self._add = libc.inotify_add_watch
+        # Commits are written to the log; what is moved from there to the file is none.
+        self._events = {path: _ANOTHER, Path(f"{path}-wal"): _ANOTHER | _MODIFY}
         self._told: int = libc.inotify_init1(_NONBLOCK | _CLOEXEC)
         if self._told < 0:
             raise OSError(ctypes.get_errno(), "inotify")
@@ -70,8 +73,7 @@ class _Listener:
 
     def watch(self, path: Path) -> bool:
         """Have a file watched; one that is watched already, or is another by now, costs nothing."""
-        events = _MODIFY | _ATTRIB | _DELETE_SELF | _MOVE_SELF
-        found: int = self._add(self._told, os.fsencode(path), events)
+        found: int = self._add(self._told, os.fsencode(path), self._events[path])
         return found >= 0
 
     def listen(self, wake: Callable[[], None]) -> None:
@@ -83,7 +85,7 @@ class _Listener:
         either.register(self._ended, POLLIN)
         end.register(self._ended, POLLIN)
         while not end.poll(0):
-            missing = [path for path in self._paths if not self.watch(path)]
+            missing = [path for path in self._events if not self.watch(path)]
             if not either.poll(_SOON_MS if missing else _AGAIN_MS):
                 continue
             with suppress(BlockingIOError):

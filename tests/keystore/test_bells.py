@@ -142,7 +142,7 @@ def test_a_file_that_is_replaced_or_deleted_is_heard_too(tmp_path):
     with hearing_file(path, rang.set):
         for change in (
             lambda: (tmp_path / "y.db").replace(path),
-            lambda: path.write_bytes(b"three"),
+            lambda: (tmp_path / "x.db-wal").write_bytes(b"three"),
             path.unlink,
         ):
             rang.clear()
