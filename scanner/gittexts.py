@@ -19,6 +19,7 @@ from scanner.tally import Tally
 from scanner.texts import Texts
 from vocabulary.errors import RepositoryError
 from vocabulary.finding import Place
+from vocabulary.memory import give_back
 
 _NAMED = 100  # missing blobs that are named one by one
 
@@ -68,8 +69,13 @@ def git_texts(
         clean=todo.clean,
         ahead=ahead,
     )
+    large, ahead = bool(ahead), ()
+    if large:
+        give_back()  # the columns of the packs, before the history takes as much
     hit = {match.item.encode() for match in matches}
     history = todo.history(walk, hit)
+    if large:
+        give_back()
     if narrow:
         history.missing = ()
     located = _located(repository, plan, hit, history)

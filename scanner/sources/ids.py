@@ -66,10 +66,12 @@ def lacking(held: Sequence[bytes]) -> Callable[[Iterable[bytes]], set[bytes]]:
         return lambda asked: set(asked) - known
     import numpy as np  # noqa: PLC0415  (slow to import; small repositories do without)
 
-    digits = held.hexadecimal
-    width = len(digits) // len(held)
+    width = len(held[0])
     # In one block, a quarter of what a set of as many takes; ordered by their first eight bytes.
-    rows = np.frombuffer(bytes.fromhex(digits.decode()), np.uint8).reshape(len(held), -1)
+    rows = np.empty((len(held), width // 2), np.uint8)
+    for at in range(0, len(held), _AT_ONCE):
+        some = bytes.fromhex(hexadecimal(held[at : at + _AT_ONCE]).decode())
+        rows[at : at + _AT_ONCE] = np.frombuffer(some, np.uint8).reshape(-1, width // 2)
     order = np.argsort(begun := beginnings(rows), kind="stable")
     begun, rows = begun[order], rows[order]
     if (begun[1:] == begun[:-1]).any():  # somebody's work
