@@ -69,13 +69,11 @@ def git_texts(
         clean=todo.clean,
         ahead=ahead,
     )
-    large, ahead = bool(ahead), ()
-    if large:
-        give_back()  # the columns of the packs, before the history takes as much
+    ahead, give = (), give_back if ahead else _nothing
+    give()  # the columns of the packs, before the history takes as much
     hit = {match.item.encode() for match in matches}
     history = todo.history(walk, hit)
-    if large:
-        give_back()
+    give()
     if narrow:
         history.missing = ()
     located = _located(repository, plan, hit, history)
@@ -99,6 +97,10 @@ def git_texts(
     return Texts(
         matches, "git", located, salt=partial(revisions.salt, repository, cached=options.cache)
     )
+
+
+def _nothing() -> None:
+    """Give nothing back: what is small is not worth the time."""
 
 
 def _plan(repository: Repository, listing: Listing, receipt: Receipt) -> Plan:
