@@ -69,7 +69,8 @@ def git_texts(
         clean=todo.clean,
         ahead=ahead,
     )
-    ahead, give = (), give_back if ahead else _nothing
+    give = give_back if ahead else _nothing
+    ahead = ()
     give()  # the columns of the packs, before the history takes as much
     hit = {match.item.encode() for match in matches}
     history = todo.history(walk, hit)
