@@ -32,8 +32,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_CUT = 1024
-
 QUESTION = "keywatch.forward"
 """Entry of the scope of a request that only asks for another one."""
 
@@ -196,11 +194,11 @@ class Gateway:
                 verdict.at,
                 verdict.client,
                 asked.method,
-                _target(asked, extracted) if asked.query or extracted.fault else asked.path,
+                cut(_target(asked, extracted) if asked.query or extracted.fault else asked.path),
                 asked.version,
                 status,
                 size,
-                noted.get(b"user-agent", b""),
+                cut(noted.get(b"user-agent", b"")),
                 request_id or f"{self._run_id}-{next(self._numbers)}",
                 key_id,
                 credential if extracted.secret else "",
@@ -308,11 +306,24 @@ def tokens_in(headers: Iterable[Header], name: bytes) -> int:
 
 def _target(asked: Asked, extracted: Extracted) -> bytes:
     """Return path and query for the log, the values of key parameters replaced by tokens."""
-    if extracted.fault == "headers_too_large":
-        return asked.path[:_CUT]
-    if not asked.query:
+    if extracted.fault == "headers_too_large" or not asked.query:
         return asked.path
     return asked.path + b"?" + without_secrets(asked.query, replacement=_token)
+
+
+def cut(said: bytes) -> bytes:
+    """Return what a client chose as the log tells it: of what is very long the first whole parts.
+
+    To look through 64 KB for secrets takes hundreds of milliseconds, and anybody can send them. No
+    part is cut in two: half of a secret would not be known for one.
+    """
+    if len(said) <= _MOST_LOGGED:
+        return said
+    end = max(said.rfind(sign, 0, _MOST_LOGGED) for sign in (b"/", b"?", b"&", b" ", b";"))
+    return said[: end + 1] + b"..."
+
+
+_MOST_LOGGED = 4096
 
 
 def _token(secret: bytes) -> bytes:

@@ -192,6 +192,24 @@ def test_accesses_are_told_with_the_client_behind_a_trusted_proxy(place):
     assert b"hush" not in second.target
 
 
+def test_of_what_is_very_long_whole_parts_are_logged(place):
+    seen = []
+    path, query = b"/" + b"a" * 60 + b"/" + b"b" * 30_000, b"c=d&" + b"e" * 30_000
+
+    async def go():
+        async with gateway(place, sink=seen.append) as app:
+            agent = (b"user-agent", b"curl " + b"f" * 30_000)
+            await ask(app, scope_of(agent, raw_path=path))
+            await ask(app, scope_of(raw_path=b"/short", query=query))
+            await ask(app, scope_of(raw_path=b"/" + b"g" * 4095))
+
+    asyncio.run(go())
+    assert seen[0].target == b"/" + b"a" * 60 + b"/..."
+    assert seen[0].agent == b"curl ..."
+    assert seen[1].target == b"/short?c=d&..."
+    assert seen[2].target == b"/" + b"g" * 4095
+
+
 def test_an_application_that_fails_is_logged_as_500(place):
     issued, seen = place.issue(), []
 
