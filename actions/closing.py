@@ -10,6 +10,7 @@ from actions.message import closing_of
 from actions.outbox import announce
 from actions.queue import EFFECT
 from database.schema import incidents
+from database.transaction import in_commit_order
 from keystore import audit
 from vocabulary.errors import UsageError
 
@@ -40,6 +41,7 @@ def move(
     Raises:
         UsageError: when there is no such incident, or one that is over is to be acknowledged.
     """
+    in_commit_order(connection)
     row = casebook.find_incident(connection, incident_id)
     if row.state == state:
         return str(row.id)

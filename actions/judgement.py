@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 from actions.closing import move
 from actions.ledger import find_alert
 from database.schema import alerts, lessons, outbox
+from database.transaction import in_commit_order
 from keystore import audit
 from vocabulary.errors import UsageError
 from vocabulary.moments import moment_of
@@ -33,6 +34,7 @@ def judge(connection: Connection, alert_id: str, verdict: str, *, actor: str, no
     Raises:
         UsageError: when there is no such alert.
     """
+    in_commit_order(connection)
     row = find_alert(connection, alert_id)
     if row.feedback == verdict:
         return str(row.id)
@@ -52,6 +54,7 @@ def judge_all(
     connection: Connection, incident_id: str, verdict: str, *, actor: str, now: float
 ) -> None:
     """Note what a person thinks of every alert of an incident."""
+    in_commit_order(connection)
     mine = alerts.c.incident_id == incident_id, alerts.c.feedback != verdict
     for row in connection.execute(select(alerts).where(*mine)).all():
         connection.execute(update(alerts).where(alerts.c.id == row.id).values(feedback=verdict))
@@ -148,6 +151,8 @@ def _move(
 
 
 def _rows(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Read actions when nobody else who judges or carries out can come between."""
+    in_commit_order(connection)
     query = select(outbox).where(outbox.c.id.in_(ids)).order_by(outbox.c.id)
     rows = connection.execute(query).all()
     if missing := set(ids) - {row.id for row in rows}:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from actions import judgement
 from actions.background import running
@@ -152,3 +152,52 @@ def test_a_message_that_was_given_up_is_tried_again_by_a_person(desk):
         assert judgement.retry(connection, [row.id], actor="bob", now=desk.now) == [row.id]
     executor.run_once()
     assert desk.rows(effect="notify")[0].state == "done"
+
+
+@pytest.fixture
+def held(postgresql_url) -> Iterator[Desk]:
+    """A revocation that two people must approve, on a server where two may write at once."""
+    engine = open_database(postgresql_url)
+    desk = Desk(engine)
+    desk.policy = parse(
+        '[guards]\ntwo_person = ["revoke"]\n[[case]]\naction = "revoke"\n', "p.toml"
+    )
+    desk.answer(alert_about(desk.key()))
+    yield desk
+    engine.dispose()
+
+
+def at_once(desk, first, second):
+    """Let two people judge all that is held, the second while the first has not committed."""
+    numbers = [row.id for row in desk.rows(state="held")]
+
+    def say(connection, verb, who):
+        return verb(connection, numbers, actor=who, now=desk.now)
+
+    def later():
+        with transaction(desk.engine) as connection:
+            return say(connection, second, "carol")
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(desk.engine) as connection:
+            done = say(connection, first, "bob")
+            other = pool.submit(later)
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not connection.execute(waits).scalar():
+                pass
+        return len(done), len(other.result(60))
+
+
+@pytest.mark.service
+def test_who_says_no_is_not_overruled_by_who_says_yes_at_the_same_time(held):
+    numbers = [row.id for row in held.rows(state="held")]
+    with transaction(held.engine) as connection:
+        judgement.approve(connection, numbers, actor="dave", now=held.now)
+    assert at_once(held, judgement.reject, judgement.approve) == (1, 0)
+    assert [row.id for row in held.rows(state="rejected")] == numbers
+
+
+@pytest.mark.service
+def test_two_people_who_approve_at_the_same_time_are_two(held):
+    assert at_once(held, judgement.approve, judgement.approve) == (0, 1)
+    assert not held.rows(state="held")
