@@ -165,14 +165,16 @@ class Gateway:
 
     def _passed_on(self, scope: Scope, verdict: Verdict) -> Scope:
         """Return the request as the application sees it; the server's own is left alone."""
-        passed = {**scope, "headers": [*verdict.extracted.headers, *identity_of(verdict)]}
+        passed = dict(scope)
+        passed["headers"] = [*verdict.extracted.headers, *identity_of(verdict)]
         if self._query_keys:
             passed["query_string"] = without_secrets(scope["query_string"], QUERY_NAMES)
         return passed
 
     def note(self, asked: Asked, verdict: Verdict, status: int, size: int, tokens: int = 0) -> None:
         """Count a request and its answer, and tell the access log of it."""
-        extracted = verdict.extracted
+        extracted, refusal = verdict.extracted, verdict.refusal
+        at, client, method = verdict.at, verdict.client, asked.method
         noted = extracted.noted
         given = noted.get(b"x-request-id")
         request_id = _plain_id(given) if given and self._is_trusted(asked.peer) else ""
@@ -180,20 +182,18 @@ class Gateway:
         credential = ""
         if not key_id and (shown := extracted.secret or extracted.token):
             credential = _token(shown).decode()
-        if verdict.refusal is None and not extracted.from_query:
+        if refusal is None and not extracted.from_query:
             self.tally.allowed += 1
         else:
             self.tally.add(verdict)
-        counted = self._ledger.count(
-            verdict.at, key_id, asked.method, status, verdict.client, tokens
-        )
+        counted = self._ledger.count(at, key_id, method, status, client, tokens)
         if extracted.from_query:
             self._query_warnings.note(verdict)
         self._sink(
             Access(
-                verdict.at,
-                verdict.client,
-                asked.method,
+                at,
+                client,
+                method,
                 cut(_target(asked, extracted) if asked.query or extracted.fault else asked.path),
                 asked.version,
                 status,
@@ -202,7 +202,7 @@ class Gateway:
                 request_id or f"{self._run_id}-{next(self._numbers)}",
                 key_id,
                 credential if extracted.secret else "",
-                verdict.refusal.code if verdict.refusal is not None else "",
+                refusal.code if refusal is not None else "",
                 credential,
                 counted,
                 bool(request_id),
