@@ -16,6 +16,7 @@ import msgspec
 from gateway.asked import Papers
 from gateway.certificates import Certificate, CertificateError, check, shown
 from gateway.recall import Recall
+from gateway.spellings import spellings
 from gateway.standing import Grant, Standing, throttle
 from gateway.tokens import Fetch, Passport, TokenError, Tokens
 from gateway.validate import Validator
@@ -98,7 +99,7 @@ class Desk:
         known += await self._clients(passport, now, several=tokens.are_several)
         known = self._admitted(known, name)
         speaking, *others = known
-        called = (name_of_secret(token), _name(name))
+        called = (*map(name_of_secret, spellings(token)), _name(name))
         issued_at = passport.issued_at
         standing = _narrowed(speaking, known, passport)
         return [

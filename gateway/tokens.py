@@ -13,6 +13,7 @@ import jwt
 import msgspec
 
 from gateway.cache import Generations
+from gateway.spellings import is_exact
 from keystore.denials import DenyList
 from keystore.issuers import LONGEST_TOKEN, Issuer
 from keystore.jwks import Jwk, Jwks, jwks_of
@@ -180,7 +181,7 @@ def _keys_of(issuer: Issuer) -> Jwks | None:
 
 def _unverified(token: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return header and claims as they are written; nothing of them is proven."""
-    if len(token) > LONGEST_TOKEN:
+    if len(token) > LONGEST_TOKEN or not is_exact(token):
         raise TokenError("token_invalid")
     try:
         parts = jwt.api_jwt.decode_complete(token, options={"verify_signature": False})

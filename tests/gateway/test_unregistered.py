@@ -5,12 +5,14 @@ from base64 import b64encode
 from hashlib import sha256
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from actions.decide import ALL
 from actions.executor import Executor
 from actions.policy import load, parse
 from actions.respond import respond
 from database.transaction import transaction
+from gateway.spellings import ORDERS, spellings
 from keystore.denials import Denial
 from tests.actions.desk import alert_about
 from tests.gateway.issuer import certificate, der, local_issuer
@@ -104,6 +106,42 @@ def test_a_leaked_token_is_refused_by_its_hash_and_no_other_of_its_subject(place
         await becomes(asked, (200, ""), bearer(leaked))
 
     conversation(place, ours, talk, unregistered=True)
+
+
+@pytest.mark.parametrize("spell", ["padded", "a letter more", "unused bits", "its twin"])
+def test_a_leaked_token_is_refused_however_its_signature_is_written(place, spell):
+    with local_issuer() as ours:
+        ours.key = ec.generate_private_key(ec.SECP256R1())
+        leaked = ours.token(algorithm="ES256")
+        name = f"credential:{sha256(leaked.encode()).hexdigest()[:16]}"
+        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        other = {
+            "padded": leaked + "==",
+            "a letter more": leaked + "~",
+            "unused bits": leaked[:-1] + letters[letters.index(leaked[-1]) ^ 1],
+            "its twin": spellings(leaked.encode())[-1].decode(),
+        }[spell]
+        assert other != leaked
+
+        async def talk(asked):
+            assert (await asked(bearer(leaked)))[0] == 200
+            assert answered(place, name, policy_of("revoke", of_unknown=True)) == 1
+            await becomes(asked, (401, "token_revoked"), bearer(leaked))
+            assert (await asked(bearer(other)))[0] == 401
+            undone(place)
+            await becomes(asked, (200, ""), bearer(leaked))
+            if spell == "its twin":
+                assert (await asked(bearer(other)))[0] == 200
+
+        issuers = (ours.issuer(algorithms=("ES256",)),)
+        conversation(place, ours, talk, unregistered=True, issuers=issuers)
+
+
+@pytest.mark.parametrize(
+    "curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda one: one.name
+)
+def test_the_orders_of_the_curves_are_those_of_the_standard(curve):
+    assert ORDERS[2 * -(-curve.key_size // 8)] == curve.group_order
 
 
 def test_a_secret_on_the_deny_list_opens_nothing_whoever_s_key_it_is(place, ours):
