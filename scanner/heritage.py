@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from scanner.archives.kinds import kind_of
 from scanner.batch import Batch, batch_of
+from scanner.chunks import LONG, Chunk, Cutter
 from scanner.hits import Hits
 from scanner.match import Match
 from scanner.searcher import Searcher
@@ -76,6 +77,7 @@ class Heritage(msgspec.Struct):
     done: Callable[[Version], None] = lambda _: None
     clean: Callable[[int], bool] = lambda _: False
     looked: Looked = msgspec.field(default_factory=dict)
+    _cutter: Cutter | None = None
 
     def matches(self, versions: Iterable[Version]) -> Iterator[Match]:
         """Yield what is found in versions, each of which comes behind its base."""
@@ -113,12 +115,15 @@ class Heritage(msgspec.Struct):
         """Have hyperscan read each stretch once, for all the texts in which it stands."""
         looked, new = self.looked, Stretches()
         for one in waiting:
-            for begin, end in one.pieces:
-                stretch = one.version.text[begin:end]
-                said = looked.get(key := hash(stretch))
+            text = one.version.text
+            for stretch in self._stretches(one):
+                lead, begin, end = stretch
+                said = looked.get(key := hash(text[lead:end]) + begin - lead)
                 if said is None:
-                    new.add(key, stretch, one.hits, begin)
+                    new.add(key, text, stretch, one.hits)
                     continue
+                if type(said) is tuple and said:  # the text that it was told of has been judged
+                    said = looked[key] = self._fertile(text, begin, said)
                 for number, stop in said:
                     one.hits.setdefault(number, []).append(begin + stop)
         if not new.starts:
@@ -131,6 +136,30 @@ class Heritage(msgspec.Struct):
         if len(looked) > _LOOKED:
             looked.clear()
         looked.update(new.said)
+
+    def _fertile(self, text: bytes, begin: int, said: Sequence[Hit]) -> list[Hit]:
+        """Leave out of what was said of a stretch what has been found to lead to nothing."""
+        hits: Hits = {}
+        for number, stop in said:
+            hits.setdefault(number, []).append(begin + stop)
+        confirmers = self.searcher.confirmers
+        return [
+            (number, end - begin)
+            for number, ends in hits.items()
+            for end in (
+                confirmers[number].fertile(text, ends) if number < len(confirmers) else ends
+            )
+        ]
+
+    def _stretches(self, one: _Waiting) -> Iterator[Chunk]:
+        """Yield what has to be read of a text; in chunks where other versions may have them."""
+        for begin, end in one.pieces:
+            if one.version.base is None or end - begin < LONG:
+                yield begin, begin, end
+                continue
+            if self._cutter is None:
+                self._cutter = Cutter(self.searcher.confirmers)
+            yield from self._cutter.chunks(one.version.text, begin, end)
 
     def _judged(self, one: _Waiting) -> Iterator[Match]:
         version, name = one.version, self.name(one.version.row)

@@ -19,7 +19,7 @@ def stays_within_line(pattern: str) -> bool:
     False
     """
     nodes = list(_parser.parse(pattern))
-    return not any(_takes_newline(node) for node in nodes[:-1])
+    return not any(_takes_newline(node) for node in nodes[:-1] or nodes)
 
 
 def _takes_newline(node: Node) -> bool:  # noqa: PLR0911  (one an operation)
