@@ -4,6 +4,7 @@ from scanner.candidate import Candidate
 from scanner.gap import gap_of
 from scanner.lazy import lazy
 from scanner.shape import UUID, machine_made
+from scanner.wording import NAME_KINDS
 
 _LABELS, _BLOCK = lazy(r"[\"'] [\"']"), lazy(r"[\"'] ?\{")
 """`resource "random_password" "web" {`: type and label of a block."""
@@ -48,6 +49,22 @@ _FETCHED = lazy(r"(?:^|[^A-Za-z])(?:get|fetch|find|look_?up)\w{0,40}\([\"']\Z")
 _CALLED_PUBLIC = lazy(r"[^\n]{0,20}(?://|#|/\*)[^\n]{0,40}\bpublic\b")
 """`siteToken: '…', // public token`."""
 _NAMES_IT = lazy(r"(?i)pass|pwd|secret|token|key|cred|value|default|data|text")
+_IMAGE = lazy(
+    r"(?i)(?:\bimage\b|\bFROM\b|\b(?:docker|podman|crictl)\b|registr)[^\"']*[\"']?[^\s\"']*/\Z"
+)
+"""`FROM acme/webtokens:`: the value is the version of an image."""
+_CHANNEL = lazy(r"(?i)\bauth[\"']\s{0,2}:\s{0,2}[\"']\Z")
+"""`"auth":"acmekey:`: key and signature of Pusher, which let somebody into a channel, once."""
+_MEMBER = lazy(r"::(\w{1,60})\b")
+"""`KeePass::CIPHER = `: what counts is the member, not whose it is."""
+_ID_MADE = lazy(r"(?i)\b[A-Z]?(?:uuid|guid)(?:\.\w{1,20})?\([\"']\Z")
+"""`QUuid("`: an id is made of the value."""
+_ID_TOLD = lazy(r"(?:\b[iI]d|\bID|[a-z]I[dD])[ \t]{1,3}(?:as|is|=|:)[ \t]{1,3}[\"'`]?\Z")
+"""`SuperTokens userId as `: an id is named behind the name."""
+_FIELD = lazy(r"\bhidden_field(?:_tag)?[( ]\s*[\"':]")
+"""`hidden_field_tag 'token', '`: what a page is sent with."""
+_OF_85 = lazy(r"[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]{60,}")
+_SIGNS = 10  # different ones
 _COLLECTED = lazy(
     r"(?i)(?:tokens?|keys?)\.(?:add|append|push|put|insert|contains|remove|includes|has|indexof)\Z"
 )
@@ -62,13 +79,47 @@ def belongs_beside(candidate: Candidate) -> bool:
         return True
     if any(shape.match(gap) for shape in (_CASE, _ANNOTATION, _CELL)):
         return True
-    if _is_in_table(candidate) or _is_behind(candidate, gap):
+    if any(shape.search(candidate.before) for shape in (_ID_MADE, _ID_TOLD, _FIELD)):
         return True
-    if (_LABELS.fullmatch(gap) and _BLOCK.match(candidate.after)) or _JOINED.match(gap):
+    return _is_named_beside(candidate, gap) or _is_of_its_line(candidate, gap)
+
+
+def _is_named_beside(candidate: Candidate, gap: str) -> bool:
+    """Say whether what is named is another thing than the value: an image, a member, a label."""
+    if _is_a_version(candidate, gap) or _is_of_a_member(gap):
         return True
-    if _is_public(candidate):
+    if _is_behind(candidate, gap) or _JOINED.match(gap):
+        return True
+    return _LABELS.fullmatch(gap) is not None and _BLOCK.match(candidate.after) is not None
+
+
+def _is_of_its_line(candidate: Candidate, gap: str) -> bool:
+    """Say whether the line gives the value to a table, a reader, a call, an id or a file."""
+    if _is_in_table(candidate) or _is_public(candidate) or _is_within_base85(candidate):
         return True
     return _is_of_call(candidate, gap) or _is_an_id(candidate) or _is_of_a_file(candidate, gap)
+
+
+def _is_a_version(candidate: Candidate, gap: str) -> bool:
+    """Say whether the name ends that of an image of containers, or is the key of a channel."""
+    if gap != ":":
+        return False
+    head = _head(candidate, gap)
+    return _IMAGE.search(head) is not None or _CHANNEL.search(head) is not None
+
+
+def _is_of_a_member(gap: str) -> bool:
+    """Say whether a member of what is named like a secret is set, and is none itself."""
+    found = _MEMBER.match(gap)
+    return found is not None and not any(kind.search(found[1]) for _, kind in NAME_KINDS)
+
+
+def _is_within_base85(candidate: Candidate) -> bool:
+    """Say whether the whole line is written in base85, as archives within programs are."""
+    line = f"{candidate.before}{candidate.value}{candidate.after}"
+    if not _OF_85.fullmatch(line):
+        return False
+    return len({sign for sign in line if not sign.isalnum()}) >= _SIGNS
 
 
 def _is_of_a_file(candidate: Candidate, gap: str) -> bool:

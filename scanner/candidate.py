@@ -4,6 +4,7 @@ import msgspec
 from msgspec import structs
 
 from scanner.lazy import lazy
+from scanner.shape import machine_made
 
 BEFORE, AFTER = 160, 80
 """How much of the line is kept on either side of the value, in bytes."""
@@ -22,14 +23,23 @@ _KINDS = {
     "generic-one-time-password-seed": "seed",
     "generic-login-arguments": "argument",
     "generic-secret-argument": "argument",
+    "generic-told-password": "argument",
 }
 IMPLIED = {
     "generic-login-arguments": "password",
     "generic-secret-argument": "secret",
     "generic-directive": "password",
     "generic-char-array": "password",
+    "generic-foreign-password": "password",
+    "generic-foreign-script-password": "password",
+    "generic-told-password": "password",
 }
 """What a value is by where it stands, with no name beside it: `auth=("ada", "…")`."""
+_TOLD = frozenset({"generic-told-password"})
+"""Where a comment tells a password, that it is a comment says nothing against it."""
+_ELEMENTS = frozenset({"generic-element-secret", "generic-element-password"})
+_LISTED = lazy(r"[\"']-{1,2}([\w-]{1,40})[\"'],\s{0,4}[\"']\Z")
+"""`"--api-key", "`: an option and its value in a list of arguments."""
 _PROVIDERS = {"connection-strings": "url", "command-line": "command", "netrc": "command"}
 
 
@@ -64,13 +74,25 @@ def kind_of(rule: str, provider: str) -> str:
 
 
 def named(candidate: Candidate, rule: str) -> Candidate:
-    """Return the candidate as if assigned to what its place implies, where no name stands there."""
+    """Return the candidate as if assigned to what its place implies, where no name stands there.
+
+    So is what a machine made within an element of XML, or behind an option in a list.
+    """
     implied = IMPLIED.get(rule)
-    if not implied or candidate.name:
-        return candidate
-    head = _HEAD.match(candidate.before)
-    before = f"{head[0] if head else ''}{implied} = {candidate.quote}"
-    return structs.replace(candidate, name=implied, before=before, after=candidate.quote)
+    if implied and not candidate.name:
+        head = _HEAD.match(candidate.before) if rule not in _TOLD else None
+        return _assigned(candidate, implied, head[0] if head else "", candidate.quote)
+    if rule in _ELEMENTS and machine_made(candidate.value):
+        return _assigned(candidate, candidate.name, "", '"')
+    if candidate.kind == "option" and machine_made(candidate.value):
+        listed = _LISTED.search(candidate.before)
+        return _assigned(candidate, candidate.name, "", '"') if listed else candidate
+    return candidate
+
+
+def _assigned(candidate: Candidate, name: str, head: str, quote: str) -> Candidate:
+    before = f"{head}{name} = {quote}"
+    return structs.replace(candidate, name=name, quote=quote, before=before, after=quote)
 
 
 def candidate_of(

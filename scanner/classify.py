@@ -29,6 +29,7 @@ _RANDOM = 3.5  # bits a character; words stay below
 _SECRET_NAME = lazy(
     r"(?i)pass(?!ive|enger|port|age|ing|ed\b)|pwd|secret|token|(?:api|access|private|auth|encrypt\w*|sign\w*|master|account|shared|storage|service|license"
     r"|application|app|consumer|hmac|session|cookie|bot|admin|aws|s3)[_.-]?key|apikey|cred(?:ential)?s?\b|bearer|jwt|auth$"
+    r"|(?:^|[_.-])pw\d?$"
 )
 
 
@@ -120,6 +121,12 @@ def _is_doubted_at(candidate: Candidate, place: Place) -> bool:
         return True
     if place.spoken and not machine_made(candidate.value):
         return True
+    if place.locked and candidate.kind == "assignment" and _SUM.fullmatch(candidate.value):
+        return True
+    if place.published and candidate.name == "apiKey" and _SEARCH_KEY.fullmatch(candidate.value):
+        return True
+    if place.told and not candidate.quote and _PROSE.fullmatch(candidate.value):
+        return True
     return place.tongue and not any(map(str.isdigit, candidate.value))
 
 
@@ -159,11 +166,14 @@ def _is_bare(candidate: Candidate, place: Place) -> bool:
 
 def _is_number(candidate: Candidate) -> bool:
     """Say whether a value is a number of code, as a generator gives to pictures."""
-    if candidate.quote or not candidate.value.rstrip(";,").isdigit():
+    if candidate.quote or not candidate.value.rstrip(";,").removeprefix("-").isdigit():
         return False
     return not any(quote in candidate.before for quote in "\"'`")
 
 
+_SUM = lazy(r"[0-9a-f]{32,128}|(?:sha\d+[-:])?[0-9A-Za-z+/]{27,90}={0,2}")
+_PROSE = lazy(r"[a-z]+")
+_SEARCH_KEY = lazy(r"[0-9a-f]{32}")
 _CHOSEN = lazy(r"(?i)pass|pwd|pw\b|psw|secret|cred")
 _ONE = r"(?:[A-Z]?[a-z]{2,14}|[A-Z]{2,14})"
 _WORD = _ONE + r"(?:[ _.-]" + _ONE + r"|[A-Z][a-z]{1,14}){0,9}"
@@ -174,7 +184,7 @@ _OF_STANDARDS = frozenset({"open sesame", "opensesame"})
 """RFC 7617's."""
 _SAID = ("url", "command", "sql", "option", "argument")
 _FORGERY = lazy(
-    r"(?i)^_token$|csrf|xsrf|authenticity|antiforgery|nonce|(?:page|version|sync|tracking)_?token|continuation"
+    r"(?i)^_token$|^request_?token$|csrf|xsrf|authenticity|antiforgery|nonce|(?:page|version|sync|tracking)_?token|continuation"
 )
 _CONTROL = lazy("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _NEAR = 40

@@ -15,6 +15,7 @@ from scanner.lazy import lazy
 from scanner.placeholder import in_code, in_data, invented, template
 from scanner.rule import CONTEXT
 from scanner.rules import Rule
+from scanner.saying import says_what_it_is
 from vocabulary.finding import Confidence
 
 REACH = 8 << 10
@@ -294,7 +295,11 @@ class Confirmer(msgspec.Struct):
         placed = rule.provider == CONTEXT  # whatever people make up may be a password
         if not placed and len(secret) <= _TOKEN and (template(secret) or invented(secret)):
             return None
+        if len(secret) > _TOKEN and _MARKED in secret and not secret.startswith(b"-----"):
+            return None
         confidence, proof, reasons = self._proven(secret)
+        if rule.id.endswith("password") and _is_said(secret):
+            confidence = Confidence.LOW
         if proof != "valid" and not placed and (in_code(piece, span) or in_data(piece, span)):
             return None
         return Confirmed(0, 0, *span, confidence, proof, reasons, assigned(piece, span)[0])
@@ -336,6 +341,14 @@ def _lines(data: Data, span: tuple[int, int], count: int, bounds: tuple[int, int
         found = data.find(b"\n", last + 1, high)
         last = found if found >= 0 else high
     return bytes(data[first:last])
+
+
+_MARKED = b"EXAMPLE"  # how AWS marks long tokens in its manuals
+
+
+def _is_said(secret: bytes) -> bool:
+    """Say whether a password is words for one: `user1_password`."""
+    return b"pass" in secret.lower() and says_what_it_is(secret.decode("utf-8", "replace"))
 
 
 _NAME = lazy(rb"([A-Za-z_][\w.\-\[\]]{0,80})[\"'`\]]{0,2}[ \t]{0,8}(?:=>|:=|[:=,(]|\bis\b)?[=>]{0,2}[ \t(\[]{0,4}[bruf@]{0,2}[\"'`]{0,3}\Z")  # fmt: skip  # noqa: E501

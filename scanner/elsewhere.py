@@ -41,20 +41,26 @@ _OF_CODE = (
     lazy(r"\d\.(?:[0-9A-Za-z+/]{8,}={0,2}\|){1,3}[0-9A-Za-z+/]{8,}={0,2}"),
     lazy(r"![0-9A-Za-z]{40}"),
     lazy(r"RW[0-9A-Za-z+/]{54}"),
-    lazy(r"(?:pm|cus|src|card|ch|in|sub|price|prod|acct|evt|req|ba)_[0-9A-Za-z]{14,30}"),
+    lazy(r"(?:pm|cus|src|card|ch|in|sub|price|prod|acct|evt|req|ba|tok)_[0-9A-Za-z]{14,30}"),
+    lazy(r"EC-[0-9A-Z]{15,18}"),
+    lazy(r"0x[0-9a-fA-F]{40}"),
+    lazy(r"[0-9A-Za-z+/]{4,}={0,2}(?:--[0-9A-Za-z+/]{8,}={0,2}){1,2}"),
+    lazy(r"gh[pousr]_\w{1,35}|github_pat_\w{1,81}"),
+    lazy(r"1\d{9}(?:\d{3})?"),
     lazy(r"\d{4}_[a-z]+(?:_[a-z0-9]+)+"),
     lazy(r"[a-z][a-z0-9+.-]{1,20}://(?:[^\s:@/?]{0,40}@)?[^\s@?]{1,120}"),
     lazy(r"/(?:usr|etc|var|opt|home|lib\d{0,2}|bin|tmp|root|run|srv|dev|proc|mnt)/[\w./+-]+"),
 )
 """Members of packages, ends of dotted names, files, selectors, rules of a grammar and of
 validation, what is encrypted (vector and text), Django's mark of no password, public keys of
-minisign, ids of Stripe,
+minisign, ids of Stripe, of payments at PayPal and of accounts of Ethereum, what
+Rails encrypts, tokens of GitHub that were shortened, times in seconds,
 migrations, addresses without a password, paths."""
 _BETWEEN = lazy(r"[),;][^\"'`]{0,198}[(,=\[+{]")
 """`).should(`, `,(0,o.kt)(`: the code between two strings of a line without spaces."""
 _LETTERS = lazy(r"(?i)(?=.*[a-z]{3})[a-z ]*(?:\\{1,2}x[c-f][0-9a-f][a-z ]*){1,4}")
 """`Contrase\\xF1a`: a word of Latin letters, of which some are escaped."""
-_EXPRESSION = lazy(r"\(\?[:=!<imsx]|\\{1,2}[dwsDWS][+*{]|\[[A-Za-z]-[A-Za-z]")
+_EXPRESSION = lazy(r"^\^.{1,200}\$$|\(\?[:=!<imsx]|\\{1,2}[dwsDWS][+*{]|\[[A-Za-z]-[A-Za-z]")
 """What only a regular expression has."""
 _HOLDS_VALUE = frozenset(
     """value values content default defaultvalue secret password passwd pass pwd token key apikey
@@ -75,12 +81,22 @@ _DESCRIBING = lazy(
 )
 _ALGORITHM = lazy(r"(?:[a-z]{2,10}\d{1,4}){1,4}")
 _PUBLISHED = lazy(r"(?i)public|sha-?\d|fingerprint|thumbprint|checksum|digest|issuer|audience")
+_BY_NAME = lazy(
+    r"(?i)hashed_secret\Z|(?-i:(?:[a-z]+_)+salt\Z)|consumer_?key\Z|(?:temporary|token|client)_credential_key\Z"
+)
+"""What reports of scanners tell values by, a record's salt, ids of consumers; a salt in capitals is
+the key of a whole application."""
 _SECRET = lazy(r"(?i)secret|private|passw|pwd|credential")
 _ALLOWED = lazy(r"(?i)(?:allowed|trusted|accepted|authorized|known)[\w-]{0,30}keys?\Z")
 """`AllowedSigningKeys`: what others are held against is public."""
 _SAID = lazy(
     r"(?i)in_?valid|not_?-?valid|\bvalid\b|example|sample|dummy|change_?-?me|placeholder|fake"
 )
+_SIGNED = lazy(r"[\w-]{4,40}:[0-9a-f]{64}")
+"""`"auth": "key:signature"`: what lets somebody into a channel of Pusher, once."""
+_OF_CHALLENGE = lazy(r"(?:realm|error\w*|scope|resource_metadata|authorization_uri)=")
+"""`Bearer realm="`: what a server asks for."""
+_SHOWN = lazy(r"EXAMPLE")  # as AWS marks the keys of its manuals
 _WHEN = lazy(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d[\d:.Zz+-]{0,20})?")
 _FOREIGN = lazy(r"(?i)\\u(?!00[0-7])[0-9a-f]{4}")
 """Letters of other languages, as JSON may write them."""
@@ -93,7 +109,7 @@ def elsewhere(candidate: Candidate) -> bool:
     """Say whether a value is likely to belong to something else than the secret of that name."""
     name, value = candidate.name, candidate.value
     if candidate.kind == "header":
-        return bool(_SAID.search(value) or _PLAIN.fullmatch(value))
+        return bool(_SAID.search(value) or _PLAIN.fullmatch(value) or _OF_CHALLENGE.match(value))
     if candidate.kind != "assignment":
         return False
     if (
@@ -108,10 +124,12 @@ def elsewhere(candidate: Candidate) -> bool:
         _FOREIGN.search(value)
         or _WHEN.fullmatch(value)
         or says_what_it_is(value)
+        or _SHOWN.search(value)
         or _of_a_table(value)
         or _EXPRESSION.search(value)
         or _LETTERS.fullmatch(value)
         or (candidate.quote and _BETWEEN.fullmatch(value))
+        or (name.lower() == "auth" and _SIGNED.fullmatch(value))
         or any(shape.fullmatch(value) for shape in _OF_CODE)
     ):
         return True
@@ -175,7 +193,7 @@ def _hashed(candidate: Candidate) -> bool:
 @lru_cache(maxsize=4096)
 def _published(name: str) -> bool:
     """Say whether a name is one of what is shown to all, or checks something."""
-    if _ALLOWED.search(name):
+    if _ALLOWED.search(name) or _BY_NAME.search(name):
         return True
     return _PUBLISHED.search(name) is not None and _SECRET.search(name) is None
 

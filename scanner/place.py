@@ -49,6 +49,10 @@ class Place(msgspec.Struct, frozen=True):
         rendered: whether it is an example by nothing but the folder from which a role of Ansible or
             a cookbook of Chef writes configurations.
         tongue: whether the file's name ends in that of a language: `messages_es.properties`.
+        locked: whether it lists packages and what each sums up to.
+        published: whether it is the configuration of a site of documentation, all of which its
+            pages bring to their readers.
+        told: whether it is the message of a commit.
     """
 
     NAMES: ClassVar = (
@@ -61,6 +65,9 @@ class Place(msgspec.Struct, frozen=True):
     configures: bool = False
     rendered: bool = False
     tongue: bool = False
+    locked: bool = False
+    published: bool = False
+    told: bool = False
 
     @property
     def among_tests(self) -> bool:
@@ -106,6 +113,17 @@ _TONGUE = lazy(
 """A file whose name is a language, or ends in one."""
 _KEPT = lazy(r"(?:\.(?:orig|bak|old|rej|save|swp)|~)$")
 """What is left of a file that was changed."""
+_LOCKED = lazy(
+    r"(?i)(?:^|/)(?:[\w-]+\.lock|[\w-]+-lock\.(?:json|ya?ml)|package\.resolved|go\.sum|bun\.lockb?|cartfile\.resolved|sha\d*sums)$"
+)
+_PUBLISHED = lazy(
+    r"(?i)(?:^|/)docusaurus\.config\.\w{2,3}$|(?:^|/)\.vitepress/(?:\w+/)?config\.\w{2,3}$"
+)
+_MESSAGE = "(commit message)"
+_TYPED = lazy(
+    r"(?i)(?:^|/)(?:\.(?:\w{1,20}[_-])?history|(?:(?:ba|z|fi)sh|consolehost|psql|mysql|sqlite)_history)(?:\.txt|\.\d)?$"
+)
+"""What somebody typed into a shell: no history of versions for readers."""
 NOWHERE = Place()
 
 
@@ -122,7 +140,7 @@ def place_of(path: str) -> Place:
         (
             float(_OF.get(ending, 9)),
             float(_TESTS.search(path) is not None),
-            float(_EXAMPLES.search(path) is not None),
+            float(_EXAMPLES.search(path) is not None and _TYPED.search(path) is None),
             float(_TRANSLATED.search(path) is not None),
             float(_FOREIGN.search(path) is not None),
             float(ending == "sql"),
@@ -135,6 +153,9 @@ def place_of(path: str) -> Place:
         _CONFIGURES.search(path) is not None,
         _is_rendered(path),
         _TONGUE.search(path) is not None,
+        _LOCKED.search(path) is not None,
+        _PUBLISHED.search(path) is not None,
+        path == _MESSAGE,
     )
 
 

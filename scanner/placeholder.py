@@ -6,7 +6,7 @@ from scanner.lazy import lazy
 
 _TEMPLATE = lazy(
     rb"\$\{|\{\{|\}\}|\$\(|<%|%>|\$[A-Za-z_]\w*|%[A-Z_]{3,}%|^%\(?\w*\)?[sd]?$|^<[^<>]*>$|^&lt;.*&gt;$|^\[[^\]]*\]$"
-    rb"|^\{\w*\}$|#\{|@@|\{\w+\}|__[A-Z_]{3,}__|^:[a-z_]+$|^\*+$|^\.+$|^-+$|\.\.\.|\xe2\x80\xa6"
+    rb"|^\{\w*\}$|#\{|@@|\{\w+\}|__[A-Z_]{3,}__|^:[a-z_]+$|^\*+$|^\.+$|^-+$|\.\.\.|\xe2\x80\xa6|^@[A-Z_]{3,}@?$"
 )
 _WORDS = lazy(
     rb"(?i)example|sample|dummy|change_?-?me|placeholder|your[-_ ]?\w|x{4}|\*{3}|redacted|removed"
@@ -28,6 +28,7 @@ _SEQUENCES = (
     b"0123456789", b"1234567890", b"abcdefghij", b"9876543210", b"0a1b2c3d4e", b"abcdef0123",
     b"123456789a", b"deadbeefdeadbeef", b"qwertyuiop",
 )  # fmt: skip
+_HEX = lazy(rb"(?:0x)?[0-9a-f]{24,}")
 _RUN = lazy(rb"(.)\1{6,}", re.DOTALL)
 _FEW = 4  # a secret of ten characters or more has more distinct ones than this
 _LONG = 10
@@ -50,11 +51,24 @@ def invented(value: bytes) -> str:
     if len(value) >= _LONG and len(set(value)) <= _FEW:
         return "is made of very few characters"
     low = value.lower()
-    if any(sequence in low for sequence in _SEQUENCES):
+    if _counts(low):
         return "counts up"
     if len(value) >= _LONG and _NAMES_IT.fullmatch(value):
         return "is the name of what belongs there"
     return ""
+
+
+def _counts(low: bytes) -> bool:
+    """Say whether a value counts up, or every other sign of it: `1a2b3c4d5e…`."""
+    if any(sequence in text for sequence in _SEQUENCES for text in (low, low[::2], low[1::2])):
+        return True
+    return _HEX.fullmatch(low) is not None and _counts_apart(low)
+
+
+def _counts_apart(low: bytes) -> bool:
+    """Say whether letters and digits count, each for themselves: `a123b45c6d78e90f12a34b`."""
+    digits, letters = low.translate(None, b"abcdefx"), low.translate(None, b"0123456789")
+    return b"1234567890" in digits and b"abcdefabc" in letters
 
 
 _HUMPS = lazy(rb"[A-Za-z][a-z0-9]*(?:[A-Z]{1,2}[a-z0-9]{2,20}){1,8}(?:I[dD])?")

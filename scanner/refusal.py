@@ -68,17 +68,21 @@ _FILE_NAME = lazy(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|
 _SWITCH = lazy(
     r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require|disabled?|enabled?)-|recv-keys?$"
 )
+_WORKING = lazy(r"(?i)(?:\$\(|`)pwd\b")
 _HOST = lazy(r"://[\w.-]{1,80}:\Z")
 _PORT = lazy(r"\d{1,5}(?:[/?#]|\Z)")
-_HEX_WORDS = ("deadbeef", "c0ffee", "cafebabe", "0123456789", "123456789a")
+_HEX_WORDS = (
+    "deadbeef", "c0ffee", "cafebabe", "0123456789", "123456789a", "0001020304050607",
+    "0102030405060708",
+)  # fmt: skip
 _SAME, _REPEATED = lazy(r"(.)\1{7}"), 8
-_ALIKE = 4  # a UUID has more distinct digits than this
+_ALIKE, _LONG = 4, 16  # a UUID, or what is so long, has more distinct digits than this
 
 
 def refused(candidate: Candidate) -> bool:  # noqa: C901, PLR0911, PLR0912  (one a refusal)
     """Say whether a value is filled in elsewhere, is known to be public, or is nothing at all."""
     value = candidate.value
-    if _is_filled_in(value) or _PUBLIC.match(value) or len(set(value)) == 1:
+    if _is_filled_in(value) or _PUBLIC.match(value) or _is_of_few(value):
         return True
     if _PUBLISHED.match(value) or (
         "-p" in candidate.before and _NO_PASSWORD.search(candidate.before)
@@ -144,7 +148,10 @@ def _is_none(candidate: Candidate) -> bool:  # noqa: PLR0911  (one a kind of non
     if not candidate.quote and _ELEMENT.match(value):
         return True
     if name.lower() == "pwd" and (
-        "/" in value or value[:1] in ".~" or not (candidate.quote or name == "pwd")
+        "/" in value
+        or value[:1] in ".~"
+        or not (candidate.quote or name == "pwd")
+        or _WORKING.search(candidate.before)
     ):
         return True  # the working directory
     if machine_made(value):
@@ -168,6 +175,12 @@ def _stands_for_hex(value: str) -> bool:
     return any(word in low for word in _HEX_WORDS) or (
         len(low) >= _REPEATED and _SAME.search(low) is not None
     )
+
+
+def _is_of_few(value: str) -> bool:
+    """Say whether a value is made of one character, or a long one of very few."""
+    kinds = len(set(value))
+    return kinds == 1 or (len(value) >= _LONG and kinds <= _ALIKE)
 
 
 def _is_prose(before: str) -> bool:

@@ -9,8 +9,9 @@ from scanner.lazy import lazy
 from scanner.shape import decoded
 
 _WORDS_FOR = lazy(
-    r"(?i)[a-z_ -]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key)[a-z_ -]*\n?"
-    r"|replace|literal|irrelevant"
+    r"(?i)[a-z_ -]*(?:\d{1,2}[_-])?"
+    r"(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key)[a-z_ -]*\n?"
+    r"|client[_ -]?secret[_-]?\d{0,3}|replace|literal|irrelevant"
 )
 _NUMBERED = lazy(
     r"(?i)(?:a|my|your|the|some|any|new|old|test|current|wrong|bad|strong|secure|sample|example)"

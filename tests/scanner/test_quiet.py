@@ -4,11 +4,7 @@ from base64 import b64encode
 
 import pytest
 
-from scanner.generators import expand
-from scanner.options import ScanOptions
-from scanner.run import scan
-from tests.rulecache import seeded
-from vocabulary.finding import Confidence
+from tests.scanner.planting import confidences
 
 ALADDIN = b64encode(b"Aladdin:open sesame").decode()
 """The example of RFC 7617."""
@@ -319,22 +315,8 @@ SHOWN = {
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """All cases in one scan, each in a folder of its own: the confidences seen there."""
-    root = tmp_path_factory.mktemp("tree")
-    cases = {**QUIET, **SHOWN}
-    folders = {name: f"case{number}" for number, name in enumerate(cases)}
-    for name, (path, text) in cases.items():
-        file = root / folders[name] / path
-        file.parent.mkdir(parents=True)
-        file.write_text(expand(text, name))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_CACHE_HOME", str(seeded(tmp_path_factory.mktemp("cache"))))
-        result = scan(root, ScanOptions(confidence=Confidence.LOW))
-    by_folder: dict[str, set[str]] = {}
-    for finding in result:
-        for place in finding.places:
-            by_folder.setdefault(place.path.split("/")[0], set()).add(finding.confidence)
-    return {name: by_folder.get(folder, set()) for name, folder in folders.items()}
+    """All cases in one scan: the confidences seen in each."""
+    return confidences(tmp_path_factory, {**QUIET, **SHOWN})
 
 
 @pytest.mark.parametrize("name", QUIET)
