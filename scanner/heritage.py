@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from scanner.archives.kinds import kind_of
 from scanner.batch import Batch, batch_of
 from scanner.chunks import LONG, Chunk, Cutter
 from scanner.hits import Hits
@@ -31,7 +30,6 @@ _LINE = 4096  # what stands further from a match than this does not matter to it
 _BATCH = 1 << 20  # bytes that hyperscan reads at once
 _HELD = 4 << 20  # … or of texts that wait for it
 _LOOKED = 20_000  # stretches remembered
-_HEAD = 512  # bytes in which a container says what it is
 _NEVER = -2  # no stretch begins so early
 
 
@@ -200,7 +198,7 @@ def _changed(version: Version) -> list[tuple[int, int]]:
     """Return the stretches of a text that have to be read."""
     size = len(version.text)
     base = version.base
-    if base is None or not base.read or not version.copies or kind_of(version.text[:_HEAD]):
+    if base is None or not base.read or not version.copies:
         return _whole(version) if size else []
     pieces: list[tuple[int, int]] = []
     at = 0

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner import inflate
+from scanner.archives.kinds import kind_of
 from scanner.sources.delta import Copy, applied, long_copies, target_size
 from scanner.sources.packfile import TREE, Pack
 
@@ -23,6 +24,7 @@ LARGE = 16 << 20
 _WORTH = 2  # how many times longer than a difference the text is that is not read whole
 _SURELY = 8  # … whatever the difference looks like; else its first steps are looked at
 _STEPS = 64  # so many of them
+_HEAD = 512  # bytes in which a container says what it is
 _CRUMB = 16  # bytes of a step, less than which leave little in one piece
 
 Ints = npt.NDArray[np.int64]
@@ -36,7 +38,8 @@ class Version(msgspec.Struct):
         row: in the pack.
         text: whole.
         base: what it is stored as a difference to, if that is read as well.
-        copies: long stretches that it has from its base.
+        copies: long stretches that it has from its base; none of an archive, all of which is opened
+            anew.
         heirs: how many versions that differ from this one are to come.
         read: whether it is scanned; others are there for their heirs.
         record: what the reader keeps of it for its heirs.
@@ -219,7 +222,7 @@ class Reading(msgspec.Struct):
             if (size := target_size(raw)) > LARGE:
                 return None
             text = applied(base.text, raw)
-            worth = _leaves_much(raw, size)
+            worth = _leaves_much(raw, size) and not kind_of(text[:_HEAD])
             copies = long_copies(base.text, text, raw, self.least) if worth else ()
             return Version(row, text, base, copies)
         except ValueError:
