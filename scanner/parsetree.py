@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 _parser: Any = import_module("re._parser")
 UNBOUNDED = int(_parser.MAXREPEAT)
@@ -67,31 +67,59 @@ def narrowest(node: Node) -> int:
 
 def spells(pattern: str) -> bool:
     """Say whether every match holds a literal of some length, by which it is found fast."""
-    return _spelled(list(parsed(pattern))) >= _RUN
+    return _run(list(parsed(pattern))).longest >= _RUN
 
 
 _RUN = 3  # a shorter literal stands everywhere
-_FEW = 4  # a choice of so few characters is as good as one
+_FEW = 5  # a choice of so few characters is as good as one
 
 
-def _spelled(nodes: Sequence[Node]) -> int:
-    """Return how long a literal every match of the sequence holds at least."""
-    longest = run = 0
-    for operation, argument in nodes:
-        name = str(operation)
-        few = (
-            name == "IN" and len(argument) <= _FEW and all(str(k) == "LITERAL" for k, _ in argument)
+class _Run(NamedTuple):
+    """What every match of a part of a pattern spells out at least, in characters.
+
+    Attributes:
+        longest: literal in it.
+        lead, trail: literals with which it begins and ends.
+        whole: it is one literal.
+    """
+
+    longest: int
+    lead: int
+    trail: int
+    whole: bool
+
+    def then(self, after: "_Run") -> "_Run":
+        """Return this and what comes after it."""
+        return _Run(
+            max(self.longest, after.longest, self.trail + after.lead),
+            self.lead + (after.lead if self.whole else 0),
+            after.trail + (self.trail if after.whole else 0),
+            self.whole and after.whole,
         )
-        run = run + 1 if name == "LITERAL" or few else 0
-        inner = 0
-        if name == "SUBPATTERN":
-            inner = _spelled(list(argument[3]))
-        elif name == "BRANCH":
-            inner = min(_spelled(list(branch)) for branch in argument[1])
-        elif "REPEAT" in name and argument[0]:
-            inner = _spelled(list(argument[2]))
-        longest = max(longest, run, inner)
-    return longest
+
+
+_NOTHING, _ONE, _ANYTHING = _Run(0, 0, 0, True), _Run(1, 1, 1, True), _Run(0, 0, 0, False)
+
+
+def _run(nodes: Sequence[Node]) -> _Run:
+    return reduce(_Run.then, map(_run_of, nodes), _NOTHING)
+
+
+def _run_of(node: Node) -> _Run:
+    operation, argument = str(node[0]), node[1]
+    if operation == "LITERAL":
+        return _ONE
+    if operation == "IN":
+        few = len(argument) <= _FEW and all(str(kind) == "LITERAL" for kind, _ in argument)
+        return _ONE if few else _ANYTHING
+    if operation == "SUBPATTERN":
+        return _run(list(argument[3]))
+    if operation == "BRANCH":
+        branches = [_run(list(branch)) for branch in argument[1]]
+        return _Run(*(min(column) for column in zip(*branches, strict=True)))
+    if "REPEAT" in operation and argument[0]:
+        return _run(list(argument[2]))._replace(whole=argument[1] == 1)
+    return _NOTHING if operation in ("AT", "ASSERT", "ASSERT_NOT") else _ANYTHING
 
 
 def literals(pattern: str, least: int = 4) -> tuple[str, ...]:

@@ -166,3 +166,14 @@ def test_a_run_of_one_character_is_a_hit_at_its_end_alone(before, after):
 def test_spelling():
     assert spells("(?:abc|abd)x{0,9}")
     assert not spells("(?:abc|d)[a-z]+_")
+    assert not spells("(?:ab|abc)x?d")
+    assert not spells("a[b-z]c")
+
+
+def test_a_literal_goes_on_through_choices_and_groups():
+    assert spells("(?i:password|pwd)")  # which `re` keeps as p(?:assword|wd)
+    assert spells(r"nf[bcopu]_\w{36}")
+    assert spells(r"\bpw[ \t]{1,3}\S")
+    assert spells("(?P<name>a(?=b)b)c")
+    assert not spells("pw[ \t]{0,3}x")
+    assert not spells("a(?:b|bc)[0-9]d")
