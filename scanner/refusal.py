@@ -56,7 +56,9 @@ _NO_VALUE = lazy(
     r"|^-?0[xX][0-9a-fA-F]{1,8}$"
     r"|^(?:application|text|image|audio|video|multipart|font)/[\w.+-]+$|^[\w.]{1,30}[<>]=?\d"
     r"|^(?:file|hkps?|ldaps?|wss?|git|s3|gs|urn|arn):[^@]*$|^:[a-z-]+\)?$"
-    r"|^[\w.-]{1,80}:(?:jar|war|pom|aar|bundle|maven-plugin|test-jar):[\w.:-]+$|^[:@]?[\w.:-]{1,40}=$"
+    r"|^[\w.-]{1,80}:(?:jar|war|pom|aar|bundle|maven-plugin|test-jar):[\w.:-]+$"
+    # words alone: base64 ends so as well
+    r"|^[:@]?(?:[A-Z]?[a-z]+(?:[A-Z][a-z]+|[_.:-][A-Za-z]?[a-z]*){0,8}|[A-Z]+(?:[_.:-][A-Z]+){0,8})\d?=$"
     r"|^>?</?[A-Za-z][\w-]*[ >/]"
     r"|^[A-Za-z]+(?:[_-][A-Za-z]+)*[_-]$|^\d+\.(?:(?:milli|micro|nano)?second|minute|hour|day|week|month|year)s?$"
 )

@@ -31,7 +31,7 @@ IPS = [f"{a}.{b}.{c}.{d}" for a in (8, 81, 93) for b in range(8) for c in range(
 
 
 def batch(
-    rng: np.random.Generator, names: list[str], size: int, start_ms: int, zipf: float
+    rng: np.random.Generator, names: list[str], size: int, start_ms: int, zipf: float = 0.0
 ) -> EventBatch:
     if zipf:
         shares = np.cumsum(np.arange(1, len(names) + 1) ** -zipf)

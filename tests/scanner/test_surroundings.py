@@ -48,6 +48,7 @@ SHOWN = {
     "a key of two parts": ("a.php", "'api_key' => '{lower:14}:{hex:64}',\n"),
     "a secret that is hashed later": ("app.env", "HASHING_SECRET={hex:40}\n"),
     "a secret behind a path": ("a.yml", "  acme/webtokens: {base62:32}\n"),
+    "a password that ends as base64 does": ("a.ts", "password: '{base62:35}='\n"),
     "a password in quotes": ("a.sh", 'pwd="{base62:14}"\n'),
     "a key of a wallet": ("a.env", "PRIVATE_KEY=0x{hex:64}\n"),
     "digits that are no time": ("app.yml", "password: 93{digits:8}\n"),
