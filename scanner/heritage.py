@@ -121,33 +121,32 @@ class Heritage(msgspec.Struct):
                     new.add(key, text, stretch, one.hits)
                     continue
                 if type(said) is tuple and said:  # the text that it was told of has been judged
-                    said = looked[key] = self._fertile(text, begin, said)
+                    said = looked[key] = self._cleared(text, begin, said)
                 for number, stop in said:
                     one.hits.setdefault(number, []).append(begin + stop)
         if not new.starts:
             return
         data = new.joined()
-        confirmers = self.searcher.confirmers
         for number, ends in self.searcher.hits(Batch(data, len(data), (), (), ())).items():
-            fertile = confirmers[number].fertile(data, ends) if number < len(confirmers) else ends
-            new.tell(number, fertile)
+            new.tell(number, self._fertile(data, number, ends))
         if len(looked) > _LOOKED:
             looked.clear()
         looked.update(new.said)
 
-    def _fertile(self, text: bytes, begin: int, said: Sequence[Hit]) -> list[Hit]:
+    def _cleared(self, text: bytes, begin: int, said: Sequence[Hit]) -> list[Hit]:
         """Leave out of what was said of a stretch what has been found to lead to nothing."""
         hits: Hits = {}
         for number, stop in said:
             hits.setdefault(number, []).append(begin + stop)
-        confirmers = self.searcher.confirmers
         return [
             (number, end - begin)
             for number, ends in hits.items()
-            for end in (
-                confirmers[number].fertile(text, ends) if number < len(confirmers) else ends
-            )
+            for end in self._fertile(text, number, ends)
         ]
+
+    def _fertile(self, data: bytes, number: int, ends: list[int]) -> list[int]:
+        confirmers = self.searcher.confirmers
+        return confirmers[number].fertile(data, ends) if number < len(confirmers) else ends
 
     def _stretches(self, one: _Waiting) -> Iterator[Chunk]:
         """Yield what has to be read of a text; in chunks where other versions may have them."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from scanner.archives.kinds import kind_of
+from scanner.archives.kinds import HEAD, kind_of
 from scanner.batch import batch_of, window_batch
 from scanner.engine import Engine
 from scanner.match import Match
@@ -103,7 +103,7 @@ class _Scan:
             return
         self._texts.located |= {name: (place,) for name, place in located.items()}
         with stream:
-            head = stream.read(512)
+            head = stream.read(HEAD)
             stream.seek(0)
             kind = kind_of(head)
             if kind:

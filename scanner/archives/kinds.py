@@ -16,6 +16,8 @@ from scanner.archives.reading import Read
 MAX_MEMBERS = 100_000
 """Of kinds whose table of contents is read whole."""
 TAR_MAGIC = 257
+HEAD = 512
+"""Bytes in which a container says what it is."""
 
 
 class Opener(Protocol):

@@ -16,6 +16,10 @@ _COPY = 0x80
 _FULL = 0x10000  # what a copy of length zero copies
 _END = bytes([_COPY]) * 160  # where one looks no further; no step is longer
 _HEAD = 64  # bytes that are looked for before all are compared
+_WORTH = 2  # how many times longer than a difference the text is that is not read whole
+_SURELY = 8  # … whatever the difference looks like; else its first steps are looked at
+_STEPS = 64  # so many of them
+_CRUMB = 16  # bytes of a step, less than which leave little in one piece
 _MISSES = 100  # in one text: whoever repeats himself so often must not cost more than reading
 
 
@@ -66,6 +70,34 @@ def target_size(delta: bytes) -> int:
     return size
 
 
+def leaves_much(delta: bytes, size: int) -> bool:
+    """Say whether what a difference leaves alone of a text of some size is worth looking for."""
+    if len(delta) * _SURELY <= size:
+        return True
+    return len(delta) * _WORTH <= size and not _in_crumbs(delta)
+
+
+def _in_crumbs(delta: bytes) -> bool:
+    """Say whether a difference begins with many small steps: to walk over all of them is slow."""
+    at = begun = _first_step(delta)
+    for _ in range(_STEPS):
+        if at >= len(delta):
+            return False
+        step = delta[at]
+        at += 1 + ((step & ~_COPY).bit_count() if step & _COPY else step)
+    return at - begun < _STEPS * _CRUMB
+
+
+def _first_step(delta: bytes) -> int:
+    """Return where the steps begin, behind the sizes of both texts."""
+    at, end = 0, len(delta)
+    for _ in range(2):
+        while at < end and delta[at] >= _COPY:
+            at += 1
+        at += 1
+    return at
+
+
 def long_copies(base: bytes, text: bytes, delta: bytes, least: int) -> list[Copy]:
     """Return the copies of at least `least` bytes, in the new text's order.
 
@@ -95,11 +127,7 @@ def long_copies(base: bytes, text: bytes, delta: bytes, least: int) -> list[Copy
 
 def _long(delta: bytes, least: int) -> list[tuple[int, int]]:
     """Return the offsets and lengths of long copies; one byte tells the length of the others."""
-    steps, at, end = delta + _END, 0, len(delta)
-    for _ in range(2):  # the sizes of both texts
-        while at < end and steps[at] >= _COPY:
-            at += 1
-        at += 1
+    steps, at, end = delta + _END, _first_step(delta), len(delta)
     found: list[tuple[int, int]] = []
     over = _OVER
     while at < end:

@@ -13,7 +13,7 @@ from typing import IO
 
 import msgspec
 
-from scanner.archives.kinds import Container, kind_of
+from scanner.archives.kinds import HEAD, Container, kind_of
 from scanner.batch import Batch, window_batch
 from scanner.windows import windows
 
@@ -155,7 +155,7 @@ def _read_into(buffer: bytearray, at: int, handle: int, path: bytes, read: ReadF
 def _long(handle: int, path: bytes, read: ReadFiles) -> Iterator[Batch | Packed]:
     with open(handle, "rb", buffering=0) as stream:
         reader = _Counting(stream, path, read)
-        head = reader.read(_MAGIC)
+        head = reader.read(HEAD)
         kind = kind_of(head)
         reader.forget()
         if kind:
@@ -165,9 +165,6 @@ def _long(handle: int, path: bytes, read: ReadFiles) -> Iterator[Batch | Packed]
                 yield window_batch(window, path)
         read.files += 1
     read.tick(1)
-
-
-_MAGIC = 512
 
 
 class _Counting(io.RawIOBase):

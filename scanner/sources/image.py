@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import msgspec
 
-from scanner.archives.kinds import kind_of
+from scanner.archives.kinds import HEAD, kind_of
 from scanner.archives.reading import Read
 
 _JSON = 16 << 20
@@ -135,7 +135,7 @@ def is_layout(folder: Path) -> bool:
 
 def store_of(raw: IO[bytes]) -> TarStore | None:
     """Return the image that a file is; None where it is none."""
-    head = raw.read(512)
+    head = raw.read(HEAD)
     raw.seek(0)
     kind = kind_of(head)
     if kind is None or kind.name != "tar":
@@ -290,7 +290,7 @@ def _listed(store: Store, layer: Layer) -> Iterator[str]:
 
 
 def _plain_tar(stream: IO[bytes]) -> IO[bytes]:
-    head = stream.read(512)
+    head = stream.read(HEAD)
     stream.seek(0)
     kind = kind_of(head)
     if kind is None or not kind.packs:

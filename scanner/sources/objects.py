@@ -6,7 +6,7 @@ from typing import IO
 
 import msgspec
 
-from scanner.archives.kinds import Container, kind_of
+from scanner.archives.kinds import HEAD, Container, kind_of
 from scanner.batch import Batch, window_batch
 from scanner.sources.files import Packed
 from scanner.sources.gitrun import Repository, said, start
@@ -15,7 +15,6 @@ from scanner.windows import WINDOW, windows
 _BUFFER = 4 << 20
 _WHOLE = 64 << 20  # larger objects come in windows, archives among them in a temporary file
 _COPIED = 4 << 30  # … of so many bytes at most
-_MAGIC = 512
 _HEADER = 256  # no header line is longer
 _PIPE = 1 << 20
 _FIELDS = 3  # name, type, size
@@ -158,7 +157,7 @@ class _Stream:
         begun = bytes(buffer[line + 1 : have])
         reader = _Exactly(self._out, begun, size)
         copied = True
-        kind = kind_of(begun[:_MAGIC]) if _WHOLE <= size <= _COPIED else None
+        kind = kind_of(begun[:HEAD]) if _WHOLE <= size <= _COPIED else None
         if kind:
             copied = yield from self._copied(kind, fields[0], reader)
         else:

@@ -15,17 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner import inflate
-from scanner.archives.kinds import kind_of
-from scanner.sources.delta import Copy, applied, long_copies, target_size
+from scanner.archives.kinds import HEAD, kind_of
+from scanner.sources.delta import Copy, applied, leaves_much, long_copies, target_size
 from scanner.sources.packfile import TREE, Pack
 
 LARGE = 16 << 20
 """Bytes of a text above which it is left to git, which gives it in windows."""
-_WORTH = 2  # how many times longer than a difference the text is that is not read whole
-_SURELY = 8  # … whatever the difference looks like; else its first steps are looked at
-_STEPS = 64  # so many of them
-_HEAD = 512  # bytes in which a container says what it is
-_CRUMB = 16  # bytes of a step, less than which leave little in one piece
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -222,7 +217,7 @@ class Reading(msgspec.Struct):
             if (size := target_size(raw)) > LARGE:
                 return None
             text = applied(base.text, raw)
-            worth = _leaves_much(raw, size) and not kind_of(text[:_HEAD])
+            worth = leaves_much(raw, size) and not kind_of(text[:HEAD])
             copies = long_copies(base.text, text, raw, self.least) if worth else ()
             return Version(row, text, base, copies)
         except ValueError:
@@ -242,26 +237,3 @@ def _inflated(descriptor: int, begin: int, end: int, size: int) -> bytes | None:
         return inflate.whole(os.pread(descriptor, end - begin, begin), size)
     except OSError:
         return None
-
-
-def _leaves_much(difference: bytes, size: int) -> bool:
-    """Say whether what a difference leaves alone of a text of some size is worth looking for."""
-    if len(difference) * _SURELY <= size:
-        return True
-    return len(difference) * _WORTH <= size and not _in_crumbs(difference)
-
-
-def _in_crumbs(difference: bytes) -> bool:
-    """Say whether a difference begins with many small steps: to walk over all of them is slow."""
-    at, end = 0, len(difference)
-    for _ in range(2):  # the two sizes
-        while at < end and difference[at] & 0x80:
-            at += 1
-        at += 1
-    begun = at
-    for _ in range(_STEPS):
-        if at >= end:
-            return False
-        step = difference[at]
-        at += 1 + ((step & 0x7F).bit_count() if step & 0x80 else step)
-    return at - begun < _STEPS * _CRUMB
