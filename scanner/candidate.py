@@ -24,6 +24,7 @@ _KINDS = {
     "generic-login-arguments": "argument",
     "generic-secret-argument": "argument",
     "generic-told-password": "argument",
+    "generic-keyed-password": "argument",
 }
 IMPLIED = {
     "generic-login-arguments": "password",
@@ -33,6 +34,7 @@ IMPLIED = {
     "generic-foreign-password": "password",
     "generic-foreign-script-password": "password",
     "generic-told-password": "password",
+    "generic-keyed-password": "password",
 }
 """What a value is by where it stands, with no name beside it: `auth=("ada", "…")`."""
 _TOLD = frozenset({"generic-told-password"})
@@ -122,19 +124,25 @@ def candidate_of(
 
 
 def closed(piece: bytes, span: tuple[int, int]) -> tuple[int, int]:
-    """Extend a value to the quote that it began with, where another kind of quote cut it short."""
+    """Extend a value to the quote it began with, where another or an escaped one cut it short."""
     start, end = span
     quote = piece[start - 1 : start]
     at = end
     while piece[at : at + 1] == b"\\":
         at += 1
-    if quote not in (b'"', b"'") or piece[at : at + 1] in (quote, b"`", b""):
+    escaped = (
+        quote == piece[at : at + 1] and at == end + 1 and piece[start - 2 : start - 1] != b"\\"
+    )
+    if quote not in _RESTS or (piece[at : at + 1] in (quote, b"`", b"") and not escaped):
         return span
-    rest = _REST.match(piece, at)
+    rest = _RESTS[quote].match(piece, end if escaped else at)
     return (start, rest.end()) if rest and piece[rest.end() : rest.end() + 1] == quote else span
 
 
-_REST = lazy(rb"[\"'][^\s\"']{1,40}")
+_RESTS = {
+    b'"': lazy(rb"(?:(?:'|\\[\"'\\])[^\s\"'\\]{0,40}){1,4}"),
+    b"'": lazy(rb"(?:(?:\"|\\[\"'\\])[^\s\"'\\]{0,40}){1,4}"),
+}
 
 
 def _whole(piece: bytes, span: tuple[int, int]) -> str:

@@ -7,6 +7,7 @@ bench/accuracy/train.py makes the weights; docs/decisions/0007-classifier.md say
 from functools import lru_cache
 
 from scanner.candidate import Candidate
+from scanner.chosen import chosen
 from scanner.elsewhere import elsewhere
 from scanner.entropy import shannon
 from scanner.features import features
@@ -47,7 +48,7 @@ def possible(candidate: Candidate, *, known_place: bool = False) -> Score | None
     if refused(candidate):
         return None
     probability = unplaced(candidate)
-    if probability < shipped().possible and not known_place:
+    if probability < shipped().possible and not known_place and not chosen(candidate):
         return None
     return _scored(candidate, probability, NOWHERE)
 
@@ -75,7 +76,7 @@ def _scored(candidate: Candidate, probability: float, place: Place) -> Score:
     reached = sum(probability >= level for level in levels)
     if _is_certain(candidate) and probability >= levels[0]:
         reached = len(levels)
-    reached = min(reached, _most(candidate, place))
+    reached = min(reached or int(chosen(candidate)), _most(candidate, place))
     confidence = _LEVELS[reached - 1] if reached else None
     return Score(confidence, probability, tuple(_reasons(candidate, probability, place)))
 
@@ -190,7 +191,7 @@ _CONTROL = lazy("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _NEAR = 40
 _BARE = lazy(r"[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*[;,]?")
 _EXAMPLE = lazy(r"[a-z_-]*(?:secret|token|wrong|invalid)[a-z_-]*\d{0,4}")
-_COMMENT = lazy(r"\s*(?://|#|/?\*|--|<!--)|[^\"'`]*\s(?://|#)\s")
+_COMMENT = lazy(r"\s*(?://|#(?![ \t]*define\b)|/?\*|--|<!--)|[^\"'`]*\s(?://|#)\s")
 _CERTAIN = ("url", "command", "sql")
 """Kinds in which a password stands for sure; the question is only whether it is a placeholder."""
 _ASSIGNED = lazy(r"(?:\s(?:[+.|&]?=|:=)|:)\s+\Z|\b(?:var|let|const)\s[\w$]{1,60}=\Z")
