@@ -10,15 +10,15 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import sha1, sha256
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from gateway.extract import CERTIFICATE_HEADERS
+from gateway.twins import twin_of
 from keystore.denials import DenyList
 from keystore.identities import certificate_names
 from keystore.keys import DAY_S
@@ -48,8 +48,9 @@ class Certificate(msgspec.Struct, frozen=True):
     """What is known of a client certificate; times are epoch seconds.
 
     Attributes:
-        names: by which the key store may know it, the most exact first.
-        fingerprints: SHA-256 of the whole, and SHA-1 where the whole is known; hex.
+        names: by which the key store may know it, its own fingerprint first.
+        fingerprints: SHA-256 of the whole, and SHA-1 where the whole is known; hex. Behind them
+            those of its twin, see `gateway.twins`.
         issuer: the CA's name (RFC 4514); empty when only the fingerprint is known.
         serial: hex; empty likewise.
         begins, ends: None likewise.
@@ -159,11 +160,13 @@ def _parsed(der: bytes) -> Certificate:
         whole = x509.load_der_x509_certificate(der)
         spiffe, dns = _alternative_names(whole)
         common = whole.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        fingerprint = sha256(der).hexdigest()
+        fingerprints = _fingerprints(der, whole)
         name = str(common[0].value) if common else ""
+        exact = [f"sha256:{one}" for one in fingerprints[2::2]]
+        own, *others = certificate_names(fingerprints[0], spiffe, dns, name)
         return Certificate(
-            names=certificate_names(fingerprint, spiffe, dns, name),
-            fingerprints=(fingerprint, whole.fingerprint(SHA1()).hex()),  # noqa: S303  (a name)
+            names=(own, *exact, *others),
+            fingerprints=fingerprints,
             issuer=whole.issuer.rfc4514_string(),
             serial=f"{whole.serial_number:x}",
             begins=whole.not_valid_before_utc.timestamp(),
@@ -172,6 +175,17 @@ def _parsed(der: bytes) -> Certificate:
         )
     except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension):
         raise CertificateError("certificate_invalid") from None
+
+
+def _fingerprints(der: bytes, whole: x509.Certificate) -> tuple[str, ...]:
+    """Return SHA-256 and SHA-1 of the certificate, and those of its twin where it has one."""
+    twin = twin_of(der, whole)
+    both = [der] if twin is None else [der, twin]
+    return tuple(
+        found
+        for one in both
+        for found in (sha256(one).hexdigest(), sha1(one).hexdigest())  # noqa: S324  (a name)
+    )
 
 
 def _alternative_names(whole: x509.Certificate) -> tuple[str, tuple[str, ...]]:

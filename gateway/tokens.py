@@ -269,9 +269,14 @@ def _moment(claims: Mapping[str, Any], name: str) -> float | None:
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name, "")
-    if not isinstance(value, str) or len(value) > 1024:  # noqa: PLR2004
+    if not isinstance(value, str) or len(value) > 1024 or not _is_text(value):  # noqa: PLR2004
         raise TokenError("token_invalid")
     return value
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written in UTF-8: JSON may name half a character, which is none."""
+    return value.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def _scopes(claims: Mapping[str, Any]) -> tuple[str, ...]:

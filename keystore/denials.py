@@ -120,7 +120,7 @@ class DenyList:
         """Return what refuses a certificate, None when nothing does.
 
         Args:
-            fingerprints: of the certificate, SHA-256 and where known SHA-1, hex.
+            fingerprints: of the certificate and its twin, SHA-256 and where known SHA-1, hex.
             issuer: the CA's name as the deny list has it.
             serial: hex.
             now: epoch seconds.

@@ -5,6 +5,7 @@ can bear: forged tokens with made-up key ids must not become requests to it.
 """
 
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any
@@ -19,6 +20,7 @@ STALE_S = 3600.0
 PAUSE_S = 10.0
 _MOST_KEYS = 100
 _MOST_BYTES = 1 << 18
+_SHORTEST_RSA = 2048
 
 Jwk = Mapping[str, Any]
 
@@ -120,7 +122,17 @@ def _is_usable(key: Any) -> bool:  # noqa: ANN401
         return False
     operations = key.get("key_ops")
     may_verify = operations is None or (isinstance(operations, list) and "verify" in operations)
-    return key.get("use") in (None, "sig") and may_verify and "d" not in key
+    is_long = key["kty"] != "RSA" or _is_long(key.get("n"))
+    return key.get("use") in (None, "sig") and may_verify and is_long and "d" not in key
+
+
+def _is_long(modulus: object) -> bool:
+    """Whether an RSA key has 2048 bits (RFC 7518, 3.3); shorter ones were factored."""
+    try:
+        raw = urlsafe_b64decode(f"{modulus}==")
+    except ValueError:
+        return False
+    return int.from_bytes(raw).bit_length() >= _SHORTEST_RSA
 
 
 def jwks_of(url: str, name: str, ticks: Callable[[], float] = time.monotonic) -> Jwks:

@@ -8,7 +8,7 @@ import time
 import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -378,3 +378,24 @@ def test_a_shared_secret_serves_where_the_issuer_has_one():
         assert tokens.verify(good.encode(), NOBODY, time.time()).subject == "alice"
         assert refusal(tokens, local.token("t" * 40, "HS256")) == "token_invalid"
         assert refusal(tokens, local.token()) == "token_invalid"
+
+
+def signed(header, payload, key):
+    text = f"{b64(header)}.{b64(payload)}"
+    return f"{text}.{b64(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+@pytest.mark.parametrize("bits", [1024, 2040])
+def test_a_short_rsa_key_proves_nothing(ours, monkeypatch, bits):
+    short = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    monkeypatch.setattr(ours, "shown", [jwk_of(ours.key, "one"), jwk_of(short, "short")])
+    tokens = Tokens([ours.issuer()])
+    assert tokens.verify(fetched(tokens, ours.token()), NOBODY, time.time()).subject == "alice"
+    token = signed({"alg": "RS256", "kid": "short"}, claims(), short)
+    assert refusal(tokens, token) == "token_key_unknown"
+
+
+@pytest.mark.parametrize("claim", ["sub", "jti", "client_id"])
+def test_what_is_no_text_names_nobody(ours, tokens, claim):
+    token = signed({"alg": "RS256", "kid": "one"}, claims(**{claim: chr(0xD800)}), ours.key)
+    assert refusal(tokens, token) == "token_invalid"
