@@ -154,7 +154,7 @@ class Ticks:
 
 
 def rsa(kid, **more):
-    return {"kty": "RSA", "kid": kid, "n": "AQAB", "e": "AQAB", **more}
+    return {"kty": "RSA", "kid": kid, "n": "_" * 342, "e": "AQAB", **more}
 
 
 @pytest.fixture
@@ -224,12 +224,24 @@ def test_only_public_keys_that_may_verify_are_taken(ring):
         rsa("private", d="x"),
         {"kty": "oct", "kid": "hmac", "k": "x"},
         rsa("wrap", key_ops=["wrapKey"]),
+        rsa("short", n="_" * 341),
+        rsa("numberless", n=None),
         "no key",
         rsa("good", use="sig", key_ops=["verify"]),
     ]
     assert keys.key("good") is not None
     assert keys.held("")["kid"] == "good"
-    assert [keys.held(kid) for kid in ("enc", "private", "hmac", "wrap")] == [None] * 4
+    assert [
+        keys.held(kid)
+        for kid in (
+            "enc",
+            "private",
+            "hmac",
+            "wrap",
+            "short",
+            "numberless",
+        )
+    ] == [None] * 6
 
 
 def test_a_token_without_a_key_id_gets_no_key_where_there_are_several(ring):
