@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 _encoder = msgspec.json.Encoder()
 
 _KEPT = 8
-_AT_ONCE = 256
+_AT_ONCE = 64
 """Lines that are made in one go: enough for the cleaner, and too few to keep anybody waiting."""
 _PATIENCE_S = 10.0
 _MAX_PENDING_BYTES = 16 * 1024 * 1024

@@ -175,11 +175,15 @@ class Gateway:
         """Count a request and its answer, and tell the access log of it."""
         extracted, refusal = verdict.extracted, verdict.refusal
         at, client, method = verdict.at, verdict.client, asked.method
-        noted = extracted.noted
-        given = noted.get(b"x-request-id")
+        noted, target = extracted.noted, asked.path
+        agent, given = noted.get(b"user-agent", b""), noted.get(b"x-request-id")
         request_id = _plain_id(given) if given and self._is_trusted(asked.peer) else ""
         key_id = verdict.standing.key_id
         credential = ""
+        if asked.query:
+            target = _target(asked, extracted)
+        if len(target) + len(agent) > _MOST_LOGGED:
+            target, agent = cut(target), cut(agent)
         if not key_id and (shown := extracted.secret or extracted.token):
             credential = _token(shown).decode()
         if refusal is None and not extracted.from_query:
@@ -194,11 +198,11 @@ class Gateway:
                 at,
                 client,
                 method,
-                cut(_target(asked, extracted) if asked.query or extracted.fault else asked.path),
+                target,
                 asked.version,
                 status,
                 size,
-                cut(noted.get(b"user-agent", b"")),
+                agent,
                 request_id or f"{self._run_id}-{next(self._numbers)}",
                 key_id,
                 credential if extracted.secret else "",

@@ -7,6 +7,8 @@ import msgspec
 
 from gateway.answers import Refusal
 from gateway.extract import Extracted, Header
+from gateway.limits import Allowance
+from gateway.quota import headers_of
 from gateway.standing import NOBODY, Standing
 
 
@@ -39,8 +41,9 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
         extracted: what the request says of its sender.
         standing: of the key; nobody's where none is known.
         refusal: None when the request may pass.
-        headers: what the answer carries, whoever gives it.
+        plain: what the answer carries, whoever gives it, but for `left`.
         beside: the other identities that the request showed: what holds them back held, too.
+        left: what is left of the limit, where `plain` does not say so yet.
     """
 
     at: float
@@ -48,8 +51,15 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     extracted: Extracted
     standing: Standing
     refusal: Refusal | None
-    headers: tuple[Header, ...]
+    plain: tuple[Header, ...]
     beside: tuple[Standing, ...] = ()
+    left: Allowance | None = None
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """Return what the answer carries, whoever gives it."""
+        left = self.left
+        return self.plain if left is None else self.plain + headers_of(left, self.at)
 
 
 class Papers(NamedTuple):

@@ -54,19 +54,40 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._parse(data)
 
+    def _parse(self, data: bytes) -> None:
+        """Count what arrives until the head is complete."""
+        if self._in_head:
+            if self._head_since is None:
+                self._head_since = self.loop.time()
+            self._head_bytes += len(data)
+            # A piece may hold the end of a body and the beginning of the next head.
+            if self._head_bytes > MAX_HEAD_BYTES + _PIECE:
+                self._refuse(b"431 Request Header Fields Too Large")
+                return
+        HttpToolsProtocol.data_received(self, data)
+
     def on_headers_complete(self) -> None:
         """Stop counting: bodies have their own flow control."""
-        self._stop_counting()
-        super().on_headers_complete()
+        self._in_head, self._head_bytes, self._head_since = False, 0, None
+        HttpToolsProtocol.on_headers_complete(self)
 
     def on_message_complete(self) -> None:
         """Count again: what follows is the next request's head."""
-        super().on_message_complete()
-        self._count_again()
+        HttpToolsProtocol.on_message_complete(self)
+        self._in_head = True
 
     def on_response_complete(self) -> None:
-        """Begin the next request that waits, and parse what had no room."""
-        super().on_response_complete()
+        """Begin the next request that waits, and parse what had no room.
+
+        Who asks nothing more is `_check`'s affair: a timer for each answer costs more than a look
+        now and then.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
         if self._unread:
             self._go_on()
 
@@ -89,24 +110,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._joined.hold()
         else:
             self._joined.release()
-
-    def _parse(self, data: bytes) -> None:
-        """Count what arrives until the head is complete."""
-        if self._in_head:
-            if self._head_since is None:
-                self._head_since = self.loop.time()
-            self._head_bytes += len(data)
-            # A piece may hold the end of a body and the beginning of the next head.
-            if self._head_bytes > MAX_HEAD_BYTES + _PIECE:
-                self._refuse(b"431 Request Header Fields Too Large")
-                return
-        super().data_received(data)
-
-    def _stop_counting(self) -> None:
-        self._in_head, self._head_bytes, self._head_since = False, 0, None
-
-    def _count_again(self) -> None:
-        self._in_head = True
 
     def _check(self) -> None:
         """Cut off who sends a head byte by byte, nothing at all, or takes no answer."""

@@ -15,7 +15,9 @@ from gateway.app import App, Message, Receive, Scope, Send, asked_of, identity_o
 from gateway.asked import Asked, Verdict
 from gateway.clients import Trust
 from gateway.extract import Header
+from gateway.instant import written
 from gateway.problems import refuse
+from gateway.quota import lines_of
 
 _log = logging.getLogger(__name__)
 _IDENTITY = frozenset({b"x-api-key-id", b"x-api-key-environment"})
@@ -47,15 +49,15 @@ def original_of(asked: Asked, place: str) -> Asked | None:
         None when it is told twice, so that the proxy and we may read it differently.
     """
     names = _TOLD[place]
-    told = [(names[name], value) for name, value in asked.headers if name in names]
-    by_name = dict(told)
+    told = [header for header in asked.headers if header[0] in names]
+    behind = asked.path[len(place) :]
+    if not (told or behind):
+        return asked
+    by_name = {names[name]: value for name, value in told}
     if len(by_name) < len(told):
         return None
-    behind = asked.path[len(place) :]
     if behind:
         return msgspec.structs.replace(asked, path=behind)
-    if not told:
-        return asked
     path, _, query = by_name.get("target", asked.path + b"?" + asked.query).partition(b"?")
     method = by_name.get("method", b"")
     return Asked(
@@ -152,7 +154,32 @@ def allowed_headers(verdict: Verdict) -> list[Header]:
     return [*identity_of(verdict), *_BODILESS, *verdict.headers]
 
 
+def passed(verdict: Verdict, place: str) -> bytes | None:
+    """Return that answer as HTTP/1.1 writes it, made of lines that many have in common.
+
+    Args:
+        verdict: of a request that may pass.
+        place: see `original_of`.
+
+    Returns:
+        None when it carries more than most do.
+    """
+    standing, left = verdict.standing, verdict.left
+    grant = standing.grant
+    if verdict.plain is not grant.headers:
+        return None
+    quota = b"" if left is None else lines_of(left, verdict.at)
+    return b"%bx-api-key-id: %b\r\n%b%b\r\n" % (
+        _PASSED[place],
+        standing.key_id.encode(),
+        grant.lines,
+        quota,
+    )
+
+
 _BODILESS = ((b"content-length", b"0"), (b"cache-control", b"no-store"))
+_OK = written(200, _BODILESS, b"")[:-2]
+_PASSED = {"/auth": _OK + b"x-keywatch-status: 200\r\n", "/verify": _OK}
 
 
 def _changed(scope: Scope, told: Asked) -> Scope:

@@ -31,9 +31,15 @@ class InstantProtocol(BoundedProtocol):
     _reply: bytes | None = None
     _is_framed = False
 
+    def _parse(self, data: bytes) -> None:
+        """Parse, and send what was answered at once: no later turn of the loop is needed for it."""
+        super()._parse(data)
+        self._joined.flush()
+
     def on_message_begin(self) -> None:
         """Begin a request; what only ASGI needs is made when ASGI needs it."""
-        self._begin()
+        self.url, self.headers = b"", []
+        self.expect_100_continue = self._is_framed = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note a header."""
@@ -51,26 +57,21 @@ class InstantProtocol(BoundedProtocol):
             peer = self.client[0] if self.client else ""
             if self.parser.should_keep_alive():
                 method = self.parser.get_method()
-                self._reply = type(self).instant(peer, method, self.url, self.headers)
+                self._reply = self.instant(peer, method, self.url, self.headers)
         if self._reply is None:
             self._hand_over()
             super().on_headers_complete()
-        else:
-            self._stop_counting()
 
     def on_message_complete(self) -> None:
         """Write the answer."""
         if self._reply is None:
             super().on_message_complete()
             return
-        self._joined.write(self._reply)
+        self._joined.keep(self._reply)
         self._reply = None
         self.server_state.total_requests += 1
-        self._count_again()
-
-    def _begin(self) -> None:
-        self.url, self.headers = b"", []
-        self.expect_100_continue = self._is_framed = False
+        # The head is complete, and the next one begins.
+        self._in_head, self._head_bytes, self._head_since = True, 0, None
 
     def _hand_over(self) -> None:
         """Give ASGI what it would have had from the beginning."""

@@ -67,6 +67,13 @@ class JoinedTransport:
         if self._size > _ENOUGH:
             self.flush()
 
+    def keep(self, data: bytes) -> None:
+        """Hold it for a `flush` that whoever calls this makes in this turn."""
+        self._held.append(data)
+        self._size += len(data)
+        if self._size > _ENOUGH:
+            self.flush()
+
     def flush(self) -> None:
         """Send what is held."""
         if self._held:

@@ -90,19 +90,19 @@ class Judge:
             return None
         if extracted.fault:
             return self._faulty(case)
-        standing = self._validator.cached(extracted.secret, at)
+        now_ns = self._ticks()
+        standing = self._validator.cached(extracted.secret, at, now_ns)
         if standing is None:
             return None
         grant = standing.grant
         if not (grant.is_plain and self._is_usual) or extracted.from_query:
             return self._of_known(asked, case, standing)
-        headers, limit = grant.headers, self._limit
+        limit, taken = self._limit, None
         if limit is not None:
-            taken = self._buckets.take_one(limit, standing.key_id, self._ticks())
+            taken = self._buckets.take_one(limit, standing.key_id, now_ns)
             if not taken.allowed:
                 return _closed(case, standing, "", taken)
-            headers += headers_of(taken, at)
-        return Verdict(at, client, extracted, standing, None, headers)
+        return Verdict(at, client, extracted, standing, None, grant.headers, (), taken)
 
     def _of_known(self, asked: Asked, case: _Case, standing: Standing) -> Verdict | None:
         """Judge whoever is known; None when what is counted elsewhere must be asked for."""
@@ -122,7 +122,7 @@ class Judge:
         before = self._levels.before(client)
         standing, papers, taken = None, NO_PAPERS, None
         if not extracted.fault and not self._has_papers(extracted):
-            standing = self._validator.cached(extracted.secret, at)
+            standing = self._validator.cached(extracted.secret, at, self._ticks())
         try:
             if standing is None:
                 # Whoever invents keys has used up an address's limit before anybody is asked.
@@ -141,8 +141,7 @@ class Judge:
             return _closed(case, standing or NOBODY, "limits_unavailable", None)
         verdict = _closed(case, standing, fault, tighter(allowance, taken))
         told = tuple((b"x-keywatch-warning", one.encode()) for one in papers.warnings)
-        headers = verdict.headers + told
-        return msgspec.structs.replace(verdict, headers=headers, beside=beside)
+        return msgspec.structs.replace(verdict, plain=verdict.plain + told, beside=beside)
 
     async def _identified(self, case: _Case) -> tuple[Standing, Papers]:
         """Look up who sends the request; a fault of what it shows is a standing, too."""
@@ -160,7 +159,7 @@ class Judge:
         return standing, papers
 
     async def _standing(self, secret: bytes, at: float) -> Standing:
-        standing = self._validator.cached(secret, at)
+        standing = self._validator.cached(secret, at, self._ticks())
         return standing or await self._validator.look_up(secret)
 
     def _has_papers(self, extracted: Extracted) -> bool:

@@ -30,6 +30,12 @@ def headers_of(allowance: Allowance, now: float) -> tuple[Header, ...]:
     return said if allowance.allowed else (*said, retry_after(allowance.retry_s))
 
 
+def lines_of(allowance: Allowance, now: float) -> bytes:
+    """Return the same headers of a request that may pass, as HTTP/1.1 writes them."""
+    remaining, reset_s = allowance.remaining, allowance.reset_s
+    return _lines(allowance.limit) % (remaining, ceil(now + reset_s), remaining, ceil(reset_s))
+
+
 def retry_after(wait_s: float) -> Header:
     """Return the header that says when to come again: whole seconds, never too early."""
     return b"retry-after", b"%d" % max(1, ceil(wait_s))
@@ -45,3 +51,17 @@ def _constant(limit: Limit) -> tuple[Header, Header, bytes]:
         (b"ratelimit-policy", policy),
         b'"%s";r=%%d;t=%%d' % name,
     )
+
+
+@lru_cache(maxsize=4096)
+def _lines(limit: Limit) -> bytes:
+    """Return the pattern of all: the limit itself stands in it."""
+    amount, policy, quota = _constant(limit)
+    patterns = (
+        amount,
+        (b"x-ratelimit-remaining", b"%d"),
+        (b"x-ratelimit-reset", b"%d"),
+        (b"ratelimit", quota),
+        policy,
+    )
+    return b"".join([b"%b: %b\r\n" % header for header in patterns])

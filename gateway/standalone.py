@@ -116,6 +116,9 @@ def _answered(gateway: Gateway, asked: Asked, verdict: Verdict, place: str) -> b
     refusal = verdict.refusal
     status: int
     headers: Sequence[Header]
+    if refusal is None and (passed := forward.passed(verdict, place)):
+        gateway.note(asked, verdict, 200, 0)
+        return passed
     if refusal is None:
         status, headers, body = 200, forward.allowed_headers(verdict), b""
     else:

@@ -44,6 +44,7 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
         budgets: AI tokens that it may spend, by the minute, day and month.
         is_plain: whether nothing but the gateway's own limits holds it back; follows from the rest.
         told: the header that tells the application the environment; likewise.
+        lines: `told` and `headers` as HTTP/1.1 writes them; likewise.
     """
 
     fault: str = ""
@@ -61,6 +62,7 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     budgets: tuple[Limit, ...] = ()
     is_plain: bool = False
     told: Header = (b"x-api-key-environment", b"")
+    lines: bytes = b""
 
     def __post_init__(self) -> None:
         """Find out once, for many keys and requests, what is asked of each."""
@@ -69,6 +71,8 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
         msgspec.structs.force_setattr(self, "is_plain", plain)
         told = (b"x-api-key-environment", self.environment.encode())
         msgspec.structs.force_setattr(self, "told", told)
+        lines = b"".join([b"%b: %b\r\n" % header for header in (told, *self.headers)])
+        msgspec.structs.force_setattr(self, "lines", lines)
 
     @property
     def is_narrow(self) -> bool:

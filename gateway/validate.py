@@ -114,10 +114,16 @@ class Validator:
         """Number of keys and identities in memory."""
         return len(self._known)
 
-    def cached(self, secret: bytes, now: float) -> Standing | None:
-        """Return how the key stands without waiting, None when that must be looked up."""
+    def cached(self, secret: bytes, now: float, now_ns: int) -> Standing | None:
+        """Return how the key stands without waiting, None when that must be looked up.
+
+        Args:
+            secret: the key in full.
+            now: epoch seconds.
+            now_ns: ticks.
+        """
         heard_ns = self._heard_ns
-        if heard_ns is None or self._ticks() - heard_ns > self._silence_ns:
+        if heard_ns is None or now_ns - heard_ns > self._silence_ns:
             return UNAVAILABLE
         digest = sha256(secret).digest()
         standing = self._known.get(digest)

@@ -41,6 +41,25 @@ def test_both_ways_say_the_same(running, place_of_face, state):
     assert ask(served, place_of_face, sent) == ask(served, place_of_face, sent, b"x")
 
 
+@pytest.mark.parametrize("lives_s", [86_400.0, 80 * 86_400.0])
+def test_what_is_left_of_a_limit_is_told_alike_in_both_ways(tmp_path, lives_s):
+    place = Place(tmp_path, '[gateway]\nlimits = ["1000/h"]\n')
+    issued = place.issue(life_s=lives_s)
+    with place.serving() as served:
+        for path in ("/auth", "/verify"):
+            told = [ask(served, path, {"X-API-Key": issued.secret}, body) for body in (b"x", None)]
+            (status, awaited, body), (other, instant, rest) = told
+            assert (status, body) == (other, rest) == (200, b"")
+            assert set(awaited) == set(instant) >= {"ratelimit", "x-ratelimit-reset"}
+            assert ("sunset" in instant) == (lives_s < 30 * 86_400)
+            left = [int(one["x-ratelimit-remaining"]) for one in (awaited, instant)]
+            assert left[1] == left[0] - 1
+            assert f"r={left[1]};" in instant["ratelimit"]
+            same = set(instant) - {"x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit"}
+            assert [awaited[name] for name in same] == [instant[name] for name in same]
+    place.store.engine.dispose()
+
+
 def test_requests_in_one_segment_are_answered_in_their_order(running):
     place, served = running
     first, second = place.issue(), place.issue()

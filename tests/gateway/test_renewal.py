@@ -213,10 +213,14 @@ def test_a_change_that_was_told_is_not_undone_by_what_was_read_before_it(shelf):
 
     async def talk(validator, reader):
         await reader.tell(answers=(before,))
-        assert not validator.cached(issued.secret.encode(), time.time()).grant.fault
+        assert not validator.cached(
+            issued.secret.encode(), time.time(), time.monotonic_ns()
+        ).grant.fault
         await reader.tell(changed=tuple(after), same=(same,))
         await reader.tell(same=(same,))
-        fault = validator.cached(issued.secret.encode(), time.time()).grant.fault
+        fault = validator.cached(
+            issued.secret.encode(), time.time(), time.monotonic_ns()
+        ).grant.fault
         assert fault == "api_key_revoked"
 
     conversation(talk)

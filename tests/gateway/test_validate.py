@@ -66,7 +66,7 @@ def test_all_who_ask_for_one_key_share_an_answer_and_only_a_true_one_is_held(new
         await reader.tell(**news)
         assert await asyncio.gather(*looking) == [standing] * 2
         assert len(reader.asked) == 1
-        assert validator.cached(SECRET, time.time()) == held
+        assert validator.cached(SECRET, time.time(), time.monotonic_ns()) == held
 
     conversation(talk)
 
@@ -74,9 +74,9 @@ def test_all_who_ask_for_one_key_share_an_answer_and_only_a_true_one_is_held(new
 def test_who_was_unknown_is_asked_for_again_when_keys_were_added():
     async def talk(validator, reader):
         await reader.tell(answers=(Answer(DIGEST, None),))  # late: nobody waits for it any more
-        assert validator.cached(SECRET, time.time()) == UNKNOWN
+        assert validator.cached(SECRET, time.time(), time.monotonic_ns()) == UNKNOWN
         await reader.tell(new_keys=True)
-        assert validator.cached(SECRET, time.time()) is None
+        assert validator.cached(SECRET, time.time(), time.monotonic_ns()) is None
 
     conversation(talk)
 
