@@ -90,15 +90,24 @@ def backup(ctx: click.Context, file: Path, as_json: bool) -> None:
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace a database that has rows.")
+@click.option("--revive", is_flag=True, help="Let what has ended since the backup work again, too.")
 @acting
 @click.pass_context
 def restore(
-    ctx: click.Context, file: Path, force: bool, actor: str, reason: str, as_json: bool
+    ctx: click.Context,
+    file: Path,
+    force: bool,
+    revive: bool,
+    actor: str,
+    reason: str,
+    as_json: bool,
 ) -> None:
     """Put the backup FILE in the place of the database.
 
     FILE may come from a database of another kind: that is how one moves to a server. One that is
     there and empty, such as `keywatch db upgrade` makes, is filled; one with rows needs --force.
+    What has been revoked, suspended, denied or forgotten since the backup stays so, accounts and
+    API tokens may do what they may now, and everybody logs in anew.
     """
     import time
 
@@ -115,11 +124,20 @@ def restore(
             remedy="back it up, then replace it with --force",
         )
     who = person(actor)
-    restore_backup(engine, file, actor=who, reason=reason, now=time.time())
+    now = time.time()
+    kept = restore_backup(engine, file, actor=who, reason=reason, now=now, revive=revive)
+    if kept is None:
+        click.echo(
+            "keywatch: the database that was there could not be asked: what has been revoked since "
+            "the backup works again",
+            err=True,
+        )
     if as_json:
-        print_json({"database": shown(url), "restored_from": str(file)})
+        print_json({"database": shown(url), "restored_from": str(file), "kept_ended": kept})
     else:
-        click.echo(f"{shown(url)} is as {file} was")
+        click.echo(
+            f"{shown(url)} is as {file} was" + (f", {kept} keys as they are" if kept else "")
+        )
 
 
 def _in_the_way(engine: "Engine", place: str) -> str:

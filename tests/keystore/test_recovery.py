@@ -20,7 +20,7 @@ BY = {"actor": "ann", "reason": "a test"}
 
 
 def restore(store, file):
-    restore_backup(store.engine, file, now=1.0, **BY)
+    restore_backup(store.engine, file, now=1.0, revive=True, **BY)
 
 
 def names(folder):

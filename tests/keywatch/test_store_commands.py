@@ -393,3 +393,13 @@ def test_keys_that_live_elsewhere_follow_ours(as_json, keywatch, monkeypatch, tm
     assert (code, "cannot throttle" in err) == (2, True)
     assert keywatch("stores", "restore", "app", "8")[0] == 3
     assert keywatch("stores", "find", "none")[0] == 2
+
+
+def test_a_backup_brings_nobody_back_who_was_let_out_since(as_json):
+    key = as_json("keys", "create")["id"]
+    as_json("db", "backup", "copy.db")
+    as_json("keys", "revoke", key)
+    said = as_json("db", "restore", "copy.db", "--force")
+    assert (said["kept_ended"], as_json("keys", "show", key)["state"]) == (1, "revoked")
+    assert as_json("db", "restore", "copy.db", "--force", "--revive")["kept_ended"] == 0
+    assert as_json("keys", "show", key)["state"] == "active"
