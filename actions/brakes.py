@@ -6,11 +6,13 @@ events must not get more revocations through than a flood of new ones.
 
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from actions.blast import share_of
+from actions.homes import Home, homes_of
 from actions.policy import Guards, seconds_of
 from database.listed import among
 from database.schema import alerts, keys, outbox
@@ -74,7 +76,7 @@ def braked(
     in_commit_order(connection)  # rivals would each count without the other
     reason = (
         _breaker(connection, situation, guards, now)
-        or _cap(connection, decision, guards, now)
+        or _cap(connection, decision, situation, guards, now)
         or _traffic(connection, decision, situation, guards, now)
         or _maintenance(situation, guards, now)
     )
@@ -90,7 +92,13 @@ def braked(
 
 def breaker_is_open(connection: Connection) -> bool:
     """Say whether effects are being held until a person has looked."""
-    held = select(outbox.c.id).where(outbox.c.state == "held", outbox.c.error.startswith(BREAKER))
+    return _is_held(connection, BREAKER)
+
+
+def _is_held(connection: Connection, begin: str) -> bool:
+    """Say whether an action waits for a person because of what begins so."""
+    why = outbox.c.error.startswith(begin, autoescape=True)
+    held = select(outbox.c.id).where(outbox.c.state == "held", why)
     return connection.execute(held.limit(1)).first() is not None
 
 
@@ -103,7 +111,8 @@ def _breaker(connection: Connection, situation: Situation, guards: Guards, now: 
     touched = 1 + len(others)
     revoked = len(_touched(connection, subject, now - window_s, outbox.c.effect == "revoke"))
     many = guards.breaker_keys
-    if touched > many and _causes(connection, situation, others, now) > many:
+    homes = homes_of(connection, {*others, subject})
+    if touched > many and _causes(connection, situation, others, homes, now) > many:
         return f"{BREAKER}: more than {many} keys within {guards.breaker_window}"
     whole = touched / guards.breaker_share - revoked
     few = touched > SHARE_FROM_KEYS and not _keys_reach(connection, whole)
@@ -113,26 +122,66 @@ def _breaker(connection: Connection, situation: Situation, guards: Guards, now: 
     carried = _share(connection, {*others, subject}, situation, now) if others else 0.0
     if carried > guards.breaker_traffic:
         return f"{BREAKER}: keys with {carried:.0%} of the traffic within {guards.breaker_window}"
-    return ""
+    return _breaker_of_account(connection, situation, others, homes, guards)
+
+
+def _breaker_of_account(
+    connection: Connection,
+    situation: Situation,
+    others: dict[str, "_Touched"],
+    homes: dict[str, Home],
+    guards: Guards,
+) -> str:
+    """Say why nothing more is done to an account; what leaked is proven, and not counted."""
+    account = homes[situation.subject].account
+    if not account or situation.kind in _LEAKS:
+        return ""
+    begin = f"account {account}:"
+    if _is_held(connection, begin):
+        return f"{begin} held until the actions that wait are approved or rejected"
+    mine = [
+        subject
+        for subject, one in others.items()
+        if homes[subject].account == account and not one.is_leak
+    ]
+    many = guards.breaker_keys
+    if len(mine) < many:
+        return ""
+    return f"{begin} more than {many} of its keys within {guards.breaker_window}"
+
+
+class _Touched(NamedTuple):
+    """What was the cause of what was done to a key: addresses, and whether it leaked."""
+
+    sources: set[str]
+    is_leak: bool
 
 
 def _causes(
-    connection: Connection, situation: Situation, others: dict[str, set[str]], now: float
+    connection: Connection,
+    situation: Situation,
+    others: dict[str, _Touched],
+    homes: dict[str, Home],
+    now: float,
 ) -> int:
     """Return how many thieves it takes to explain so many keys.
 
     An address that tried keys which do not exist is a thief by facts that no database of places,
     no clock and no profile has a part in: whatever keys it got hold of are one theft. Otherwise a
-    thief who tries many keys would hold up every revocation until a person has looked.
+    thief who tries many keys would hold up every revocation until a person has looked. So would
+    who leaks many keys of their own: those of one account are one cause, too.
     """
-    touched = {**others, situation.subject: {situation.source}}
-    sources = set().union(*touched.values()) - {""}
+    own = _Touched({situation.source}, situation.kind in _LEAKS)
+    touched = {**others, situation.subject: own}
+    sources = set().union(*(one.sources for one in touched.values())) - {""}
     proven = _stuffing(connection, {sender(source) for source in sources}, now)
     return len(
         {
-            sender(source) if sender(source) in proven else subject
-            for subject, sources in touched.items()
-            for source in sources
+            sender(source)
+            if sender(source) in proven
+            else homes[subject].of(is_leak=one.is_leak) or subject
+            for subject, one in touched.items()
+            for source in one.sources
         }
     )
 
@@ -148,17 +197,27 @@ def _stuffing(connection: Connection, sources: set[str], now: float) -> set[str]
     return {subject.removeprefix(ADDRESS) for subject in connection.execute(told).scalars()}
 
 
-def _cap(connection: Connection, decision: Decision, guards: Guards, now: float) -> str:
+def _cap(
+    connection: Connection, decision: Decision, situation: Situation, guards: Guards, now: float
+) -> str:
+    """Say why there were revocations enough; the leaked keys of one account or owner are one."""
     if decision.action is not ActionKind.REVOKE:
         return ""
-    lately = select(func.count()).where(
+    kind = outbox.c.arguments["kind"].as_string()
+    lately = select(outbox.c.subject, kind.label("kind")).where(
         outbox.c.lane == "effect",
         outbox.c.created_at >= now - _HOUR_S,
         outbox.c.effect == "revoke",
         outbox.c.state.in_(_COUNTED),
     )
-    done = connection.execute(lately).scalar_one()
-    cap = guards.revocations_per_hour
+    rows = connection.execute(lately).all()
+    leaked = {row.subject for row in rows if row.kind in _LEAKS}
+    own = {situation.subject} if situation.kind in _LEAKS else set()
+    homes = homes_of(connection, leaked | own)
+    hit = {homes[subject].of(is_leak=True) for subject in leaked}
+    hit -= {"", *(homes[subject].of(is_leak=True) for subject in own)}
+    each = [r for r in rows if r.kind not in _LEAKS or not homes[r.subject].of(is_leak=True)]
+    done, cap = len(each) + len(hit), guards.revocations_per_hour
     return f"cap: {done} revocations within an hour, {cap} are allowed" if done >= cap else ""
 
 
@@ -195,10 +254,11 @@ def _share(connection: Connection, key_ids: set[str], situation: Situation, now:
 
 def _touched(
     connection: Connection, subject: str, since: float, *conditions: ColumnElement[bool]
-) -> dict[str, set[str]]:
-    """Return the other keys that were acted on, each with the addresses that were the cause."""
+) -> dict[str, _Touched]:
+    """Return the other keys that were acted on, each with what was the cause."""
+    source, kind = (outbox.c.arguments[name].as_string() for name in ("source", "kind"))
     others = (
-        select(outbox.c.subject, outbox.c.arguments["source"].as_string().label("source"))
+        select(outbox.c.subject, source.label("source"), kind.label("kind"))
         .distinct()
         .where(
             outbox.c.lane == "effect",
@@ -209,9 +269,11 @@ def _touched(
             *conditions,
         )
     )
-    found: dict[str, set[str]] = {}
+    found: dict[str, _Touched] = {}
     for row in connection.execute(others):
-        found.setdefault(row.subject, set()).add(row.source or "")
+        before = found.get(row.subject, _Touched(set(), is_leak=True))
+        is_leak = before.is_leak and row.kind in _LEAKS
+        found[row.subject] = _Touched(before.sources | {row.source or ""}, is_leak)
     return found
 
 

@@ -184,3 +184,42 @@ def test_of_all_keys_a_thief_with_many_gets_no_more_than_the_share(desk):
     keys = [desk.key() for _ in range(40)]
     desk.answer(stuffing())
     assert theft(desk, keys[:20]) == 8
+
+
+def leaks(desk, keys):
+    for key in keys:
+        desk.answer(alert_about(key, number=key, severity="critical", kind="leak", family="leak"))
+        Executor(desk.engine, clock=desk.clock).run_effects()
+    return [desk.store.get(key).state for key in keys].count("revoked")
+
+
+@pytest.mark.parametrize("whose", [{"account": "eve"}, {"owner": "eve"}], ids=["account", "owner"])
+def test_who_leaks_many_keys_of_their_own_saves_no_key_that_they_stole(desk, whose):
+    desk.policy = policy("revocations_per_hour = 4\nbreaker_keys = 3\nbreaker_share = 1.0")
+    stolen, own = desk.key(), [desk.key(**whose) for _ in range(12)]
+    assert leaks(desk, own) == 12
+    assert storm(desk, [stolen]) == 1
+    assert held(desk) == []
+
+
+def test_leaks_of_many_owners_are_capped_and_open_the_breaker(desk):
+    desk.policy = policy("revocations_per_hour = 2\nbreaker_keys = 100\nbreaker_share = 1.0")
+    assert leaks(desk, [desk.key(owner=f"o{number}") for number in range(4)]) == 2
+    desk.policy = policy("revocations_per_hour = 9\nbreaker_keys = 3\nbreaker_share = 1.0")
+    assert leaks(desk, [desk.key(owner=f"p{number}") for number in range(4)]) == 1
+    assert "breaker" in desk.rows(state="held")[-1].error
+
+
+def test_of_an_account_no_more_keys_are_touched_and_those_of_others_are(desk):
+    desk.policy = policy("breaker_keys = 3\nbreaker_share = 1.0")
+    own, stolen = [desk.key(account="eve") for _ in range(6)], desk.key(account="acme")
+    assert storm(desk, own) == 3
+    assert held(desk) == own[3:]
+    assert "account eve: more than 3 of its keys" in desk.rows(state="held")[0].error
+    assert storm(desk, [stolen, desk.key()]) == 2
+    desk.now += 3601
+    another = desk.key(account="eve")
+    assert storm(desk, [another]) == 0
+    assert leaks(desk, [desk.key(account="eve")]) == 1
+    judged(desk, judgement.reject)
+    assert storm(desk, [desk.key(account="eve")]) == 1
