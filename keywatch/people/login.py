@@ -1,6 +1,6 @@
 """Logging in by password, slower with each wrong guess."""
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from database.schema import logins
 from database.schema import users as table
@@ -16,6 +16,7 @@ _FREE = {"pair": 5, "place": 30, "user": 100}
 The last is far off, so that nobody can lock somebody else out with a few guesses."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 15.0, 900.0
 _FORGOTTEN_S = 86_400.0
+_MOST_INVENTED = 10_000
 
 
 class LoginError(KeywatchError):
@@ -77,10 +78,20 @@ def _begin(connection: Connection, name: str, place: str, renewed: str, now: flo
 
 
 def _subjects(name: str, place: str, known: str) -> list[str]:
-    """Return whose guesses are counted; names that nobody has would fill the table."""
+    """Return whose guesses are counted.
+
+    Those of a name that nobody has are, from one place: else who is let guess on without an end
+    knows that there is no such name.
+    """
     network = sender(place)
-    of_user = [f"pair:{name}@{network}", f"user:{name}"] if known else []
-    return [f"place:{network}", *of_user]
+    of_all = [f"place:{network}", f"pair:{name}@{network}"]
+    return [*of_all, f"user:{name}"] if known else of_all
+
+
+def _is_full(connection: Connection) -> bool:
+    """Whether names that somebody invents have filled the table."""
+    rows = select(logins.c.subject).limit(_MOST_INVENTED).subquery()
+    return connection.scalar(select(func.count()).select_from(rows)) == _MOST_INVENTED
 
 
 def _blocked_until(connection: Connection, subject: str) -> float:
@@ -90,7 +101,10 @@ def _blocked_until(connection: Connection, subject: str) -> float:
 
 def _count(connection: Connection, name: str, place: str, known: str, now: float) -> None:
     connection.execute(delete(logins).where(logins.c.failed_at < now - _FORGOTTEN_S))
-    for subject in _subjects(name, place, known):
+    subjects = _subjects(name, place, known)
+    if not known and _is_full(connection):
+        subjects = subjects[:1]
+    for subject in subjects:
         query = select(logins.c.failures).where(logins.c.subject == subject)
         failures = int(connection.scalar(query) or 0) + 1
         over = failures - _FREE[subject.partition(":")[0]]

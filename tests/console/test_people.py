@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from sqlalchemy import select
 
+from database.schema import logins
 from database.transaction import reading, transaction
 from keystore import audit
 from keywatch.cli import run
@@ -57,6 +59,32 @@ def test_guesses_are_slowed_down_for_this_user_from_this_place_only(house, ada):
     assert log_in(house.engine, "ada", PASSWORD, "192.0.2.2", house.now)
     house.now += 16
     assert log_in(house.engine, "ada", PASSWORD, HERE, house.now)
+
+
+def refusals(house, name, times):
+    """Return what is said of so many guesses."""
+    said = []
+    for _ in range(times):
+        with pytest.raises(LoginError) as told:
+            log_in(house.engine, name, "wrong", HERE, house.now)
+        said.append(told.value.what)
+    return said
+
+
+def test_how_often_one_may_guess_does_not_tell_whether_there_is_such_a_user(house, ada):
+    assert refusals(house, "ada", 7) == refusals(house, "nobody", 7)
+
+
+def test_names_that_somebody_invents_do_not_fill_the_table(house, ada, monkeypatch):
+    monkeypatch.setattr(passwords, "matches", lambda _password, _known: False)
+    monkeypatch.setattr(login, "_MOST_INVENTED", 10)
+    for number in range(12):
+        refusals(house, f"n{number}", 1)
+    refusals(house, "ada", 1)
+    with reading(house.engine) as connection:
+        names = connection.execute(select(logins.c.subject)).scalars().all()
+    assert len(names) == 12
+    assert f"pair:ada@{HERE}" in names
 
 
 def test_guesses_from_ever_other_addresses_of_a_network_are_slowed_down(house, ada):
