@@ -35,11 +35,18 @@ IMPLIED = {
     "generic-foreign-script-password": "password",
     "generic-told-password": "password",
     "generic-keyed-password": "password",
+    "generic-device-password": "password",
+    "generic-field-password": "password",
+    "generic-robot-password": "password",
+    "generic-directory-password": "password",
+    "generic-answer-file-password": "password",
 }
 """What a value is by where it stands, with no name beside it: `auth=("ada", "…")`."""
 _TOLD = frozenset({"generic-told-password"})
 """Where a comment tells a password, that it is a comment says nothing against it."""
 _ELEMENTS = frozenset({"generic-element-secret", "generic-element-password"})
+_LITERALS = frozenset({"generic-literal-password"})
+"""Braces are quotes there."""
 _LISTED = lazy(r"[\"']-{1,2}([\w-]{1,40})[\"'],\s{0,4}[\"']\Z")
 """`"--api-key", "`: an option and its value in a list of arguments."""
 _PROVIDERS = {"connection-strings": "url", "command-line": "command", "netrc": "command"}
@@ -84,7 +91,7 @@ def named(candidate: Candidate, rule: str) -> Candidate:
     if implied and not candidate.name:
         head = _HEAD.match(candidate.before) if rule not in _TOLD else None
         return _assigned(candidate, implied, head[0] if head else "", candidate.quote)
-    if rule in _ELEMENTS and machine_made(candidate.value):
+    if rule in _LITERALS or (rule in _ELEMENTS and machine_made(candidate.value)):
         return _assigned(candidate, candidate.name, "", '"')
     if candidate.kind == "option" and machine_made(candidate.value):
         listed = _LISTED.search(candidate.before)

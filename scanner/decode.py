@@ -237,7 +237,11 @@ def _line(
     escape: re.Pattern[bytes], plain: Plain, data: Data, at: int, low: int, high: int
 ) -> Region:
     """Decode the line around the trigger, up to `_LINE` bytes either way."""
-    start, stop = _around(data, at, low, high)
+    return _undone(escape, plain, data, *_around(data, at, low, high))
+
+
+def _undone(escape: re.Pattern[bytes], plain: Plain, data: Data, start: int, stop: int) -> Region:
+    """Write plainly what is escaped in a stretch."""
     parts, spots, length, last = [], [(0, start)], 0, start
     for found in escape.finditer(data, start, stop):
         before, said = bytes(data[last : found.start()]), plain(found)
@@ -270,6 +274,24 @@ def _around(data: Data, at: int, low: int, high: int) -> tuple[int, int]:
 
 
 _BREAK = lazy(rb"[\s\x22\x27<>]")
+_QUOTED = lazy(rb"=(?:([0-9A-F]{2})|[ \t]{0,9}\r?\n)")
+
+
+def _mail_triggers(words: Sequence[bytes]) -> Iterable[str]:
+    """Yield how a part of a mail says that it is quoted-printable (RFC 2045, 6.7)."""
+    del words
+    yield r"(?i)content-transfer-encoding:[ \t]{0,9}quoted-printable"
+
+
+def _mail(data: Data, at: int, low: int, high: int) -> Region:
+    """Join the lines that the encoding has cut, up to where the part of the mail ends."""
+    del low
+    stop = data.find(b"\n--", at, min(high, at + RUN))
+    return _undone(_QUOTED, _of_quoted, data, at, stop if stop >= 0 else min(high, at + RUN))
+
+
+def _of_quoted(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[1].decode()) if found[1] else b""
 
 
 _PACKED_RUN = 8 << 20
@@ -309,6 +331,7 @@ ENCODINGS = (
     Encoding("base64", der.bare_triggers, _bare),
     Encoding("base64", pkcs12.bare_triggers, _bare),
     Encoding("pkcs12", pkcs12.triggers, pkcs12.container),
+    Encoding("quoted-printable", _mail_triggers, _mail),
 )
 
 

@@ -49,8 +49,8 @@ TELLING = (
     "(?:passw|passphrase|pwd|secret|token|credential|auth|"
     "(?:api|private|access|account|app|admin|master|search|storage|signing|encryption|license).?key)"
 )
-_KEYS = "name|key|variable|header|field"
-_VALUES = "value|secret|content|default|defaultValue"
+_KEYS = "name|key|variable|header|field|ParameterKey|target"
+_VALUES = "value|secret|content|default|defaultValue|ParameterValue"
 _PAIR = 4096
 _NEAR = 600
 _GAP, _NAMED = 22, 130  # between a name and its brace, of the name itself
@@ -73,8 +73,8 @@ _XML = lazy(
     re.IGNORECASE,
 )
 _HELD = lazy(
-    rb"[^{}]{0,400}?\b(?:value|default|defaultValue)\"?[ \t]*[:=][ \t]*"
-    rb"\"((?:[^\"\\\n]|\\.){1,500})\"",
+    rb"[^{}]{0,400}?\b(?:value|default|defaultValue|string|stringValue|plaintext|S)\"?"
+    rb"[ \t]*[:=][ \t]*\"((?:[^\"\\\n]|\\.){1,500})\"",
     re.IGNORECASE,
 )
 """What stands in braces: in them a value."""

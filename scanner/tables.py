@@ -37,7 +37,7 @@ def triggers(words: Sequence[bytes]) -> Iterable[str]:
     del words
     listed = rf"\([^()]*(?:{_TELLING}|(?:name|key)[^()]*,[^(),]*value)[^()]*\)\s*"
     named = r"\s+[\w.\x22\x60\[\]$-]+\s*"
-    yield rf"(?i)into{named}{listed}values?"
+    yield rf"(?i)in(?:to|sert){named}{listed}values?"
     yield rf"(?i)copy{named}{listed}from\s+stdin[^\n]*\n"
     held, edge = r"[\w .\x22'-]", r"[,;\t]"
     yield rf"(?i){_TELLING}{held}*(?:{edge}{held}*)+\r?\n"
@@ -60,7 +60,7 @@ def table(data: Data, at: int, low: int, high: int) -> Region | None:
     return _separated(data, at, low, high)
 
 
-_INTO = lazy(rb"(?i)\binto\s[^;()]+\(([^()]*)\)\s*values?\Z")
+_INTO = lazy(rb"(?i)\b(?:into|insert)\s[^;()]+\(([^()]*)\)\s*values?\Z")
 _COPY = lazy(rb"(?i)\bcopy\s[^;()]+\(([^()]*)\)\s*from\s+stdin[^\n]*\n\Z")
 _COMMA, _BAR = lazy(rb"[^,]+"), lazy(rb"[^|\r\n]+")
 _OPEN = lazy(rb"[\s,]{0,20}\(")
@@ -72,19 +72,22 @@ _SQL = lazy(
 
 
 def _insert(data: Data, at: int, low: int, high: int) -> Region | None:
-    columns = _listed(_INTO, b"into", data, at, low)
+    columns = _listed(_INTO, (b"into", b"insert"), data, at, low)
     return _region(data, columns, tuples(data, at, min(high, at + RUN), len(columns)))
 
 
 def _copy(data: Data, at: int, low: int, high: int) -> Region | None:
-    columns = _listed(_COPY, b"copy", data, at, low)
+    columns = _listed(_COPY, (b"copy",), data, at, low)
     return _region(data, columns, _lines(data, at, high, b"\t", len(columns)))
 
 
-def _listed(pattern: re.Pattern[bytes], word: bytes, data: Data, at: int, low: int) -> list[Span]:
+def _listed(
+    pattern: re.Pattern[bytes], words: Sequence[bytes], data: Data, at: int, low: int
+) -> list[Span]:
     """Return where the names of columns stand that a statement lists before `at`."""
     least = max(low, at - _HEAD)
-    begin = bytes(data[least:at]).lower().rfind(word)
+    said = bytes(data[least:at]).lower()
+    begin = max(map(said.rfind, words))
     found = pattern.search(data, least + begin, at) if begin >= 0 else None
     if not found:
         return []

@@ -105,4 +105,5 @@ CONTAINERS = (
     Container(
         "sqlite", r"SQLite format 3\x00", 16, 16, _from("sqlite", "members"), seeks=True, also=True
     ),
+    Container("pdf", r"%PDF-", 5, 5, _from("pdf", "members"), seeks=True, also=True),
 )
