@@ -3,7 +3,7 @@
     created ─► active ──────► revoked ◄─ restore goes back to the state before
                  │ rotate        ▲
                  └► deprecated ──┘ when its grace ends
-    expiry ends any of them; a throttle or a suspension lies over a state and can be lifted.
+    expiry ends any of them; what lies over a state and can be lifted is in `keystore.overlays`.
 
 Each function changes nothing when the key already is as asked. All take `actor` and `reason` for
 the audit log and `now`, epoch seconds. A connection must come from `transaction`.
@@ -31,14 +31,10 @@ __all__ = [
     "deprecate",
     "mark_leak_proven",
     "restore",
-    "resume",
     "revoke",
     "rotate",
-    "suspend",
-    "throttle",
     "undeprecate",
     "unrotate",
-    "unthrottle",
 ]
 
 
@@ -163,66 +159,6 @@ def undeprecate(connection: Connection, key_id: str, *, actor: str, reason: str,
     return write(connection, key, values, "undeprecate", (actor, reason, now))
 
 
-def throttle(
-    connection: Connection,
-    key_id: str,
-    *,
-    per_min: int,
-    until: float | None,
-    actor: str,
-    reason: str,
-    now: float,
-) -> Key:
-    """Let at most `per_min` requests a minute through, until `until` (None: until lifted).
-
-    Raises:
-        TransitionError: when the key no longer works.
-    """
-    if not 1 <= per_min <= _MOST_PER_MIN:
-        raise UsageError(
-            f"a throttle lets 1 to {_MOST_PER_MIN:,} requests a minute through",
-            remedy="suspend the key, or leave it as it is",
-        )
-    _must_be_later(until, now)
-    key = locked(connection, key_id)
-    must_work(key, now, "throttled")
-    values = {"throttle_per_min": per_min, "throttle_until": until}
-    return write(connection, key, values, "throttle", (actor, reason, now))
-
-
-def unthrottle(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
-    """Lift the throttle."""
-    key = locked(connection, key_id)
-    return write(connection, key, _UNTHROTTLED, "unthrottle", (actor, reason, now))
-
-
-def suspend(
-    connection: Connection,
-    key_id: str,
-    *,
-    until: float | None,
-    actor: str,
-    reason: str,
-    now: float,
-) -> Key:
-    """Let nothing through, until `until` (None: until lifted).
-
-    Raises:
-        TransitionError: when the key no longer works.
-    """
-    _must_be_later(until, now)
-    key = locked(connection, key_id)
-    must_work(key, now, "suspended")
-    values = {"suspended": True, "suspended_until": until}
-    return write(connection, key, values, "suspend", (actor, reason, now))
-
-
-def resume(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
-    """Lift the suspension."""
-    key = locked(connection, key_id)
-    return write(connection, key, _RESUMED, "resume", (actor, reason, now))
-
-
 def revoke(connection: Connection, key_id: str, *, actor: str, reason: str, now: float) -> Key:
     """End the key; `restore` takes it back."""
     key = locked(connection, key_id)
@@ -252,7 +188,7 @@ def restore(
     key = locked(connection, key_id)
     if key.state != KeyState.REVOKED:
         must_work(key, now, "restored")
-        values = _UNTHROTTLED | _RESUMED
+        values = UNTHROTTLED | RESUMED
         return write(connection, key, values, "restore", (actor, reason, now))
     if key.leak_proven and not force:
         raise TransitionError(
@@ -271,9 +207,8 @@ def mark_leak_proven(
     return write(connection, key, {"leak_proven": True}, "mark_leak_proven", (actor, reason, now))
 
 
-_MOST_PER_MIN = 1_000_000_000
-_UNTHROTTLED: dict[str, Any] = {"throttle_per_min": None, "throttle_until": None}
-_RESUMED: dict[str, Any] = {"suspended": False, "suspended_until": None}
+UNTHROTTLED: dict[str, Any] = {"throttle_per_min": None, "throttle_until": None}
+RESUMED: dict[str, Any] = {"suspended": False, "suspended_until": None}
 _ENDED = {
     KeyState.REVOKED: "restore it first, or create a new key",
     KeyState.EXPIRED: "create a new key",
@@ -312,11 +247,6 @@ def _grace_end(key: Key, grace_s: float, now: float) -> float:
         raise UsageError(f"a grace cannot be {grace_s:g} s long", remedy="0 ends it at once")
     end = now + grace_s
     return end if key.grace_until is None else min(end, key.grace_until)
-
-
-def _must_be_later(until: float | None, now: float) -> None:
-    if until is not None and not now < until <= LATEST:
-        raise UsageError("the end does not lie in the future", remedy="name a later time")
 
 
 def write(

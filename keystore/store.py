@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine
 
 from database.transaction import reading, transaction
-from keystore import alter, lifecycle, paying, query
+from keystore import alter, lifecycle, overlays, paying, query
 from keystore.alter import Changes
 from keystore.issue import Issued, KeyOrder, Origin
 from keystore.keys import ORIGINS, Key
@@ -115,22 +115,22 @@ class KeyStore:
     ) -> Key:
         """Slow a key down."""
         return self._write(
-            lifecycle.throttle, key_id, per_min=per_min, until=until, actor=actor, reason=reason
+            overlays.throttle, key_id, per_min=per_min, until=until, actor=actor, reason=reason
         )
 
     def unthrottle(self, key_id: str, *, actor: str, reason: str = "") -> Key:
         """Lift the throttle."""
-        return self._write(lifecycle.unthrottle, key_id, actor=actor, reason=reason)
+        return self._write(overlays.unthrottle, key_id, actor=actor, reason=reason)
 
     def suspend(
         self, key_id: str, *, until: float | None = None, actor: str, reason: str = ""
     ) -> Key:
         """Stop a key for a while."""
-        return self._write(lifecycle.suspend, key_id, until=until, actor=actor, reason=reason)
+        return self._write(overlays.suspend, key_id, until=until, actor=actor, reason=reason)
 
     def resume(self, key_id: str, *, actor: str, reason: str = "") -> Key:
         """Lift the suspension."""
-        return self._write(lifecycle.resume, key_id, actor=actor, reason=reason)
+        return self._write(overlays.resume, key_id, actor=actor, reason=reason)
 
     def revoke(self, key_id: str, *, actor: str, reason: str = "") -> Key:
         """End a key."""

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from actions.effects import Effect, Order, Was
-from keystore import lifecycle, query
+from keystore import lifecycle, overlays, query
 from keystore.keys import KeyState
 
 
@@ -25,7 +25,7 @@ def _revert(connection: Connection, order: Order, was: Was) -> None:
         lifecycle.revoke(connection, order.key_id, **order.act)
         return
     if was["per_min"] is not None and _holds(was["throttle_until"], order.now):
-        lifecycle.throttle(
+        overlays.throttle(
             connection,
             order.key_id,
             per_min=was["per_min"],
@@ -33,7 +33,7 @@ def _revert(connection: Connection, order: Order, was: Was) -> None:
             **order.act,
         )
     if was["suspended"] and _holds(was["suspended_until"], order.now):
-        lifecycle.suspend(connection, order.key_id, until=was["suspended_until"], **order.act)
+        overlays.suspend(connection, order.key_id, until=was["suspended_until"], **order.act)
 
 
 def _holds(until: float | None, now: float) -> bool:

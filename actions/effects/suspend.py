@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from actions.effects import Effect, Order, Was, later
-from keystore import lifecycle, query
+from keystore import overlays, query
 
 
 def _apply(connection: Connection, order: Order) -> Was:
@@ -11,16 +11,16 @@ def _apply(connection: Connection, order: Order) -> Was:
     until = order.until
     if before.is_suspended(order.now):
         until = later(until, before.suspended_until)
-    lifecycle.suspend(connection, order.key_id, until=until, **order.act)
+    overlays.suspend(connection, order.key_id, until=until, **order.act)
     return {"suspended": before.suspended, "until": before.suspended_until}
 
 
 def _revert(connection: Connection, order: Order, was: Was) -> None:
     until = was["until"]
     if not was["suspended"] or (until is not None and until <= order.now):
-        lifecycle.resume(connection, order.key_id, **order.act)
+        overlays.resume(connection, order.key_id, **order.act)
     else:
-        lifecycle.suspend(connection, order.key_id, until=until, **order.act)
+        overlays.suspend(connection, order.key_id, until=until, **order.act)
 
 
 EFFECT = Effect(_apply, _revert)

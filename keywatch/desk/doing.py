@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from actions import closing, judgement
 from actions.undo import undo as take_back
-from keystore import lifecycle
+from keystore import lifecycle, overlays
 from keystore.keys import Key
 from keywatch.desk import looking
 from keywatch.desk.contract import Closing, Done, Force, Judgement, Note, Reason, Suspend, Throttle
@@ -52,24 +52,24 @@ def throttle(connection: Connection, key_id: str, wanted: Throttle, act: Act) ->
     """Slow a key down."""
     until = act.now + wanted.for_s if wanted.for_s else None
     return _on_key(
-        connection, key_id, lifecycle.throttle, wanted, act, per_min=wanted.per_min, until=until
+        connection, key_id, overlays.throttle, wanted, act, per_min=wanted.per_min, until=until
     )
 
 
 def unthrottle(connection: Connection, key_id: str, wanted: Reason, act: Act) -> Done:
     """Lift a throttle."""
-    return _on_key(connection, key_id, lifecycle.unthrottle, wanted, act)
+    return _on_key(connection, key_id, overlays.unthrottle, wanted, act)
 
 
 def suspend(connection: Connection, key_id: str, wanted: Suspend, act: Act) -> Done:
     """Let nothing through for a while."""
     until = act.now + wanted.for_s if wanted.for_s else None
-    return _on_key(connection, key_id, lifecycle.suspend, wanted, act, until=until)
+    return _on_key(connection, key_id, overlays.suspend, wanted, act, until=until)
 
 
 def resume(connection: Connection, key_id: str, wanted: Reason, act: Act) -> Done:
     """Lift a suspension."""
-    return _on_key(connection, key_id, lifecycle.resume, wanted, act)
+    return _on_key(connection, key_id, overlays.resume, wanted, act)
 
 
 def approve(connection: Connection, action_id: str, wanted: None, act: Act) -> Done:

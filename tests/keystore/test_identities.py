@@ -2,7 +2,7 @@ import pytest
 
 from database.transaction import transaction
 from gateway.follower import Follower, Question, place_of
-from keystore import alter, identities, lifecycle
+from keystore import alter, identities, lifecycle, overlays
 from keystore.alter import Changes
 from keystore.identities import Client, Name, certificate_names, token_name
 from keystore.issue import KeyOrder
@@ -33,8 +33,8 @@ def test_a_tokens_subject_lives_the_life_of_a_key(store, does, clock):
     name = Name(Kind.TOKEN, token_name(ISSUER, "alice"))
     made = does(identities.register, name, KeyOrder(owner="team", scopes=("read",)))
     assert (made.kind, made.expires_at) == ("token", None)
-    does(lifecycle.throttle, made.id, per_min=5, until=clock.now + 60)
-    does(lifecycle.suspend, made.id, until=None)
+    does(overlays.throttle, made.id, per_min=5, until=clock.now + 60)
+    does(overlays.suspend, made.id, until=None)
     does(lifecycle.revoke, made.id)
     kept = found(store, Kind.TOKEN, [name.text])
     assert (kept.state, kept.throttle_per_min, kept.suspended) == ("revoked", 5, True)
