@@ -351,12 +351,34 @@ def _is_said(secret: bytes) -> bool:
     return b"pass" in secret.lower() and says_what_it_is(secret.decode("utf-8", "replace"))
 
 
-_NAME = lazy(rb"([A-Za-z_][\w.\-\[\]]{0,80})[\"'`\]]{0,2}[ \t]{0,8}(?:=>|:=|[:=,(]|\bis\b)?[=>]{0,2}[ \t(\[]{0,4}[bruf@]{0,2}[\"'`]{0,3}\Z")  # fmt: skip  # noqa: E501
+_ASSIGNS = (
+    rb"[\"'`\]]{0,2}[ \t]{0,8}(?:=>|:=|[:=,(]|\bis\b)?[=>]{0,2}[ \t(\[]{0,4}[bruf@]{0,2}[\"'`]{0,3}"
+)
+_NAME = lazy(rb"([A-Za-z_][\w.\-\[\]]{0,80})" + _ASSIGNS + rb"\Z")
+_BETWEEN = lazy(_ASSIGNS)
+_OF_NAMES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-[]"
+_LONGEST_BETWEEN, _LONGEST_NAME = 23, 81
 
 
 def assigned(piece: bytes, span: tuple[int, int]) -> tuple[str, bool]:
     """Return the name that a value is assigned to, and whether quotes stand around the value."""
     line = piece.rfind(b"\n", 0, span[0]) + 1
-    found = _NAME.search(piece[max(line, span[0] - 120) : span[0]])
+    name = _named(piece[max(line, span[0] - 120) : span[0]])
     quoted = piece[span[0] - 1 : span[0]] in (b'"', b"'", b"`")
-    return (found[1].decode("latin-1") if found else "", quoted)
+    return (name.decode("latin-1"), quoted)
+
+
+def _named(head: bytes) -> bytes:
+    """Return the name at the end of what stands before a value, which assigns it; else nothing.
+
+    To try every beginning of every name costs more than all else that is done to a match. A name
+    ends where what follows may stand between it and the value, so that is looked for first.
+    """
+    size = len(head)
+    ends = range(max(0, size - _LONGEST_BETWEEN), size + 1)
+    end = next((at for at in ends if _BETWEEN.fullmatch(head, at)), None)
+    if end is None:
+        return b""
+    begin = max(len(head[:end].rstrip(_OF_NAMES)), end - _LONGEST_NAME)
+    found = _NAME.search(head, begin)
+    return found[1] if found else b""
