@@ -5,7 +5,7 @@ from itertools import repeat
 
 import numpy as np
 
-from detectors.fleet import hashes
+from detectors import terms
 from detectors.plots import Plots
 from detectors.profile import (
     ENDPOINTS,
@@ -229,7 +229,7 @@ class Arena:
         self._slots.update(zip(names, slots, strict=True))
         placed = np.array(slots, np.int64)
         self.clock[placed] = 0
-        self.codes[placed] = hashes(names)
+        self.codes[placed] = terms.keys(names)
         self._fill(stored)
         return placed
 

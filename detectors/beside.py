@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from detectors.behaviour import FORBIDDEN
 from detectors.clocks import renumbered, segment_starts
+from detectors.crowd import STEP
 from detectors.declared import has_said
 from detectors.facts import UNKNOWN, KeyFacts, nothing_is_said
-from detectors.fleet import STEP
 from detectors.geoip import PLACE
 from detectors.pending import RARE
 from detectors.profile import BITS, DAY_MS, EVENT, HOUR_MS, WAITING, WAY, WAYS, Rows

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, select, update
 from database.schema import side_inputs
 from database.upsert import inserting
 from detectors import packing
-from detectors.fleet import Sources, SourcesState
 from detectors.profile import VERSION
+from detectors.stuffing import Sources, SourcesState
 from vocabulary.access import EventBatch, Ints
 from vocabulary.alert import Alert
 from vocabulary.senders import sender

@@ -1,4 +1,4 @@
-"""Strings into numbers: endpoints, objects and clients, the same in every process.
+"""Strings into numbers: keys, endpoints, objects and clients, the same in every process.
 
 An endpoint is a method and a path whose ids are left out; an object is the path with them. A
 client is its user agent without version numbers.
@@ -38,6 +38,15 @@ def endpoints(batch: EventBatch) -> tuple[Hashes, Ints, Hashes]:
     endpoint = template[batch.path] ^ _mixed(method)[batch.method]
     # 0 marks an empty place of a table.
     return np.maximum(endpoint, 1), number[batch.path], thing[batch.path]
+
+
+def keys(names: Sequence[str]) -> Ints:
+    """Return a hash of each key's name, the same in every process."""
+    try:
+        codes = list(map(crc32, map(str.encode, names)))
+    except UnicodeEncodeError:
+        codes = [crc32(name.encode("utf-8", "replace")) for name in names]
+    return np.array(codes or [0], np.int64)
 
 
 def clients(batch: EventBatch) -> Hashes:

@@ -9,9 +9,9 @@ from sqlalchemy import func, select, update
 from database.schema import profile_deltas, side_inputs
 from database.transaction import reading, transaction
 from detectors import handover, refusals
-from detectors.fleet import STUFFING, Sources
 from detectors.geoip import GeoReader
 from detectors.handover import take_over
+from detectors.stuffing import STUFFING, Sources
 from detectors.watcher import Watcher
 from tests.detectors.events import START_MS, batch, cut, life
 
