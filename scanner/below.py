@@ -9,6 +9,7 @@ from scanner.rearrange import TELLING, assigned
 from scanner.region import Region
 
 _FOLDED = 700
+_NAMED = 200  # bytes before the end of a line, within which its name begins
 _BELOW = lazy(
     rb"([\w.-]{1,100})[\"']?[ \t]*[:=][ \t]*(?:[|>][+-]?\d?[ \t]*|\()?\r?\n"
     rb"[ \t]*(?:[\"'`]([^\"'`\s]{4,500})[\"'`]"
@@ -30,7 +31,7 @@ def triggers(words: Sequence[bytes]) -> Iterable[str]:
 def below(data: Data, at: int, low: int, high: int) -> Region | None:
     """Write a name and the value on the line below it as an assignment."""
     line = data.rfind(b"\n", max(low, at - _FOLDED), at)
-    start = data.rfind(b"\n", max(low, line - _FOLDED), line) + 1 or max(low, line - _FOLDED)
+    start = data.rfind(b"\n", max(low, line - _NAMED), line) + 1 or max(low, line - _NAMED)
     found = _BELOW.search(data, start, min(high, at + _FOLDED)) if line > low else None
     if not found or not found.start() < line < found.end():
         return None

@@ -34,8 +34,11 @@ _SECRET_NAME = lazy(
 )
 
 
+@lru_cache(maxsize=8192)
 def possible(candidate: Candidate, *, known_place: bool = False) -> Score | None:
     """Weigh a candidate whose path is not known; unlikely ones need no path to be dropped.
+
+    Lines come again and again, so that what was said is remembered.
 
     Args:
         candidate: what a rule saw.
@@ -47,16 +50,10 @@ def possible(candidate: Candidate, *, known_place: bool = False) -> Score | None
     """
     if refused(candidate):
         return None
-    probability = unplaced(candidate)
+    probability = shipped().probability(features(candidate, NOWHERE))
     if probability < shipped().possible and not known_place and not chosen(candidate):
         return None
     return _scored(candidate, probability, NOWHERE)
-
-
-@lru_cache(maxsize=8192)
-def unplaced(candidate: Candidate) -> float:
-    """Return how likely a candidate is a secret, wherever it stands: lines come again and again."""
-    return shipped().probability(features(candidate, NOWHERE))
 
 
 @lru_cache(maxsize=8192)

@@ -17,7 +17,7 @@ from scanner.compiled import Part, Stored
 from scanner.decode import ENCODINGS, spelled
 from scanner.grouping import Relatives, families, kin
 from scanner.parsetree import parsed, spells
-from scanner.prefilter import loosened
+from scanner.prefilter import needles
 from scanner.rules import Rule
 
 Patterns = dict[str, list[int]]
@@ -131,11 +131,11 @@ def _needles(rules: Sequence[Rule], related: list[Relatives]) -> tuple[Patterns,
         if number in alike:
             continue
         telling = bool(rule.keywords) and all(len(word) >= _TELLING for word in rule.keywords)
-        needles = [loosened(rule.pattern)]
+        sought = needles(rule.pattern)
         if telling and not spells(rule.pattern):
-            needles = _words(rule)
+            sought = _words(rule)
             by_keyword.add(number)
-        for needle in needles:
+        for needle in sought:
             patterns.setdefault(needle, []).append(number)
     return patterns, by_keyword
 

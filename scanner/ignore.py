@@ -16,7 +16,8 @@ _MARKS = lazy(
 )
 _NEXT = lazy(rb"pragma:\s?(?:allow|white)list[ -]nextline[ -]secret", re.IGNORECASE)
 _REACH = 4096  # a mark stands within so many bytes of the secret
-_TELLING = (b"allow", b"ignore", b"whitelist", b"nosec")  # every mark holds one of these
+_TELLING = (b"leaks:", b"watch:", b"pragma:", b"fisher:", b"hog:", b"ggignore", b"nosec-secret")
+"""Every mark holds one of these."""
 
 
 def ignored(data: bytes | bytearray, start: int, end: int, low: int, high: int) -> bool:

@@ -13,8 +13,19 @@ from typing import Any
 
 from scanner.expansion import BIG, small
 from scanner.parsetree import UNBOUNDED, Node, parsed, widest, width
+from scanner.telling import apart, broken
 
-__all__ = ["UNBOUNDED", "loosened", "member", "reach", "trimmed", "width", "without_end", "written"]
+__all__ = [
+    "UNBOUNDED",
+    "loosened",
+    "member",
+    "needles",
+    "reach",
+    "trimmed",
+    "width",
+    "without_end",
+    "written",
+]
 
 _CATEGORIES = {
     "CATEGORY_DIGIT": r"\d",
@@ -44,7 +55,20 @@ def loosened(pattern: str) -> str:
         re.error: when it is not valid.
     """
     tree = parsed(pattern)
-    body = written(trimmed(small(list(tree))), tree)
+    return _spelled(trimmed(small(list(tree))), tree)
+
+
+def needles(pattern: str) -> list[str]:
+    """Return patterns for hyperscan of which one ends within every match of `pattern`.
+
+    There are several where that is much faster; see `scanner.telling`.
+    """
+    tree = parsed(pattern)
+    return [_spelled(nodes, tree) for nodes in apart(trimmed(small(list(tree))))]
+
+
+def _spelled(nodes: list[Node], tree: Any) -> str:  # noqa: ANN401  (re's own, without types)
+    body = written(broken(nodes), tree)
     return f"(?i){body}" if tree.state.flags & re.IGNORECASE else body
 
 

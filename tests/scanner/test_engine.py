@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scanner.batch import Batch, batch_of
 from scanner.confirm import Confirmer
 from scanner.parsetree import spells
-from scanner.prefilter import loosened
+from scanner.prefilter import loosened, needles
 from scanner.rules import load_rules
 from tests.scanner.secrets import github_token, password
 
@@ -102,7 +102,9 @@ def test_a_random_password_is_one(engine, seed):
 
 
 PATTERNS = st.recursive(
-    st.sampled_from(["a", "b", "key", "[a-c]", r"\d", ".", r"\b", "^", "(?:a|bc)", "x{2,5}"]),
+    st.sampled_from(
+        ["a", "b", "key", "[a-c]", r"\d", ".", r"\b", "^", "(?:a|bc)", "x{2,5}", "(?i:AB|KX|Y1)"]
+    ),
     lambda inner: st.one_of(
         st.tuples(inner, inner).map("".join),
         st.tuples(inner, inner).map(lambda two: f"(?:{two[0]}|{two[1]})"),
@@ -122,9 +124,14 @@ def test_a_loosened_pattern_matches_wherever_the_pattern_does(pattern, text):
         exact = re.compile(pattern.encode(), re.MULTILINE)
     except re.error:
         return  # two groups of one name
-    loose = re.compile(loosened(pattern).encode(), re.MULTILINE)
-    for found in exact.finditer(text.encode()):
-        assert any(other.end() <= found.end() for other in loose.finditer(text.encode()))
+    for loose in ([loosened(pattern)], needles(pattern)):
+        ends = [
+            other.end()
+            for needle in loose
+            for other in re.finditer(needle.encode(), text.encode(), re.MULTILINE)
+        ]
+        for found in exact.finditer(text.encode()):
+            assert any(end <= found.end() for end in ends)
 
 
 def test_every_shipped_rule_is_compiled_and_none_reads_everything(engine):
