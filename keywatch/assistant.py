@@ -5,10 +5,9 @@ the first call says what would happen and gives a code, the second one with that
 Nothing that is answered holds a secret; texts in it may have been written by attackers.
 """
 
-import hmac
 import secrets
 from collections.abc import Mapping
-from hashlib import sha256
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,6 +35,7 @@ CONFIRM_S = 300
 _LEFT_OUT = {"list_dead_letters", "list_audit", "me", "approve_action"}
 """Raw lines of logs, who did what, and what waits for a person (or two of them): for people."""
 _WINDOW_S = 86_400
+_MOST_PROPOSED = 1000
 
 
 class Tools:
@@ -50,7 +50,8 @@ class Tools:
     def __init__(self, desk: Desk, actor: str, *, may_act: bool) -> None:
         scopes = READ | WRITE if may_act else READ
         self._desk, self._person = desk, Person(actor, scopes)
-        self._secret = secrets.token_bytes(32)
+        self._proposed: dict[str, tuple[bytes, float]] = {}
+        self._lock = Lock()
         self.operations = {
             one.name: one
             for one in OPERATIONS
@@ -105,17 +106,28 @@ class Tools:
                 "would": one.summary,
                 "with": {"id": asked.at, **fields},
                 "about": self._blast(one, asked.at),
-                "confirm": self._code(one, asked.at, fields, int(now // CONFIRM_S)),
+                "confirm": self._code(_call(one, asked.at, fields), now),
                 "then": "show this to a person; call again with `confirm` when they agree",
             }
-        good = [self._code(one, asked.at, fields, int(now // CONFIRM_S) - back) for back in (0, 1)]
-        if not any(hmac.compare_digest(code, known) for known in good):
-            raise UsageError("this code is not of this call, or too old", remedy="call without it")
+        with self._lock:
+            call, until = self._proposed.get(code, (b"", 0.0))
+            is_this = call == _call(one, asked.at, fields) and now < until
+            if is_this:
+                del self._proposed[code]
+        if not is_this:
+            raise UsageError(
+                "this code is not of this call, was used, or is too old", remedy="call without it"
+            )
         return one.call(asked)
 
-    def _code(self, one: Operation, target: str, fields: Mapping[str, Any], when: int) -> str:
-        call = msgspec.json.encode([one.name, target, sorted(fields.items()), when])
-        return hmac.new(self._secret, call, sha256).hexdigest()[:16]
+    def _code(self, call: bytes, now: float) -> str:
+        """Return what confirms a call, once; of very many that are proposed the oldest go."""
+        code = secrets.token_hex(8)
+        with self._lock:
+            while len(self._proposed) >= _MOST_PROPOSED:
+                del self._proposed[next(iter(self._proposed))]
+            self._proposed[code] = call, now + CONFIRM_S
+        return code
 
     def _blast(self, one: Operation, target: str) -> dict[str, Any]:
         """Return what an action on a key would meet."""
@@ -138,6 +150,11 @@ class Tools:
         told = msgspec.to_builtins(found)
         names = ("subject", "key", "summary", "effect", "state", "severity", "reason", "error")
         return {name: told[name] for name in names if name in told}
+
+
+def _call(one: Operation, target: str, fields: Mapping[str, Any]) -> bytes:
+    """Return what a code is for."""
+    return msgspec.json.encode([one.name, target, sorted(fields.items())])
 
 
 def server(tools: Tools) -> "Server[Any]":

@@ -11,6 +11,7 @@ import pytest
 from database.transaction import reading
 from keystore import audit
 from keystore.issue import KeyOrder
+from keywatch import assistant
 from keywatch.assistant import CONFIRM_S, Tools, server
 from vocabulary.errors import KeywatchError, UsageError
 
@@ -62,6 +63,36 @@ def test_an_action_is_proposed_first_and_done_with_its_code_alone(house, tools, 
     with reading(house.engine) as connection:
         last = audit.rows_of(connection, key)[-1]
     assert (last.actor, last.reason) == ("mcp:ada", "stolen")
+
+
+def test_a_code_serves_once(house, tools, happened):
+    said = {"id": happened["loud"], "reason": "stolen"}
+    told = tools.call("revoke_key", said)
+    assert tools.call("revoke_key", {**said, "confirm": told["confirm"]}).changed
+    house.store.restore(happened["loud"], actor="ada")
+    with pytest.raises(UsageError, match="was used"):
+        tools.call("revoke_key", {**said, "confirm": told["confirm"]})
+    assert house.store.get(happened["loud"]).state == "active"
+
+
+def test_a_code_holds_five_minutes(house, tools, happened):
+    house.now = (
+        house.now // CONFIRM_S
+    ) * CONFIRM_S  # a code of the clock's would hold twice as long
+    said = {"id": happened["loud"], "reason": "stolen"}
+    told = tools.call("revoke_key", said)
+    house.now += CONFIRM_S + 1
+    with pytest.raises(UsageError, match="too old"):
+        tools.call("revoke_key", {**said, "confirm": told["confirm"]})
+
+
+def test_of_many_proposals_the_oldest_go(tools, happened, monkeypatch):
+    monkeypatch.setattr(assistant, "_MOST_PROPOSED", 2)
+    said = {"id": happened["loud"], "reason": "stolen"}
+    first, _, third = (tools.call("revoke_key", said)["confirm"] for _ in range(3))
+    with pytest.raises(UsageError, match="code"):
+        tools.call("revoke_key", {**said, "confirm": first})
+    assert tools.call("revoke_key", {**said, "confirm": third}).changed
 
 
 def test_a_code_grows_old(house, tools, happened):
