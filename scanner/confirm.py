@@ -1,4 +1,4 @@
-"""From "a pattern may end here" to a confirmed secret: `re` on a bounded piece, then the proofs."""
+"""From "a pattern may end here" to a confirmed secret: `re` on a bounded piece, then a judge."""
 
 import re
 from collections.abc import Generator, Iterator
@@ -8,39 +8,17 @@ from msgspec.structs import replace
 
 from scanner.allow import compiled, lets_pass
 from scanner.batch import Data
-from scanner.candidate import Candidate, candidate_of, closed, kind_of, named
-from scanner.classify import WEIGHED, possible
-from scanner.entropy import shannon
-from scanner.lazy import lazy
-from scanner.placeholder import in_code, in_data, invented, template
-from scanner.rule import CONTEXT
+from scanner.judging import Confirmed, judged
 from scanner.rules import Rule
-from scanner.saying import says_what_it_is
-from vocabulary.finding import Confidence
 
 REACH = 8 << 10
 """Bytes around a hit that are read at most; a longer match is no secret."""
 _TO_LINE = 512  # how far a piece grows to begin and end with a line
-_TOKEN = 200  # longer secrets (keys in PEM) may well repeat characters
 _KEPT = 100_000  # pieces remembered
 _SHORT = 2 << 10  # … if they are no longer than this
 _CLUSTER = 4 << 10
 _OFTEN = 20  # pieces that are worth knowing how a rule may open
 _BEARS = 200  # bytes of a long line that bear on a match, on either side
-
-
-class Confirmed(msgspec.Struct, frozen=True):
-    """A secret within a piece of text; positions count from the piece's beginning."""
-
-    match_start: int
-    match_end: int
-    start: int
-    end: int
-    confidence: Confidence
-    checksum: str
-    reasons: tuple[str, ...]
-    label: str
-    candidate: Candidate | None = None
 
 
 Memory = dict[int, tuple[Confirmed, ...]]
@@ -229,9 +207,9 @@ class Confirmer(msgspec.Struct):
             if span[0] >= span[1]:
                 continue
             name = found.span("name") if "name" in groups and found["name"] else None
-            judged = self._weighed(piece, span, name) if self._weighs else self._judged(piece, span)
-            if judged and not self._passes(piece, found.span(), (judged.start, judged.end)):
-                yield replace(judged, match_start=found.start(), match_end=found.end())
+            said = judged(self.rule, piece, span, name)
+            if said and not self._passes(piece, found.span(), (said.start, said.end)):
+                yield replace(said, match_start=found.start(), match_end=found.end())
 
     def _matches(self, piece: bytes, first: int, last: int) -> Iterator[re.Match[bytes]]:
         """Yield the matches that begin between two positions, as `finditer` does."""
@@ -269,52 +247,6 @@ class Confirmer(msgspec.Struct):
         """Whether more bears on a match than the lines beside it."""
         return any(near.lines > 1 for near in self.rule.requires)
 
-    @property
-    def _weighs(self) -> bool:
-        return self.rule.provider in WEIGHED
-
-    def _weighed(
-        self, piece: bytes, span: tuple[int, int], name: tuple[int, int] | None
-    ) -> Confirmed | None:
-        """Let the classifier say whether a value of no known format is worth a second look."""
-        rule, span = self.rule, closed(piece, span)
-        if rule.entropy and shannon(piece[span[0] : span[1]]) < rule.entropy:
-            return None
-        candidate = candidate_of(kind_of(rule.id, rule.provider), piece, span, name)
-        candidate = named(candidate, rule.id)
-        score = possible(candidate, known_place=rule.confidence == Confidence.HIGH)
-        if score is None:
-            return None
-        confidence = score.confidence or Confidence.LOW
-        return Confirmed(0, 0, *span, confidence, "none", score.reasons, candidate.name, candidate)
-
-    def _judged(self, piece: bytes, span: tuple[int, int]) -> Confirmed | None:
-        rule, secret = self.rule, piece[span[0] : span[1]]
-        if rule.entropy and shannon(secret) < rule.entropy:
-            return None
-        placed = rule.provider == CONTEXT  # whatever people make up may be a password
-        if not placed and len(secret) <= _TOKEN and (template(secret) or invented(secret)):
-            return None
-        if len(secret) > _TOKEN and _MARKED in secret and not secret.startswith(b"-----"):
-            return None
-        confidence, proof, reasons = self._proven(secret)
-        if rule.id.endswith("password") and _is_said(secret):
-            confidence = Confidence.LOW
-        if proof != "valid" and not placed and (in_code(piece, span) or in_data(piece, span)):
-            return None
-        return Confirmed(0, 0, *span, confidence, proof, reasons, assigned(piece, span)[0])
-
-    def _proven(self, secret: bytes) -> tuple[Confidence, str, tuple[str, ...]]:
-        rule = self.rule
-        reasons = (f"has the format of a {rule.name}",)
-        if not rule.checksum:
-            return Confidence(rule.confidence), "none", reasons
-        from scanner import checksum  # noqa: PLC0415  (few matches have one)
-
-        if checksum.check(rule.checksum, secret.decode("latin-1")):
-            return Confidence.HIGH, "valid", (*reasons, "its checksum is valid")
-        return Confidence.LOW, "invalid", (*reasons, "but its checksum is wrong")
-
     def _surrounded(self, data: Data, base: int, found: Confirmed, low: int, high: int) -> bool:
         """Look for a keyword on the lines around, and for what the rule requires further out."""
         rule = self.rule
@@ -341,44 +273,3 @@ def _lines(data: Data, span: tuple[int, int], count: int, bounds: tuple[int, int
         found = data.find(b"\n", last + 1, high)
         last = found if found >= 0 else high
     return bytes(data[first:last])
-
-
-_MARKED = b"EXAMPLE"  # how AWS marks long tokens in its manuals
-
-
-def _is_said(secret: bytes) -> bool:
-    """Say whether a password is words for one: `user1_password`."""
-    return b"pass" in secret.lower() and says_what_it_is(secret.decode("utf-8", "replace"))
-
-
-_ASSIGNS = (
-    rb"[\"'`\]]{0,2}[ \t]{0,8}(?:=>|:=|[:=,(]|\bis\b)?[=>]{0,2}[ \t(\[]{0,4}[bruf@]{0,2}[\"'`]{0,3}"
-)
-_NAME = lazy(rb"([A-Za-z_][\w.\-\[\]]{0,80})" + _ASSIGNS + rb"\Z")
-_BETWEEN = lazy(_ASSIGNS)
-_OF_NAMES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-[]"
-_LONGEST_BETWEEN, _LONGEST_NAME = 23, 81
-
-
-def assigned(piece: bytes, span: tuple[int, int]) -> tuple[str, bool]:
-    """Return the name that a value is assigned to, and whether quotes stand around the value."""
-    line = piece.rfind(b"\n", 0, span[0]) + 1
-    name = _named(piece[max(line, span[0] - 120) : span[0]])
-    quoted = piece[span[0] - 1 : span[0]] in (b'"', b"'", b"`")
-    return (name.decode("latin-1"), quoted)
-
-
-def _named(head: bytes) -> bytes:
-    """Return the name at the end of what stands before a value, which assigns it; else nothing.
-
-    To try every beginning of every name costs more than all else that is done to a match. A name
-    ends where what follows may stand between it and the value, so that is looked for first.
-    """
-    size = len(head)
-    ends = range(max(0, size - _LONGEST_BETWEEN), size + 1)
-    end = next((at for at in ends if _BETWEEN.fullmatch(head, at)), None)
-    if end is None:
-        return b""
-    begin = max(len(head[:end].rstrip(_OF_NAMES)), end - _LONGEST_NAME)
-    found = _NAME.search(head, begin)
-    return found[1] if found else b""

@@ -19,7 +19,7 @@ from scanner.hits import Hits
 from scanner.match import Match
 from scanner.searcher import Searcher
 from scanner.sources.versions import Version
-from scanner.stretches import Hit, Looked, Stretches
+from scanner.stretches import Hit, Looked, Said, Stretches
 from scanner.trace import Trace
 
 CONTEXT = 256
@@ -120,9 +120,9 @@ class Heritage(msgspec.Struct):
                 if said is None:
                     new.add(key, text, stretch, one.hits)
                     continue
-                if type(said) is tuple and said:  # the text that it was told of has been judged
-                    said = looked[key] = self._cleared(text, begin, said)
-                for number, stop in said:
+                if said.hits and not said.cleared:  # the text it was told of has been judged
+                    self._clear(said, text, begin)
+                for number, stop in said.hits:
                     one.hits.setdefault(number, []).append(begin + stop)
         if not new.starts:
             return
@@ -133,16 +133,17 @@ class Heritage(msgspec.Struct):
             looked.clear()
         looked.update(new.said)
 
-    def _cleared(self, text: bytes, begin: int, said: Sequence[Hit]) -> list[Hit]:
+    def _clear(self, said: Said, text: bytes, begin: int) -> None:
         """Leave out of what was said of a stretch what has been found to lead to nothing."""
         hits: Hits = {}
-        for number, stop in said:
+        for number, stop in said.hits:
             hits.setdefault(number, []).append(begin + stop)
-        return [
+        said.hits = tuple(
             (number, end - begin)
             for number, ends in hits.items()
             for end in self._fertile(text, number, ends)
-        ]
+        )
+        said.cleared = True
 
     def _fertile(self, data: bytes, number: int, ends: list[int]) -> list[int]:
         confirmers = self.searcher.confirmers

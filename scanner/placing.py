@@ -5,7 +5,8 @@ import os
 from msgspec.structs import replace
 
 from scanner.batch import Batch
-from scanner.confirm import Confirmed, Confirmer
+from scanner.confirm import Confirmer
+from scanner.judging import Confirmed
 from scanner.match import Match
 from scanner.region import Region
 

@@ -30,6 +30,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         confidence: of a match by its format alone.
         entropy: least Shannon entropy of the secret, in bits a character.
         checksum: name of a function of scanner/checksum.py.
+        chosen: whether people make the secret up, so that words for one are no more than that.
         path: searched in the path of the file; empty for any file.
         requires: what must stand near the secret.
         allow: what is let pass.
@@ -46,6 +47,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     pattern: str
     entropy: float = 0.0
     checksum: str = ""
+    chosen: bool = False
     access: str = ""
     revoke: str = ""
     references: tuple[str, ...] = ()

@@ -5,15 +5,30 @@ met first, and what was said of it holds wherever it stands.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+
+import msgspec
 
 from scanner.hits import Hits
 
 Hit = tuple[int, int]
 """The number of what hyperscan saw, and where it ended."""
-Looked = dict[int, Sequence[Hit]]
-"""Hash of a stretch → hits in it, counted from its beginning."""
 
+
+class Said(msgspec.Struct):
+    """What hyperscan said of a stretch.
+
+    Attributes:
+        hits: counted from its beginning.
+        cleared: whether those that have been found to lead to nothing are left out.
+    """
+
+    hits: tuple[Hit, ...] = ()
+    cleared: bool = False
+
+
+Looked = dict[int, Said]
+"""Hash of a stretch → what was said of it."""
 
 _BETWEEN = b"\n\0\n"
 
@@ -51,7 +66,7 @@ class Stretches:
                 self._begin(None)
                 self._put(text[lead:begin])
         self._begin(key)
-        self.said[key] = ()
+        self.said[key] = Said()
         self._put(text[begin:end])
         self._last = text, end
 
@@ -79,4 +94,4 @@ class Stretches:
             for hits, begin in self._owners[key]:
                 hits.setdefault(number, []).append(begin + stop)
         for key, more in said.items():
-            self.said[key] = (*self.said[key], *more)
+            self.said[key].hits += tuple(more)

@@ -4,7 +4,8 @@ from bisect import bisect_left
 
 import msgspec
 
-from scanner.confirm import Confirmed, Confirmer
+from scanner.confirm import Confirmer
+from scanner.judging import Confirmed
 
 
 class Trace(msgspec.Struct, frozen=True):

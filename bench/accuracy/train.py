@@ -85,7 +85,7 @@ def main() -> None:
 
 def collected(lines: Iterable[Line]) -> Iterator[Sample]:
     """Yield every candidate that the rules see in the lines, with its label."""
-    with patch("scanner.confirm.possible", kept):
+    with patch("scanner.judging.possible", kept):
         engine = engine_of(load_rules())
         for line in lines:
             yield from of_line(line, engine)

@@ -1,6 +1,7 @@
 """Texts planted in files, each in a folder of its own, and how surely each is found."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 
@@ -35,3 +36,28 @@ def confidences(factory: pytest.TempPathFactory, cases: Cases) -> dict[str, set[
         for place in finding.places:
             by_folder.setdefault(place.path.split("/")[0], set()).add(finding.confidence)
     return {name: by_folder.get(folder, set()) for name, folder in folders.items()}
+
+
+class Planted:
+    """Tests of what the default leaves out and what it shows; a class of tests names the cases."""
+
+    quiet: ClassVar[Cases]
+    shown: ClassVar[Cases]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Let each test run over the cases that it is for."""
+        for argument, cases in (("hidden", self.quiet), ("seen", self.shown)):
+            if argument in metafunc.fixturenames:
+                metafunc.parametrize(argument, cases)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def found(cls, tmp_path_factory):
+        """All cases in one scan: the confidences seen in each."""
+        return confidences(tmp_path_factory, {**cls.quiet, **cls.shown})
+
+    def test_it_is_not_shown_by_default(self, found, hidden):
+        assert found[hidden] <= {"low"}
+
+    def test_it_is_shown_by_default(self, found, seen):
+        assert found[seen] & {"medium", "high"}

@@ -2,9 +2,7 @@
 
 from base64 import b64encode
 
-import pytest
-
-from tests.scanner.planting import confidences
+from tests.scanner.planting import Planted
 
 ALADDIN = b64encode(b"Aladdin:open sesame").decode()
 """The example of RFC 7617."""
@@ -313,17 +311,5 @@ SHOWN = {
 }
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    """All cases in one scan: the confidences seen in each."""
-    return confidences(tmp_path_factory, {**QUIET, **SHOWN})
-
-
-@pytest.mark.parametrize("name", QUIET)
-def test_it_is_not_shown_by_default(found, name):
-    assert found[name] <= {"low"}
-
-
-@pytest.mark.parametrize("name", SHOWN)
-def test_it_is_shown_by_default(found, name):
-    assert found[name] & {"medium", "high"}
+class TestWhatStandsAroundAValue(Planted):
+    quiet, shown = QUIET, SHOWN

@@ -7,7 +7,7 @@ import pytest
 
 from scanner.generators import expand
 from scanner.placeholder import invented
-from tests.scanner.planting import confidences
+from tests.scanner.planting import Planted
 
 BASE85 = b85encode(sha512(b"an archive 10").digest()).decode()
 COUNTING = bytes(range(32)).hex()
@@ -38,6 +38,7 @@ QUIET = {
     "an encrypted value": ("a.md", ':secret=>"rJ0s--{base64:26}--{base64:22}=="\n'),
     "a marked key": ("a.rb", 'secret_access_key: "{base64:28}EXAMPLEKEY",\n'),
     "a token cut short": ("a.py", 'print("echo USER_TOKEN=github_pat_{base62:40} > .env")\n'),
+    "words for a passphrase of a network": ("w.conf", "psk=" + '"mypassphrase"\n'),
     "words of a playbook": ("a.yml", "ansible_become" + "_pass: user1_password\n"),
     "a name in signs": ("hosts.template", "web ansible_password=@PASSWORD ansible_port=@PORT\n"),
     "words of a client": ("a.js", 'clientSecret: "clientsecret1"\n'),
@@ -72,20 +73,8 @@ SHOWN = {
 }
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    """All cases in one scan: the confidences seen in each."""
-    return confidences(tmp_path_factory, {**QUIET, **SHOWN})
-
-
-@pytest.mark.parametrize("name", QUIET)
-def test_it_is_not_shown_by_default(found, name):
-    assert found[name] <= {"low"}
-
-
-@pytest.mark.parametrize("name", SHOWN)
-def test_it_is_shown_by_default(found, name):
-    assert found[name] & {"medium", "high"}
+class TestWhatALineSays(Planted):
+    quiet, shown = QUIET, SHOWN
 
 
 @pytest.mark.parametrize(
