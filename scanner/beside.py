@@ -46,6 +46,18 @@ _NEXT_CALL = lazy(r",\s*[A-Za-z_$][\w.$>-]{0,40}\(\s*[\"']\Z")
 """`authenticate($secret, hex2bin('`: another argument, which a call makes."""
 _FETCHED = lazy(r"(?:^|[^A-Za-z])(?:get|fetch|find|look_?up)\w{0,40}\([\"']\Z")
 """`getAccessToken('ada')`: by what a token is asked for."""
+_READ = lazy(r"(?:^|[^A-Za-z])(?:decode|parse|format|render|describe)_\w{0,40}\((?:<<)?[\"']\Z")
+"""`decode_password(<<"storage:notes">>`: what is to be read."""
+_TOKEN = lazy(r"^(?:[a-z]+\.)?(?:[a-z]+T|t)oken[A-Z]?\Z")
+_OTHER_ARGUMENT = lazy(r",\s*(?:<<)?[\"']\Z")
+_OF_A_CALL = lazy(r"[(,]\s*(?:this\.)?\Z")
+"""`validate(token, '…'`: another argument than the variable of that name."""
+_OF_CALLED = lazy(r"[\"']\)\s*,\s*[\"']\Z")
+"""`equal(hash('password'), '…'`: what a call gives."""
+_COORDINATES = lazy(r"[\w@-]:[\w@./-]{1,60}:\Z")
+"""`patch:npm:webtoken:2026:0`: parts of one name."""
+_OF_PATH = lazy(r"/etc/\Z")
+_HEX = lazy(r"[0-9a-f]{32,128}")
 _CALLED_PUBLIC = lazy(r"[^\n]{0,20}(?://|#|/\*)[^\n]{0,40}\bpublic\b")
 """`siteToken: '…', // public token`."""
 _NAMES_IT = lazy(r"(?i)pass|pwd|secret|token|key|cred|value|default|data|text")
@@ -86,7 +98,7 @@ def belongs_beside(candidate: Candidate) -> bool:
 
 def _is_named_beside(candidate: Candidate, gap: str) -> bool:
     """Say whether what is named is another thing than the value: an image, a member, a label."""
-    if _is_a_version(candidate, gap) or _is_of_a_member(gap):
+    if _is_a_version(candidate, gap) or _is_of_a_member(gap) or _is_a_part(candidate, gap):
         return True
     if _is_behind(candidate, gap) or _JOINED.match(gap):
         return True
@@ -108,6 +120,16 @@ def _is_a_version(candidate: Candidate, gap: str) -> bool:
     return _IMAGE.search(head) is not None or _CHANNEL.search(head) is not None
 
 
+def _is_a_part(candidate: Candidate, gap: str) -> bool:
+    """Say whether name and value are parts of one word: `%PASSWORD:id%`, `npm:webtoken:2026`."""
+    if gap != ":":
+        return False
+    head = _head(candidate, gap)
+    if head[-1:] == candidate.value[-1:] == "%":
+        return True
+    return candidate.value[:1].isdigit() and _COORDINATES.search(head) is not None
+
+
 def _is_of_a_member(gap: str) -> bool:
     """Say whether a member of what is named like a secret is set, and is none itself."""
     found = _MEMBER.match(gap)
@@ -127,6 +149,8 @@ def _is_of_a_file(candidate: Candidate, gap: str) -> bool:
     head = _head(candidate, gap)
     if _CHECKED.search(head):
         return True
+    if _OF_PATH.search(head) and gap[:1] == ":" and _HEX.fullmatch(candidate.value):
+        return True  # `/etc/passwd: …`
     listed = _ENDING.search(candidate.name) and _FOLDERS.search(head)
     return gap[:1] in ('"', "'") and bool(listed)
 
@@ -155,10 +179,20 @@ def _is_public(candidate: Candidate) -> bool:
 
 def _is_of_call(candidate: Candidate, gap: str) -> bool:
     """Say whether the value is that of another parameter or part of what a call takes."""
-    if _FETCHED.search(candidate.before) or _NEXT_CALL.search(gap):
+    if any(shape.search(gap) for shape in (_NEXT_CALL, _OF_CALLED)):
+        return True
+    if _FETCHED.search(candidate.before) or _is_another_argument(candidate, gap):
+        return True
+    if _READ.search(candidate.before) and not machine_made(candidate.value):
         return True
     found = _PARAMETER.search(gap) or _ARGUMENT.search(gap)
     return found is not None and not _NAMES_IT.search(found[1])
+
+
+def _is_another_argument(candidate: Candidate, gap: str) -> bool:
+    if not _TOKEN.search(candidate.name) or not _OTHER_ARGUMENT.fullmatch(gap):
+        return False
+    return _OF_A_CALL.search(_head(candidate, gap)) is not None
 
 
 def _is_an_id(candidate: Candidate) -> bool:

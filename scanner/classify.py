@@ -14,10 +14,12 @@ from scanner.features import features
 from scanner.gap import compared
 from scanner.lazy import lazy
 from scanner.place import NOWHERE, Place, place_of
+from scanner.placeholder import counts_apart
 from scanner.refusal import refused
-from scanner.saying import says_what_it_is
+from scanner.saying import says_it_in_signs, says_what_it_is
 from scanner.score import Score
 from scanner.shape import UUID, decoded, machine_made, strong, worded
+from scanner.tokenform import lets_nobody_in
 from scanner.trees import shipped
 from scanner.wording import IDENTITY, STOCK
 from vocabulary.finding import Confidence
@@ -106,6 +108,8 @@ def _is_doubted(candidate: Candidate) -> bool:
         return True
     if candidate.kind == "assignment" and not _names_a_secret(candidate.name):
         return True
+    if lets_nobody_in(candidate.value) or counts_apart(candidate.value.lower().encode()):
+        return True
     if _CONTROL.search(candidate.before[-_NEAR:] + candidate.after[:_NEAR]):
         return True  # within a program or a picture
     if candidate.kind == "header" and _is_example_login(candidate.value):
@@ -117,15 +121,27 @@ def _is_doubted_at(candidate: Candidate, place: Place) -> bool:
     """Say whether a file is one of what people read, and the value may be."""
     if (place.among_examples and not place.rendered) or place.reported:
         return True
-    if place.spoken and not machine_made(candidate.value):
+    if (place.spoken or place.compiled) and not machine_made(candidate.value):
         return True
-    if place.locked and candidate.kind == "assignment" and _SUM.fullmatch(candidate.value):
-        return True
-    if place.published and candidate.name == "apiKey" and _SEARCH_KEY.fullmatch(candidate.value):
-        return True
-    if place.told and not candidate.quote and _PROSE.fullmatch(candidate.value):
+    if _is_listed_at(candidate, place) or _is_said_at(candidate, place):
         return True
     return place.tongue and not any(map(str.isdigit, candidate.value))
+
+
+def _is_listed_at(candidate: Candidate, place: Place) -> bool:
+    """Say whether a value is a sum in a list of packages, or the key of a site's search."""
+    if place.locked and candidate.kind == "assignment" and _SUM.fullmatch(candidate.value):
+        return True
+    searched = place.published and candidate.name == "apiKey"
+    return searched and _SEARCH_KEY.fullmatch(candidate.value) is not None
+
+
+def _is_said_at(candidate: Candidate, place: Place) -> bool:
+    """Say whether a value is a word of a message, or the word for a secret in code or a text."""
+    if place.told and not candidate.quote and _PROSE.fullmatch(candidate.value):
+        return True
+    read = (place.code and not place.configures) or place.text
+    return read and says_it_in_signs(candidate.value)
 
 
 def _is_certain(candidate: Candidate) -> bool:

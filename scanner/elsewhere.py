@@ -46,16 +46,20 @@ _OF_CODE = (
     lazy(r"0x[0-9a-fA-F]{40}"),
     lazy(r"[0-9A-Za-z+/]{4,}={0,2}(?:--[0-9A-Za-z+/]{8,}={0,2}){1,2}"),
     lazy(r"gh[pousr]_\w{1,35}|github_pat_\w{1,81}"),
-    lazy(r"1\d{9}(?:\d{3})?"),
+    lazy(r"1\d{9}(?:\d{3})?(?:-[0-9a-f]{32})?|-\d{6,}"),
+    lazy(r"[A-Z]\w{1,40}\.[A-Z][A-Z_]{2,}"),
+    lazy(r"[0-9a-f]{24,32}:[0-9a-f]{32}:[0-9a-f]{16,}"),
+    lazy(r"(?:0x)?0[23][0-9a-f]{64}"),
     lazy(r"\d{4}_[a-z]+(?:_[a-z0-9]+)+"),
     lazy(r"[a-z][a-z0-9+.-]{1,20}://(?:[^\s:@/?]{0,40}@)?[^\s@?]{1,120}"),
-    lazy(r"/(?:usr|etc|var|opt|home|lib\d{0,2}|bin|tmp|root|run|srv|dev|proc|mnt)/[\w./+-]+"),
+    lazy(r"/(?:usr|etc|var|opt|home|Users|lib\d{0,2}|bin|tmp|root|run|srv|dev|proc|mnt)/[\w./+-]+"),
 )
 """Members of packages, ends of dotted names, files, selectors, rules of a grammar and of
 validation, what is encrypted (vector and text), Django's mark of no password, public keys of
 minisign, ids of Stripe, of payments at PayPal and of accounts of Ethereum, what
-Rails encrypts, tokens of GitHub that were shortened, times in seconds,
-migrations, addresses without a password, paths."""
+Rails encrypts, tokens of GitHub that were shortened, times in seconds, what a form was sent with at
+one, negative numbers, members of classes, what is encrypted (vector, tag and text), public keys of
+curves, migrations, addresses without a password, paths."""
 _BETWEEN = lazy(r"[),;][^\"'`]{0,198}[(,=\[+{]")
 """`).should(`, `,(0,o.kt)(`: the code between two strings of a line without spaces."""
 _LETTERS = lazy(r"(?i)(?=.*[a-z]{3})[a-z ]*(?:\\{1,2}x[c-f][0-9a-f][a-z ]*){1,4}")
@@ -68,12 +72,16 @@ _HOLDS_VALUE = frozenset(
     credential""".split()
 )
 _ENTRY = lazy(r"[\"'`]\s{0,4}(?::|=>)\s{0,4}(?:[\"'`\[{]|(?:true|false|null)\b)")
-_ELEMENT = lazy(r"[^\"'=]{0,40}<\w+\s(?:[^<>]{0,80}\s)?([\w-]{1,40})=\\{0,3}[\"']\Z")
+_ELEMENT = lazy(
+    r"[^\"'=]{0,40}(?:\"[^\"'=]{0,20})?<\w+\s(?:[^<>]{0,80}\s)?([\w-]{1,40})=\\{0,3}[\"']\Z"
+)
 """`Change password <b class="`: an attribute of an element behind the name."""
 _STEP = lazy(r"\([\"']\Z")
 _MORE = lazy(r"[\"'],\s")
 _ASKED = lazy(r"(?i)(?<!un)encrypted|^is_|^is(?=[A-Z])")
 """`app_passwd('details', $id)`: what a call is to do; names of what is asked or encrypted."""
+_NEGATED = lazy(r"!{1,2}[a-z][A-Za-z]*")
+"""`pass = !received`."""
 _CODE_WORDS = frozenset("await yield new typeof lambda function async return delete void".split())
 _DESCRIBING = lazy(
     r"(?i)(?:scheme|schema|back_?end|algo|algorithms?|primitive|gen|hashing|driver|engine|plugin|handlers?|issuer|audience"
@@ -83,8 +91,10 @@ _ALGORITHM = lazy(r"(?:[a-z]{2,10}\d{1,4}){1,4}")
 _PUBLISHED = lazy(r"(?i)public|sha-?\d|fingerprint|thumbprint|checksum|digest|issuer|audience")
 _BY_NAME = lazy(
     r"(?i)hashed_secret\Z|(?-i:(?:[a-z]+_)+salt\Z)|consumer_?key\Z|(?:temporary|token|client)_credential_key\Z"
+    r"|(?:proxy|fastcgi|uwsgi|scgi|grpc|memcached)_pass\Z|_slot\Z|[_-]identifier\Z"
 )
-"""What reports of scanners tell values by, a record's salt, ids of consumers; a salt in capitals is
+"""What reports of scanners tell values by, a record's salt, ids of consumers, to what nginx hands
+requests on, places in the storage of a contract, names of credentials; a salt in capitals is
 the key of a whole application."""
 _SECRET = lazy(r"(?i)secret|private|passw|pwd|credential")
 _ALLOWED = lazy(r"(?i)(?:allowed|trusted|accepted|authorized|known)[\w-]{0,30}keys?\Z")
@@ -148,10 +158,10 @@ def _of_another(candidate: Candidate) -> bool:
         return True  # the name is a value itself: `action=pass:repeat=0`
     if gap == ":" and _is_symbol(candidate, at):
         return True
-    if not candidate.quote:  # a symbol, `pass :strict`, or a constant of a class
-        return (gap == " :" and candidate.value.isalpha()) or (gap + candidate.value).startswith(
-            "::"
-        )
+    if not candidate.quote:  # a symbol, `pass :strict`, a constant of a class, `= !done`
+        symbol = gap == " :" and candidate.value.isalpha()
+        negated = gap[-1:] == " " and _NEGATED.fullmatch(candidate.value) is not None
+        return symbol or negated or (gap + candidate.value).startswith("::")
     found = (shape.fullmatch(gap) for shape in (_ELEMENT, _OWN_KEY, _ATTRIBUTE, _NEXT_KEY))
     own = next(filter(None, found), None)
     if own is not None and own[1].lower() not in _HOLDS_VALUE:

@@ -9,6 +9,8 @@ from scanner.lazy import lazy
 from scanner.placeholder import in_code, in_data, invented, template
 from scanner.rule import CONTEXT, Rule
 from scanner.saying import says_what_it_is
+from scanner.shape import UUID
+from scanner.wording import IDENTITY
 from vocabulary.finding import Confidence
 
 _TOKEN = 200  # longer secrets (keys in PEM) may well repeat characters
@@ -72,11 +74,12 @@ def _by_format(rule: Rule, piece: bytes, span: Span) -> Confirmed | None:
     if len(secret) > _TOKEN and _MARKED in secret and not secret.startswith(b"-----"):
         return None
     confidence, proof, reasons = _proven(rule, secret)
-    if rule.chosen and _is_said(secret):
+    name = assigned(piece, span)[0]
+    if (rule.chosen and _is_said(secret)) or (_is_uuid(secret) and IDENTITY.search(name)):
         confidence = Confidence.LOW
     if proof != "valid" and not placed and (in_code(piece, span) or in_data(piece, span)):
         return None
-    return Confirmed(0, 0, *span, confidence, proof, reasons, assigned(piece, span)[0])
+    return Confirmed(0, 0, *span, confidence, proof, reasons, name)
 
 
 def _proven(rule: Rule, secret: bytes) -> tuple[Confidence, str, tuple[str, ...]]:
@@ -93,6 +96,10 @@ def _proven(rule: Rule, secret: bytes) -> tuple[Confidence, str, tuple[str, ...]
 def _is_said(secret: bytes) -> bool:
     """Say whether a password is words for one: `user1_password`."""
     return b"pass" in secret.lower() and says_what_it_is(secret.decode("utf-8", "replace"))
+
+
+def _is_uuid(secret: bytes) -> bool:
+    return UUID.fullmatch(secret.decode("latin-1")) is not None
 
 
 _ASSIGNS = (

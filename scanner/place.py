@@ -8,7 +8,7 @@ import msgspec
 from scanner.lazy import lazy
 
 _LANGUAGES = {
-    "code": "c cc cpp cxx h hpp m mm java kt kts scala cs go rs swift dart hs erl ex exs clj fs vb pas pyx proto",
+    "code": "c cc cpp cxx h hpp m mm java kt kts scala cs go rs swift dart hs erl hrl ex exs clj fs vb pas pyx proto sol zig nim ml mli",
     "script": "py rb php js ts tsx jsx vue mjs cjs pl pm lua r groovy gradle coffee jl tcl el moo las",
     "shell": "sh bash zsh fish bats ps1 psm1 bat cmd command dockerfile makefile mk",
     "config": "yml yaml toml ini cfg conf cnf properties env config tf tfvars hcl plist settings editorconfig cf rc netrc pgpass npmrc credentials creds",
@@ -53,6 +53,7 @@ class Place(msgspec.Struct, frozen=True):
         published: whether it is the configuration of a site of documentation, all of which its
             pages bring to their readers.
         told: whether it is the message of a commit.
+        compiled: whether a compiler has written it: names stand beside one another there.
     """
 
     NAMES: ClassVar = (
@@ -68,6 +69,7 @@ class Place(msgspec.Struct, frozen=True):
     locked: bool = False
     published: bool = False
     told: bool = False
+    compiled: bool = False
 
     @property
     def among_tests(self) -> bool:
@@ -85,6 +87,11 @@ class Place(msgspec.Struct, frozen=True):
         return self.features[0] in (1, 2)
 
     @property
+    def text(self) -> bool:
+        """Whether people read it as a text."""
+        return self.features[0] == 6  # noqa: PLR2004
+
+    @property
     def translated(self) -> bool:
         """Whether the path is one of texts in the languages of people."""
         return bool(self.features[3])
@@ -97,7 +104,7 @@ _SPOKEN = lazy(
 """A file that is named after a language, in a folder of texts."""
 _REPORTED = lazy(
     r"(?i)(?:^|/)\.?(?:gitleaks|betterleaks|trufflehog|kingfisher|noseyparker|ggshield|detect[_-]?secrets"
-    r"|secrets?[_.-]scan\w*|keywatch)[\w.-]*\.(?:jsonl?|sarif|csv|xml)$|\.secrets\.baseline$"
+    r"|secrets?[_.-]scan\w*|keywatch)[\w.-]*\.(?:jsonl?|sarif|csv|xml)$|\.secrets\.baseline$|\.sarif$"
 )
 _CONFIGURES = lazy(
     r"(?i)(?:^|/)(?:conf|config\w{0,10}|env|environments?|credentials?|secrets?|deploy\w{0,6}|seeds?)/"
@@ -119,6 +126,7 @@ _LOCKED = lazy(
 _PUBLISHED = lazy(
     r"(?i)(?:^|/)docusaurus\.config\.\w{2,3}$|(?:^|/)\.vitepress/(?:\w+/)?config\.\w{2,3}$"
 )
+_COMPILED = lazy(r"(?i)\.(?:py[cod]|class|beam|o|a|so|dll|exe|lib|wasm)$")
 _MESSAGE = "(commit message)"
 _TYPED = lazy(
     r"(?i)(?:^|/)(?:\.(?:\w{1,20}[_-])?history|(?:(?:ba|z|fi)sh|consolehost|psql|mysql|sqlite)_history)(?:\.txt|\.\d)?$"
@@ -156,6 +164,7 @@ def place_of(path: str) -> Place:
         _LOCKED.search(path) is not None,
         _PUBLISHED.search(path) is not None,
         path == _MESSAGE,
+        _COMPILED.search(path) is not None,
     )
 
 

@@ -30,6 +30,8 @@ _SEQUENCES = (
 )  # fmt: skip
 _HEX = lazy(rb"(?:0x)?[0-9a-f]{24,}")
 _RUN = lazy(rb"(.)\1{6,}", re.DOTALL)
+_AWS = (b"AKIAIOSFODNN7", b"wJalrXUtnFEMI")
+"""What the keys of AWS' manuals begin with, however people have changed their ends."""
 _FEW = 4  # a secret of ten characters or more has more distinct ones than this
 _LONG = 10
 
@@ -44,8 +46,8 @@ def invented(value: bytes) -> str:
 
     Strict: a random secret hits none of it by chance (below one in a million).
     """
-    if _STRONG_WORDS.search(value) or _WORD_FOR_IT.fullmatch(value):
-        return "holds a word of examples"
+    if _STRONG_WORDS.search(value) or _WORD_FOR_IT.fullmatch(value) or value.startswith(_AWS):
+        return "is or holds an example"
     if _RUN.search(value):
         return "repeats one character"
     if len(value) >= _LONG and len(set(value)) <= _FEW:
@@ -62,11 +64,13 @@ def _counts(low: bytes) -> bool:
     """Say whether a value counts up, or every other sign of it: `1a2b3c4d5e…`."""
     if any(sequence in text for sequence in _SEQUENCES for text in (low, low[::2], low[1::2])):
         return True
-    return _HEX.fullmatch(low) is not None and _counts_apart(low)
+    return counts_apart(low)
 
 
-def _counts_apart(low: bytes) -> bool:
-    """Say whether letters and digits count, each for themselves: `a123b45c6d78e90f12a34b`."""
+def counts_apart(low: bytes) -> bool:
+    """Say whether letters and digits of hex count, each for themselves: `a123b45c6d78e90f`."""
+    if _HEX.fullmatch(low) is None:
+        return False
     digits, letters = low.translate(None, b"abcdefx"), low.translate(None, b"0123456789")
     return b"1234567890" in digits and b"abcdefabc" in letters
 

@@ -9,7 +9,7 @@ from scanner.shape import decoded, machine_made
 from scanner.wording import BAD_NAME, IDENTITY, NAME_KINDS
 
 _REFUSED = lazy(
-    r"\$\{|\{\{|\$\(|<%|%>|#\{|@@|^\$[A-Za-z_]|^\$\$?\w+\$?$|^%[\w()]{0,30}[sdvq%]?$|^<[^<>]*>$|^\[[^\]]*\]$|^\{\w*\}$"
+    r"\$\{|\{\{|\$\(|<%|%>|#\{|@@|@\{|^\$[A-Za-z_]|^\$\$?\w+\$?$|^%[\w()]{0,30}[sdvq%]?$|^<[^<>]*>$|^\[[^\]]*\]$|^\{\w*\}$"
     r"|^:\w+$|^\*+$|^[.\-_=+x?#/\\|~]+$|\.\.\.|…|^(?:\\[a-z0])+$|^%[A-Z_]{3,}%$|^__\w+__$|^\{\{?.*\}$|^@?\w+\(.*\)$|^`.*`$"
     r"|\{[A-Za-z_]\w*(?:[:!][^{}\s]{1,20})?\}|\{\d+,\d*\}|<(?:your|my|the)[-_ ][^<>]*>"
     r"|^(?:os\.environ|process\.env|ENV\[|System\.getenv)"
@@ -23,8 +23,8 @@ _PUBLIC = lazy(
     r"^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2|sha\d{1,3}[-:]|https?://[^@]*$|data:)"
     r"|^-----BEGIN (?:PUBLIC|CERT)|^age1[02-9ac-hj-np-z]{58}$"
 )
-_PUBLISHED = lazy(r"^wJalrXUtnFEMI|^(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[^0-9A-Za-z]*$")
-"""The example of a key in AWS' documentation, and what every session token begins with."""
+_PUBLISHED = lazy(r"^wJalrXUtnFEMI|^AKIAIOSFODNN7|^(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[^0-9A-Za-z]*$")
+"""The examples of keys in AWS' documentation, and what every session token begins with."""
 _NO_PASSWORD = lazy(r"\b(?:mysql|mariadb)\w*\b[^|;]*\s-p\s+\Z")  # -p asks, a database follows
 _FOREIGN_LETTERS = lazy(r"[^\x00-\x7f]")
 _LABEL = lazy(

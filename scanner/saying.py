@@ -30,7 +30,11 @@ _SECURE = lazy(
 )
 """`supersecure`, `insecure`: what a password should be, or is."""
 _DUMMY = lazy(r"(?i)dummy[a-z _-]*\d{0,4}")
-_SHAPES = (_WORDS_FOR, _NUMBERED, _CHANGE, _PRAISED, _SECURE, _DUMMY)
+_VALUE_OF = lazy(r"(?i)(?:[a-z]+\d{0,2})?(?:token|secret|passw(?:or)?d|key)[_-]?value\d{0,3}")
+_SENTENCE = lazy(r"[a-z]+(?:[_ -][a-z]+){3,}")
+_IN_SIGNS = lazy(r"(?i)[a-z]{0,10}(?:(?:secret|sekrit)[!.]?|passw(?:or)?d)")
+_SIGNS = str.maketrans("013457", "oieast")
+_SHAPES = (_VALUE_OF, _WORDS_FOR, _NUMBERED, _CHANGE, _PRAISED, _SECURE, _DUMMY)
 _TONGUES = frozenset(
     """contraseña contrasena clave senha passwort kennwort parola parole salasana lösenord losenord
     adgangskode passord wachtwoord hasło haslo heslo jelszó jelszo şifre sifre šifra sifra parool
@@ -55,7 +59,12 @@ def says_what_it_is(value: str) -> bool:
     text = decoded(value)
     if _is_one_sign(text) or _is_one_sign(decoded(text)):
         return True
-    return any(shape.fullmatch(text) for shape in (_WORDS_FOR, _DUMMY))
+    return any(shape.fullmatch(text) for shape in (_WORDS_FOR, _DUMMY, _SENTENCE))
+
+
+def says_it_in_signs(value: str) -> bool:
+    """Say whether a value is the word for it, with digits for letters: `s3cr3t`, also in base64."""
+    return any(_IN_SIGNS.fullmatch(one.translate(_SIGNS)) for one in (value, decoded(value)))
 
 
 def _unaccented(value: str) -> str:

@@ -37,9 +37,14 @@ def _strongest(matches: list[Match]) -> list[Match]:
         over = next((n for n, other in enumerate(taken) if _excludes(other, match)), None)
         if over is None:
             taken.append(match)
-        elif match.rank > taken[over].rank and match.secret == taken[over].secret:
+        elif match.rank > taken[over].rank and _is_surer(match, taken[over]):
             taken[over] = replace(taken[over], confidence=match.confidence)
     return taken
+
+
+def _is_surer(match: Match, taken: Match) -> bool:
+    """Say whether a rule may be surer of the same secret; whose form is an id's stays an id."""
+    return match.secret == taken.secret and taken.rule.provider != "identifier"
 
 
 def _excludes(taken: Match, match: Match) -> bool:

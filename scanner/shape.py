@@ -13,6 +13,8 @@ UUID = lazy(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PIECE = r"(?:[A-Z]?[a-z]{2,14}(?:[A-Z][a-z]{1,14}){0,5}|[A-Z]{2,14}|[a-z])"
 _WORDED = lazy(_PIECE + r"\d{0,4}(?:[ _.:/-]{1,2}(?:" + _PIECE + r"\d{0,4}|\d{1,4})){1,12}")
 """Words and short numbers with signs between them: `lineHeights.100`, `unknown_subject_003`."""
+_HUMPED = lazy(r"(?=(?:.*[A-Z][a-z]{2}){2})(?:[A-Z]{1,6}\d{1,5}|[A-Z][a-z]{1,14}\d{0,5}){2,10}")
+"""Words and acronyms with numbers: `ERC1155BurnableMock`."""
 
 
 @lru_cache(maxsize=8192)
@@ -25,8 +27,8 @@ def machine_made(value: str) -> bool:
 
 
 def worded(value: str) -> bool:
-    """Say whether a value is words and short numbers with signs between them."""
-    return _WORDED.fullmatch(value) is not None
+    """Say whether a value is words and short numbers, with signs or humps between them."""
+    return _WORDED.fullmatch(value) is not None or _HUMPED.fullmatch(value) is not None
 
 
 def strong(value: str) -> bool:

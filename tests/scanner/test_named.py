@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.confirm import _NAME, assigned
+from scanner.judging import _NAME, assigned
 
 _PARTS = [
     *("a", "Z", "_", "9", ".", "-", "[", "]", '"', "'", "`", " ", "\t", "=", ">", ":", ",", "("),

@@ -1,0 +1,48 @@
+"""Values that have the form of a token and let nobody in: unsigned, or the number of a page."""
+
+import json
+
+from scanner.lazy import lazy
+from scanner.shape import decoded
+from scanner.wording import NAME_KINDS
+
+_TOKEN = lazy(r"(eyJ[\w-]{8,})\.([\w-]*={0,2})(?:\.[\w-]*={0,2})?")
+_SAYS = lazy(r"eyJ[0-9A-Za-z+/]{8,}={0,2}")
+_SHORT, _FEW = 100, 16
+
+
+def lets_nobody_in(value: str) -> bool:
+    """Say whether a value is a token without a signature, or says plainly what it is for.
+
+    `{"alg":"none"}` opens nothing (RFC 7519, section 6); neither does a header with signs behind it
+    that claim nothing, nor `{"page":2}` in base64.
+    """
+    token = _TOKEN.fullmatch(value)
+    if token is not None:
+        return _is_unsigned(token[1], token[2])
+    return len(value) <= _SHORT and _SAYS.fullmatch(value) is not None and _names_no_secret(value)
+
+
+def _is_unsigned(header: str, claims: str) -> bool:
+    said = _object(header)
+    if not isinstance(said, dict) or "alg" not in said or "enc" in said:
+        return False
+    nothing = len(claims) < _FEW and not _plain(claims).startswith("{")
+    return nothing or said["alg"] == "none"
+
+
+def _object(part: str) -> object:
+    try:
+        return json.loads(_plain(part))
+    except ValueError:
+        return None
+
+
+def _plain(part: str) -> str:
+    return decoded(part.replace("-", "+").replace("_", "/"))
+
+
+def _names_no_secret(value: str) -> bool:
+    text = decoded(value)
+    whole = text.startswith("{") and text.endswith("}")
+    return whole and not any(kind.search(text) for _, kind in NAME_KINDS)
