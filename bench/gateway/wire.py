@@ -1,10 +1,10 @@
-"""What the ASGI face adds to a server's own handling of HTTP: microseconds of processor time.
+"""What the gateway's faces add to a server's own handling of HTTP: microseconds of processor time.
 
-    .venv/bin/python bench/gateway/wire.py [--rounds 300] [--protocols ours httptools h11]
+    .venv/bin/python bench/gateway/wire.py [--rounds 300] [--protocols ours httptools h11 verify]
 
 Requests are fed to uvicorn's protocols as bytes, without sockets; an empty application and the same
 one behind the gateway (one limit, an access log that is cleaned) take turns, many short rounds
-each. Printed are the best round of each, and the median of the differences of neighbours.
+each. `verify` is the question of a proxy, beside one fixed answer. Printed are the best round of each, and the median of the differences of neighbours.
 """
 
 import argparse
@@ -27,8 +27,10 @@ from uvicorn.server import ServerState
 from database.transaction import open_database
 from gateway.accesslog import AccessLog
 from gateway.app import App, Gateway
+from gateway.instant import Instant, answering
 from gateway.reader import Reader
 from gateway.server import config_of
+from gateway.standalone import standalone
 from keystore.issue import KeyOrder
 from keystore.store import KeyStore
 from keywatch.config import Settings
@@ -75,8 +77,10 @@ def configured(app: App, protocol: str) -> Config:
     return Config(app, http=kind, access_log=False, proxy_headers=False, log_level="error")
 
 
-def opened(app: App, protocol: str) -> list[Protocol]:
+def opened(app: App, protocol: str, instant: Instant | None = None) -> list[Protocol]:
     config = configured(app, protocol)
+    if instant is not None:
+        config = config_of(app, answering(instant))
     config.load()
     found = []
     for _ in range(CONNECTIONS):
@@ -100,14 +104,21 @@ async def round_of(opened: list[Protocol], requests: list[bytes]) -> float:
 async def alternating(
     apps: dict[str, App], protocol: str, requests: list[bytes], rounds: int
 ) -> dict[str, float]:
-    sides = {name: opened(app, protocol) for name, app in apps.items()}
-    spent: dict[str, list[float]] = {name: [] for name in apps}
+    return await by_turns(
+        {name: opened(app, protocol) for name, app in apps.items()}, requests, rounds
+    )
+
+
+async def by_turns(
+    sides: dict[str, list[Protocol]], requests: list[bytes], rounds: int
+) -> dict[str, float]:
+    spent: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
             spent[name].append(1e6 * await round_of(side, requests) / CONNECTIONS / REQUESTS)
             await asyncio.sleep(0.001)  # the key store must be heard of now and then
     for side in sides.values():
-        assert all(one.cycle.response_complete for one in side)
+        assert all(one.cycle is None or one.cycle.response_complete for one in side)
     one, other = spent.values()
     differences = [b - a for a, b in zip(one, other, strict=True)]
     return {
@@ -125,8 +136,26 @@ async def once_each(one: Protocol, requests: list[bytes]) -> None:
             await asyncio.sleep(0.001)
 
 
-def request_of(secret: str) -> bytes:
-    head = "GET /v1/things HTTP/1.1\r\nHost: bench\r\nUser-Agent: wrk\r\nAccept: */*\r\n"
+async def asking(
+    reader: Reader, sink: AccessLog, secrets: list[str], rounds: int
+) -> dict[str, float]:
+    """Measure what answers a proxy that asks about keys in memory."""
+    faces = standalone(reader, OPTIONS, sink=sink)
+    requests = [request_of(one, "/verify") for one in secrets]
+    fixed = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+    asked = opened(faces.app, "ours", faces.instant)
+    try:
+        await once_each(opened(faces.app, "ours")[0], requests)
+        sides = {"fixed": opened(empty, "ours", lambda *_: fixed), "verify": asked}
+        found = await by_turns(sides, requests, rounds)
+        assert not any(one.cycle for one in asked), "some had to wait: ask again"
+    finally:
+        await faces.gateway.close()
+    return found
+
+
+def request_of(secret: str, path: str = "/v1/things") -> bytes:
+    head = f"GET {path} HTTP/1.1\r\nHost: bench\r\nUser-Agent: wrk\r\nAccept: */*\r\n"
     return f"{head}X-API-Key: {secret}\r\n\r\n".encode()
 
 
@@ -140,6 +169,11 @@ async def measure(url: str, log: Path, options: argparse.Namespace) -> dict[str,
     result = {}
     try:
         for protocol in options.protocols:
+            if protocol == "verify":
+                secrets = [one.secret for one in issued]
+                reader = Reader(open_database(url))
+                result[protocol] = await asking(reader, sink, secrets, options.rounds)
+                continue
             apps: dict[str, App] = {"empty": empty, "gateway": gateway}
             await once_each(opened(gateway, protocol)[0], requests)
             result[protocol] = await alternating(apps, protocol, requests, options.rounds)
@@ -154,7 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--keys", type=int, default=500)
-    parser.add_argument("--protocols", nargs="+", default=["ours", "httptools", "h11"])
+    parser.add_argument("--protocols", nargs="+", default=["ours", "httptools", "h11", "verify"])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measured = measure(f"sqlite:///{folder}/keys.db", Path(folder) / "log", options)
