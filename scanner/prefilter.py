@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from scanner.expansion import BIG, small
-from scanner.parsetree import UNBOUNDED, Node, parsed, widest, width
+from scanner.parsetree import UNBOUNDED, Node, parsed, spells, widest, width
 from scanner.telling import apart, broken
 
 __all__ = [
@@ -61,14 +61,22 @@ def loosened(pattern: str) -> str:
 def needles(pattern: str) -> list[str]:
     """Return patterns for hyperscan of which one ends within every match of `pattern`.
 
-    There are several where that is much faster; see `scanner.telling`.
+    There are several where that is much faster; see `scanner.telling`. What begins a line and
+    spells nothing is looked for behind the end of a line, and where the buffer begins.
     """
     tree = parsed(pattern)
-    return [_spelled(nodes, tree) for nodes in apart(trimmed(small(list(tree))))]
+    nodes = small(list(tree))
+    if len(nodes) > 1 and _begins_line(nodes[0]) and not spells(pattern):
+        return [_spelled(without_end(nodes[1:]), tree, at) for at in (r"\A", r"\n")]
+    return [_spelled(one, tree) for one in apart(trimmed(nodes))]
 
 
-def _spelled(nodes: list[Node], tree: Any) -> str:  # noqa: ANN401  (re's own, without types)
-    body = written(broken(nodes), tree)
+def _begins_line(node: Node) -> bool:
+    return str(node[0]) == "AT" and str(node[1]) == "AT_BEGINNING"
+
+
+def _spelled(nodes: list[Node], tree: Any, before: str = "") -> str:  # noqa: ANN401  (of re's own)
+    body = before + written(broken(nodes), tree)
     return f"(?i){body}" if tree.state.flags & re.IGNORECASE else body
 
 

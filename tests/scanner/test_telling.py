@@ -42,3 +42,11 @@ def test_a_choice_of_short_literals_is_looked_for_one_by_one():
 )
 def test_another_choice_stays_one_pattern(pattern):
     assert len(needles(pattern)) == 1
+
+
+def test_what_begins_a_line_and_spells_nothing_is_looked_for_where_lines_begin():
+    patterns = needles("^[0-9a-f]{8}$")
+    for text in ("0123abcd", "0123abcd\n", "key:\n0123abcd\n"):
+        assert met(patterns, text), text
+    for text in ("0123abcde", "f: 0123abcd", "x\n 0123abcd"):
+        assert not met(patterns, text), text
