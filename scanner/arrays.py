@@ -78,8 +78,11 @@ def in_calls(data: Data, at: int, low: int, high: int) -> Region | None:
 
 
 def _counted(start: int, text: bytes, told: Sequence[bytes]) -> Region | None:
+    """Make bytes of numbers; where they are none, say so once for all of the array."""
     numbers = [int(number) for number in told]
-    return _region(start, text, bytes(numbers)) if numbers and max(numbers) < _CODES else None
+    if numbers and max(numbers) >= _CODES:
+        return Region(start, start + len(text), b"")
+    return _region(start, text, bytes(numbers))
 
 
 _CODES = 256
