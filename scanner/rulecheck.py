@@ -14,14 +14,17 @@ from scanner.engine import Engine
 from scanner.entropy import shannon
 from scanner.generators import expand
 from scanner.match import GENERIC, Match
+from scanner.parsetree import spells
 from scanner.placeholder import invented, template
-from scanner.prefilter import UNBOUNDED, loosened, width
+from scanner.prefilter import UNBOUNDED, loosened, needles, width
 from scanner.rules import Rule
 from scanner.spelling import can_spell
 from vocabulary.errors import ConfigError
 from vocabulary.finding import Confidence
 
 MIN_EXAMPLES, MIN_NEGATIVES = 3, 2
+MIN_SOUGHT = 6
+"""Characters that hyperscan looks for of a pattern without a literal: fewer are met everywhere."""
 MAX_WAYS = 2_000_000
 """Ways to match at one place that a pattern may make `re` try."""
 _REQUIRED = ("name", "description", "access", "revoke", "keywords", "references", "tags")
@@ -95,6 +98,9 @@ def _bounded(rule: Rule, engine: Engine) -> Iterator[str]:
         yield "the pattern matches without bound"
     elif (worst := ways(rule.pattern)) > MAX_WAYS:
         yield f"the pattern may be tried in {worst:.0e} ways at one place"
+    least = min(width(needle)[0] for needle in needles(rule.pattern))
+    if least < MIN_SOUGHT and not spells(rule.pattern):
+        yield f"{least} characters of any kind are looked for first: begin it with what it spells"
     if engine.looks_for(rule):
         return
     try:

@@ -69,6 +69,7 @@ def test_a_right_rule_has_no_problem():
         (('keywords = ["acme_"]', 'keywords = ["anvil"]'), "no keyword stands near"),
         (("[0-9a-f]{32})", "[0-9a-f]{32,})"), "matches without bound"),
         (("[0-9a-f]{32})", "(?:[0-9a-f]{1,32}){1,32})"), "ways at one place"),
+        (("acme_[0-9a-f]{32})\\b", "[0-9a-f]{32})$"), "2 characters of any kind"),
         (("key: acme_{hex:32}", "key: acme_{nothing:32}"), "no generator"),
         (("entropy = 3.0", 'checksum = "nothing"'), "no checksum is called"),
         (("entropy = 3.0", 'checksum = "github"'), "of low confidence, its checksum is invalid"),
