@@ -14,7 +14,7 @@ from scanner.compiled import Compiled, Stored, compiled_of
 from scanner.decode import announcing
 from scanner.rules import RuleSet, load_rules
 
-_FORMAT = "19"  # raised when patterns are made otherwise from the same rules
+_FORMAT = "20"  # raised when patterns are made otherwise from the same rules
 
 
 def compiled(ruleset: RuleSet, *, cached: bool = True) -> Compiled:

@@ -17,6 +17,13 @@ def stays_within_line(pattern: str) -> bool:
     True
     >>> stays_within_line(r"key\s*=\s*[a-z]{8}")
     False
+
+    What is only looked at counts as well: beyond the line it would have to hold a line feed.
+
+    >>> stays_within_line(r"(?<![\w.])key=(?P<secret>[a-z]{8})(?!=)")
+    True
+    >>> stays_within_line(r"(?<=\s)key=(?P<secret>[a-z]{8})[a-z]")
+    False
     """
     nodes = list(_parser.parse(pattern))
     return not any(_takes_newline(node) for node in nodes[:-1] or nodes)
@@ -37,6 +44,8 @@ def _takes_newline(node: Node) -> bool:  # noqa: PLR0911  (one an operation)
             return any(map(_takes_newline, argument[2]))
         case "SUBPATTERN":
             return any(map(_takes_newline, argument[-1]))
+        case "ASSERT" | "ASSERT_NOT":
+            return any(map(_takes_newline, argument[1]))
         case "BRANCH":
             return any(_takes_newline(inner) for branch in argument[1] for inner in branch)
     return True

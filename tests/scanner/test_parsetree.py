@@ -60,6 +60,8 @@ def test_what_a_pattern_spells_out(pattern, spelt):
         ("key(?P<secret>[\\x00-\\x20]{8})x", False),
         ("(?:key[\\s]){2}x", False),
         ("key(?=\\n)x", False),
+        ("(?<!\\s)key", False),
+        ("(?<=[\"'])key(?!=)x", True),
         ("\\nkey", False),
         ("key\\s", True),
     ],
