@@ -58,10 +58,14 @@ def possible(candidate: Candidate, *, known_place: bool = False) -> Score | None
     return _scored(candidate, probability, NOWHERE)
 
 
-@lru_cache(maxsize=8192)
 def weigh(candidate: Candidate, path: str) -> Score:
-    """Weigh a candidate in a file: it stands in many versions of it."""
-    place = place_of(path)
+    """Weigh a candidate in a file."""
+    return _weighed(candidate, place_of(path))
+
+
+@lru_cache(maxsize=8192)
+def _weighed(candidate: Candidate, place: Place) -> Score:
+    """Weigh a candidate by what its path says: it stands in many versions of many files."""
     if candidate.kind == "uuid" and place.structural:
         return Score(None, 0.0)
     return _scored(candidate, shipped().probability(features(candidate, place)), place)
