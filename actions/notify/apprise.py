@@ -35,7 +35,9 @@ class Apprise:
                 where=where,
                 remedy="install keywatch[apprise]",
             ) from None
-        self._server = apprise.Apprise()
+        # Another address would be told everything, and it may stand within our own walls.
+        asset = apprise.AppriseAsset(http_redirects=False)
+        self._server = apprise.Apprise(asset=asset)
         if not self._server.add(options.get("secret", "")):
             raise ConfigError(
                 "Apprise does not know the address in `secret`",

@@ -13,11 +13,11 @@ from html import escape
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from actions.telling.web import is_here
+from actions.telling.mail import Server, TlsServer
+from actions.telling.web import TIMEOUT_S, is_here
 from actions.telling.words import Words, writer_of
 from vocabulary.errors import ConfigError, ServiceError
 
-TIMEOUT_S = 10.0
 _PORTS = {"smtp": 587, "smtps": 465}
 _ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
@@ -42,9 +42,14 @@ class Email:
 
     `smtp://host:587` changes to TLS by STARTTLS and refuses to go on without, except on this
     machine; `smtps://host:465` begins with it.
+
+    Args:
+        options: the table of keywatch.toml.
+        timeout_s: for a whole attempt, whatever the server does meanwhile.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         where = f"notify.{options.get('name', '')}"
         self._server = urlsplit(options.get("url", ""))
         if self._server.scheme not in _PORTS or not self._server.hostname:
@@ -124,9 +129,9 @@ class Email:
         context = ssl.create_default_context()
         server: smtplib.SMTP
         if self._server.scheme == "smtps":
-            server = smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT_S, context=context)
+            server = TlsServer(host, port or 465, timeout=self._timeout_s, context=context)
         else:
-            server = smtplib.SMTP(host, port or 587, timeout=TIMEOUT_S)
+            server = Server(host, port or 587, timeout=self._timeout_s)
         with ExitStack() as unless:
             unless.callback(server.close)
             server.ehlo_or_helo_if_needed()

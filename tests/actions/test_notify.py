@@ -397,6 +397,18 @@ def test_apprise_gets_plain_text():
     assert plain(HOSTILE)[:40] in sent["message"]
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_apprise_is_sent_nowhere_else(status):
+    with serving(ok()) as inner:
+        with serving(lambda _asked: (status, {"Location": inner.url}, b"")) as outer:
+            told = make("apprise", {"name": "a", "secret": outer.url.replace("http:", "json:")})
+            with pytest.raises(ServiceError):
+                told(message(), "msg_1", NOW)
+        assert len(outer.asked) == 1
+    assert inner.asked == []
+
+
 WRONG = {
     "slack": [{}, {"channel": "C"}, {"channel": "C", "secret": "t", "url": "http://slack.example"}],
     "pagerduty": [{}],
