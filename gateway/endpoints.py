@@ -113,18 +113,26 @@ def _covering(pattern: str) -> tuple[str, Callable[[str], object]]:
 def readings(path: bytes) -> frozenset[str]:
     """Return the path in every way in which a server may read it: lower case, no slash at its end.
 
-    Some servers decode before they look for dots, some after it, and some look for none.
+    Some servers decode before they look for dots, some after it, and some look for none; some
+    leave out control characters.
     """
     found = (plain_path(path), *_spelled(path))
     return frozenset(one.lower().rstrip("/") or "/" for one in found)
 
 
-def _spelled(path: bytes) -> tuple[str, str]:
-    """Return the path of a server that looks for no dots, and of one that decodes after it."""
+def _spelled(path: bytes) -> tuple[str, str, str]:
+    """Return the path as other servers than that of `plain_path` read it.
+
+    One looks for no dots, one decodes after it, and one leaves out control characters.
+    """
     sent = path.replace(b"\\", b"/")
     late = _resolved(_decoded(part) for part in sent.split(b"/"))
     late += "/" if late != "/" and sent.endswith(b"/") else ""
-    return re.sub("/+", "/", _decoded(sent)), re.sub("/+", "/", late)
+    bare = plain_path(_CONTROLS.sub(b"", sent))
+    return re.sub("/+", "/", _decoded(sent)), re.sub("/+", "/", late), bare
+
+
+_CONTROLS = re.compile(rb"%(?:[01][0-9a-fA-F]|7[fF])")
 
 
 def plain_path(path: bytes) -> str:

@@ -41,6 +41,8 @@ _MOST_OVERRIDES = 4
 """Methods that a request may name beside its own: each is judged, and nobody has use for more."""
 
 _HUGE = Extracted(b"", [], {}, "headers_too_large")
+_NUL = Extracted(b"", [], {}, "bad_target")
+"""Programs in C read a path up to it, others all of it; nginx and Apache refuse it, too."""
 
 
 class Judge:
@@ -177,6 +179,8 @@ class Judge:
         is_trusted = self._is_trusted(client)
         if len(asked.path) + len(asked.query) > MAX_HEADER_BYTES:
             extracted = _HUGE
+        elif b"%00" in asked.path:
+            extracted = _NUL
         elif is_trusted:
             extracted = self._extract_of_proxy(asked.headers, asked.query)
         else:

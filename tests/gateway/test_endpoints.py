@@ -61,13 +61,17 @@ def test_patterns_name_methods_and_paths(pattern, method, path, meant):
         b"/v1/..%2fadmin",
         b"/v1/..;/admin",
         b"//admin/..//v1/a",
+        b"/v1/.%09./admin",
+        b"/%0Av%7f1/a",
     ],
 )
 def test_a_key_is_allowed_only_what_no_server_reads_as_something_else(path):
     assert not matcher(("/v1/*",))("GET", path)
 
 
-@pytest.mark.parametrize("path", [b"/v1/a%20b", b"/v1//a", b"/v1/./a", b"/v1/a;b=1", b"/v1/.a"])
+@pytest.mark.parametrize(
+    "path", [b"/v1/a%20b", b"/v1//a", b"/v1/./a", b"/v1/a;b=1", b"/v1/.a", b"/v1/a%0Ab"]
+)
 def test_a_detour_that_leads_nowhere_else_is_allowed(path):
     assert matcher(("/v1/*",))("GET", path)
 
@@ -101,6 +105,9 @@ def test_every_endpoint_that_is_meant_applies():
         ("POST /admin/*", "POST", b"/public%2f..%2fadmin/x"),
         ("POST /admin/*", "POST", b"/x/..;y/admin/x"),
         ("POST /admin/*", "post", b"/admin/x"),
+        ("POST /admin/*", "POST", b"/admin%09/x"),
+        ("POST /admin/*", "POST", b"/%0aad%1Fmin/x"),
+        ("POST /admin/*", "POST", b"/public/.%7F./admin/x"),
         ("GET /secret", "GET", b"/secret/"),
         ("GET /secret", "GET", b"/Secret//"),
         ("GET /secret/", "GET", b"/secret"),

@@ -242,6 +242,21 @@ def test_what_servers_may_read_in_two_ways_is_not_handed_on(proxied, lines):
     assert status == 400
 
 
+@pytest.mark.parametrize("target", [b"/admin%00/x", b"/%00", b"/a%00?b=c"])
+def test_a_path_that_some_servers_read_up_to_a_nul_is_refused(proxied, target):
+    issued, served = proxied
+    key = b"X-API-Key: " + issued.secret.encode()
+    status, _ = sent_raw(served, b"GET " + target + b" HTTP/1.1", b"Host: here", key)
+    assert status == 400
+
+
+def test_a_nul_elsewhere_is_the_applications_own(proxied):
+    issued, served = proxied
+    key = b"X-API-Key: " + issued.secret.encode()
+    status, seen = sent_raw(served, b"GET /a%2500?b=%00 HTTP/1.1", b"Host: here", key)
+    assert (status, seen["path"]) == (200, "/a%2500?b=%00")
+
+
 def test_lengths_in_disguise_stay_behind_and_an_old_client_needs_no_host(proxied):
     issued, served = proxied
     key = b"X-API-Key: " + issued.secret.encode()
