@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, LargeBinary, cast, delete, func, select
 
 from database import bulk
 from database.listed import among
@@ -33,6 +33,12 @@ SHARE_CHECKPOINT, SHARE_SOWN = 4, 16
 share of those that were merely kept, since there are few of a key, and small."""
 ASKED_AT_ONCE = 500
 FLEET, QUARANTINE, REBUILT = "fleet", "quarantine:", "rebuilt:"
+_ROWS = select(
+    profiles.c.key_id,
+    profiles.c.version,
+    profiles.c.as_of,
+    cast(profiles.c.data, LargeBinary),  # SQLite lets somebody store a text there
+)
 """Names of side inputs; of the latter two the key follows."""
 
 SlotsOf = Callable[[Sequence[str]], Ints]
@@ -252,7 +258,7 @@ class ProfileStore:
         keys = self._stored.among(connection, keys)
         for begin in range(0, len(keys), ASKED_AT_ONCE):
             some = keys[begin : begin + ASKED_AT_ONCE]
-            found = connection.execute(select(*profiles.c).where(among(profiles.c.key_id, some)))
+            found = connection.execute(_ROWS.where(among(profiles.c.key_id, some)))
             for key, version, batch, data in found:
                 yield key, int(version), int(batch), bytes(data)
 

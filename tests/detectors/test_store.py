@@ -6,7 +6,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 import zstandard
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal_column, select, update
 
 from database.schema import profile_deltas, profiles, side_inputs
 from database.transaction import reading, transaction
@@ -49,7 +49,10 @@ def test_a_packed_row_comes_back_and_belongs_to_its_key():
         store.unpack("key_a", data[:-3])
 
 
-@pytest.mark.parametrize("change", [{"data": b"rubbish"}, {"version": 99}])
+TEXT = literal_column("'text' || x'ff'")  # for SQLite that is no blob
+
+
+@pytest.mark.parametrize("change", [{"data": b"rubbish"}, {"version": 99}, {"data": TEXT}])
 def test_a_profile_that_cannot_be_read_is_told_and_learned_anew(engine, change):
     watched(engine, batch(["key_a", "key_b"], [START_MS, START_MS]))
     with transaction(engine) as connection:
