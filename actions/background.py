@@ -6,7 +6,7 @@ from functools import partial
 from threading import Event, Thread
 
 from actions.executor import Executor
-from vocabulary.errors import DatabaseError
+from vocabulary.errors import DatabaseError, fault_of
 
 POLL_S = 0.1
 """How long an effect waits at most before it is noticed, unless `wake` is called."""
@@ -54,6 +54,9 @@ class Background:
             except DatabaseError as error:
                 self._told(str(error))
                 pause_s = _AWAY_S
+            except Exception as error:  # noqa: BLE001  (a defect must not end the work in silence)
+                self._told(f"{name}: {fault_of(error)} (please report it)")
+                pause_s = _AWAY_S
             if pause_s:
                 woken.wait(pause_s)
 
@@ -66,7 +69,7 @@ def running(
 
     Args:
         executor: what works off the outbox.
-        told: is given what is wrong with the database, a line each time.
+        told: is given what is wrong with the database or with us, a line each time.
         poll_s: seconds between two looks at an outbox that was empty.
     """
     background = Background(executor, told, poll_s)

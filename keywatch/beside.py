@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from vocabulary.errors import KeywatchError
+from vocabulary.errors import KeywatchError, fault_of
 
 AWAY_S = 2.0
 """How long to wait after a turn that failed."""
@@ -29,6 +29,9 @@ def beside(
                 wait_s = turn()
             except KeywatchError as error:
                 tell(str(error))
+                wait_s = AWAY_S
+            except Exception as error:  # noqa: BLE001  (a defect must not end the work in silence)
+                tell(f"{name}: {fault_of(error)} (please report it)")
                 wait_s = AWAY_S
             stop.wait(wait_s)
 

@@ -1,5 +1,6 @@
 """Small documents from services that are configured by name."""
 
+import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -67,7 +68,7 @@ def answered(url: str, headers: dict[str, str] | None = None) -> Answer:
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, _lower(error.headers), b"")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise ServiceError("does not answer", where=url, remedy="check the address") from error
     if len(body) > MAX_BYTES:
         raise ServiceError("answers too much", where=url, remedy="check the address")

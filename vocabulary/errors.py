@@ -17,6 +17,7 @@ KeywatchError
 """
 
 from enum import IntEnum
+from os.path import basename
 
 
 class ExitCode(IntEnum):
@@ -104,3 +105,15 @@ class ServiceError(KeywatchError):
 
 class ShadowedError(KeywatchError):
     """Another package stands where one of our rooms should be."""
+
+
+def fault_of(error: BaseException) -> str:
+    """Say where a fault of our own is, without its words: these may hold a secret."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = "?"
+    if trace:
+        file = basename(trace.tb_frame.f_code.co_filename)  # noqa: PTH119  (pathlib is slow to import)
+        place = f"{file}:{trace.tb_lineno}"
+    return f"a fault of keywatch itself: {type(error).__name__} at {place}"

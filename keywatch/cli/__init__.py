@@ -15,7 +15,7 @@ import click
 
 from keywatch.cli.common import WHOLE, printable
 from keywatch.extras import lacking
-from vocabulary.errors import ExitCode, KeywatchError
+from vocabulary.errors import ExitCode, KeywatchError, fault_of
 
 _HERE = Path(__file__).parent
 _NO_COMMANDS = {
@@ -150,9 +150,4 @@ def _line(error: Exception) -> str:
         return f"{place}{(error.strerror or str(error)).lower()}{advice}"
     if isinstance(error, ModuleNotFoundError) and (said := lacking(error)):
         return said
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
-    fault = f"{type(error).__name__} at {place}"
-    return f"a fault of keywatch itself: {fault} (please report it; python -X dev shows more)"
+    return f"{fault_of(error)} (please report it; python -X dev shows more)"

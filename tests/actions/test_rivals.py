@@ -34,6 +34,8 @@ rate_per_min = 5
 notify = ["all"]
 """
 
+SECRET = "s3cr3t" * 4
+
 
 @pytest.fixture
 def shared(database_url) -> Iterator[Desk]:
@@ -133,6 +135,25 @@ def test_a_database_that_is_away_is_told_and_waited_for(desk, monkeypatch):
     with running(executor, said.append, poll_s=0.001):
         until(lambda: desk.rows(lane="effect")[0].state == "done")
     assert said == ["keywatch.db: locked"]
+
+
+def test_a_defect_of_ours_is_told_without_its_words_and_ends_no_work(desk, monkeypatch):
+    defects, said = [KeyError(SECRET)], []
+
+    class Flawed(Executor):
+        def run_effects(self):
+            if defects:
+                raise defects.pop()
+            return super().run_effects()
+
+    monkeypatch.setattr("actions.background._AWAY_S", 0.01)
+    desk.answer(alert_about(desk.key()))
+    executor = Flawed(desk.engine, notifiers={"owner": lambda *_: None}, clock=desk.clock)
+    with running(executor, said.append, poll_s=0.001):
+        until(lambda: said and desk.rows(lane="effect")[0].state == "done")
+    (line,) = said
+    assert line.startswith("effects: a fault of keywatch itself: KeyError at test_rivals.py:")
+    assert SECRET not in line
 
 
 def test_a_message_that_was_given_up_is_tried_again_by_a_person(desk):
