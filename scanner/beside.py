@@ -36,6 +36,10 @@ _PICTURE = lazy(r"(?i)\.(?:png|jpe?g|gif|svg|webp|bmp|ico)\?[\w=&.%-]{0,60}\btok
 """`![how](https://a.b/how.png?token=`: it opens that picture, to all who read the page."""
 _BEACON = lazy(r"\bdata-[\w-]{0,20}beacon=[\"'][^<>]*\Z")
 """`<script data-cf-beacon='{"token": "`: what every page of a site says of itself."""
+_FILLED_LATER = lazy(r"<[\w-]{0,40}placeholder\s[^<>]*\Z")
+"""`<render-placeholder callback="a" token="`: by it a server knows what it wrote itself."""
+_CALLED_LATER = lazy(r"\bcallback=[^&\s\"']*(?:::|%3A%3A)[^\s\"']*\btoken=\Z")
+"""`callback=Acme::render&args[0]&token=`: the same in an address, of a method of the server."""
 _ENTRY_BEHIND = lazy(r"[\"'],\s*[\"']")
 """`'https://a.b/check_token', '`: another string than the one that ends in the name."""
 _STORED = lazy(r"(?i)cred(?:ential)?s?(?:_?id)?\Z")
@@ -48,7 +52,7 @@ _FETCHED = lazy(r"(?:^|[^A-Za-z])(?:get|fetch|find|look_?up)\w{0,40}\([\"']\Z")
 """`getAccessToken('ada')`: by what a token is asked for."""
 _READ = lazy(r"(?:^|[^A-Za-z])(?:decode|parse|format|render|describe)_\w{0,40}\((?:<<)?[\"']\Z")
 """`decode_password(<<"storage:notes">>`: what is to be read."""
-_TOKEN = lazy(r"^(?:[a-z]+\.)?(?:[a-z]+T|t)oken[A-Z]?\Z")
+_TOKEN = lazy(r"^(?:[a-z]+\.)?(?:[a-z]+T|[Tt])oken[A-Z]?\Z")
 _OTHER_ARGUMENT = lazy(r",\s*(?:<<)?[\"']\Z")
 _OF_A_CALL = lazy(r"[(,]\s*(?:this\.)?\Z")
 """`validate(token, '…'`: another argument than the variable of that name."""
@@ -73,6 +77,7 @@ _ID_MADE = lazy(r"(?i)\b[A-Z]?(?:uuid|guid)(?:\.\w{1,20})?\([\"']\Z")
 """`QUuid("`: an id is made of the value."""
 _ID_TOLD = lazy(r"(?:\b[iI]d|\bID|[a-z]I[dD])[ \t]{1,3}(?:as|is|=|:)[ \t]{1,3}[\"'`]?\Z")
 """`SuperTokens userId as `: an id is named behind the name."""
+_ID_BEFORE = lazy(r"\"id\"\s?:\s?\"\Z|[a-z]s\\?/\Z")
 _FIELD = lazy(r"\bhidden_field(?:_tag)?[( ]\s*[\"':]")
 """`hidden_field_tag 'token', '`: what a page is sent with."""
 _OF_85 = lazy(r"[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]{60,}")
@@ -174,7 +179,10 @@ def _is_public(candidate: Candidate) -> bool:
     """Say whether all who read a page are given the value, or a remark calls it public."""
     if _CALLED_PUBLIC.match(candidate.after):
         return True
-    return any(shape.search(candidate.before) for shape in (_PICTURE, _BEACON))
+    return any(
+        shape.search(candidate.before)
+        for shape in (_PICTURE, _BEACON, _FILLED_LATER, _CALLED_LATER)
+    )
 
 
 def _is_of_call(candidate: Candidate, gap: str) -> bool:
@@ -196,8 +204,16 @@ def _is_another_argument(candidate: Candidate, gap: str) -> bool:
 
 
 def _is_an_id(candidate: Candidate) -> bool:
-    """Say whether a UUID tells which stored credentials are meant, or which file."""
+    """Say whether a value is an id of its line, or tells which credentials or file are meant."""
+    if _is_named_as_id(candidate):
+        return True
     if not UUID.fullmatch(candidate.value):
         return False
     named, file = _STORED.search(candidate.name), _FILE_IN_ADDRESS.search(candidate.before)
     return named is not None or file is not None
+
+
+def _is_named_as_id(candidate: Candidate) -> bool:
+    """Say whether the line has it as an id: `"id":"7KD3", "a":"…?token=7KD3"`, `/orders/7KD3"`."""
+    at = candidate.before.find(f'{candidate.value}"')
+    return at > 0 and _ID_BEFORE.search(candidate.before[:at]) is not None

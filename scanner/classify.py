@@ -136,8 +136,9 @@ def _is_listed_at(candidate: Candidate, place: Place) -> bool:
     """Say whether a value is a sum in a list of packages, or the key of a site's search."""
     if place.locked and candidate.kind == "assignment" and _SUM.fullmatch(candidate.value):
         return True
-    searched = place.published and candidate.name == "apiKey"
-    return searched and _SEARCH_KEY.fullmatch(candidate.value) is not None
+    if candidate.name != "apiKey" or not _SEARCH_KEY.fullmatch(candidate.value):
+        return False
+    return place.published or _INDEX.match(candidate.after) is not None
 
 
 def _is_said_at(candidate: Candidate, place: Place) -> bool:
@@ -192,6 +193,8 @@ def _is_number(candidate: Candidate) -> bool:
 _SUM = lazy(r"[0-9a-f]{32,128}|(?:sha\d+[-:])?[0-9A-Za-z+/]{27,90}={0,2}")
 _PROSE = lazy(r"[a-z]+")
 _SEARCH_KEY = lazy(r"[0-9a-f]{32}")
+_INDEX = lazy(r"[\"']\s{0,2},\s{0,2}[\"']?index_?[nN]ame\b")
+"""`apiKey:"…",indexName:"`: with it anybody searches."""
 _CHOSEN = lazy(r"(?i)pass|pwd|pw\b|psw|secret|cred")
 _ONE = r"(?:[A-Z]?[a-z]{2,14}|[A-Z]{2,14})"
 _WORD = _ONE + r"(?:[ _.-]" + _ONE + r"|[A-Z][a-z]{1,14}){0,9}"
@@ -202,7 +205,7 @@ _OF_STANDARDS = frozenset({"open sesame", "opensesame"})
 """RFC 7617's."""
 _SAID = ("url", "command", "sql", "option", "argument")
 _FORGERY = lazy(
-    r"(?i)^_token$|^request_?token$|csrf|xsrf|authenticity|antiforgery|nonce|(?:page|version|sync|tracking)_?token|continuation"
+    r"(?i)^_token$|^request_?token$|csrf|xsrf|authenticity|antiforgery|nonce|(?:page|version|sync|tracking|(?<![a-z])form)_?token|continuation"
 )
 _CONTROL = lazy("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _NEAR = 40

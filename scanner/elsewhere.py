@@ -82,6 +82,8 @@ _ASKED = lazy(r"(?i)(?<!un)encrypted|^is_|^is(?=[A-Z])")
 """`app_passwd('details', $id)`: what a call is to do; names of what is asked or encrypted."""
 _NEGATED = lazy(r"!{1,2}[a-z][A-Za-z]*")
 """`pass = !received`."""
+_APPLIED = lazy(r"[A-Z]\w*(?:\.[A-Za-z]\w*)+")
+"""`secret = B64.decode "…"`: a function that is given a string."""
 _CODE_WORDS = frozenset("await yield new typeof lambda function async return delete void".split())
 _DESCRIBING = lazy(
     r"(?i)(?:scheme|schema|back_?end|algo|algorithms?|primitive|gen|hashing|driver|engine|plugin|handlers?|issuer|audience"
@@ -128,7 +130,7 @@ def elsewhere(candidate: Candidate) -> bool:
         or (_described(name) and (len(value) < _MADE or _ALGORITHM.fullmatch(value)))
     ):
         return True
-    if not candidate.quote and value in _CODE_WORDS and candidate.after[:1] == " ":
+    if (not candidate.quote and _is_called(candidate)) or _begins_with_name(candidate):
         return True
     if (
         _FOREIGN.search(value)
@@ -149,6 +151,19 @@ def elsewhere(candidate: Candidate) -> bool:
         or _in_words(candidate)
         or _hashed(candidate)
     )
+
+
+def _begins_with_name(candidate: Candidate) -> bool:
+    """Say whether a value begins with its own name in capitals: `aws_secret: AWSSECRETYkkD…`."""
+    parts = candidate.name.upper().replace("-", "_").split("_")
+    return len(parts) > 1 and candidate.value.startswith("".join(parts))
+
+
+def _is_called(candidate: Candidate) -> bool:
+    """Say whether a bare value is a word of code, or a function that is given a string."""
+    if candidate.value in _CODE_WORDS:
+        return candidate.after[:1] == " "
+    return candidate.after[:2] == ' "' and _APPLIED.fullmatch(candidate.value) is not None
 
 
 def _of_another(candidate: Candidate) -> bool:

@@ -10,10 +10,18 @@ from scanner.placeholder import in_code, in_data, invented, template
 from scanner.rule import CONTEXT, Rule
 from scanner.saying import says_what_it_is
 from scanner.shape import UUID
+from scanner.tokenform import lets_nobody_in
 from scanner.wording import IDENTITY
 from vocabulary.finding import Confidence
 
 _TOKEN = 200  # longer secrets (keys in PEM) may well repeat characters
+_PICTURE = lazy(
+    rb"(?i)\.(?:png|jpe?g|gif|svg|webp|bmp)\?"
+    rb"(?!(?:[\w=.%:+-]*&)*(?:sr=[^b]|ss=|sp=r\w))[\w=&.%:+-]{0,400}"
+    rb"&(?:sig|signature|x-amz-\w{4,20})=\Z"
+)
+"""A signature for one blob to read; that of a container (`sr=c`) opens more than the picture."""
+_ADDRESS = 420
 _MARKED = b"EXAMPLE"  # how AWS marks long tokens in its manuals
 
 Span = tuple[int, int]
@@ -75,7 +83,8 @@ def _by_format(rule: Rule, piece: bytes, span: Span) -> Confirmed | None:
         return None
     confidence, proof, reasons = _proven(rule, secret)
     name = assigned(piece, span)[0]
-    if (rule.chosen and _is_said(secret)) or (_is_uuid(secret) and IDENTITY.search(name)):
+    said = (rule.chosen and _is_said(secret)) or (_is_uuid(secret) and IDENTITY.search(name))
+    if said or _is_public(rule, piece, span):
         confidence = Confidence.LOW
     if proof != "valid" and not placed and (in_code(piece, span) or in_data(piece, span)):
         return None
@@ -91,6 +100,13 @@ def _proven(rule: Rule, secret: bytes) -> tuple[Confidence, str, tuple[str, ...]
     if checksum.check(rule.checksum, secret.decode("latin-1")):
         return Confidence.HIGH, "valid", (*reasons, "its checksum is valid")
     return Confidence.LOW, "invalid", (*reasons, "but its checksum is wrong")
+
+
+def _is_public(rule: Rule, piece: bytes, span: Span) -> bool:
+    """Say whether a token lets nobody in, or signs the address of one picture."""
+    if rule.checksum == "jwt" and lets_nobody_in(piece[slice(*span)].decode("latin-1")):
+        return True
+    return _PICTURE.search(piece[max(0, span[0] - _ADDRESS) : span[0]]) is not None
 
 
 def _is_said(secret: bytes) -> bool:

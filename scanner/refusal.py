@@ -68,7 +68,7 @@ _HEADER_ALONE = lazy(r"^eyJ(?:hbGciOi|0eXAiOi)[\w-]{4,80}={0,2}\.?$")
 _ELEMENT = lazy(r"[@$]{0,2}[A-Za-z_][\w.]*\[[\w\"':.$ +*-]*\]?;?$")
 _FILE_NAME = lazy(r"\.(?:py|js|ts|rb|go|java|php|sh|ya?ml|json|md|rst|html?|c|h|txt)$")
 _SWITCH = lazy(
-    r"(?i)^(?:ask|no|prompt|use|with|without|read|show|hide|skip|require|disabled?|enabled?)-|recv-keys?$"
+    r"(?i)^(?:ask|env|no|prompt|use|with|without|read|show|hide|skip|require|disabled?|enabled?)-|recv-keys?$"
 )
 _WORKING = lazy(r"(?i)(?:\$\(|`)pwd\b")
 _HOST = lazy(r"://[\w.-]{1,80}:\Z")

@@ -29,12 +29,18 @@ _SECURE = lazy(
     r"(?i)(?:(?:super|very|really|so|more|not|in|un)[_ -]?){0,3}secure[_-]?\d{0,4}[!@#.]?"
 )
 """`supersecure`, `insecure`: what a password should be, or is."""
+_REPEATED = lazy(r"(?i)([a-z]{3,12})\1{2,}[a-z]{0,40}\d{0,4}")
+_TAKEN_OUT = lazy(r"(?i)\W{0,3}(?:scrubbed|redacted|censored|sanitized|obfuscated)\W{0,3}")
+_MINE = lazy(r"(?i)(?:my|your)")
+"""`MyS3cret`: what people call what they mean to choose."""
 _DUMMY = lazy(r"(?i)dummy[a-z _-]*\d{0,4}")
 _VALUE_OF = lazy(r"(?i)(?:[a-z]+\d{0,2})?(?:token|secret|passw(?:or)?d|key)[_-]?value\d{0,3}")
 _SENTENCE = lazy(r"[a-z]+(?:[_ -][a-z]+){3,}")
 _IN_SIGNS = lazy(r"(?i)[a-z]{0,10}(?:(?:secret|sekrit)[!.]?|passw(?:or)?d)")
 _SIGNS = str.maketrans("013457", "oieast")
-_SHAPES = (_VALUE_OF, _WORDS_FOR, _NUMBERED, _CHANGE, _PRAISED, _SECURE, _DUMMY)
+_SHAPES = (
+    _VALUE_OF, _WORDS_FOR, _NUMBERED, _CHANGE, _PRAISED, _SECURE, _REPEATED, _TAKEN_OUT, _DUMMY,
+)  # fmt: skip
 _TONGUES = frozenset(
     """contraseña contrasena clave senha passwort kennwort parola parole salasana lösenord losenord
     adgangskode passord wachtwoord hasło haslo heslo jelszó jelszo şifre sifre šifra sifra parool
@@ -54,12 +60,14 @@ def says_what_it_is(value: str) -> bool:
         return True
     if not any(map(str.isdigit, value)) and _TONGUES & set(_PARTS.findall(value.lower())):
         return True
+    if _MINE.match(plain) and _WORDS_FOR.fullmatch(plain.translate(_SIGNS)):
+        return True
     if len(value) > _LONG or len(value) % 4:
         return False
     text = decoded(value)
     if _is_one_sign(text) or _is_one_sign(decoded(text)):
         return True
-    return any(shape.fullmatch(text) for shape in (_WORDS_FOR, _DUMMY, _SENTENCE))
+    return any(shape.fullmatch(text) for shape in (_WORDS_FOR, _REPEATED, _DUMMY, _SENTENCE))
 
 
 def says_it_in_signs(value: str) -> bool:

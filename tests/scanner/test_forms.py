@@ -16,6 +16,16 @@ def part(text):
 UNSIGNED = part('{"alg":"none","typ":"JWT"}')
 SIGNED = part('{"alg":"HS256","typ":"JWT"}')
 CLAIMS = part('{"sub":"ada","iss":"acme","scope":"all of it"}')
+SEALED = part(
+    f'{{"seal":"{b64encode(bytes(range(150, 182))).decode()}",'
+    f'"body":"{b64encode(bytes(range(160, 208))).decode()}","iat":1607033550}}'
+)
+GRANTED = part(
+    f'{{"seal":"{b64encode(bytes(range(150, 182))).decode()}",'
+    f'"body":"{b64encode(bytes(range(160, 208))).decode()}","scope":"all of it"}}'
+)
+ORDER = "7KD31902" + "26451882M"
+AGAIN = b64encode(b"harborharborharborveryquiet").decode()
 PAGE = b64encode(b'{"page":2,"limit":50}').decode()
 GRANT = b64encode(b'{"token":2,"limit":50}').decode()
 FOUR_WORDS = b64encode(b"key_for_a_demo_alone").decode()
@@ -69,6 +79,44 @@ QUIET = {
     "a key of stored credentials": ("Jenkinsfile", "snykTokenId: '{uuid}',\n"),
     "an id in a signed address": ("a.env", "X-Amz-Credential=AKIA{aws}%2F20260102%2Fx\n"),
     "a picture in base64": ("a.resx", "        {repeat:A:20}{base62:60}\n"),
+    "an envelope that is signed": (".safe", f'"Tokens": ["{SIGNED}.{SEALED}.{{base64url:43}}"]\n'),
+    "an envelope in an assignment": ("a.cfg", f"TOKEN={SIGNED}.{SEALED}.{{base64url:43}}\n"),
+    "what nobody signed": ("a.cfg", f"TOKEN={UNSIGNED}.{CLAIMS}.{{base64url:43}}\n"),
+    "a token of a form": ("src/a.php", "$edit['form_token'] = '{base64url:43}';\n"),
+    "what a server puts in later": (
+        "src/a.php",
+        '\'<acme-placeholder callback="a::b" arguments="0" token="{base64url:43}">\',\n',
+    ),
+    "what a server calls later": (
+        "src/a.php",
+        "$a->placeholder = 'callback=%5CAcme%3A%3Arender&args%5B0%5D=1&token={base64url:43}';\n",
+    ),
+    "a word again and again": (".env", "JWT_SECRET=riverriverriververysafe9\n"),
+    "a word again in base64": ("src/a.hs", f'secret = B64.decodeLenient "{AGAIN}"\n'),
+    "a word for it of one's own": ("deploy/map.yaml", '    SECRET_KEY: "My0wnS3cr3tWord"\n'),
+    "what was taken out": ("src/a.clj", '(replace-kv :password [:password "SCRUBBED"])\n'),
+    "an option without a value": (
+        "appveyor.yml",
+        "- lftp -c 'pwd .' -u ada --env-password mirror-acme.com\n",
+    ),
+    "the key of a search": (
+        "src/a.cjs",
+        'const w={appId:"OFC{digits:4}QX",apiKey:"{hex:32}",indexName:"of-all"},E=n(w)\n',
+    ),
+    "a variable beside it": ("src/a.erl", 'post(RegURL, Token, <<"{base64:43}=">>, <<"foo">>),\n'),
+    "an id of the line": (
+        "a.php",
+        f'\'{{"id":"{ORDER}","href":"https://a.b/c?token={ORDER}"}}\'\n',
+    ),
+    "a part of another address": (
+        "a.php",
+        f'"https:\\/\\/a.b\\/orders\\/{ORDER}","rel":"a","h":"https:\\/\\/a.b\\/c?token={ORDER}"\n',
+    ),
+    "a name and signs behind it": ("pillar.yml", "aws_secret: AWSSECRET{base62:28}\n"),
+    "a signed address of a picture": (
+        "src/a.js",
+        "// https://a.b/c/d.png?sv=2021-08-06&st=2022-12-02&sr=b&sp=r&sig={base62:43}%3D\n",
+    ),
     "a seed within an id": ("a.wxs", 'Id="A12FA1F52CAD" Directory="ROOTDIRECTORYOFALL"\n'),
 }
 SHOWN = {
@@ -93,6 +141,43 @@ SHOWN = {
     "a private key of a curve": ("src/a.ts", "privateKey: '0x{hex:64}'\n"),
     "a key id": (".env", "AWS_ACCESS_KEY_ID=AKIA{aws}\n"),
     "a bearer token": (".env", "TWITTER_BEARER={repeat:A:21}{base62:30}%3D{base62:50}\n"),
+    "a token with a scope": ("a.cfg", f"TOKEN={SIGNED}.{GRANTED}.{{base64url:43}}\n"),
+    "a token of a platform": ("src/a.php", "$edit['platform_token'] = '{base64url:43}';\n"),
+    "a token of an element": ("src/a.html", '<acme-login user="ada" token="{base64url:43}">\n'),
+    "a token of a callback": (
+        "src/a.php",
+        "$a->address = 'https://a.b/c?callback=render&args%5B0%5D=1&token={base64url:43}';\n",
+    ),
+    "a picture of a build": (
+        "README.md",
+        "![Status](https://circleci.com/gh/acme/app.png?circle-token={hex:40})\n",
+    ),
+    "a secret of a configuration": ("run/config", 'jwt-secret = "{base62:31}"\n'),
+    "a secret in base64": ("src/a.hs", 'secret = B64.decodeLenient "{base64:43}="\n'),
+    "a password of one's own": ("deploy/map.yaml", '    SECRET_KEY: "MyS3cr{base62:12}"\n'),
+    "a password that is put in": (
+        "src/a.clj",
+        '(replace-kv :password [:password "{base62:14}"])\n',
+    ),
+    "an option with its value": ("ci.yml", "  - acme -u ada --new-password {base62:14} 2>&1\n"),
+    "a key that is no search's": (
+        "src/a.cjs",
+        'const w={appId:"OFC{digits:4}QX",apiKey:"{hex:32}",owner:"of-all"},E=n(w)\n',
+    ),
+    "a token that is sent": ("src/a.erl", 'post(RegURL, [{token, <<"{base64:43}=">>}]),\n'),
+    "a token beside an id": (
+        "a.php",
+        f'\'{{"id":"{ORDER}","href":"https://a.b/c?token={{base62:28}}"}}\'\n',
+    ),
+    "a token beside another address": (
+        "a.php",
+        f'"https:\\/\\/a.b\\/orders\\/{ORDER}","h":"https:\\/\\/a.b\\/c?token={{base62:28}}"\n',
+    ),
+    "a secret behind its name": ("pillar.yml", "aws_secret: {base62:37}\n"),
+    "a signed address of a container": (
+        "src/a.js",
+        "u = 'https://a.b/c/d.png?sv=2021-08-06&se=2022-12-02&sr=c&sp=rl&sig={base62:43}%3D'\n",
+    ),
     "a seed": ("src/a.js", "const otpSecret = '{base32:32}'\n"),
 }
 
