@@ -5,6 +5,7 @@ aggregate, against a database row for each key and network in every batch.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -59,7 +60,9 @@ class Meter:
         if not len(batch):
             return
         now = self._clock()
-        self._newest = max(self._newest, min(now, float(batch.ts_ms.max()) / 1000))
+        # An hour to come would count as of the last day for ever, and never be forgotten.
+        batch = replace(batch, ts_ms=np.minimum(batch.ts_ms, int(now * 1000)))
+        self._newest = max(self._newest, float(batch.ts_ms.max()) / 1000)
         ours = self._ours(batch.keys)
         if not ours:
             return
@@ -69,7 +72,7 @@ class Meter:
             earliest = min(before[2], first_at)
             sums[place] = (before[0] + requests, before[1] + spent, earliest)
         for key_id, at in _latest(batch, ours):
-            self._latest[key_id] = max(self._latest.get(key_id, 0.0), min(at, now))
+            self._latest[key_id] = max(self._latest.get(key_id, 0.0), at)
 
     def is_due(self) -> bool:
         """Whether it is time to flush."""

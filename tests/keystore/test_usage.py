@@ -162,6 +162,18 @@ def test_an_event_of_the_future_does_not_move_the_last_use_beyond_now(store, clo
     assert store.get(key.id).last_used_at == clock.now
 
 
+@pytest.mark.parametrize("ahead_s", [2 * HOUR_S, 400 * DAY_S, 2e11])
+def test_an_event_of_the_future_counts_now_and_is_forgotten_in_time(store, clock, ahead_s):
+    meter = Meter(clock, set)
+    meter.add(batch([("key_a", clock() + ahead_s, "203.0.113.7", "GET", 200)]))
+    flush(store, meter)
+    (use,) = uses(store, "key_a")
+    assert use.hour == clock() // HOUR_S * HOUR_S
+    assert use.first_at == int(clock() * 1000) / 1000
+    with transaction(store.engine) as connection:
+        assert usage.prune(connection, clock() + DAY_S) == 1
+
+
 def test_old_hours_are_forgotten(store, clock):
     meter = Meter(clock, set)
     for at in (clock.now - 2 * DAY_S, clock.now):
