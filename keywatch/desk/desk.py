@@ -134,6 +134,6 @@ class Desk:
         with self._lock:
             self._overview = None
         with transaction(self.engine) as connection:
-            may_force = person.may("keys:force")
-            act = doing.Act(person.actor, self.clock(), person.human, may_force)
+            may_force, may_judge = person.may("keys:force"), person.may("alerts:write")
+            act = doing.Act(person.actor, self.clock(), person.human, may_force, may_judge)
             return verb(connection, target, wanted, act)

@@ -25,13 +25,14 @@ class ForbiddenError(KeywatchError):
 class Act(NamedTuple):
     """Who does it, when (epoch seconds), the human behind it if that is another name.
 
-    And whether they may do it against what speaks against it.
+    And whether they may do it against what speaks against it, and say whether alerts were right.
     """
 
     actor: str
     now: float
     human: str = ""
     may_force: bool = False
+    may_judge: bool = False
 
 
 Verb = Callable[[Connection, str, Any, Act], Done]
@@ -110,11 +111,15 @@ def judge(connection: Connection, alert_id: str, wanted: Judgement, act: Act) ->
 
 def close(connection: Connection, incident_id: str, wanted: Closing, act: Act) -> Done:
     """Take an incident on, or say what it was; see `Closing`."""
+    judges = wanted.state in ("confirmed", "false")
+    if judges and not act.may_judge:
+        # It judges the alerts, which teaches what is usual: who may do one may not do the other.
+        raise ForbiddenError("to say what it was needs the scope alerts:write, too")
     before = looking.show_incident(connection, incident_id)
     state = "resolved" if wanted.state == "confirmed" else wanted.state
     actor, now = act.actor, act.now
     closing.move(connection, before.id, state, note=wanted.note, actor=actor, now=now)
-    if wanted.state in ("confirmed", "false"):
+    if judges:
         judgement.judge_all(connection, before.id, wanted.state, actor=actor, now=now)
     return Done(id=before.id, changed=before.state != state)
 

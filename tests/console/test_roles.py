@@ -75,6 +75,20 @@ def test_a_token_forces_only_if_it_says_so(house, client):
     assert client.post(f"/keys/{key}/restore", json={"force": True}).json()["changed"] is True
 
 
+def test_a_token_for_incidents_alone_teaches_no_baseline(house, client):
+    house.alert(house.key(owner="ann"), "high")
+    (one,) = client.get("/incidents").json()["items"]
+    path, names = f"/incidents/{one['id']}/close", {}
+    for scopes in (["incidents:write"], ["incidents:write", "alerts:write"]):
+        made = house.token(*scopes, name=f"scopes{len(scopes)}")
+        names[len(scopes)] = {"authorization": f"Bearer {made}"}
+    for verdict in ("false", "confirmed"):
+        refused = client.post(path, json={"state": verdict}, headers=names[1])
+        assert (refused.status_code, "alerts:write" in refused.text) == (403, True)
+    assert client.post(path, json={"state": "acknowledged"}, headers=names[1]).is_success
+    assert client.post(path, json={"state": "false"}, headers=names[2]).is_success
+
+
 def test_read_and_write_hold_nothing_that_is_guarded():
     assert not (GUARDED | ISSUE) & set(scopes_of(["read", "write"]))
     assert Role.ADMIN.scopes - Role.OPERATOR.scopes == GUARDED

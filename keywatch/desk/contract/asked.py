@@ -47,7 +47,8 @@ class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 class Closing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What becomes of an incident, and why.
 
-    `confirmed` and `false` are also said of each of its alerts, from which the profiles learn.
+    `confirmed` and `false` are also said of each of its alerts, from which the profiles learn: they
+    need the scope `alerts:write`, too.
     """
 
     state: Literal["acknowledged", "resolved", "confirmed", "false"]
