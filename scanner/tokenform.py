@@ -1,6 +1,6 @@
 """Values that have the form of a token and let nobody in: unsigned, sealed, or a page's number."""
 
-import json
+import msgspec
 
 from scanner.lazy import lazy
 from scanner.shape import decoded
@@ -51,8 +51,8 @@ def _is_encrypted(value: object) -> bool:
 
 def _object(part: str) -> object:
     try:
-        return json.loads(_plain(part))
-    except ValueError:
+        return msgspec.json.decode(_plain(part))
+    except (msgspec.DecodeError, ValueError):
         return None
 
 

@@ -1,6 +1,7 @@
 """What the commands share: settings, the database, tables for people and JSON for programs."""
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from sqlalchemy import Engine
 
     from keywatch.config import Settings
@@ -130,22 +132,56 @@ def print_table(
 ) -> None:
     """Print a table that fits the terminal; cells are text, never markup.
 
+    In a pipe each row is one line, as long as it may be. On a terminal on which the last column
+    would be a narrow ribbon, each row is a block of lines.
+
     Args:
         columns: headings; what stands under the first one is never folded.
         rows: as many cells each.
         whole: further columns that are not folded.
     """
+    cells = [[printable(cell) for cell in row] for row in rows]
+    screen = console()
+    if not screen.is_terminal:
+        if "COLUMNS" not in os.environ:
+            screen.width = max(screen.width, sum(_widths(columns, cells)))
+    elif len(columns) > _PAIR and screen.width - sum(_widths(columns, cells)[:-1]) < _RIBBON:
+        for row in cells:
+            screen.print(_table(("name", "value"), [*zip(columns, row, strict=True)], headed=False))
+            screen.print()
+        return
+    screen.print(_table(columns, cells, whole))
+
+
+_PAIR, _RIBBON = 2, 20
+_GAP = 2  # between columns, and half of it at either edge
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return how wide each column is with what stands between it and the next."""
+    from rich.cells import cell_len
+
+    return [_GAP + max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+
+
+def _table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    whole: Collection[str] = (),
+    *,
+    headed: bool = True,
+) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=headed)
     for column in columns:
         # the first one names the row: people copy it, so it stays in one piece
         one_piece = column == columns[0] or column in whole
         table.add_column(column, no_wrap=one_piece, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    console().print(table)
+        table.add_row(*map(Text, row))
+    return table
 
 
 def printable(cell: object) -> str:
@@ -157,8 +193,6 @@ def printable(cell: object) -> str:
 
 def console(*, stderr: bool = False) -> Any:  # noqa: ANN401
     """Return the terminal, as rich sees it; with NO_COLOR it is written to without any style."""
-    import os
-
     from rich.console import Console
 
     # rich by itself would leave out colours, and still write in bold

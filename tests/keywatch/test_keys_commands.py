@@ -203,6 +203,8 @@ def test_a_database_is_checked_copied_and_brought_back(keywatch, as_json, tmp_pa
     code, _, err = keywatch("db", "restore", "copy.db")
     assert (code, "--force" in err, "keys 1" in err) == (2, True, True)
     assert keywatch("db", "restore", "copy.db", "--force")[0] == 0
+    assert as_json("keys", "show", key)["state"] == "revoked"  # what has ended stays so
+    assert keywatch("db", "restore", "copy.db", "--force", "--revive")[0] == 0
     assert as_json("keys", "show", key)["state"] == "active"
     assert keywatch("db", "restore", "missing.db", "--force")[0] == 3
     assert keywatch("db", "check")[0] == 0
