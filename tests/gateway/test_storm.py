@@ -36,11 +36,13 @@ def postgresql_service():
 class Clients:
     """Threads that ask without pause and count what they are told."""
 
+    count = 4
+
     def __init__(self, served, secrets):
         self._served, self._secrets = served, secrets
         self._stop = threading.Event()
         self.seen = {name: Counter() for name in secrets}
-        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
+        self._threads = [threading.Thread(target=self._run) for _ in range(self.count)]
 
     def __enter__(self):
         for thread in self._threads:
@@ -106,7 +108,7 @@ def test_limits_hold_through_a_redis_that_is_killed_and_started_again(
     make_place, redis_service, tmp_path
 ):
     url = redis_service.start()
-    config = f'[gateway]\nredis = "{url}"\nlimits = ["30/d"]\n'
+    config = f'[gateway]\nredis = "{url}"\nlimits = ["3000/d"]\n'
     database = f"sqlite:///{tmp_path / 'storm.db'}"
     with stormy(make_place, database, config) as (place, served):
         good, revoked = place.issue(), place.issue()
@@ -119,7 +121,8 @@ def test_limits_hold_through_a_redis_that_is_killed_and_started_again(
             until(lambda: clients.seen["good"][429] > 20)
         place.store.engine.dispose()
         assert served.process.poll() is None
-    assert clients.seen["good"][200] == 30
+    # what was asked when it died may have been counted, and answered with 503
+    assert 3000 - clients.count <= clients.seen["good"][200] <= 3000
     assert set(clients.seen["revoked"]) == {401}
     said = (place.folder / "stderr").read_text()
     assert "Traceback" not in said
