@@ -12,7 +12,7 @@ from actions.stages import UNDO
 from actions.trail import ACTOR
 from actions.undo import undo
 from actions.unregistered import effects_on
-from vocabulary.errors import KeyStoreError, KeywatchError, ServiceError, UsageError
+from vocabulary.errors import KeyStoreError, KeywatchError, UsageError
 
 _FOR_GOOD = (KeyStoreError, UsageError)
 
@@ -41,14 +41,19 @@ def carry_out(
             result = _apply(connection, row, effects, now)
     except exc.OperationalError:
         raise  # the database is away, full or locked: that is no failure of this row
-    except KeywatchError as error:
+    except Exception as error:  # noqa: BLE001  (a defect of one row must not stop the others)
         final = isinstance(error, _FOR_GOOD) or row.attempts + 1 >= EFFECT_ATTEMPTS
         again_at = None if final else now + delay_s(row.attempts + 1, random)
-        queue.failed(connection, row.id, ACTOR, str(error), again_at)
+        queue.failed(connection, row.id, ACTOR, _said(error), again_at)
     else:
         queue.done(connection, row.id, ACTOR, now, result)
         if row.effect != UNDO:
             queue.contained(connection, row.alert_id)
+
+
+def _said(error: Exception) -> str:
+    known = isinstance(error, KeywatchError)
+    return str(error) if known else f"the effect failed: {type(error).__name__}"
 
 
 def _apply(
@@ -63,11 +68,5 @@ def _apply(
     reason = f"{row.arguments.get('reason', '')} [alert {row.alert_id}]".strip()
     order = Order(row.subject, ACTOR, reason, now, row.arguments)
     before = trail.head(connection, row.subject)
-    try:
-        was = effect.apply(connection, order)
-    except (KeywatchError, exc.OperationalError):
-        raise
-    except Exception as error:
-        # A defect of one effect must not stop the others.
-        raise ServiceError(f"the effect failed: {type(error).__name__}") from error
+    was = effect.apply(connection, order)
     return {"was": was, "audit": [before, trail.head(connection, row.subject)]}

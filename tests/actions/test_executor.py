@@ -5,6 +5,7 @@ from actions import notify, queue
 from actions.effects import Effect
 from actions.executor import LEASE_S, Executor
 from actions.retry import EFFECT_ATTEMPTS, NOTIFICATION_ATTEMPTS, delay_s
+from actions.stages import UNDO
 from database.schema import audit, incidents, outbox
 from database.transaction import reading, transaction
 from tests.actions.desk import alert_about
@@ -149,6 +150,20 @@ def test_a_defect_of_an_effect_stops_no_other(desk, defect):
     desk.answer(alert_about(other, number=2))
     executor(desk, effects={"throttle": Effect(apply, lambda *_: None)}).run_effects()
     assert [row.state for row in desk.rows(lane="effect")] == ["waiting", "done"]
+
+
+@pytest.mark.parametrize("change", [{"effect": UNDO, "arguments": {}}, {"arguments": ["none"]}])
+def test_a_row_that_makes_no_sense_holds_up_no_other(desk, change):
+    first, second = desk.key(), desk.key()
+    desk.answer(alert_about(first, number=1, severity="critical"))
+    with transaction(desk.engine) as connection:
+        connection.execute(update(outbox).where(outbox.c.lane == "effect").values(change))
+    desk.answer(alert_about(second, number=2, severity="critical"))
+    executor(desk).run_effects()
+    assert desk.store.get(second).state == "revoked"
+    (row,) = (one for one in desk.rows(lane="effect") if one.subject == first)
+    assert (row.state, row.attempts) == ("waiting", 1)
+    assert row.error.startswith("the effect failed: ")
 
 
 def test_a_key_that_cannot_be_changed_is_given_up_at_once(desk):
