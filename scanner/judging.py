@@ -82,7 +82,7 @@ def _by_format(rule: Rule, piece: bytes, span: Span) -> Confirmed | None:
     if len(secret) > _TOKEN and _MARKED in secret and not secret.startswith(b"-----"):
         return None
     confidence, proof, reasons = _proven(rule, secret)
-    name = assigned(piece, span)[0]
+    name = assigned(piece, span)
     said = (rule.chosen and _is_said(secret)) or (_is_uuid(secret) and IDENTITY.search(name))
     if said or _is_public(rule, piece, span):
         confidence = Confidence.LOW
@@ -127,12 +127,10 @@ _OF_NAMES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-[
 _LONGEST_BETWEEN, _LONGEST_NAME = 23, 81
 
 
-def assigned(piece: bytes, span: Span) -> tuple[str, bool]:
-    """Return the name that a value is assigned to, and whether quotes stand around the value."""
+def assigned(piece: bytes, span: Span) -> str:
+    """Return the name that a value is assigned to; nothing where there is none."""
     line = piece.rfind(b"\n", 0, span[0]) + 1
-    name = _named(piece[max(line, span[0] - 120) : span[0]])
-    quoted = piece[span[0] - 1 : span[0]] in (b'"', b"'", b"`")
-    return (name.decode("latin-1"), quoted)
+    return _named(piece[max(line, span[0] - 120) : span[0]]).decode("latin-1")
 
 
 def _named(head: bytes) -> bytes:

@@ -8,11 +8,6 @@ _TEMPLATE = lazy(
     rb"\$\{|\{\{|\}\}|\$\(|<%|%>|\$[A-Za-z_]\w*|%[A-Z_]{3,}%|^%\(?\w*\)?[sd]?$|^<[^<>]*>$|^&lt;.*&gt;$|^\[[^\]]*\]$"
     rb"|^\{\w*\}$|#\{|@@|\{\w+\}|__[A-Z_]{3,}__|^:[a-z_]+$|^\*+$|^\.+$|^-+$|\.\.\.|\xe2\x80\xa6|^@[A-Z_]{3,}@?$"
 )
-_WORDS = lazy(
-    rb"(?i)example|sample|dummy|change_?-?me|placeholder|your[-_ ]?\w|x{4}|\*{3}|redacted|removed"
-    rb"|insert|foo_?bar|fake|todo|fixme|replace|not_?-?a_?-?real|goes[-_ ]?here|in_?valid|mock"
-    rb"|my[-_ ]?(?:secret|password|token|key|api)|some[-_ ]?(?:secret|password|token|key)"
-)
 _STRONG_WORDS = lazy(
     rb"(?i)example|placeholder|(?:change|replace)[_-]?me|your[-_](?:\w|api|key|token)|yourtoken|your(?:api|secret|key)"
     rb"|x{5}|\*{4}|redacted|dummy|insert_|_here\b|my[-_](?:secret|password|token|key|api)"

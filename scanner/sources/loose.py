@@ -12,7 +12,6 @@ from scanner.sources.gitrun import Repository
 
 _SMALL = 1 << 20  # bytes of a file; larger ones are streamed by git
 _LARGE = 4 << 20  # bytes that it may unfold to
-_HEADER = 32
 
 
 def read(repository: Repository, name: str) -> bytes | None:

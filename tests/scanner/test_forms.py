@@ -62,7 +62,7 @@ QUIET = {
     "what is to be read": ("src/a.erl", 'decode_password(<<"storage:bookmarks">>,\n'),
     "a folder of a person": (
         "tools-1.3.3/config.status",
-        "ac_pwd='/Users/ada.king9/work/parts_x/apps/tools-1.3.3'\n",
+        "ac_pwd='/Users/ada.king9/src/parts_x/apps/tools-1.3.3'\n",
     ),
     "an expression of Perl": ("CGI.pl", "password = '@{[Quoted($crypted)]}'\n"),
     "what a form was sent with": ("a.cfg", "URL=https://a.b/x?token=1531926582-{hex:32}&l=2\n"),
